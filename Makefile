@@ -1,0 +1,49 @@
+# Everything runs in .venv, made on first use and refreshed when the two files below change.
+# Another interpreter: make PYTHON=python3.12 test
+PYTHON ?= python3
+
+BIN := .venv/bin
+INSTALLED := .venv/installed
+INSTALLED_DEV := .venv/installed-dev
+REQUIREMENTS := pyproject.toml constraints.txt
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
+
+.PHONY: help demo test bench lint clean
+.NOTPARALLEL:
+
+help:
+	@echo "make demo    measure ResNet-50 with and without XConv"
+	@echo "make test    run the tests"
+	@echo "make bench   time the layer against torch.nn.Conv2d"
+	@echo "make lint    check style, formatting and types"
+	@echo "make clean   remove .venv and the caches of the tools"
+
+demo: $(INSTALLED)
+	$(BIN)/xconv-bench memory --model resnet50 --probes 8
+
+# Two workers of one thread each: more threads than cores would make them wait for each other.
+test: $(INSTALLED_DEV)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2
+
+bench: $(INSTALLED)
+	$(BIN)/python -m benchmarks.layer_speed
+
+lint: $(INSTALLED_DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy xconv xconv_bench
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("xconv-bench needs Python 3.11 or newer, $(PYTHON) is " + sys.version.split()[0] + ": try make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+
+$(INSTALLED): $(REQUIREMENTS) | $(BIN)/python
+	$(INSTALL) -e .
+	@touch $@
+
+$(INSTALLED_DEV): $(REQUIREMENTS) | $(BIN)/python
+	$(INSTALL) -e ".[dev]"
+	@touch $(INSTALLED) $@

@@ -1,0 +1,28 @@
+"""Low-memory convolutions: a few random probes of the input are kept in place of the input."""
+
+from xconv import functional
+from xconv.account import account
+from xconv.convert import convert, revert
+from xconv.modules import (
+    XConv1d,
+    XConv2d,
+    XConv3d,
+    XConvTranspose1d,
+    XConvTranspose2d,
+    XConvTranspose3d,
+)
+from xconv.saved.relu import BitReLU
+
+__all__ = [
+    "BitReLU",
+    "XConv1d",
+    "XConv2d",
+    "XConv3d",
+    "XConvTranspose1d",
+    "XConvTranspose2d",
+    "XConvTranspose3d",
+    "account",
+    "convert",
+    "functional",
+    "revert",
+]

@@ -1,0 +1,81 @@
+"""What of a model is probed, what is not, and why."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from xconv.convert import CONVOLUTIONS, FAMILIES, MARK, why_not
+from xconv.saved.relu import BitReLU
+
+_SWAPPED: tuple[type[nn.Module], ...] = (BitReLU, *CONVOLUTIONS.values())
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One convolution or ReLU of a model."""
+
+    name: str
+    kind: str
+    swapped: bool
+    reason: str
+    """How it is compressed if swapped; why it is not, otherwise."""
+
+
+class Account(tuple[Entry, ...]):
+    """Entries in the order of the model's modules; printing it shows a table."""
+
+    __slots__ = ()
+
+    @property
+    def swapped(self) -> list[Entry]:
+        """Modules that compress what they keep."""
+        return [entry for entry in self if entry.swapped]
+
+    @property
+    def left(self) -> list[Entry]:
+        """Modules that keep what torch keeps."""
+        return [entry for entry in self if not entry.swapped]
+
+    def __str__(self) -> str:
+        rows = [("module", "class", "swapped", "how, or why not")]
+        rows += [
+            (e.name or "(model)", e.kind, "yes" if e.swapped else "no", e.reason) for e in self
+        ]
+        widths = [max(len(row[i]) for row in rows) for i in range(3)]
+        lines = [
+            "  ".join([*(c.ljust(w) for c, w in zip(row, widths, strict=False)), row[3]])
+            for row in rows
+        ]
+        return "\n".join([*lines, f"{len(self.swapped)} swapped, {len(self.left)} left alone"])
+
+
+def account(model: nn.Module) -> Account:
+    """Every convolution and ReLU module of ``model``: swapped or not, and why.
+
+    Whether a sketch would be no smaller than its input depends on shapes: it is known after the
+    model has run once. Calls of functions, such as ``torch.nn.functional.relu``, are not modules
+    and do not appear.
+    """
+    bases = tuple(base for family in FAMILIES.values() for base in family)
+    return Account(
+        _entry(name, module) for name, module in model.named_modules() if isinstance(module, bases)
+    )
+
+
+def _entry(name: str, module: nn.Module) -> Entry:
+    kind = type(module).__name__
+    if not isinstance(module, _SWAPPED):
+        reason = getattr(module, MARK, None) or why_not(module) or "not converted"
+        return Entry(name, kind, False, reason)
+    return Entry(name, kind, *_swapped(module))
+
+
+def _swapped(module: Any) -> tuple[bool, str]:
+    if isinstance(module, BitReLU):
+        return True, "one bit an element"
+    if module.probes == 0:
+        return False, "probes=0, the exact layer"
+    if module.falls_back:
+        return False, "the sketch would be no smaller than the input: exact gradient"
+    return True, f"{module.probes} {module.distribution} probes, {module.scheme}"

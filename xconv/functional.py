@@ -1,0 +1,111 @@
+"""Convolutions as functions, the way ``torch.nn.functional`` has them, with ``probes``."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from xconv.estimator import SketchedConvolution
+from xconv.geometry import Geometry, resolve_padding
+from xconv.probing import Probing
+from xconv.random import draw_seed
+from xconv.saved.relu import bit_relu
+
+__all__ = ["bit_relu", "conv", "conv_transpose", "convolution"]
+
+Sizes = int | Sequence[int]
+
+
+def conv(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Sizes = 1,
+    padding: Sizes | str = 0,
+    dilation: Sizes = 1,
+    groups: int = 1,
+    *,
+    padding_mode: str = "zeros",
+    probes: int = 8,
+    scheme: str = "independent",
+    distribution: str = "rademacher",
+) -> Tensor:
+    """``torch.nn.functional.conv1d``, ``conv2d`` or ``conv3d``, whichever ``weight`` is made for.
+
+    Shapes, dtypes and errors are torch's. Forward, input gradient and bias gradient are exact; the
+    weight gradient is estimated from ``probes`` probes by ``scheme`` (arXiv 2106.06998, section
+    3), unless the sketch would not be smaller than the input or ``probes`` is 0.
+    """
+    size = weight.dim() - 2
+    dilation = _tuple(dilation, size)
+    word = padding if isinstance(padding, str) else _tuple(padding, size)
+    resolved = resolve_padding(word, padding_mode, tuple(weight.shape[2:]), dilation)
+    amount, border, border_mode = resolved
+    geometry = Geometry(
+        _tuple(stride, size), amount, dilation, groups, border=border, border_mode=border_mode
+    )
+    return convolution(input, weight, bias, geometry, Probing(probes, scheme, distribution))
+
+
+def conv_transpose(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Sizes = 1,
+    padding: Sizes = 0,
+    output_padding: Sizes = 0,
+    groups: int = 1,
+    dilation: Sizes = 1,
+    *,
+    probes: int = 8,
+    scheme: str = "independent",
+    distribution: str = "rademacher",
+) -> Tensor:
+    """``torch.nn.functional.conv_transpose1d``, ``2d`` or ``3d``, as ``conv`` above."""
+    size = weight.dim() - 2
+    geometry = Geometry(
+        _tuple(stride, size),
+        _tuple(padding, size),
+        _tuple(dilation, size),
+        groups,
+        transposed=True,
+        output_padding=_tuple(output_padding, size),
+    )
+    return convolution(input, weight, bias, geometry, Probing(probes, scheme, distribution))
+
+
+def convolution(
+    input: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry, probing: Probing
+) -> Tensor:
+    """A convolution of any geometry, batched (batch, channels, *pixels) or not.
+
+    What autograd keeps: the sketch, the seed and the weight where the weight needs a gradient;
+    the weight alone where it needs none; what torch keeps where the sketch would be no smaller.
+    """
+    tensors = [t for t in (input, weight, bias) if t is not None]
+    if not (torch.is_grad_enabled() and any(t.requires_grad for t in tensors)):
+        return geometry.convolve(input, weight, bias)
+    input, weight, bias = (
+        _autocast(input),
+        _autocast(weight),
+        None if bias is None else _autocast(bias),
+    )
+    if input.dim() == geometry.dimensions + 1:
+        return convolution(input.unsqueeze(0), weight, bias, geometry, probing).squeeze(0)
+    if weight.requires_grad and not probing.saves_memory(input):
+        return geometry.convolve(input, weight, bias)
+    seed = draw_seed(input, weight) if weight.requires_grad else None
+    output: Tensor = SketchedConvolution.apply(input, weight, bias, seed, geometry, probing)
+    return output
+
+
+def _autocast(tensor: Tensor) -> Tensor:
+    """What ``torch.autocast`` would hand to torch's own convolution."""
+    kind = tensor.device.type
+    if not torch.is_autocast_enabled(kind) or tensor.dtype == torch.float64:
+        return tensor
+    return tensor.to(torch.get_autocast_dtype(kind)) if tensor.is_floating_point() else tensor
+
+
+def _tuple(value: Sizes, size: int) -> tuple[int, ...]:
+    return (value,) * size if isinstance(value, int) else tuple(value)

@@ -1,0 +1,37 @@
+"""Matrix products that follow the policy of convolutions.
+
+On CUDA, float32 convolutions may use TF32 by default while matrix products may not. A sketch is
+part of a convolution, so its products are computed as the convolution would be.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+
+@contextmanager
+def convolution_precision(device: torch.device) -> Iterator[None]:
+    """Inside, float32 matrix products on ``device`` use TF32 exactly where convolutions may."""
+    cudnn: Any = torch.backends.cudnn
+    if device.type != "cuda":
+        yield
+    elif hasattr(torch.backends.cuda.matmul, "fp32_precision"):
+        with _borrowed(cudnn.conv.fp32_precision, "fp32_precision"):
+            yield
+    else:
+        with _borrowed(cudnn.allow_tf32, "allow_tf32"):
+            yield
+
+
+@contextmanager
+def _borrowed(policy: object, name: str) -> Iterator[None]:
+    """Give the matrix products' flag ``name`` the value ``policy`` for a while."""
+    products = torch.backends.cuda.matmul
+    before = getattr(products, name)
+    setattr(products, name, policy)
+    try:
+        yield
+    finally:
+        setattr(products, name, before)

@@ -1,0 +1,94 @@
+"""Probes are a pure function of a seed: drawn in the forward pass, drawn again in the backward.
+
+The seed is a 0-d int64 tensor on the CPU, taken from torch's default generator, so that
+``torch.manual_seed`` governs everything; reading it never waits for a device. The numbers come
+from a generator of their own, so that the user's dropout and augmentation see nothing of them.
+
+The two functions that touch a generator are operators with a fake implementation: whoever traces
+or simulates the layer sees tensors of the right shape and no random numbers.
+"""
+
+import torch
+from torch import Tensor
+
+from xconv.bits import packed_size, unpack
+
+_SEED_LIMIT = 2**62
+_STREAM_STEP = 0x9E3779B97F4A7C15
+
+
+def draw_seed(input: Tensor, weight: Tensor) -> Tensor:
+    """One draw from torch's default CPU generator for a call of a layer: a 0-d int64 tensor."""
+    return _draw_seed_op(input, weight) if torch.compiler.is_compiling() else _draw_seed()
+
+
+def _draw_seed() -> Tensor:
+    return torch.randint(_SEED_LIMIT, (), dtype=torch.int64, device="cpu")
+
+
+@torch.library.custom_op("xconv::draw_seed", mutates_args=())
+def _draw_seed_op(input: Tensor, weight: Tensor) -> Tensor:
+    """``_draw_seed`` as one operator.
+
+    A compiler may compute ``randint`` again in the backward pass and get another seed, and then
+    the probes of the estimate are not those of the sketch; an operator of our own it computes
+    once. It may merge equal calls: the arguments, unused, are what makes two calls differ.
+    """
+    return _draw_seed()
+
+
+@_draw_seed_op.register_fake
+def _(input: Tensor, weight: Tensor) -> Tensor:
+    return torch.empty((), dtype=torch.int64, device="cpu")
+
+
+def _generator(seed: Tensor, stream: int, device: torch.device) -> torch.Generator:
+    """An independent generator for each (seed, stream)."""
+    mixed = (int(seed) + stream * _STREAM_STEP) % _SEED_LIMIT
+    return torch.Generator(device=device).manual_seed(mixed)
+
+
+@torch.library.custom_op("xconv::random_bytes", mutates_args=())
+def random_bytes(seed: Tensor, stream: int, count: int, device: torch.device) -> Tensor:
+    """``count`` random bytes (uint8), ``count`` a multiple of 8."""
+    words = torch.empty(count // 8, dtype=torch.int64, device=device)
+    words.random_(-(2**63), None, generator=_generator(seed, stream, device))
+    return words.view(torch.uint8)
+
+
+@random_bytes.register_fake
+def _(seed: Tensor, stream: int, count: int, device: torch.device) -> Tensor:
+    return torch.empty(count, dtype=torch.uint8, device=device)
+
+
+@torch.library.custom_op("xconv::random_normal", mutates_args=())
+def random_normal(
+    seed: Tensor, stream: int, count: int, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """``count`` standard normal numbers."""
+    numbers = torch.empty(count, dtype=dtype, device=device)
+    return numbers.normal_(generator=_generator(seed, stream, device))
+
+
+@random_normal.register_fake
+def _(seed: Tensor, stream: int, count: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    return torch.empty(count, dtype=dtype, device=device)
+
+
+def rademacher(
+    seed: Tensor, stream: int, count: int, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """``count`` fair signs ±1, a flat tensor. Exact in every dtype; a bit of randomness each."""
+    byte_count = -(-packed_size(count) // 8) * 8
+    bits = unpack(random_bytes(seed, stream, byte_count, device), count)
+    return bits.to(dtype).mul_(2).sub_(1)
+
+
+def gaussian(
+    seed: Tensor, stream: int, count: int, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """``count`` standard normal numbers, a flat tensor."""
+    return random_normal(seed, stream, count, dtype, device)
+
+
+DISTRIBUTIONS = {"rademacher": rademacher, "gaussian": gaussian}

@@ -1,0 +1,1 @@
+"""What else a network saves for its backward pass, saved smaller."""

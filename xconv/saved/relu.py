@@ -1,0 +1,107 @@
+"""ReLU that keeps one bit an element: whether the gradient passes.
+
+``torch.nn.ReLU`` keeps its whole output. The gradient passes where the output is not ``<= 0``,
+which includes NaN, exactly as in torch.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from xconv.bits import pack, packed_size, unpack
+from xconv.layout import from_memory_order, in_memory_order, is_channels_last
+
+_CHUNK = {"cpu": 2**19}
+"""Elements to work on at a time, a multiple of 8; on a CPU few enough to stay in its cache."""
+_CHUNK_ELSEWHERE = 2**25
+
+
+class BitReLU(nn.ReLU):
+    """``torch.nn.ReLU``, bit for bit, that keeps ⌈n/8⌉ bytes for its backward pass.
+
+    Args:
+        inplace: overwrite the input, as in ``torch.nn.ReLU``.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Any shape, floating dtype and device; the output's are the same."""
+        return bit_relu(input, self.inplace)
+
+
+def bit_relu(input: Tensor, inplace: bool = False) -> Tensor:
+    """``torch.relu(input)`` with one bit an element kept for the backward pass."""
+    if not (torch.is_grad_enabled() and input.requires_grad):
+        return torch.relu_(input) if inplace else torch.relu(input)
+    output: Tensor = _BitReLU.apply(input, inplace)
+    return output
+
+
+class _BitReLU(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, input: Tensor, inplace: bool) -> Tensor:
+        if inplace:
+            torch.relu_(input)
+            ctx.mark_dirty(input)
+            output = input
+        else:
+            output = torch.relu(input)
+        ctx.channels_last = is_channels_last(output)
+        keep = pack_passing_op if torch.compiler.is_compiling() else pack_passing
+        ctx.save_for_backward(keep(output, ctx.channels_last))
+        return output
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, None]:
+        (packed,) = ctx.saved_tensors
+        mask = mask_gradient_op if torch.compiler.is_compiling() else mask_gradient
+        return mask(grad_output, packed, ctx.channels_last), None
+
+
+def pack_passing(output: Tensor, channels_last: bool) -> Tensor:
+    """One bit for each element of ``output`` in memory order: not ``output <= 0``."""
+    flat = in_memory_order(output, channels_last).view(-1)
+    packed = torch.empty(packed_size(flat.numel()), dtype=torch.uint8, device=output.device)
+    size = _CHUNK.get(output.device.type, _CHUNK_ELSEWHERE)
+    for start in range(0, flat.numel(), size):
+        part = pack(flat[start : start + size].le(0).logical_not_())
+        packed[start // 8 : start // 8 + part.numel()] = part
+    return packed
+
+
+def mask_gradient(grad_output: Tensor, packed: Tensor, channels_last: bool) -> Tensor:
+    """``grad_output`` where its bit is set, zero elsewhere."""
+    ordered = in_memory_order(grad_output, channels_last)
+    gradient = torch.empty_like(ordered)
+    source, target = ordered.view(-1), gradient.view(-1)
+    zero = source.new_zeros(())
+    size = _CHUNK.get(source.device.type, _CHUNK_ELSEWHERE)
+    for start in range(0, source.numel(), size):
+        part = source[start : start + size]
+        bits = unpack(packed[start // 8 : start // 8 + packed_size(part.numel())], part.numel())
+        torch.where(bits, part, zero, out=target[start : start + size])
+    return from_memory_order(gradient, channels_last)
+
+
+@torch.library.custom_op("xconv::pack_passing", mutates_args=())
+def pack_passing_op(output: Tensor, channels_last: bool) -> Tensor:
+    """``pack_passing`` as one operator, which a compiler leaves whole."""
+    return pack_passing(output, channels_last)
+
+
+@pack_passing_op.register_fake
+def _(output: Tensor, channels_last: bool) -> Tensor:
+    return output.new_empty(packed_size(output.numel()), dtype=torch.uint8)
+
+
+@torch.library.custom_op("xconv::mask_gradient", mutates_args=())
+def mask_gradient_op(grad_output: Tensor, packed: Tensor, channels_last: bool) -> Tensor:
+    """``mask_gradient`` as one operator, which a compiler leaves whole."""
+    return mask_gradient(grad_output, packed, channels_last)
+
+
+@mask_gradient_op.register_fake
+def _(grad_output: Tensor, packed: Tensor, channels_last: bool) -> Tensor:
+    ordered = torch.empty_like(in_memory_order(grad_output, channels_last))
+    return from_memory_order(ordered, channels_last)

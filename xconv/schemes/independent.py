@@ -1,0 +1,120 @@
+"""Independent probes: every channel is probed on its own, with the same r probes (paper's default).
+
+``Z`` is N × r and the sketch is B × C × r. Correlate the output gradient with the single-channel
+probes first, then contract with the sketch:
+
+    Q[b, o, k, j] = Σ_p δ[b, o, p] z_j[pixel that output p sees through kernel offset k]
+    dW[o, c, k]   ≈ (1/r) Σ_b Σ_j Q[b, o, k, j] S[b, c, j]
+
+Both are matrix products; the first costs r/C of the exact weight gradient.
+"""
+
+from math import prod
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from xconv.geometry import Geometry, pixels
+from xconv.layout import Layout, is_channels_last
+from xconv.schemes.base import Scheme
+
+
+class Independent(Scheme):
+    """E‖error‖² ∝ 1/r whatever the number of channels, for C times multi's sketch."""
+
+    name = "independent"
+
+    def probe_shape(self, layout: Layout) -> tuple[int, ...]:
+        """(1, *pixels)"""
+        return 1, *layout.shape[2:]
+
+    def sketch_shape(self, layout: Layout, probes: int) -> tuple[int, ...]:
+        """(B, C, r)"""
+        return layout.shape[0], layout.shape[1], probes
+
+    def chunk_size(self, layout: Layout, weight: torch.Size, output: torch.Size) -> int:
+        """Columns of the probes, Q, and the copy of Q that the contraction makes."""
+        kernel = prod(weight[2:])
+        a_probe = kernel * (pixels(output) + 2 * output[0] * output[1])
+        return max(1, (prod(layout.shape) + prod(output)) // a_probe)
+
+    def arrange(
+        self, numbers: Tensor, count: int, shape: tuple[int, ...], layout: Layout
+    ) -> Tensor:
+        """Probes innermost in memory, as the columns of a matrix (N, n)."""
+        return numbers.view(*shape, count).movedim(-1, 0)
+
+    def project(self, input: Tensor, probes: Tensor) -> Tensor:
+        """(B·C × N)(N × n)"""
+        return _over_pixels(input, probes.flatten(1).t())
+
+    def correlate(
+        self,
+        probes: Tensor,
+        coefficients: Tensor,
+        grad_output: Tensor,
+        geometry: Geometry,
+        weight: Tensor,
+    ) -> Tensor:
+        """Q, then its contraction with the sketch over images and probes, group by group."""
+        kernel = tuple(weight.shape[2:])
+        columns = _columns(probes, grad_output.shape[2:], kernel, geometry)
+        q = _over_pixels(grad_output, columns)
+        q = q.unflatten(2, (prod(kernel), -1)).unflatten(1, (geometry.groups, -1))
+        s = coefficients.unflatten(1, (geometry.groups, -1))
+        if geometry.transposed:
+            gradient = torch.einsum("bgokj,bgcj->gcok", q, s)
+            return gradient.reshape(weight.shape).flip(*range(2, weight.dim()))
+        return torch.einsum("bgokj,bgcj->gock", q, s).reshape(weight.shape)
+
+
+def _over_pixels(images: Tensor, matrix: Tensor) -> Tensor:
+    """(B, C, *pixels) times (N, m) over the pixels: (B, C, m)."""
+    if is_channels_last(images):
+        turned = images.movedim(1, -1).flatten(1, -2)
+        return torch.bmm(matrix.t().expand(len(images), -1, -1), turned).transpose(1, 2)
+    return images.flatten(2) @ matrix
+
+
+def _columns(
+    probes: Tensor, output: torch.Size, kernel: tuple[int, ...], geometry: Geometry
+) -> Tensor:
+    """(P, K·n): what each of the P output pixels sees of the probes through each kernel offset.
+
+    A transposed convolution reads as a convolution with a flipped kernel over a probe that has
+    stride - 1 zeros between its pixels.
+    """
+    if geometry.transposed:
+        lines, strides = _spread(probes, output, kernel, geometry), (1,) * len(kernel)
+    else:
+        zeros = [n for p in reversed(geometry.padding) for n in (p, p)]
+        lines = F.pad(geometry.pad(probes)[:, 0].movedim(0, -1), (0, 0, *zeros))
+        strides = geometry.stride
+    *along, inner = lines.stride()
+    windows = lines.as_strided(
+        (*output, *kernel, lines.shape[-1]),
+        (
+            *(n * step for n, step in zip(along, strides, strict=True)),
+            *(n * step for n, step in zip(along, geometry.dilation, strict=True)),
+            inner,
+        ),
+    )
+    return windows.reshape(prod(output), -1)
+
+
+def _spread(
+    probes: Tensor, output: torch.Size, kernel: tuple[int, ...], geometry: Geometry
+) -> Tensor:
+    """(*padded pixels, n): probes with zeros in between and around."""
+    lines = probes[:, 0].movedim(0, -1)
+    sizes = [(n - 1) * s + 1 for n, s in zip(lines.shape, geometry.stride, strict=False)]
+    spread = lines.new_zeros(*sizes, lines.shape[-1])
+    spread[tuple(slice(None, None, s) for s in geometry.stride)] = lines
+    margins: list[int] = []
+    for size, n, k, d, padding in zip(
+        sizes, output, kernel, geometry.dilation, geometry.padding, strict=True
+    ):
+        before = d * (k - 1) - padding
+        margins = [before, n + d * (k - 1) - before - size, *margins]
+    return F.pad(spread, (0, 0, *margins))

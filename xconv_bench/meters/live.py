@@ -1,0 +1,76 @@
+"""Live tensor memory, counted exactly.
+
+Every storage that an operation returns is counted while it lives, in the CUDA allocator's blocks
+of 512 bytes. The count is the same on every device and in every run. What a kernel allocates and
+frees inside itself (cuDNN and oneDNN workspaces) is not in it, nor is fragmentation.
+"""
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_iter
+
+_BLOCK_BYTES = 512
+
+
+class LiveMeter(TorchDispatchMode):
+    """Counts the bytes of live storages on ``device`` while it is entered.
+
+    Whatever exists before must be shown to ``track``. ``peak_bytes`` is the highest count since
+    ``reset_peak``; ``live_bytes`` the count now.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        super().__init__()
+        self._kind = device.type
+        self._known: dict[int, weakref.ref[torch.UntypedStorage]] = {}
+        self.live_bytes = 0
+        self.peak_bytes = 0
+
+    @property
+    def reading(self) -> dict[str, int]:
+        """The column of this meter."""
+        return {"live_peak_bytes": self.peak_bytes}
+
+    def reset_peak(self) -> None:
+        """Forget the peak; what lives now is where the next one starts."""
+        self.peak_bytes = self.live_bytes
+
+    def track(self, tensors: Any) -> None:
+        """Count the storages of every tensor in a structure, until each is freed."""
+        for tensor in tree_iter(tensors):
+            if isinstance(tensor, Tensor):
+                self._track_storage(tensor.untyped_storage(), tensor.device.type)
+
+    def track_model(self, model: nn.Module) -> None:
+        """Count parameters, buffers and gradients."""
+        self.track([*model.parameters(), *model.buffers()])
+        self.track([p.grad for p in model.parameters() if p.grad is not None])
+
+    def __torch_dispatch__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        self.track(result)
+        return result
+
+    def _track_storage(self, storage: torch.UntypedStorage, kind: str) -> None:
+        key = storage._cdata
+        if kind != self._kind or key in self._known:
+            return
+        size = -(-storage.nbytes() // _BLOCK_BYTES) * _BLOCK_BYTES
+        self._known[key] = weakref.ref(storage, lambda _: self._forget(key, size))
+        self.live_bytes += size
+        self.peak_bytes = max(self.peak_bytes, self.live_bytes)
+
+    def _forget(self, key: int, size: int) -> None:
+        del self._known[key]
+        self.live_bytes -= size

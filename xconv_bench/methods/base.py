@@ -1,0 +1,22 @@
+"""What a method is: something that turns a model into its own form of the same model."""
+
+from abc import ABC, abstractmethod
+
+from torch import nn
+
+from xconv_bench.configuration import Configuration
+
+
+class Method(ABC):
+    """One way to train a network."""
+
+    name: str
+    knobs: tuple[str, ...] = ()
+    """The fields of ``Configuration`` that this method reads; the others are left out of a sweep."""
+
+    @abstractmethod
+    def apply(self, model: nn.Module, configuration: Configuration) -> nn.Module:
+        """The model trained this way, same weights; may change ``model`` in place.
+
+        Raises Unsupported, with the reason, where the method cannot be applied.
+        """
