@@ -82,7 +82,7 @@ def convert(
             module.__class__ = target
             setattr(module, MARK, SWAPPED)
             if target in CONVOLUTIONS.values():
-                module.set_probing(probing.probes, scheme, distribution)  # type: ignore[operator]
+                module.set_probing(probing.probes, scheme, distribution)
     return model
 
 

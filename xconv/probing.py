@@ -56,7 +56,7 @@ def make_sketch(
 ) -> Tensor:
     """The sketch of ``input`` with the probes of ``seed``."""
     scheme, layout = SCHEMES[probing.scheme], Layout.of(input)
-    size = scheme.chunk_size(layout, weight_shape, output_shape)
+    size = scheme.chunk_size(layout, probing.probes, weight_shape, output_shape)
     chunks = scheme.chunks(seed, probing.probes, size, layout, probing.distribution)
     with convolution_precision(input.device):
         return scheme.sketch(input, chunks, probing.probes)
@@ -73,7 +73,7 @@ def estimate_gradient(
 ) -> Tensor:
     """The weight gradient from the sketch, with the same probes drawn again."""
     scheme = SCHEMES[probing.scheme]
-    size = scheme.chunk_size(layout, weight.shape, grad_output.shape)
+    size = scheme.chunk_size(layout, probing.probes, weight.shape, grad_output.shape)
     chunks = scheme.chunks(seed, probing.probes, size, layout, probing.distribution)
     with convolution_precision(grad_output.device):
         return scheme.weight_gradient(

@@ -81,7 +81,7 @@ def rademacher(
     """``count`` fair signs ±1, a flat tensor. Exact in every dtype; a bit of randomness each."""
     byte_count = -(-packed_size(count) // 8) * 8
     bits = unpack(random_bytes(seed, stream, byte_count, device), count)
-    return bits.to(dtype).mul_(2).sub_(1)
+    return bits.view(torch.int8).mul_(2).sub_(1).to(dtype)
 
 
 def gaussian(

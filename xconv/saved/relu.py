@@ -47,20 +47,22 @@ class _BitReLU(torch.autograd.Function):
         else:
             output = torch.relu(input)
         ctx.channels_last = is_channels_last(output)
-        keep = pack_passing_op if torch.compiler.is_compiling() else pack_passing
-        ctx.save_for_backward(keep(output, ctx.channels_last))
+        ctx.save_for_backward(pack_passing(output, ctx.channels_last))
         return output
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, None]:
         (packed,) = ctx.saved_tensors
-        mask = mask_gradient_op if torch.compiler.is_compiling() else mask_gradient
-        return mask(grad_output, packed, ctx.channels_last), None
+        return mask_gradient(grad_output, packed, ctx.channels_last), None
 
 
+@torch.library.custom_op("xconv::pack_passing", mutates_args=())
 def pack_passing(output: Tensor, channels_last: bool) -> Tensor:
-    """One bit for each element of ``output`` in memory order: not ``output <= 0``."""
+    """One bit for each element of ``output`` in memory order: not ``output <= 0``.
+
+    One operator, which a compiler leaves whole and a simulation does not take apart.
+    """
     flat = in_memory_order(output, channels_last).view(-1)
     packed = torch.empty(packed_size(flat.numel()), dtype=torch.uint8, device=output.device)
     size = _CHUNK.get(output.device.type, _CHUNK_ELSEWHERE)
@@ -70,8 +72,14 @@ def pack_passing(output: Tensor, channels_last: bool) -> Tensor:
     return packed
 
 
+@pack_passing.register_fake
+def _(output: Tensor, channels_last: bool) -> Tensor:
+    return output.new_empty(packed_size(output.numel()), dtype=torch.uint8)
+
+
+@torch.library.custom_op("xconv::mask_gradient", mutates_args=())
 def mask_gradient(grad_output: Tensor, packed: Tensor, channels_last: bool) -> Tensor:
-    """``grad_output`` where its bit is set, zero elsewhere."""
+    """``grad_output`` where its bit is set, zero elsewhere; one operator, as ``pack_passing``."""
     ordered = in_memory_order(grad_output, channels_last)
     gradient = torch.empty_like(ordered)
     source, target = ordered.view(-1), gradient.view(-1)
@@ -84,24 +92,7 @@ def mask_gradient(grad_output: Tensor, packed: Tensor, channels_last: bool) -> T
     return from_memory_order(gradient, channels_last)
 
 
-@torch.library.custom_op("xconv::pack_passing", mutates_args=())
-def pack_passing_op(output: Tensor, channels_last: bool) -> Tensor:
-    """``pack_passing`` as one operator, which a compiler leaves whole."""
-    return pack_passing(output, channels_last)
-
-
-@pack_passing_op.register_fake
-def _(output: Tensor, channels_last: bool) -> Tensor:
-    return output.new_empty(packed_size(output.numel()), dtype=torch.uint8)
-
-
-@torch.library.custom_op("xconv::mask_gradient", mutates_args=())
-def mask_gradient_op(grad_output: Tensor, packed: Tensor, channels_last: bool) -> Tensor:
-    """``mask_gradient`` as one operator, which a compiler leaves whole."""
-    return mask_gradient(grad_output, packed, channels_last)
-
-
-@mask_gradient_op.register_fake
+@mask_gradient.register_fake
 def _(grad_output: Tensor, packed: Tensor, channels_last: bool) -> Tensor:
     ordered = torch.empty_like(in_memory_order(grad_output, channels_last))
     return from_memory_order(ordered, channels_last)

@@ -3,12 +3,18 @@
 The weight gradient ``dW = Σ_b x_b ⋆ δ_b`` is linear in the input x, for every geometry that the
 correlation ⋆ may have. Replace each ``x_b`` by a random ``x̂_b`` with ``E[x̂_b] = x_b`` and the
 estimate is unbiased, borders included. A scheme draws probes Z (D × r) with ``E[Z Zᵀ] = r·I``,
-keeps the sketch ``S = X Z`` and stands for ``x̂_b = Z S_bᵀ / r`` without ever forming it.
+keeps the sketch ``S = X Z`` and stands for ``x̂_b = Z S_bᵀ / r``.
+
+Two orders of computing give the same estimate. With few probes, correlate with the probes and
+contract with the sketch afterwards, so that x̂ is never formed. With more of them it costs less to
+form x̂, which takes the place of the input gradient that the layer is about to compute, and to hand
+it to the backend's own weight gradient.
 
 Source: Thatipelli et al., "XConv: Low-memory stochastic backpropagation for convolutional
 layers", arXiv 2106.06998, section 3 (randomized trace estimation).
 """
 
+import itertools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
@@ -22,7 +28,11 @@ from xconv.layout import Layout, from_memory_order
 from xconv.random import DISTRIBUTIONS
 
 Chunks = Iterable[tuple[slice, Tensor]]
-"""Some columns of Z at a time: which ones, and the probes themselves, shape ``(n, *probe_shape)``."""
+"""Some columns of Z at a time, in order: which ones, and the probes, ``(n, *probe_shape)``."""
+
+
+_CACHED_ELEMENTS = 2**21
+"""Elements of x̂ to form at a time on a CPU, so that its cache still holds them when they are read."""
 
 
 class Scheme(ABC):
@@ -39,13 +49,28 @@ class Scheme(ABC):
         """Shape of the sketch that ``probes`` probes leave of an input."""
 
     @abstractmethod
-    def chunk_size(self, layout: Layout, weight: torch.Size, output: torch.Size) -> int:
+    def chunk_size(
+        self, layout: Layout, probes: int, weight: torch.Size, output: torch.Size
+    ) -> int:
         """Probes to work on at a time, so that what is needed for a moment stays within about
         the size of the layer's own input and output."""
 
     @abstractmethod
     def project(self, input: Tensor, probes: Tensor) -> Tensor:
         """The columns of ``S = X Z`` that belong to a chunk of probes."""
+
+    @abstractmethod
+    def expand(self, probes: Tensor, coefficients: Tensor, result: Tensor) -> None:
+        """Add ``Σ_j z_j c_bj`` of a chunk of probes z to ``result``, the adjoint of ``project``.
+
+        ``result`` is (batch, channels, *pixels), dense, contiguous or channels-last.
+        """
+
+    @abstractmethod
+    def expanding_costs_less(
+        self, layout: Layout, probes: int, weight: torch.Size, output: torch.Size
+    ) -> bool:
+        """Whether forming x̂ takes fewer operations than correlating with every probe."""
 
     @abstractmethod
     def correlate(
@@ -92,11 +117,9 @@ class Scheme(ABC):
         exact, and keeps float16 from overflowing.
         """
         layout = Layout.of(input)
-        result = input.new_empty(self.sketch_shape(layout, probes))
         scale = self._scale(layout)
-        for columns, chunk in chunks:
-            result[..., columns] = self.project(input, chunk * scale)
-        return result
+        parts = [self.project(input, chunk * scale) for _, chunk in chunks]
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
 
     def weight_gradient(
         self,
@@ -108,21 +131,53 @@ class Scheme(ABC):
         layout: Layout,
         weight: Tensor,
     ) -> Tensor:
-        """``dW ≈ Σ_b (Z S_bᵀ / r) ⋆ δ_b``, shape and dtype of ``weight``, whose values are not used.
+        """``dW ≈ Σ_b (Z S_bᵀ / r) ⋆ δ_b``, shape and dtype of ``weight``, whose values do not count.
 
         Chunks are summed in float32 at least.
         """
         coefficients = sketch * (1 / (probes * self._scale(layout)))
-        total = None
-        for columns, chunk in chunks:
-            part = self.correlate(chunk, coefficients[..., columns], grad_output, geometry, weight)
-            if columns == slice(0, probes):
-                return part
-            part = part.to(torch.promote_types(part.dtype, torch.float32))
-            total = part if total is None else total.add_(part)
-        assert total is not None
-        return total.to(weight.dtype)
+        if self.expanding_costs_less(layout, probes, weight.shape, grad_output.shape):
+            parts = self._expanded_parts(
+                coefficients, chunks, probes, grad_output, geometry, layout, weight
+            )
+        else:
+            parts = (
+                self.correlate(chunk, coefficients[..., columns], grad_output, geometry, weight)
+                for columns, chunk in chunks
+            )
+        return _sum(parts).to(weight.dtype)
+
+    def _expanded_parts(
+        self,
+        coefficients: Tensor,
+        chunks: Chunks,
+        probes: int,
+        grad_output: Tensor,
+        geometry: Geometry,
+        layout: Layout,
+        weight: Tensor,
+    ) -> Iterator[Tensor]:
+        """Weight gradients of x̂: of some images at a time where all probes come in one chunk."""
+        chunks = iter(chunks)
+        head = next(chunks)
+        size = layout.shape[0]
+        if head[0] == slice(0, probes) and layout.device.type == "cpu":
+            size = max(1, _CACHED_ELEMENTS * size // prod(layout.shape))
+        for images in range(0, layout.shape[0], size):
+            some = slice(images, images + size)
+            expanded = layout.zeros(some)
+            for columns, chunk in itertools.chain([head], chunks):
+                self.expand(chunk, coefficients[some][..., columns], expanded)
+            yield geometry.weight_gradient(grad_output[some], expanded, weight)
 
     def _scale(self, layout: Layout) -> float:
         """The power of two nearest to ``1/√D``, D the entries of a probe."""
         return 2.0 ** -round(math.log2(prod(self.probe_shape(layout))) / 2)
+
+
+def _sum(parts: Iterator[Tensor]) -> Tensor:
+    """The sum, in float32 at least where there is more than one part."""
+    total = next(parts)
+    for part in parts:
+        total = total.to(torch.promote_types(total.dtype, torch.float32)).add_(part)
+    return total

@@ -33,8 +33,12 @@ class Independent(Scheme):
         """(B, C, r)"""
         return layout.shape[0], layout.shape[1], probes
 
-    def chunk_size(self, layout: Layout, weight: torch.Size, output: torch.Size) -> int:
-        """Columns of the probes, Q, and the copy of Q that the contraction makes."""
+    def chunk_size(
+        self, layout: Layout, probes: int, weight: torch.Size, output: torch.Size
+    ) -> int:
+        """The probes alone; or their columns, Q, and the copy of Q that the contraction makes."""
+        if self.expanding_costs_less(layout, probes, weight, output):
+            return max(1, layout.shape[0] * layout.shape[1] // 4)
         kernel = prod(weight[2:])
         a_probe = kernel * (pixels(output) + 2 * output[0] * output[1])
         return max(1, (prod(layout.shape) + prod(output)) // a_probe)
@@ -48,6 +52,28 @@ class Independent(Scheme):
     def project(self, input: Tensor, probes: Tensor) -> Tensor:
         """(B·C × N)(N × n)"""
         return _over_pixels(input, probes.flatten(1).t())
+
+    def expand(self, probes: Tensor, coefficients: Tensor, result: Tensor) -> None:
+        """(B·C × n)(n × N)"""
+        lines = probes.flatten(1)
+        if is_channels_last(result):
+            turned = result.movedim(1, -1).flatten(1, -2)
+            columns = lines.t().expand(len(result), -1, -1)
+            turned.baddbmm_(columns, coefficients.transpose(1, 2))
+        else:
+            result.flatten(2).flatten(0, 1).addmm_(coefficients.flatten(0, 1), lines)
+
+    def expanding_costs_less(
+        self, layout: Layout, probes: int, weight: torch.Size, output: torch.Size
+    ) -> bool:
+        """Multiplications of both orders, for one image.
+
+        A backend's weight gradient visits the smaller of both images, whichever way it convolves.
+        """
+        seen, weights = prod(output[1:]) * prod(weight[2:]), prod(weight)
+        correlating = probes * (seen + weights)
+        smaller = min(pixels(layout.shape), pixels(output))
+        return probes * prod(layout.shape[1:]) + weights * smaller < correlating
 
     def correlate(
         self,

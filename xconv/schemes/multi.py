@@ -29,7 +29,9 @@ class Multi(Scheme):
         """(B, r)"""
         return layout.shape[0], probes
 
-    def chunk_size(self, layout: Layout, weight: torch.Size, output: torch.Size) -> int:
+    def chunk_size(
+        self, layout: Layout, probes: int, weight: torch.Size, output: torch.Size
+    ) -> int:
         """Half a batch: a probe is as large as an image, its mixed gradient as an output."""
         return max(1, layout.shape[0] // 2)
 
@@ -37,6 +39,17 @@ class Multi(Scheme):
         """(B × C·N)(C·N × n), both flattened in the order in which they lie in memory."""
         channels_last = is_channels_last(input)
         return _rows(input, channels_last) @ _rows(probes, channels_last).t()
+
+    def expand(self, probes: Tensor, coefficients: Tensor, result: Tensor) -> None:
+        """(B × n)(n × C·N)"""
+        channels_last = is_channels_last(result)
+        _rows(result, channels_last).addmm_(coefficients, _rows(probes, channels_last))
+
+    def expanding_costs_less(
+        self, layout: Layout, probes: int, weight: torch.Size, output: torch.Size
+    ) -> bool:
+        """A weight gradient over the batch, or one over the probes."""
+        return probes > layout.shape[0]
 
     def correlate(
         self,

@@ -12,7 +12,7 @@ class Method(ABC):
 
     name: str
     knobs: tuple[str, ...] = ()
-    """The fields of ``Configuration`` that this method reads; the others are left out of a sweep."""
+    """Fields of ``Configuration`` that this method reads; the others are left out of a sweep."""
 
     @abstractmethod
     def apply(self, model: nn.Module, configuration: Configuration) -> nn.Module:

@@ -1,0 +1,24 @@
+"""The parts that messages about models have in common, each one line."""
+
+import difflib
+import traceback
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def reason(error: BaseException) -> str:
+    """What went wrong and where: ``NameError: name 'x' is not defined (net.py, line 3)``."""
+    text = " ".join(str(error).split())
+    described = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames or isinstance(error, (SyntaxError, ImportError)):  # these say it themselves
+        return described
+    return f"{described} ({Path(frames[-1].filename).name}, line {frames[-1].lineno})"
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """``"; did you mean a, b or c?"``, or nothing where no name is near."""
+    near = difflib.get_close_matches(name, list(names), n=3)
+    if not near:
+        return ""
+    return f"; did you mean {' or '.join([', '.join(near[:-1]), near[-1]] if near[1:] else near)}?"

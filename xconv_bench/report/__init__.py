@@ -1,0 +1,1 @@
+"""Tables as people read them: printed and drawn. Reads rows, never measures."""

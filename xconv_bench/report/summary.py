@@ -1,0 +1,88 @@
+"""Rows to one line for each configuration: medians over repeats and seeds, and ratios to exact."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from xconv_bench.report.figures import FIGURES
+from xconv_bench.results.columns import KEY_COLUMNS, Cell
+
+Row = Mapping[str, Cell]
+
+REFERENCE = "exact"
+"""The method that all others are held against."""
+
+_REPETITION = ("repeat", "seed")
+_KNOBS = ("method", "scheme", "probes", "compress")
+_CONFIGURATION = tuple(column for column in KEY_COLUMNS if column not in _REPETITION)
+_SETTING = tuple(column for column in KEY_COLUMNS if column not in _KNOBS)
+_FACTS = ("parameters", "convolutions")
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What the rows of one configuration say together.
+
+    ``figures`` holds, by column, the median of what was read, in the column's unit; ``ratios``
+    the median of its ratio to the exact row with the same setting, repeat and seed, where there
+    is one; the exact rows have none. ``settings`` are the key columns but repeat and seed, with
+    parameters and convolutions. ``messages`` are pairs of a status and what it comes with.
+    """
+
+    settings: dict[str, Cell]
+    statuses: Counter[str]
+    messages: list[tuple[str, str]]
+    figures: dict[str, float]
+    ratios: dict[str, float]
+
+    @property
+    def method(self) -> str:
+        """The name of the method."""
+        return str(self.settings["method"])
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether at least one of the rows was measured to its end."""
+        return self.statuses["ok"] > 0
+
+
+def summarize(rows: Sequence[Row]) -> list[Summary]:
+    """One summary for each configuration, in the order in which they first occur."""
+    groups: dict[tuple[Cell, ...], list[Row]] = {}
+    for row in rows:
+        groups.setdefault(_values(row, _CONFIGURATION), []).append(row)
+    references = {_values(row, _SETTING): row for row in rows if row["method"] == REFERENCE}
+    return [_summarize(group, references) for group in groups.values()]
+
+
+def _summarize(group: list[Row], references: Mapping[tuple[Cell, ...], Row]) -> Summary:
+    settings = {column: group[0][column] for column in _CONFIGURATION}
+    facts = {column: _first(row[column] for row in group) for column in _FACTS}
+    messages = [(str(row["status"]), str(row["message"])) for row in group if row["message"]]
+    figures: dict[str, list[float]] = {}
+    ratios: dict[str, list[float]] = {}
+    for row in group:
+        reference = references.get(_values(row, _SETTING), {})
+        for figure in FIGURES:
+            value, exact = row[figure.column], reference.get(figure.column)
+            if not isinstance(value, int | float):
+                continue
+            figures.setdefault(figure.column, []).append(value)
+            if figure.has_ratio and isinstance(exact, int | float) and exact and reference != row:
+                ratios.setdefault(figure.column, []).append(value / exact)
+    return Summary(
+        settings={**settings, **facts},
+        statuses=Counter(str(row["status"]) for row in group),
+        messages=list(dict.fromkeys(messages)),
+        figures={column: median(values) for column, values in figures.items()},
+        ratios={column: median(values) for column, values in ratios.items()},
+    )
+
+
+def _values(row: Row, columns: Iterable[str]) -> tuple[Cell, ...]:
+    return tuple(row[column] for column in columns)
+
+
+def _first(values: Iterable[Cell]) -> Cell:
+    return next((value for value in values if value is not None), None)

@@ -1,0 +1,129 @@
+"""The record of what a run was made with: ``environment.json``."""
+
+import json
+import os
+import platform
+import shlex
+import sys
+from datetime import datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from xconv_bench import __version__
+from xconv_bench.errors import BenchError
+from xconv_bench.results.files import explained, write_whole
+from xconv_bench.results.gpus import read_graphics
+from xconv_bench.results.source import read_source
+
+_PACKAGES = ("torchvision", "timm", "pandas", "matplotlib", "nvidia-ml-py")
+
+
+def record_environment(path: Path, seed: int) -> None:
+    """Write what this process runs with to ``path``; CUDA is not started for it.
+
+    Where a record exists, it stays, and this one is appended to its list ``continued``. Raises
+    BenchError where ``path`` cannot be used or holds something else.
+    """
+    record = describe_environment(seed)
+    with explained(path):
+        first = _read(path)
+        if first is None:
+            first = record
+        else:
+            first.setdefault("continued", []).append(record)
+        write_whole(path, (json.dumps(first, indent=2) + "\n").encode())
+
+
+def describe_environment(seed: int) -> dict[str, Any]:
+    """What the record says; None stands for what this machine does not have or tell."""
+    import torch
+
+    return {
+        "started": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "command": shlex.join(sys.argv),
+        "seed": seed,
+        "xconv_bench": __version__,
+        "source": read_source(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpu": {
+            "model": _cpu_model(),
+            "cores": os.cpu_count(),
+            "torch_threads": torch.get_num_threads(),
+        },
+        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "torch": torch.__version__,
+        "cuda": torch.version.cuda,
+        "cudnn": _cudnn_version(),
+        "cuda_visible_devices": os.environ.get("CUDA_VISIBLE_DEVICES"),
+        **read_graphics(),
+        "flags": _flags(),
+        "packages": {name: _version(name) for name in _PACKAGES},
+    }
+
+
+def _flags() -> dict[str, bool | str]:
+    """The switches of torch that change figures."""
+    import torch
+
+    cudnn: Any = torch.backends.cudnn
+    products: Any = torch.backends.cuda.matmul
+    # Newer versions of torch refuse to read the old flags once a new one has been set.
+    if hasattr(products, "fp32_precision"):
+        convolutions_tf32 = cudnn.conv.fp32_precision == "tf32"
+        matmul_tf32 = products.fp32_precision == "tf32"
+    else:
+        convolutions_tf32 = cudnn.allow_tf32
+        matmul_tf32 = products.allow_tf32
+    return {
+        "cudnn_benchmark": cudnn.benchmark,
+        "cudnn_deterministic": cudnn.deterministic,
+        "convolutions_tf32": convolutions_tf32,
+        "matmul_tf32": matmul_tf32,
+        "default_dtype": str(torch.get_default_dtype()).removeprefix("torch."),
+    }
+
+
+def _cudnn_version() -> int | None:
+    import torch
+
+    try:
+        return torch.backends.cudnn.version()
+    except RuntimeError:  # another cuDNN than the one that torch was built with
+        return None
+
+
+def _cpu_model() -> str | None:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:  # not Linux
+        return platform.processor() or None
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else None
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """The record that exists; None where there is none."""
+    try:
+        record = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise _foreign(path) from error
+    if not isinstance(record, dict) or not isinstance(record.get("continued", []), list):
+        raise _foreign(path)
+    return record
+
+
+def _foreign(path: Path) -> BenchError:
+    return BenchError(
+        f"{path} is not a record of an environment; move it away or choose another --output"
+    )

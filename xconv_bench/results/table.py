@@ -1,0 +1,146 @@
+"""A tidy CSV that grows by whole rows and survives a kill at any moment.
+
+A row is one line: no cell holds a line break, so a last line without its line break is one that a
+kill tore. It is not read, and it is cut off before the next row is appended.
+"""
+
+import csv
+import io
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from xconv_bench.errors import BenchError
+from xconv_bench.results.columns import KEY_COLUMNS, Cell, read_cell, write_cell
+from xconv_bench.results.files import append_durably, explained, write_whole
+
+Row = dict[str, Cell]
+
+
+class Table:
+    """The rows of one CSV, at most one for each key.
+
+    ``columns`` is the header; ``key_columns``, some of them, tell one row from another. Nothing
+    is kept in memory and no file exists before the first row is put. One process writes at a time
+    (``RunDirectory`` sees to that); any number may read. Every method raises BenchError, naming
+    the file, where it cannot be used or is not a table with these columns.
+    """
+
+    def __init__(
+        self, path: Path, columns: Sequence[str], key_columns: Sequence[str] = KEY_COLUMNS
+    ) -> None:
+        self.path = path
+        self.columns = tuple(columns)
+        self._key_columns = tuple(key_columns)
+
+    def rows(self) -> list[Row]:
+        """All rows in the order of the file, every column in each, None where a cell is empty."""
+        return self._parse(self._read())
+
+    def find(self, key: Mapping[str, Cell]) -> Row | None:
+        """The row whose key columns are those of ``key``; further entries of it are not read."""
+        wanted = self._key(key)
+        return next((row for row in self.rows() if self._key(row) == wanted), None)
+
+    def put(self, row: Mapping[str, Cell]) -> None:
+        """Append ``row``, or put it in the place of the row with the same key.
+
+        It is on the disk when this returns. Columns that ``row`` lacks are empty. Raises
+        ValueError for a column that the table does not have.
+        """
+        unknown = sorted(row.keys() - set(self.columns))
+        if unknown:
+            raise ValueError(f"{self.path.name} has no column {', '.join(unknown)}")
+        content = self._read()
+        rows = self._parse(content)
+        places = [place for place, old in enumerate(rows) if self._key(old) == self._key(row)]
+        with explained(self.path):
+            if places:
+                rows[places[0]] = dict(row)
+                write_whole(self.path, self._header() + self._lines(rows))
+            else:
+                header = b"" if content else self._header()
+                self._append(header + self._lines([row]), whole_bytes=len(content))
+
+    def _append(self, lines: bytes, whole_bytes: int) -> None:
+        """Write ``lines`` after the first ``whole_bytes``; a failure leaves just those."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+        try:
+            os.ftruncate(descriptor, whole_bytes)
+            append_durably(descriptor, lines)
+        except OSError:
+            os.ftruncate(descriptor, whole_bytes)
+            raise
+        finally:
+            os.close(descriptor)
+
+    def _read(self) -> bytes:
+        """The whole lines of the file; nothing where it does not exist."""
+        with explained(self.path):
+            try:
+                content = self.path.read_bytes()
+            except FileNotFoundError:
+                return b""
+        whole = content[: content.rfind(b"\n") + 1]
+        if not whole and not self._header().startswith(content):
+            raise self._foreign("it does not begin with the header of this table")
+        return whole
+
+    def _parse(self, content: bytes) -> list[Row]:
+        try:
+            lines = list(csv.reader(content.decode().splitlines(), strict=True))
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise self._foreign(f"it is not a CSV file in UTF-8 ({error})") from error
+        if not lines:
+            return []
+        self._check_header(lines[0])
+        return [self._parse_line(number, line) for number, line in enumerate(lines[1:], start=2)]
+
+    def _check_header(self, header: list[str]) -> None:
+        if tuple(header) == self.columns:
+            return
+        missing = [column for column in self.columns if column not in header]
+        unknown = [column for column in header if column not in self.columns]
+        reasons = [
+            f"column {missing[0]} is missing" if missing else "",
+            f"column {unknown[0]!r} is unknown" if unknown else "",
+        ]
+        raise self._foreign(", ".join(filter(None, reasons)) or "its columns are in another order")
+
+    def _parse_line(self, number: int, line: list[str]) -> Row:
+        if len(line) != len(self.columns):
+            raise self._foreign(
+                f"line {number} has {len(line)} cells instead of {len(self.columns)}"
+            )
+        row: Row = {}
+        for column, text in zip(self.columns, line, strict=True):
+            try:
+                row[column] = read_cell(column, text)
+            except ValueError as error:
+                raise self._foreign(f"line {number}: {text!r} is no {column}") from error
+        return row
+
+    def _foreign(self, reason: str) -> BenchError:
+        return BenchError(
+            f"{self.path} is not a table of this version: {reason}; "
+            "move it away or choose another --output"
+        )
+
+    def _key(self, row: Mapping[str, Cell]) -> tuple[str, ...]:
+        # As text: what was read and what is about to be written then compare alike.
+        return tuple(write_cell(column, row.get(column)) for column in self._key_columns)
+
+    def _header(self) -> bytes:
+        return _encode([self.columns])
+
+    def _lines(self, rows: Iterable[Mapping[str, Cell]]) -> bytes:
+        return _encode(
+            [write_cell(column, row.get(column)) for column in self.columns] for row in rows
+        )
+
+
+def _encode(lines: Iterable[Sequence[str]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(lines)
+    return text.getvalue().encode()
