@@ -32,7 +32,7 @@ Chunks = Iterable[tuple[slice, Tensor]]
 
 
 _CACHED_ELEMENTS = 2**21
-"""Elements of x̂ to form at a time on a CPU, so that its cache still holds them when they are read."""
+"""Elements of x̂ to form at a time on a CPU, so that its cache still holds them afterwards."""
 
 
 class Scheme(ABC):
@@ -131,7 +131,7 @@ class Scheme(ABC):
         layout: Layout,
         weight: Tensor,
     ) -> Tensor:
-        """``dW ≈ Σ_b (Z S_bᵀ / r) ⋆ δ_b``, shape and dtype of ``weight``, whose values do not count.
+        """``dW ≈ Σ_b (Z S_bᵀ / r) ⋆ δ_b``, shape and dtype of ``weight``; its values do not count.
 
         Chunks are summed in float32 at least.
         """

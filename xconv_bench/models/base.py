@@ -7,16 +7,16 @@ from torch import nn
 
 from xconv_bench.data.tasks import Task
 from xconv_bench.errors import UsageError
+from xconv_bench.models.sizes import ANY_SIZE, Sizes
 
 
 @dataclass(frozen=True)
 class Architecture:
     """A network by name, with what it takes and how it is trained.
 
-    ``make`` makes it for an image size (pixels a side); call ``build``, which checks the size.
-    ``sample_shape`` maps an image size to the shape of one input without the batch.
-    ``image_size`` is the size it was designed for; ``smallest``, ``largest`` and ``multiple`` say
-    which others it can be trained at. ``note`` is whatever else a user should know.
+    ``make`` makes it for an image size (pixels a side); callers use ``build``, which looks at the
+    size first. ``sample_shape`` maps an image size to the shape of one input without the batch.
+    ``image_size`` is the size it was designed for, ``sizes`` are all that it takes.
     """
 
     name: str
@@ -25,36 +25,27 @@ class Architecture:
     sample_shape: Callable[[int], tuple[int, ...]]
     task: Task
     image_size: int = 224
-    smallest: int = 1
-    largest: int | None = None
-    multiple: int = 1
+    sizes: Sizes = ANY_SIZE
     note: str = ""
 
     def build(self, image_size: int) -> nn.Module:
         """The network in float32 on the CPU, nothing downloaded.
 
-        Its weights are random, from torch's default generator. Raises UsageError where the network
-        does not exist at this image size.
+        Its weights are random, drawn from torch's default generator. Raises UsageError where the
+        network does not exist for this image size.
         """
-        if not self._takes(image_size):
-            raise UsageError(f"{self.name} takes images of {self._sizes}, not of {image_size}")
+        if image_size not in self.sizes:
+            raise UsageError(
+                f"{self.name} takes images of {self.sizes} a side, not of {image_size}: "
+                "choose another --image-size"
+            )
         return self.make(image_size)
 
     @property
     def remark(self) -> str:
         """What a user should know before choosing it, in one line; often nothing."""
-        limited = not (self.smallest == self.multiple == 1 and self.largest is None)
-        return "; ".join(part for part in (self._sizes if limited else "", self.note) if part)
-
-    def _takes(self, image_size: int) -> bool:
-        largest = image_size if self.largest is None else self.largest
-        return max(self.smallest, 1) <= image_size <= largest and image_size % self.multiple == 0
-
-    @property
-    def _sizes(self) -> str:
-        if self.smallest == self.largest:
-            return f"{self.smallest} pixels a side"
-        ...
+        sizes = "" if self.sizes == ANY_SIZE else f"{self.sizes} a side"
+        return "; ".join(part for part in (sizes, self.note) if part)
 
 
 def square_image(channels: int) -> Callable[[int], tuple[int, ...]]:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from xconv_bench.data.tasks import Classification, Reconstruction
 from xconv_bench.models.base import Architecture, square_image
+from xconv_bench.models.sizes import Sizes
 
 
 def mnist_network(image_size: int) -> nn.Sequential:
@@ -111,7 +112,7 @@ NETWORKS: dict[str, Architecture] = {
             sample_shape=square_image(1),
             task=Classification(10),
             image_size=28,
-            smallest=2,
+            sizes=Sizes(smallest=2),
         ),
         Architecture(
             name="paper/cifar",
@@ -120,7 +121,7 @@ NETWORKS: dict[str, Architecture] = {
             sample_shape=square_image(3),
             task=Classification(10),
             image_size=32,
-            smallest=4,
+            sizes=Sizes(smallest=4),
         ),
         Architecture(
             name="paper/unet",
@@ -129,7 +130,7 @@ NETWORKS: dict[str, Architecture] = {
             sample_shape=square_image(3),
             task=Reconstruction(),
             image_size=128,
-            multiple=16,
+            sizes=Sizes(multiple=16),
         ),
     )
 }

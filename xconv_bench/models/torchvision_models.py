@@ -8,6 +8,7 @@ from torch import nn
 from xconv_bench.data.tasks import Classification, Segmentation, Task
 from xconv_bench.errors import UsageError
 from xconv_bench.models.base import Architecture, square_image
+from xconv_bench.models.sizes import Sizes
 from xconv_bench.models.torchvision_shim import import_torchvision
 
 DEFAULT_FRAMES = 16
@@ -24,7 +25,6 @@ _SMALLEST = {
     "densenet": 29,
     "googlenet": 15,
     "inception": 299,  # 75 without the auxiliary head, which is there in training
-    "mvit": 224,
     "s3d": 223,
     "squeezenet1_0": 21,
     "squeezenet1_1": 17,
@@ -67,8 +67,7 @@ def find(name: str, frames: int | None = None) -> Architecture:
         sample_shape=square_image(3),
         task=_task(name),
         image_size=_designed_size(name),
-        smallest=_smallest(name),
-        multiple=_multiple(name),
+        sizes=_sizes(name),
     )
 
 
@@ -84,8 +83,7 @@ def _video(name: str, frames: int | None) -> Architecture:
         sample_shape=lambda image_size: (3, count, image_size, image_size),
         task=Classification(400),
         image_size=_designed_size(name),
-        smallest=_smallest(name),
-        largest=224 if fixed else None,
+        sizes=_sizes(name),
         note=f"{count} frames" if fixed or frames else f"{count} frames, or {name}@FRAMES",
     )
 
@@ -112,20 +110,22 @@ def _task(name: str) -> Task:
     return Classification(1000, _AUXILIARY_WEIGHT.get(name, 0.0))
 
 
-def _smallest(name: str) -> int:
-    return max((size for start, size in _SMALLEST.items() if name.startswith(start)), default=1)
-
-
-def _multiple(name: str) -> int:
-    """What the image size must be a multiple of: the patch, or all windows of all stages."""
+def _sizes(name: str) -> Sizes:
+    if name.startswith("mvit"):
+        return Sizes(smallest=224, largest=224)
+    if name.startswith("maxvit"):
+        return Sizes(multiple=224)  # windows of 7 on maps 4 to 32 times smaller than the image
     if name.startswith("vit_"):
-        return int(name.rpartition("_")[2])
-    return 224 if name.startswith("maxvit") else 1
+        return Sizes(multiple=int(name.rpartition("_")[2]))  # the patch
+    smallest = (size for start, size in _SMALLEST.items() if name.startswith(start))
+    return Sizes(smallest=max(smallest, default=1))
 
 
 def _designed_size(name: str) -> int:
     """That of the published weights, the smallest where there are several."""
-    transforms = [w.transforms.keywords for w in import_torchvision().models.get_model_weights(name)]
+    transforms = [
+        w.transforms.keywords for w in import_torchvision().models.get_model_weights(name)
+    ]
     sizes = [options.get("crop_size") or options["resize_size"] for options in transforms]
     return min(size if isinstance(size, int) else size[0] for size in sizes)
 

@@ -21,13 +21,17 @@ _METHODS = {
 }
 _OTHER = Shades(dark="#a3527f", light="#e3b9d0")
 
+NEUTRAL = Shades(dark="#4d4d4d", light="#d9d9d9")
+"""The two shades where no method is meant."""
+
 INK = "#222222"
 FAINT = "#767676"
 FAILURE = "#b03a00"
 
 DOTS_PER_INCH = 200
 
-SETTINGS: dict[str, Any] = {
+# matplotlib types every key for itself.
+SETTINGS: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so that widths are the same everywhere
     "font.size": 9,
     "text.color": INK,
