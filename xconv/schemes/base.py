@@ -33,6 +33,8 @@ Chunks = Iterable[tuple[slice, Tensor]]
 
 _CACHED_ELEMENTS = 2**21
 """Elements of x̂ to form at a time on a CPU, so that its cache still holds them afterwards."""
+_MOST_PARTS = 64
+"""Parts of a batch at the most: very large ones occur in simulations, which compute nothing."""
 
 
 class Scheme(ABC):
@@ -162,7 +164,7 @@ class Scheme(ABC):
         head = next(chunks)
         size = layout.shape[0]
         if head[0] == slice(0, probes) and layout.device.type == "cpu":
-            size = max(1, _CACHED_ELEMENTS * size // prod(layout.shape))
+            size = max(-(-size // _MOST_PARTS), _CACHED_ELEMENTS * size // prod(layout.shape))
         for images in range(0, layout.shape[0], size):
             some = slice(images, images + size)
             expanded = layout.zeros(some)

@@ -17,8 +17,6 @@ def reason(error: BaseException) -> str:
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:
-    """``"; did you mean a, b or c?"``, or nothing where no name is near."""
-    near = difflib.get_close_matches(name, list(names), n=3)
-    if not near:
-        return ""
-    return f"; did you mean {' or '.join([', '.join(near[:-1]), near[-1]] if near[1:] else near)}?"
+    """``"; did you mean a or b?"``, the nearest first, or nothing where none is near."""
+    near = difflib.get_close_matches(name, list(names))
+    return f"; did you mean {' or '.join(near)}?" if near else ""

@@ -20,22 +20,21 @@ _OPERATORS = ("nms", "qnms")
 
 
 def import_torchvision() -> ModuleType:
-    """``torchvision``, imported.
-
-    Raises BenchError where that fails for any other reason than the two operators.
-    """
+    """``torchvision``, imported. Raises BenchError, with the reason, where that cannot be done."""
+    try:
+        return importlib.import_module("torchvision")
+    except Exception:
+        if not _operators_declared():
+            _declare_operators()
+    # The submodules that were imported before the failure stay in sys.modules. They are whole, and
+    # must not run twice: what they registered with torch is there already.
     try:
         return importlib.import_module("torchvision")
     except Exception as error:
-        if _extension_loaded() or not isinstance(error, RuntimeError):
-            raise BenchError(f"torchvision cannot be imported: {reason(error)}") from error
-    # The submodules that were imported before the failure stay in sys.modules. They are whole, and
-    # must not run twice: what they registered with torch outlives them.
-    _declare_operators()
-    return importlib.import_module("torchvision")
+        raise BenchError(f"torchvision cannot be imported: {reason(error)}") from error
 
 
-def _extension_loaded() -> bool:
+def _operators_declared() -> bool:
     return all(hasattr(torch.ops.torchvision, name) for name in _OPERATORS)
 
 
