@@ -94,7 +94,7 @@ def convolution(
         return convolution(input.unsqueeze(0), weight, bias, geometry, probing).squeeze(0)
     if weight.requires_grad and not probing.saves_memory(input):
         return geometry.convolve(input, weight, bias)
-    seed = draw_seed(input, weight) if weight.requires_grad else None
+    seed = draw_seed() if weight.requires_grad else None
     output: Tensor = SketchedConvolution.apply(input, weight, bias, seed, geometry, probing)
     return output
 

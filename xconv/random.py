@@ -17,28 +17,31 @@ _SEED_LIMIT = 2**62
 _STREAM_STEP = 0x9E3779B97F4A7C15
 
 
-def draw_seed(input: Tensor, weight: Tensor) -> Tensor:
+def draw_seed() -> Tensor:
     """One draw from torch's default CPU generator for a call of a layer: a 0-d int64 tensor."""
-    return _draw_seed_op(input, weight) if torch.compiler.is_compiling() else _draw_seed()
+    return _draw_seed_op(_DRAWS) if torch.compiler.is_compiling() else _draw_seed()
 
 
 def _draw_seed() -> Tensor:
     return torch.randint(_SEED_LIMIT, (), dtype=torch.int64, device="cpu")
 
 
-@torch.library.custom_op("xconv::draw_seed", mutates_args=())
-def _draw_seed_op(input: Tensor, weight: Tensor) -> Tensor:
-    """``_draw_seed`` as one operator.
+_DRAWS = torch.zeros((), dtype=torch.int64, device="cpu")
 
-    A compiler may compute ``randint`` again in the backward pass and get another seed, and then
-    the probes of the estimate are not those of the sketch; an operator of our own it computes
-    once. It may merge equal calls: the arguments, unused, are what makes two calls differ.
+
+@torch.library.custom_op("xconv::draw_seed", mutates_args=("draws",))
+def _draw_seed_op(draws: Tensor) -> Tensor:
+    """``_draw_seed`` as one operator, which counts its calls in ``draws``.
+
+    Nobody reads the count. It is there because a compiler may merge equal calls, exchange them,
+    compute them in the backward pass, or compute them twice, but not if they write to one tensor.
     """
+    draws.add_(1)
     return _draw_seed()
 
 
 @_draw_seed_op.register_fake
-def _(input: Tensor, weight: Tensor) -> Tensor:
+def _(draws: Tensor) -> Tensor:
     return torch.empty((), dtype=torch.int64, device="cpu")
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, UntypedStorage
 from torch.autograd.graph import saved_tensors_hooks
 
 
@@ -16,7 +16,7 @@ class SavedMeter:
 
     def __init__(self, excluded: Iterable[Tensor]) -> None:
         self._excluded = list(excluded)
-        self._saved: list[Tensor] = []
+        self._saved: dict[int, UntypedStorage] = {}
         self._hooks = saved_tensors_hooks(self._keep, lambda tensor: tensor)
 
     def __enter__(self) -> "SavedMeter":
@@ -30,14 +30,15 @@ class SavedMeter:
     def reading(self) -> dict[str, int]:
         """The column of this meter; read it before the backward pass frees anything."""
         excluded = {t.untyped_storage()._cdata for t in self._excluded}
-        storages = {t.untyped_storage()._cdata: t.untyped_storage() for t in self._saved}
-        kept = [s.nbytes() for key, s in storages.items() if key not in excluded]
+        kept = [s.nbytes() for key, s in self._saved.items() if key not in excluded]
         return {"saved_bytes": sum(kept)}
 
     def forget(self) -> None:
-        """Let go of the saved tensors, so that the backward pass can free them."""
+        """Let go of what was saved, so that the backward pass can free them."""
         self._saved.clear()
 
     def _keep(self, tensor: Tensor) -> Tensor:
-        self._saved.append(tensor)
-        return tensor
+        storage = tensor.untyped_storage()
+        self._saved[storage._cdata] = storage
+        # What a hook returns must not hold the tensor itself: an output would keep itself alive.
+        return tensor.detach()

@@ -36,8 +36,8 @@ class Architecture:
         """
         if image_size not in self.sizes:
             raise UsageError(
-                f"{self.name} takes images of {self.sizes} a side, not of {image_size}: "
-                "choose another --image-size"
+                f"{self.name} takes images whose side is {self.sizes}, not {image_size}: "
+                "choose another image size"
             )
         return self.make(image_size)
 

@@ -84,7 +84,7 @@ FIGURES = (
     ),
 )
 
-RATIO_MEANING = "the figure divided by that of the method exact in the same setting"
+RATIO_MEANING = "relative to the method exact in the same setting"
 
 PEAK_COLUMNS = ("allocated_peak_bytes", "live_peak_bytes", "simulated_peak_bytes")
 """The meters of peak memory, the one to be shown first where there are several."""

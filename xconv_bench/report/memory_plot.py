@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,14 +19,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Picture
 
 _WIDTH_INCHES = 8.0
-_FRAME_INCHES = 1.55
-_LINE_INCHES = 0.17
-_BAR_HEIGHT = 0.68
-_GROUP_GAP = 0.5
-_LABEL_CHARACTERS = 36
-_TITLE_CHARACTERS = 90
-_NOTE_CHARACTERS = 130
-_ROOM_FOR_VALUES = 1.3
+_FRAME_INCHES = 1.6
+_LINE_INCHES = 0.165
+# The vertical axis counts lines of text, downwards.
+_BAR_LINES = 1.35
+_BAR_GAP_LINES = 0.8
+_GROUP_GAP_LINES = 0.9
+_LABEL_CHARACTERS = 38
+_TITLE_CHARACTERS = 96
+_NOTE_CHARACTERS = 136
+_ROOM_FOR_VALUES = 1.28
 
 
 def plot_memory(rows: Sequence[Row], folder: Path) -> list[Path]:
@@ -67,20 +68,24 @@ def _draw(summaries: Sequence[Summary]) -> Picture:
     meter = _shown_meter(summaries)
     setting = varying(summaries)
     labels = [textwrap.fill(label(each, setting), _LABEL_CHARACTERS) for each in summaries]
-    places = _places(summaries, setting)
-    lines = 1 + max(text.count("\n") + 1 for text in labels)
-    height = _FRAME_INCHES + _LINE_INCHES * lines * (places[-1] + 1)
+    places, end = _places(summaries, setting, labels)
+    height = _FRAME_INCHES + _LINE_INCHES * end
     picture = Picture(figsize=(_WIDTH_INCHES, height), layout="constrained")
     axes = picture.add_subplot()
-    largest = max(summary.figures.get(meter.column, 0) for summary in summaries)
+    axes.set_yticks(places, labels)
+    axes.set_ylim(end, 0)
+    largest = max(each.figures.get(meter.column, 0) if each.is_ok else 0 for each in summaries)
     unit = bytes_unit(largest)
     for place, summary in zip(places, summaries, strict=True):
         _draw_bar(axes, place, summary, meter, unit)
-    axes.set_yticks(places, labels)
-    axes.set_ylim(places[-1] + 0.5, -0.5)
-    axes.set_xlim(0, (largest / unit.size or 1) * _ROOM_FOR_VALUES)
-    _finish_axes(axes, f"{meter.heading} ({unit.name})")
-    _add_words(picture, summaries, meter)
+    picture.suptitle(_title(summaries), x=0.012, ha="left")
+    if largest:
+        axes.set_xlim(0, largest / unit.size * _ROOM_FOR_VALUES)
+        _explain_bars(axes, f"{meter.heading} ({unit.name})")
+        picture.supxlabel(_note(summaries, meter), x=0.012, ha="left", color=style.FAINT)
+    else:
+        axes.xaxis.set_visible(False)
+        axes.spines.bottom.set_visible(False)
     return picture
 
 
@@ -92,13 +97,21 @@ def _shown_meter(summaries: Sequence[Summary]) -> Figure:
     return next(figure for figure in FIGURES if figure.column == shown)
 
 
-def _places(summaries: Sequence[Summary], setting: Sequence[str]) -> list[float]:
-    """Where the bars stand, downwards; bars of one setting stand together."""
-    places = [0.0]
-    for before, after in pairwise(summaries):
-        is_same = all(before.settings[name] == after.settings[name] for name in setting)
-        places.append(places[-1] + 1 + (0 if is_same else _GROUP_GAP))
-    return places
+def _places(
+    summaries: Sequence[Summary], setting: Sequence[str], labels: Sequence[str]
+) -> tuple[list[float], float]:
+    """Where the bars stand and where they end; bars of one setting stand together."""
+    places: list[float] = []
+    end = 0.0
+    before = summaries[0]
+    for summary, text in zip(summaries, labels, strict=True):
+        if any(before.settings[name] != summary.settings[name] for name in setting):
+            end += _GROUP_GAP_LINES
+        lines = max(_BAR_LINES, 1 + text.count("\n")) + _BAR_GAP_LINES
+        places.append(end + lines / 2)
+        end += lines
+        before = summary
+    return places, end
 
 
 def _draw_bar(axes: Axes, place: float, summary: Summary, meter: Figure, unit: Unit) -> None:
@@ -110,41 +123,44 @@ def _draw_bar(axes: Axes, place: float, summary: Summary, meter: Figure, unit: U
         return
     shades = style.shades(summary.method)
     saved = min(summary.figures.get("saved_bytes", 0), peak)
-    axes.barh(place, peak / unit.size, _BAR_HEIGHT, color=shades.light)
-    axes.barh(place, saved / unit.size, _BAR_HEIGHT, color=shades.dark)
+    axes.barh(place, peak / unit.size, _BAR_LINES, color=shades.light)
+    axes.barh(place, saved / unit.size, _BAR_LINES, color=shades.dark)
     ratio = summary.ratios.get(meter.column)
     value = unit.format(peak) + ("" if ratio is None else f"  ({format_ratio(ratio)})")
     _write(axes, place, peak / unit.size, value, style.INK)
 
 
 def _write(axes: Axes, place: float, end: float, text: str, colour: str) -> None:
-    axes.annotate(text, (end, place), (4, 0), textcoords="offset points", va="center", color=colour)
+    """Write ``text`` a little to the right of where a bar ends."""
+    offset = (5, 0)
+    axes.annotate(
+        text, (end, place), offset, textcoords="offset points", va="center_baseline", color=colour
+    )
 
 
-def _finish_axes(axes: Axes, heading: str) -> None:
+def _explain_bars(axes: Axes, heading: str) -> None:
     from matplotlib.patches import Patch
 
     axes.set_xlabel(heading)
     axes.grid(axis="x")
-    axes.tick_params(axis="y", length=0)
     axes.legend(
         handles=[
             Patch(color=style.NEUTRAL.dark, label="saved for the backward pass"),
             Patch(color=style.NEUTRAL.light, label="the rest of the peak"),
         ],
         loc="lower left",
-        bbox_to_anchor=(-0.01, 1),
+        bbox_to_anchor=(0, 1),
         ncols=2,
-        frameon=False,
     )
 
 
-def _add_words(picture: Picture, summaries: Sequence[Summary], meter: Figure) -> None:
-    """The title above, and below in small letters what is shown."""
-    heading = textwrap.fill(f"Peak memory: {title(summaries)}", _TITLE_CHARACTERS)
-    picture.suptitle(heading, x=0.01, ha="left")
+def _title(summaries: Sequence[Summary]) -> str:
+    return textwrap.fill(f"Peak memory: {title(summaries)}", _TITLE_CHARACTERS)
+
+
+def _note(summaries: Sequence[Summary], meter: Figure) -> str:
+    """What the meter reads and what the ratios mean."""
     note = f"{meter.heading}: {meter.meaning}"
     if any(summary.ratios for summary in summaries):
         note = f"{note}; (×): {RATIO_MEANING}"
-    note = textwrap.fill(note, _NOTE_CHARACTERS)
-    picture.supxlabel(note, x=0.01, ha="left", fontsize="small", color=style.FAINT)
+    return textwrap.fill(note, _NOTE_CHARACTERS)

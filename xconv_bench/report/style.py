@@ -42,11 +42,19 @@ SETTINGS: dict[Any, Any] = {
     "axes.spines.right": False,
     "axes.spines.left": False,
     "axes.axisbelow": True,
+    "figure.titlesize": 10,
+    "figure.labelsize": 7.5,
+    "figure.constrained_layout.w_pad": 0.1,
+    "figure.constrained_layout.h_pad": 0.08,
+    "legend.frameon": False,
+    "legend.borderaxespad": 0.2,
+    "legend.borderpad": 0.2,
     "grid.color": "#e3e3e3",
     "grid.linewidth": 0.6,
     "xtick.color": FAINT,
     "xtick.labelcolor": INK,
     "ytick.labelcolor": INK,
+    "ytick.major.size": 0,
     "svg.fonttype": "none",  # text stays text: it can be searched and read aloud
     "svg.hashsalt": "xconv-bench",  # the same picture is the same file
 }

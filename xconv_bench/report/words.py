@@ -15,14 +15,15 @@ STATUS_WORDS = {
 
 HEADINGS = {
     "model": "model",
-    "parameters": "parameters",
-    "convolutions": "convolutions",
     "batch_size": "batch",
     "image_size": "image",
     "dtype": "dtype",
     "device": "device",
 }
-"""What describes a setting, in the order of a title, with its heading in a table."""
+"""What describes a setting, with its heading in a table."""
+
+# The model decides its parameters and convolutions: they tell no two configurations apart.
+_TITLE = ("model", "parameters", "convolutions", "batch_size", "image_size", "dtype", "device")
 
 _PHRASES = {
     "parameters": "{:,} parameters",
@@ -39,7 +40,7 @@ def varying(summaries: Sequence[Summary]) -> list[str]:
 
 def title(summaries: Sequence[Summary]) -> str:
     """What is the same for all: ``resnet50, batch 64, 224 px, float32, cpu``."""
-    values = {column: _values(summaries, column) for column in HEADINGS}
+    values = {column: _values(summaries, column) for column in _TITLE}
     return ", ".join(
         _phrase(column, found[0]) for column, found in values.items() if len(found) == 1
     )

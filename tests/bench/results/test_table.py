@@ -1,0 +1,164 @@
+"""The table keeps whole rows, one for each key, and explains every file that it cannot use."""
+
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from xconv_bench.configuration import Configuration
+from xconv_bench.errors import BenchError
+from xconv_bench.results.columns import KEY_COLUMNS, MEMORY_COLUMNS, Cell
+from xconv_bench.results.table import Table
+
+XCONV = Configuration("resnet50", "xconv", "multi", 8, "relu,pool", seed=7)
+
+
+def row(configuration: Configuration = XCONV, **cells: Cell) -> dict[str, Cell]:
+    return {**configuration.key, "status": "ok", **cells}
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Table:
+    return Table(tmp_path / "memory.csv", MEMORY_COLUMNS)
+
+
+def refusal(table: Table) -> str:
+    """The one line with which reading and writing are both refused; the file stays as it is."""
+    lines = set()
+    before = table.path.read_bytes() if table.path.is_file() else None
+    for use in (table.rows, lambda: table.put(row())):
+        with pytest.raises(BenchError) as refused:
+            use()
+        lines.add(str(refused.value))
+    assert before is None or table.path.read_bytes() == before
+    (line,) = lines
+    assert "\n" not in line
+    assert str(table.path) in line
+    return line
+
+
+def test_there_is_no_file_before_the_first_row(table: Table) -> None:
+    assert table.rows() == []
+    assert not table.path.exists()
+
+
+def test_rows_come_back_as_they_were(table: Table) -> None:
+    exact = row(Configuration("resnet50"), saved_bytes=3, step_seconds=0.1)
+    probed = row(message="two\nlines, and a comma")
+    table.put(exact)
+    table.put(probed)
+
+    empty: dict[str, Cell] = dict.fromkeys(MEMORY_COLUMNS)
+    assert table.rows() == [
+        {**empty, **exact},
+        {**empty, **probed, "message": "two lines, and a comma"},
+    ]
+    assert table.path.read_text().count("model,method") == 1
+
+
+@pytest.mark.parametrize("configuration", [XCONV, Configuration("m")], ids=["knobs", "no knobs"])
+def test_the_key_read_back_is_that_of_the_configuration(
+    table: Table, configuration: Configuration
+) -> None:
+    table.put(row(configuration))
+    (read,) = table.rows()
+    assert {column: read[column] for column in KEY_COLUMNS} == configuration.key
+    assert table.find(configuration.key) == read
+    assert table.find(Configuration("other").key) is None
+
+
+def test_a_row_with_the_same_key_takes_the_place_of_the_old_one(table: Table) -> None:
+    other = Configuration("resnet50")
+    table.put(row(status="error", message="bad luck"))
+    table.put(row(other))
+    table.put(row(saved_bytes=5))
+
+    first, second = table.rows()
+    assert (first["status"], first["message"], first["saved_bytes"]) == ("ok", None, 5)
+    assert table.find(other.key) == second
+    assert [path.name for path in table.path.parent.iterdir()] == ["memory.csv"]
+
+
+def test_a_column_that_the_table_lacks_is_a_mistake_of_the_program(table: Table) -> None:
+    with pytest.raises(ValueError, match=r"memory\.csv has no column saved_byte"):
+        table.put(row(saved_byte=1))
+
+
+def test_pandas_needs_only_the_path(table: Table) -> None:
+    table.put(row(saved_bytes=2**40, step_seconds=0.25))
+    table.put(row(Configuration("resnet50"), saved_bytes=1, step_seconds=0.5))
+    frame = pd.read_csv(table.path)
+    assert list(frame.columns) == list(MEMORY_COLUMNS)
+    assert frame["saved_bytes"].dtype == "int64"
+    assert frame["batch_size"].dtype == "int64"
+    assert frame["step_seconds"].dtype == "float64"
+
+
+def test_wherever_a_kill_tears_the_last_line_it_is_ignored_and_repaired(table: Table) -> None:
+    table.put(row(message="kept"))
+    whole = table.path.read_bytes()
+    table.put(row(Configuration("torn"), message='a "quoted", message'))
+    content = table.path.read_bytes()
+    rows = table.rows()
+
+    for length in {*range(0, len(content), 7), len(whole) - 1, len(whole), len(content) - 1}:
+        table.path.write_bytes(content[:length])
+        assert table.rows() == (rows[:1] if length >= len(whole) else [])
+        table.put(rows[0])
+        table.put(rows[1])
+        assert table.path.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"a,b\n1,2\n", "column model is missing, column 'a' is unknown"),
+        (b"notes without a line break", "it does not begin with the header of this table"),
+        ("modèle,méthode\n".encode("latin-1"), "it is not a CSV file in UTF-8"),
+        (",".join(reversed(MEMORY_COLUMNS)).encode() + b"\n", "its columns are in another order"),
+        (",".join(MEMORY_COLUMNS).encode() + b"\nx,y\n", "line 2 has 2 cells instead of 28"),
+    ],
+    ids=["columns", "text", "latin-1", "order", "cells"],
+)
+def test_a_foreign_file_is_left_alone(table: Table, content: bytes, reason: str) -> None:
+    table.path.write_bytes(content)
+    line = refusal(table)
+    assert f"is not a table of this version: {reason}" in line
+    assert line.endswith("move it away or choose another --output")
+
+
+def test_a_cell_of_the_wrong_kind_is_named(table: Table) -> None:
+    table.put(row())
+    table.path.write_bytes(table.path.read_bytes().replace(b",8,", b",eight,"))
+    assert "line 2: 'eight' is no probes" in refusal(table)
+
+
+def test_a_directory_in_its_place(table: Table) -> None:
+    table.path.mkdir()
+    assert "Is a directory; move it away" in refusal(table)
+
+
+@contextmanager
+def files_limited_to(size_bytes: int) -> Iterator[None]:
+    """What a full disk does: the last write is short, the next one fails."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_leaves_the_rows_so_far(table: Table) -> None:
+    table.put(row())
+    content = table.path.read_bytes()
+    for new in (row(Configuration("another")), row(message="replaced")):
+        with (
+            files_limited_to(len(content) + 10),
+            pytest.raises(BenchError, match="cannot be used: File too large"),
+        ):
+            table.put({**new, "message": "longer than what is left"})
+        assert table.path.read_bytes() == content

@@ -1,0 +1,56 @@
+"""The batch that one training step takes."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor
+
+from xconv_bench.data.synthetic import synthetic_batch, synthetic_labels
+
+if TYPE_CHECKING:  # the models know their tasks, so the import cannot run both ways
+    from xconv_bench.models.base import Architecture
+
+
+class Batch(NamedTuple):
+    """Inputs (B, ...) and what they should become, as ``Task.loss`` takes it."""
+
+    input: Tensor
+    target: Tensor
+
+
+def batch(
+    architecture: "Architecture",
+    batch_size: int,
+    image_size: int,
+    dtype: torch.dtype,
+    device: torch.device | str,
+    seed: int,
+) -> Batch:
+    """Synthetic samples 0 to ``batch_size`` - 1 of this seed, on ``device``."""
+    sample_shape = architecture.sample_shape(image_size)
+    # First of all, so that a batch which does not fit says so at once.
+    inputs = synthetic_batch(sample_shape, batch_size, dtype, device, seed)
+    target_shape = architecture.task.target_shape(sample_shape)
+    classes = architecture.task.classes
+    if classes is None:
+        target = synthetic_batch(target_shape, batch_size, dtype, device, seed, stream="target")
+    else:
+        target = synthetic_labels(classes, target_shape, batch_size, device, seed)
+    return Batch(inputs, target)
+
+
+def simulated_batch(
+    architecture: "Architecture",
+    batch_size: int,
+    image_size: int,
+    dtype: torch.dtype,
+    device: torch.device | str = "cpu",
+) -> Batch:
+    """The same shapes and dtypes with nothing in them: for use under ``FakeTensorMode``."""
+    sample_shape = architecture.sample_shape(image_size)
+    target_shape = architecture.task.target_shape(sample_shape)
+    target_dtype = dtype if architecture.task.classes is None else torch.int64
+    return Batch(
+        torch.empty((batch_size, *sample_shape), dtype=dtype, device=device),
+        torch.empty((batch_size, *target_shape), dtype=target_dtype, device=device),
+    )

@@ -1,0 +1,50 @@
+"""Synthetic samples: each a pure function of (seed, its index), whatever the batch around it.
+
+The first k samples of a batch of n are therefore the batch of k, on every device, and rounding
+apart in every dtype. torch's default generators are left alone.
+"""
+
+import hashlib
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+
+def synthetic_batch(
+    sample_shape: tuple[int, ...],
+    batch_size: int,
+    dtype: torch.dtype,
+    device: torch.device | str,
+    seed: int,
+    stream: str = "input",
+) -> Tensor:
+    """Standard normal samples (batch_size, *sample_shape); other streams are independent."""
+    batch = torch.empty((batch_size, *sample_shape), dtype=dtype, device="cpu")
+    sample = torch.empty(sample_shape, dtype=torch.float32, device="cpu")
+    for index, generator in enumerate(_generators(seed, stream, batch_size)):
+        batch[index] = sample.normal_(generator=generator)
+    return batch.to(device)
+
+
+def synthetic_labels(
+    classes: int,
+    label_shape: tuple[int, ...],
+    batch_size: int,
+    device: torch.device | str,
+    seed: int,
+) -> Tensor:
+    """Uniform int64 labels below ``classes``: (batch_size, *label_shape)."""
+    labels = torch.empty((batch_size, *label_shape), dtype=torch.int64, device="cpu")
+    for index, generator in enumerate(_generators(seed, "label", batch_size)):
+        labels[index].random_(classes, generator=generator)
+    return labels.to(device)
+
+
+def _generators(seed: int, stream: str, count: int) -> Iterator[torch.Generator]:
+    """For each sample the same generator, seeded afresh."""
+    generator = torch.Generator(device="cpu")
+    for index in range(count):
+        # The CPU generator looks at the low 32 bits of its seed only, so they must carry it all.
+        digest = hashlib.blake2b(f"{stream} {seed} {index}".encode(), digest_size=4).digest()
+        yield generator.manual_seed(int.from_bytes(digest))

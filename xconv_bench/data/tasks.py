@@ -1,0 +1,130 @@
+"""How networks are trained: what a sample's target looks like, and the loss.
+
+The memory of a step is measured with its loss in it, so a loss makes no tensor that it can do
+without. None draws a random number or reads a value back from the device, so all of them run under
+``FakeTensorMode`` and in every floating-point dtype.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from xconv_bench.errors import BenchError
+
+
+class Task(ABC):
+    """What a network of one kind learns.
+
+    Targets are labels, integers below ``classes``, or, where that is None, real numbers like the
+    input's.
+    """
+
+    classes: int | None = None
+
+    @abstractmethod
+    def target_shape(self, sample_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Shape of the target that belongs to one input of ``sample_shape``, without the batch."""
+
+    @abstractmethod
+    def loss(self, output: Any, target: Tensor) -> Tensor:
+        """The scalar to minimise, from whatever the network returned; ``target`` (B, ...)."""
+
+
+@dataclass(frozen=True)
+class Classification(Task):
+    """One label a sample; cross-entropy of the logits (B, classes).
+
+    A network with auxiliary heads returns a tuple, the main head first; each of the others adds
+    ``auxiliary_weight`` times its own cross-entropy.
+    """
+
+    classes: int
+    auxiliary_weight: float = 0.0
+
+    def target_shape(self, sample_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """() for every input: a label."""
+        return ()
+
+    def loss(self, output: Any, target: Tensor) -> Tensor:
+        """Mean cross-entropy, auxiliary heads included."""
+        if isinstance(output, Tensor):
+            return F.cross_entropy(output, target)
+        main, *auxiliary = output
+        loss = F.cross_entropy(main, target)
+        for logits in auxiliary:
+            loss = loss + self.auxiliary_weight * F.cross_entropy(logits, target)
+        return loss
+
+
+@dataclass(frozen=True)
+class Segmentation(Task):
+    """One label a pixel; cross-entropy of the logits (B, classes, H, W) under ``"out"``."""
+
+    classes: int
+    auxiliary_weight: float = 0.5
+
+    def target_shape(self, sample_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """(H, W) for an input (C, H, W)."""
+        return sample_shape[1:]
+
+    def loss(self, output: Any, target: Tensor) -> Tensor:
+        """Mean cross-entropy, that of ``"aux"`` included where the network has it."""
+        loss = F.cross_entropy(output["out"], target)
+        if "aux" in output:
+            loss = loss + self.auxiliary_weight * F.cross_entropy(output["aux"], target)
+        return loss
+
+
+@dataclass(frozen=True)
+class Reconstruction(Task):
+    """An image for an image; mean squared error."""
+
+    def target_shape(self, sample_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """That of the input."""
+        return sample_shape
+
+    def loss(self, output: Any, target: Tensor) -> Tensor:
+        """Mean squared error."""
+        return F.mse_loss(output, target)
+
+
+@dataclass(frozen=True)
+class Automatic(Task):
+    """For networks of which nothing is known: the loss follows the output's shape.
+
+    Logits (B, K), K > 1, get cross-entropy with the label modulo K; anything else the mean squared
+    error against zero. Of several outputs, the first tensor counts.
+    """
+
+    classes: int = 2**16
+
+    def target_shape(self, sample_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """() for every input: a label."""
+        return ()
+
+    def loss(self, output: Any, target: Tensor) -> Tensor:
+        """Cross-entropy or mean square; BenchError where the output holds no tensor."""
+        first = _first_tensor(output)
+        if first is None:
+            raise BenchError(
+                f"the network returned a {type(output).__name__} without a tensor to train on"
+            )
+        if first.dim() == 2 and first.shape[1] > 1:
+            return F.cross_entropy(first, target % first.shape[1])
+        # An expanded zero costs nothing, and backward peaks one tensor lower than square()'s.
+        return F.mse_loss(first, first.new_zeros(()).expand_as(first))
+
+
+def _first_tensor(output: Any) -> Tensor | None:
+    if isinstance(output, Tensor):
+        return output
+    if isinstance(output, Mapping):
+        output = output.values()
+    elif not isinstance(output, (tuple, list)):
+        return None
+    found = (_first_tensor(item) for item in output)
+    return next((tensor for tensor in found if tensor is not None), None)

@@ -1,0 +1,69 @@
+"""A measurement in a process of its own, forked from a server that has imported torch already.
+
+Peaks, caches, CUDA contexts and sticky CUDA errors of one measurement cannot touch the next, and
+whatever becomes of the process becomes a row.
+"""
+
+import multiprocessing
+import signal
+import time
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from xconv_bench.errors import UsageError
+from xconv_bench.launch.outcome import Outcome
+from xconv_bench.launch.worker import Work, work
+
+
+class Launcher:
+    """Runs one task at a time; a task that takes longer than ``timeout_seconds`` is ended."""
+
+    def __init__(self, timeout_seconds: float | None = None) -> None:
+        self._timeout_seconds = timeout_seconds
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(["xconv_bench.launch.preload"])
+
+    def run(self, task: Work) -> Outcome:
+        """What the task yielded and how it ended. Raises UsageError where the task did."""
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(target=work, args=(task, theirs), daemon=True)
+        process.start()
+        theirs.close()
+        try:
+            return self._collect(process, ours)
+        finally:
+            process.kill()
+            process.join()
+            ours.close()
+
+    def _collect(self, process: BaseProcess, pipe: Connection) -> Outcome:
+        outcome = Outcome()
+        deadline = None if self._timeout_seconds is None else time.monotonic() + self._timeout_seconds
+        while True:
+            remaining = None if deadline is None else max(0.0, deadline - time.monotonic())
+            if not pipe.poll(remaining):
+                outcome.end("timeout", f"ended after {self._timeout_seconds:g} s (--timeout)")
+                return outcome
+            try:
+                received: Any = pipe.recv()
+            except (EOFError, ConnectionResetError):
+                process.join()
+                outcome.end(*_explain_death(process.exitcode))
+                return outcome
+            if isinstance(received, dict):
+                outcome.add(received)
+                continue
+            status, message = received
+            if status == "usage":
+                raise UsageError(message)
+            outcome.end(status, message)
+            return outcome
+
+
+def _explain_death(code: int | None) -> tuple[str, str]:
+    if code == -signal.SIGKILL:
+        return "oom", "the process was killed by the system, most likely out of memory"
+    if code is not None and code < 0:
+        return "error", f"the process died of {signal.Signals(-code).name}"
+    return "error", f"the process ended by itself with exit code {code}"

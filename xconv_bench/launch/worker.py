@@ -1,0 +1,66 @@
+"""What runs inside the process of a measurement."""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from xconv_bench.errors import BenchError, Unsupported, UsageError
+
+Work = Callable[[], Iterable[dict[str, Any]]]
+"""What a worker is given: picklable, called without arguments, yields readings."""
+
+
+def work(task: Work, pipe: Connection) -> None:
+    """Send each of the task's readings, then how it ended: ``(status, message)``.
+
+    ``status`` is one of a row's, or ``"usage"`` for a mistake of the user's.
+    """
+    _prepare_process(pipe)
+    try:
+        for readings in task():
+            pipe.send(readings)
+        end = ("ok", "")
+    except BaseException as error:
+        end = _explain(error)
+    pipe.send(end)
+    # What the user's model left running must not keep the process alive.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def _prepare_process(pipe: Connection) -> None:
+    # Ctrl-C is the parent's business: it ends the workers that it wants ended.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # What a model prints is no result of ours.
+    os.dup2(sys.stderr.fileno(), 1)
+    # Where memory runs out, the kernel is to end the measurement and nothing else.
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    threading.Thread(target=_end_with_parent, args=(pipe,), daemon=True).start()
+
+
+def _end_with_parent(pipe: Connection) -> None:
+    """The parent sends nothing: the pipe becomes readable when the parent is gone."""
+    with suppress(EOFError, OSError):
+        pipe.poll(None)
+    os._exit(1)
+
+
+def _explain(error: BaseException) -> tuple[str, str]:
+    from xconv_bench.measurement.failures import is_out_of_memory
+    from xconv_bench.models.messages import reason
+
+    if isinstance(error, UsageError):
+        return "usage", str(error)
+    if isinstance(error, Unsupported):
+        return "unsupported", str(error)
+    if isinstance(error, BenchError):
+        return "error", str(error)
+    return ("oom" if is_out_of_memory(error) else "error"), reason(error)

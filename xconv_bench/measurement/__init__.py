@@ -1,0 +1,1 @@
+"""One configuration measured: model × method × meters, and a row comes out."""

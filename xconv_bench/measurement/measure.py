@@ -1,0 +1,93 @@
+"""All meters over one configuration."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from xconv_bench.configuration import SIMULATED, Configuration
+from xconv_bench.measurement.counting import count, simulate
+from xconv_bench.measurement.failures import is_out_of_memory
+from xconv_bench.measurement.training import Training, prepare
+from xconv_bench.meters.allocator import AllocatorMeter
+from xconv_bench.meters.clock import time_steps
+from xconv_bench.meters.gradient import (
+    SameRandomNumbers,
+    convolution_weights,
+    relative_error,
+)
+from xconv_bench.meters.nvml import NvmlMeter
+from xconv_bench.meters.rss import RssMeter
+from xconv_bench.models.messages import reason
+
+Readings = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What is to be measured of one configuration, with how many steps on the clock."""
+
+    configuration: Configuration
+    timed_steps: int = 3
+
+    def __call__(self) -> Iterator[Readings]:
+        """Columns of the row, some at a time, each as soon as it is known.
+
+        ``message`` may come several times. Raises what the network raises.
+        """
+        if self.configuration.device == SIMULATED:
+            yield simulate(self.configuration)
+            return
+        yield _try_to_simulate(self.configuration)
+        training = prepare(self.configuration)
+        yield training.size()
+        training.step()
+        yield _peaks(training, self.configuration.device)
+        yield count(training)
+        yield time_steps(
+            training.forward,
+            training.backward,
+            training.zero_grad,
+            self.configuration.device,
+            steps=self.timed_steps,
+            warmup=1,
+        )
+        yield _gradient_error(training, self.configuration)
+
+
+def _try_to_simulate(configuration: Configuration) -> Readings:
+    """The simulated peak; a message where the network cannot be simulated, which costs nothing."""
+    try:
+        return {"simulated_peak_bytes": simulate(configuration)["simulated_peak_bytes"]}
+    except Exception as error:
+        return {"message": f"simulated: {reason(error)}"}
+
+
+def _peaks(training: Training, device: str) -> Readings:
+    """What allocator, driver and kernel saw of a second step, with nothing else watching."""
+    meters = (AllocatorMeter(device), NvmlMeter(device), RssMeter())
+    with meters[0], meters[1], meters[2]:
+        training.step()
+    readings: Readings = {}
+    for meter in meters:
+        readings |= meter.reading
+    messages = [meter.message for meter in meters if meter.message]
+    return readings | {"message": "; ".join(messages)}
+
+
+def _gradient_error(training: Training, configuration: Configuration) -> Readings:
+    """Error against the exact network, same weights, same batch, same dropout masks."""
+    with SameRandomNumbers(configuration.seed):
+        training.step()
+    gradients = [weight.grad for weight in convolution_weights(training.model)]
+    exact = replace(configuration, method="exact", scheme=None, probes=None, compress=None)
+    try:
+        reference = prepare(exact)
+        reference.model.load_state_dict(training.model.state_dict())
+        with SameRandomNumbers(configuration.seed):
+            reference.step()
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return {"message": "the exact network does not fit, so there is no gradient error"}
+    references = [weight.grad for weight in convolution_weights(reference.model)]
+    return {"gradient_relative_error": relative_error(gradients, references)}

@@ -1,0 +1,107 @@
+"""A network, a batch and a loss: what a training step is made of."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from xconv_bench.configuration import Configuration
+from xconv_bench.data import Batch, Task, batch, simulated_batch
+from xconv_bench.meters.gradient import CONVOLUTIONS
+from xconv_bench.methods import METHODS
+from xconv_bench.models import Architecture, find
+
+
+@dataclass(frozen=True)
+class Training:
+    """The parts of a step, as the paper measures it: the optimizer's own step is outside."""
+
+    model: nn.Module
+    batch: Batch
+    task: Task
+
+    def forward(self) -> Tensor:
+        """The loss, a scalar with its graph."""
+        return self.task.loss(self.model(self.batch.input), self.batch.target)
+
+    def zero_grad(self) -> None:
+        """Let go of the gradients of the step before."""
+        self.model.zero_grad(set_to_none=True)
+
+    def backward(self, loss: Tensor) -> None:
+        """Leave the gradients in the parameters."""
+        loss.backward()
+
+    def step(self) -> None:
+        """Forward, loss, zero_grad, backward."""
+        loss = self.forward()
+        self.zero_grad()
+        self.backward(loss)
+
+    def size(self) -> dict[str, int]:
+        """Parameters and convolutions of the network, as columns of a row."""
+        return {
+            "parameters": sum(p.numel() for p in self.model.parameters()),
+            "convolutions": sum(isinstance(m, CONVOLUTIONS) for m in self.model.modules()),
+        }
+
+    def state(self) -> Iterator[Tensor]:
+        """Parameters and buffers."""
+        yield from self.model.parameters()
+        yield from self.model.buffers()
+
+
+def prepare(configuration: Configuration) -> Training:
+    """Build the network, turn it into the method's form and give it its batch.
+
+    The weights follow from the configuration's seed, the samples too. Raises UsageError for a
+    model that does not exist, Unsupported where the method cannot be applied to it.
+    """
+    architecture, model = _build(configuration)
+    samples = batch(
+        architecture,
+        configuration.batch_size,
+        configuration.image_size,
+        dtype_of(configuration),
+        configuration.device,
+        configuration.seed,
+    )
+    return Training(model.to(configuration.device), samples, architecture.task)
+
+
+def prepare_simulated(configuration: Configuration, mode: FakeTensorMode) -> Training:
+    """The same with shapes and dtypes, and nothing in them.
+
+    The network is built for real first, since what builds it may read its own numbers, and in its
+    final dtype, since the parameters of a fake network cannot be exchanged.
+    """
+    architecture, model = _build(configuration)
+    for module in model.modules():
+        for tensors in (module._parameters, module._buffers):
+            for name, tensor in tensors.items():
+                if tensor is not None:
+                    tensors[name] = mode.from_tensor(tensor)  # type: ignore[assignment]
+    with mode:
+        samples = simulated_batch(
+            architecture,
+            configuration.batch_size,
+            configuration.image_size,
+            dtype_of(configuration),
+        )
+    return Training(model, samples, architecture.task)
+
+
+def dtype_of(configuration: Configuration) -> torch.dtype:
+    """torch's dtype of that name."""
+    dtype: torch.dtype = getattr(torch, configuration.dtype)
+    return dtype
+
+
+def _build(configuration: Configuration) -> tuple[Architecture, nn.Module]:
+    torch.manual_seed(configuration.seed)
+    architecture = find(configuration.model)
+    model = architecture.build(configuration.image_size)
+    model = METHODS[configuration.method].apply(model, configuration)
+    return architecture, model.to(dtype_of(configuration)).train()

@@ -1,0 +1,65 @@
+"""Error of weight gradients against the exact layer's."""
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_iter
+
+CONVOLUTIONS = (
+    nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d,
+)  # fmt: skip
+
+
+def convolution_weights(model: nn.Module) -> Iterator[nn.Parameter]:
+    """The weights of all convolutions, each once."""
+    seen: set[nn.Parameter] = set()
+    for module in model.modules():
+        if isinstance(module, CONVOLUTIONS) and module.weight not in seen:
+            seen.add(module.weight)
+            yield module.weight
+
+
+def relative_error(gradients: list[Tensor], exact: list[Tensor]) -> float | None:
+    """``‖g − g_exact‖ / ‖g_exact‖`` over all tensors together, summed in float64.
+
+    None where there is nothing to compare or the exact gradient is zero.
+    """
+    squared_error = squared_norm = 0.0
+    for gradient, reference in zip(gradients, exact, strict=True):
+        reference = reference.double()
+        squared_error += float((gradient.double() - reference).square().sum())
+        squared_norm += float(reference.square().sum())
+    return (squared_error / squared_norm) ** 0.5 if squared_norm else None
+
+
+class SameRandomNumbers(TorchDispatchMode):
+    """Inside, the network's own random numbers are the same whichever method runs it.
+
+    Dropout and its like draw from the generator that the probes' seeds come from, and a method
+    that draws seeds would shift them: its error would be mostly that of another dropout mask. So
+    the n-th random operation of the network starts from the n-th seed. The draw of a single
+    integer, which is how seeds are drawn, is let through.
+    """
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self._seeds = itertools.count(seed)
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if torch.Tag.nondeterministic_seeded not in func.tags or _draws_a_seed(func, args):
+            return func(*args, **kwargs)
+        gpus = {t.device for t in tree_iter(args) if isinstance(t, Tensor) and t.is_cuda}
+        with torch.random.fork_rng(gpus):
+            torch.manual_seed(next(self._seeds))
+            return func(*args, **kwargs)
+
+
+def _draws_a_seed(func: Any, args: tuple[Any, ...]) -> bool:
+    return func is torch.ops.aten.randint.default and list(args[1]) == []

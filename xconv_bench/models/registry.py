@@ -1,0 +1,59 @@
+"""A name -> a network."""
+
+import re
+from typing import NoReturn
+
+from xconv_bench.errors import UsageError
+from xconv_bench.models import own, paper, timm_models, torchvision_models
+from xconv_bench.models.base import Architecture
+from xconv_bench.models.messages import did_you_mean
+
+_NAME_AND_FRAMES = re.compile(r"(?P<name>[^@]+)@(?P<frames>[^@/\\]*)")
+
+
+def find(name: str) -> Architecture:
+    """The network of that name.
+
+    ``resnet50`` and the other names of torchvision, ``r3d_18@8`` for a video network on 8 frames,
+    ``paper/cifar`` and its like, ``timm:NAME``, ``package.module:callable``,
+    ``path/to/file.py:callable``. Raises UsageError, one line, for any other.
+    """
+    if name.startswith(timm_models.PREFIX):
+        return timm_models.find(name.removeprefix(timm_models.PREFIX))
+    if ":" in name:
+        return own.find(name)
+    if name in paper.NETWORKS:
+        return paper.NETWORKS[name]
+    plain, frames = _split_frames(name)
+    try:
+        return torchvision_models.find(plain, frames)
+    except KeyError:
+        _refuse(name, plain)
+
+
+def listing() -> list[Architecture]:
+    """Every network that has a name here: those of the paper, then those of torchvision.
+
+    timm's and the user's own have names too, but they are not listed.
+    """
+    return [*paper.NETWORKS.values(), *map(torchvision_models.find, torchvision_models.names())]
+
+
+def _split_frames(name: str) -> tuple[str, int | None]:
+    match = _NAME_AND_FRAMES.fullmatch(name)
+    if match is None:
+        return name, None
+    if not match["frames"].isdecimal() or int(match["frames"]) < 1:
+        raise UsageError(
+            f"'{name}' asks for '{match['frames']}' frames: give a whole number from 1 up, "
+            f"as in {match['name']}@8"
+        )
+    return match["name"], int(match["frames"])
+
+
+def _refuse(name: str, plain: str) -> NoReturn:
+    near = did_you_mean(plain, [*paper.NETWORKS, *torchvision_models.names()])
+    raise UsageError(
+        f"there is no model named '{name}'{near or ';'} 'xconv-bench models' lists them; "
+        "timm:NAME, package.module:callable and path/to/file.py:callable are names too"
+    )
