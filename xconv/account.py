@@ -5,10 +5,9 @@ from typing import Any
 
 from torch import nn
 
-from xconv.convert import CONVOLUTIONS, FAMILIES, MARK, why_not
+from xconv.convert import FAMILIES, MARK, why_not
+from xconv.modules import Probed
 from xconv.saved.relu import BitReLU
-
-_SWAPPED: tuple[type[nn.Module], ...] = (BitReLU, *CONVOLUTIONS.values())
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def account(model: nn.Module) -> Account:
 
 def _entry(name: str, module: nn.Module) -> Entry:
     kind = type(module).__name__
-    if not isinstance(module, _SWAPPED):
+    if not isinstance(module, BitReLU | Probed):
         reason = getattr(module, MARK, None) or why_not(module) or "not converted"
         return Entry(name, kind, False, reason)
     return Entry(name, kind, *_swapped(module))

@@ -4,6 +4,8 @@ A compiler leaves them whole: it cannot undo a sketch to save the input instead,
 keep being drawn again rather than carried from the forward pass to the backward.
 """
 
+from typing import Sequence  # noqa: UP035 (torch 2.6 knows no other spelling in a schema)
+
 import torch
 from torch import Tensor
 
@@ -49,8 +51,8 @@ def estimate(
 def _sketch(
     input: Tensor,
     seed: Tensor,
-    weight_shape: list[int],
-    output_shape: list[int],
+    weight_shape: Sequence[int],
+    output_shape: Sequence[int],
     probes: int,
     scheme: str,
     distribution: str,
@@ -63,8 +65,8 @@ def _sketch(
 def _(
     input: Tensor,
     seed: Tensor,
-    weight_shape: list[int],
-    output_shape: list[int],
+    weight_shape: Sequence[int],
+    output_shape: Sequence[int],
     probes: int,
     scheme: str,
     distribution: str,
@@ -78,18 +80,18 @@ def _estimate(
     seed: Tensor,
     grad_output: Tensor,
     weight: Tensor,
-    input_shape: list[int],
+    input_shape: Sequence[int],
     channels_last: bool,
     probes: int,
     scheme: str,
     distribution: str,
-    stride: list[int],
-    padding: list[int],
-    dilation: list[int],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
     groups: int,
     transposed: bool,
-    output_padding: list[int],
-    border: list[int],
+    output_padding: Sequence[int],
+    border: Sequence[int],
     border_mode: str,
 ) -> Tensor:
     geometry = Geometry(

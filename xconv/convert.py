@@ -27,6 +27,8 @@ FAMILIES: dict[str, dict[type[nn.Module], type[nn.Module]]] = {
 }
 """What ``compress`` may name, and what each name swaps: torch's class by ours."""
 
+_ORIGINALS = {ours: theirs for family in FAMILIES.values() for theirs, ours in family.items()}
+
 MARK = "_xconv_mark"
 """Attribute that ``convert`` leaves on a module: ``SWAPPED``, or why the module was left alone."""
 SWAPPED = "swapped"
@@ -55,34 +57,28 @@ def convert(
         distribution: ``"rademacher"`` or ``"gaussian"``.
         first: False leaves the first convolution exact, as the paper's experiments do.
 
-    Subclasses, parametrized weights and lazy modules are left alone: ``account`` lists them.
-    Raises ValueError or TypeError for values not listed here, and for names not in the model.
+    Subclasses, parametrized weights, lazy modules and modules whose ``forward`` was replaced are
+    left alone: ``account`` lists them. Raises ValueError or TypeError, before anything is changed,
+    for values not listed here, and for names not in the model.
     """
-    probing = Probing(probes, scheme, distribution)
-    unknown = [name for name in compress if name not in FAMILIES]
-    if isinstance(compress, str) or unknown:
-        given = compress if isinstance(compress, str) else unknown[0]
-        raise ValueError(
-            f"cannot compress {given!r}; compress takes a list of {', '.join(FAMILIES)}"
-        )
-    skipped = _predicate(model, skip)
+    Probing(probes, scheme, distribution)
+    targets = _targets(compress)
+    skips = _predicate(model, skip)
     revert(model)
-    exact_first = None if first else next((m for _, m in _convolutions(model)), None)
-    for name, module in list(model.named_modules()):
-        target = next(
-            (FAMILIES[f][type(module)] for f in compress if type(module) in FAMILIES[f]), None
-        )
-        if target is None:
+    skipped = {m for name, m in model.named_modules(remove_duplicate=False) if skips(name, m)}
+    exact_first = None if first else next(_convolutions(model), None)
+    for module in model.modules():
+        if type(module) not in targets:
             continue
         if module is exact_first:
             setattr(module, MARK, "first layer, left exact on request")
-        elif skipped(name, module):
+        elif module in skipped:
             setattr(module, MARK, "skipped on request")
         elif why_not(module) is None:
-            module.__class__ = target
+            module.__class__ = targets[type(module)]
             setattr(module, MARK, SWAPPED)
-            if target in CONVOLUTIONS.values():
-                module.set_probing(probing.probes, scheme, distribution)
+            if isinstance(module, modules.Probed):
+                module.set_probing(probes, scheme, distribution)
     return model
 
 
@@ -91,12 +87,11 @@ def revert(model: nn.Module) -> nn.Module:
 
     Layers that were built as probed layers stay what they are.
     """
-    originals = {ours: theirs for family in FAMILIES.values() for theirs, ours in family.items()}
     for module in model.modules():
         if vars(module).pop(MARK, None) == SWAPPED:
-            module.__class__ = originals[type(module)]
-            for attribute in ("probes", "scheme", "distribution", "falls_back"):
-                vars(module).pop(attribute, None)
+            if isinstance(module, modules.Probed):
+                module.clear_probing()
+            module.__class__ = _original(type(module))
     return model
 
 
@@ -107,18 +102,50 @@ def why_not(module: nn.Module) -> str | None:
     )
     if base is None:
         return None
-    if parametrize.is_parametrized(module) or "weight" in vars(module):
+    if parametrize.is_parametrized(module):
         return "parametrized weight"
+    if "weight" in vars(module):
+        return "weight computed by a hook, such as the old weight_norm, spectral_norm or pruning"
     if isinstance(module, nn.modules.lazy.LazyModuleMixin):
         return "lazy module; run it once before converting"
     if type(module) is not base:
         return f"unsupported subclass {type(module).__name__} of {base.__name__}"
+    if not {"forward", "_conv_forward"}.isdisjoint(vars(module)):
+        return "its forward was replaced on this one module"
     return None
 
 
-def _convolutions(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    bases = tuple(CONVOLUTIONS)
-    return ((name, module) for name, module in model.named_modules() if isinstance(module, bases))
+def _original(ours: type) -> type:
+    """torch's class for one of ours, or for a class derived from ours.
+
+    A module that is parametrized after it was converted has a class of its own, made for it alone.
+    """
+    if ours in _ORIGINALS:
+        return _ORIGINALS[ours]
+    bases = tuple(_original(base) for base in ours.__bases__)
+    if bases == ours.__bases__:
+        return ours
+    name = ours.__name__
+    for old, new in zip(ours.__bases__, bases, strict=True):
+        name = name.replace(old.__name__, new.__name__)
+    own = {k: v for k, v in vars(ours).items() if k not in ("__dict__", "__weakref__")}
+    return type(ours)(name, bases, own)
+
+
+def _targets(compress: Collection[str]) -> dict[type[nn.Module], type[nn.Module]]:
+    """What the families in ``compress`` swap; ValueError for one that does not exist."""
+    unknown = (
+        [compress] if isinstance(compress, str) else [n for n in compress if n not in FAMILIES]
+    )
+    if unknown:
+        raise ValueError(
+            f"cannot compress {unknown[0]!r}; compress takes a list of {', '.join(FAMILIES)}"
+        )
+    return {theirs: ours for name in compress for theirs, ours in FAMILIES[name].items()}
+
+
+def _convolutions(model: nn.Module) -> Iterator[nn.Module]:
+    return (module for module in model.modules() if isinstance(module, tuple(CONVOLUTIONS)))
 
 
 def _predicate(model: nn.Module, skip: Skip) -> Callable[[str, nn.Module], bool]:

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from xconv import compiled
+from xconv import autocast, compiled
 from xconv.geometry import Geometry
 from xconv.layout import Layout
 from xconv.probing import Probing, estimate_gradient, make_sketch
@@ -44,7 +44,7 @@ class SketchedConvolution(torch.autograd.Function):
         weight, seed, sketch = ctx.saved_tensors
         needs_input, needs_weight, needs_bias = ctx.needs_input_grad[:3]
         grad_input = grad_weight = grad_bias = None
-        with torch.autocast(grad_output.device.type, enabled=False):
+        with autocast.switched_off(grad_output.device.type):
             if needs_bias:
                 grad_bias = grad_output.sum((0, *range(2, grad_output.dim())))
             if needs_weight:

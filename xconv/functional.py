@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from xconv import autocast
 from xconv.estimator import SketchedConvolution
 from xconv.geometry import Geometry, resolve_padding
 from xconv.probing import Probing
@@ -14,6 +15,8 @@ from xconv.saved.relu import bit_relu
 __all__ = ["bit_relu", "conv", "conv_transpose", "convolution"]
 
 Sizes = int | Sequence[int]
+
+_PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 
 
 def conv(
@@ -36,14 +39,19 @@ def conv(
     weight gradient is estimated from ``probes`` probes by ``scheme`` (arXiv 2106.06998, section
     3), unless the sketch would not be smaller than the input or ``probes`` is 0.
     """
-    size = weight.dim() - 2
-    dilation = _tuple(dilation, size)
+    size = _dimensions(weight)
+    if padding_mode not in _PADDING_MODES:
+        raise ValueError(
+            f"unknown padding_mode {padding_mode!r}; choose from {', '.join(_PADDING_MODES)}"
+        )
+    stride, dilation = _tuple(stride, size), _tuple(dilation, size)
+    if padding == "same" and any(step != 1 for step in stride):
+        raise RuntimeError(f"padding='same' needs a stride of 1; got {stride}")
     word = padding if isinstance(padding, str) else _tuple(padding, size)
-    resolved = resolve_padding(word, padding_mode, tuple(weight.shape[2:]), dilation)
-    amount, border, border_mode = resolved
-    geometry = Geometry(
-        _tuple(stride, size), amount, dilation, groups, border=border, border_mode=border_mode
+    amount, border, border_mode = resolve_padding(
+        word, padding_mode, tuple(weight.shape[2:]), dilation
     )
+    geometry = Geometry(stride, amount, dilation, groups, border=border, border_mode=border_mode)
     return convolution(input, weight, bias, geometry, Probing(probes, scheme, distribution))
 
 
@@ -62,7 +70,7 @@ def conv_transpose(
     distribution: str = "rademacher",
 ) -> Tensor:
     """``torch.nn.functional.conv_transpose1d``, ``2d`` or ``3d``, as ``conv`` above."""
-    size = weight.dim() - 2
+    size = _dimensions(weight)
     geometry = Geometry(
         _tuple(stride, size),
         _tuple(padding, size),
@@ -83,15 +91,14 @@ def convolution(
     the weight alone where it needs none; what torch keeps where the sketch would be no smaller.
     """
     tensors = [t for t in (input, weight, bias) if t is not None]
-    if not (torch.is_grad_enabled() and any(t.requires_grad for t in tensors)):
+    is_differentiated = torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
+    has_right_rank = 0 <= input.dim() - geometry.dimensions - 1 <= 1
+    if not is_differentiated or probing.probes == 0 or weight.is_complex() or not has_right_rank:
         return geometry.convolve(input, weight, bias)
-    input, weight, bias = (
-        _autocast(input),
-        _autocast(weight),
-        None if bias is None else _autocast(bias),
-    )
     if input.dim() == geometry.dimensions + 1:
         return convolution(input.unsqueeze(0), weight, bias, geometry, probing).squeeze(0)
+    input, weight = autocast.cast(input), autocast.cast(weight)
+    bias = None if bias is None else autocast.cast(bias)
     if weight.requires_grad and not probing.saves_memory(input):
         return geometry.convolve(input, weight, bias)
     seed = draw_seed() if weight.requires_grad else None
@@ -99,13 +106,17 @@ def convolution(
     return output
 
 
-def _autocast(tensor: Tensor) -> Tensor:
-    """What ``torch.autocast`` would hand to torch's own convolution."""
-    kind = tensor.device.type
-    if not torch.is_autocast_enabled(kind) or tensor.dtype == torch.float64:
-        return tensor
-    return tensor.to(torch.get_autocast_dtype(kind)) if tensor.is_floating_point() else tensor
+def _dimensions(weight: Tensor) -> int:
+    """Of the images that ``weight`` (channels, channels, *kernel) convolves."""
+    if not 3 <= weight.dim() <= 5:
+        raise ValueError(
+            "weight must have 3, 4 or 5 dimensions, for images of 1, 2 or 3; "
+            f"got the shape {tuple(weight.shape)}"
+        )
+    return weight.dim() - 2
 
 
 def _tuple(value: Sizes, size: int) -> tuple[int, ...]:
-    return (value,) * size if isinstance(value, int) else tuple(value)
+    """One number for every dimension; a single one stands for all, as in torch."""
+    numbers = (value,) if isinstance(value, int) else tuple(value)
+    return numbers * size if len(numbers) == 1 else numbers

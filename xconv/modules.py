@@ -8,12 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from xconv.functional import convolution
-from xconv.geometry import Geometry, resolve_padding
+from xconv import functional
 from xconv.probing import Probing
+from xconv.random import draw_seed
 
 
-class _Probed:
+class Probed:
     """What the probed layers add to torch's."""
 
     probes: int
@@ -40,48 +40,62 @@ class _Probed:
         self.probes, self.scheme, self.distribution = probes, scheme, distribution
         self.falls_back = False
 
+    def clear_probing(self) -> None:
+        """Undo ``set_probing``: the attributes that are left are those of torch's layer."""
+        del self.probes, self.scheme, self.distribution, self.falls_back
+
     def extra_repr(self) -> str:
         """torch's, then how the weight gradient is found."""
-        kept = ", falls back to the exact gradient" if self.falls_back else ""
-        return f"{super().extra_repr()}, probes={self.probes}, scheme={self.scheme}{kept}"  # type: ignore[misc]
+        words = [super().extra_repr(), f"probes={self.probes}", f"scheme={self.scheme}"]  # type: ignore[misc]
+        if self.distribution != "rademacher":
+            words.append(f"distribution={self.distribution}")
+        if self.falls_back:
+            words.append("falls back to the exact gradient")
+        return ", ".join(words)
 
-    def _probe(self, input: Tensor, weight: Tensor, bias: Tensor | None, g: Geometry) -> Tensor:
+    def _probing(self: Any, input: Tensor, weight: Tensor) -> dict[str, Any]:
+        """How this call is probed, for ``functional``; makes a note if it will not be.
+
+        A checkpointed segment may run without gradients first. It draws there too, for the sake of
+        the dropout behind it: that has to find the random stream where it will find it later.
+        """
         probing = Probing(self.probes, self.scheme, self.distribution)
-        if torch.is_grad_enabled() and weight.requires_grad and input.dim() > g.dimensions:
-            batched = input if input.dim() == g.dimensions + 2 else input.unsqueeze(0)
-            self.falls_back = self.probes > 0 and not probing.saves_memory(batched)
-        return convolution(input, weight, bias, g, probing)
+        dimensions = weight.dim() - 2
+        if weight.requires_grad and input.dim() > dimensions:
+            batched = input if input.dim() > dimensions + 1 else input.unsqueeze(0)
+            falls_back = not probing.saves_memory(batched)
+            if torch.is_grad_enabled():
+                self.falls_back = falls_back
+            elif self.training and not falls_back and not torch.is_inference_mode_enabled():
+                draw_seed()
+        return vars(probing)
 
 
-class _Convolution(_Probed):
+class _Convolution(Probed):
     def _conv_forward(self: Any, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         if self.probes == 0:
             output: Tensor = super()._conv_forward(input, weight, bias)  # type: ignore[misc]
             return output
-        padding, border, mode = resolve_padding(
-            self.padding, self.padding_mode, self.kernel_size, self.dilation
-        )
-        geometry = Geometry(
-            self.stride, padding, self.dilation, self.groups, border=border, border_mode=mode
-        )
-        return self._probe(input, weight, bias, geometry)
+        return functional.conv(
+            input, weight, bias, self.stride, self.padding, self.dilation, self.groups,
+            padding_mode=self.padding_mode, **self._probing(input, weight),
+        )  # fmt: skip
 
 
-class _TransposedConvolution(_Probed):
+class _TransposedConvolution(Probed):
     def forward(self: Any, input: Tensor, output_size: list[int] | None = None) -> Tensor:
         """As torch's, ``output_size`` included."""
         if self.probes == 0:
             output: Tensor = super().forward(input, output_size)  # type: ignore[misc]
             return output
-        size = len(self.kernel_size)
         output_padding = self._output_padding(
-            input, output_size, self.stride, self.padding, self.kernel_size, size, self.dilation
-        )
-        geometry = Geometry(
-            self.stride, self.padding, self.dilation, self.groups,
-            transposed=True, output_padding=tuple(output_padding),
+            input, output_size, self.stride, self.padding, self.kernel_size,
+            len(self.kernel_size), self.dilation,
         )  # fmt: skip
-        return self._probe(input, self.weight, self.bias, geometry)
+        return functional.conv_transpose(
+            input, self.weight, self.bias, self.stride, self.padding, output_padding,
+            self.groups, self.dilation, **self._probing(input, self.weight),
+        )  # fmt: skip
 
 
 class XConv1d(_Convolution, nn.Conv1d):

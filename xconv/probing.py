@@ -41,7 +41,7 @@ class Probing:
 
     def saves_memory(self, input: Tensor) -> bool:
         """Whether the sketch of ``input`` (batch, channels, *pixels) is smaller than ``input``."""
-        if self.probes == 0 or input.numel() == 0:
+        if self.probes == 0 or input.numel() == 0 or input.is_complex():
             return False
         shape = SCHEMES[self.scheme].sketch_shape(Layout.of(input), self.probes)
         return torch.Size(shape).numel() < input.numel()

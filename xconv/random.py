@@ -19,34 +19,43 @@ _STREAM_STEP = 0x9E3779B97F4A7C15
 
 def draw_seed() -> Tensor:
     """One draw from torch's default CPU generator for a call of a layer: a 0-d int64 tensor."""
-    return _draw_seed_op(_DRAWS) if torch.compiler.is_compiling() else _draw_seed()
+    if not torch.compiler.is_compiling():
+        return _draw_seed()
+    seed: Tensor = torch.ops.xconv.draw_seed(_LAST_SEED)
+    _LAST_SEED.copy_(seed)
+    return seed
 
 
 def _draw_seed() -> Tensor:
     return torch.randint(_SEED_LIMIT, (), dtype=torch.int64, device="cpu")
 
 
-_DRAWS = torch.zeros((), dtype=torch.int64, device="cpu")
+_LAST_SEED = torch.zeros((), dtype=torch.int64, device="cpu")
+"""Orders the draws of a compiled program: each reads here what the one before has written.
+
+A compiler may otherwise merge draws, exchange them, or put them off until the backward pass. The
+tag tells it to restore the generator should it compute one again, for a checkpoint.
+"""
+
+torch.library.define(
+    "xconv::draw_seed", "(Tensor last) -> Tensor", tags=torch.Tag.nondeterministic_seeded
+)
 
 
-@torch.library.custom_op("xconv::draw_seed", mutates_args=("draws",))
-def _draw_seed_op(draws: Tensor) -> Tensor:
-    """``_draw_seed`` as one operator, which counts its calls in ``draws``.
-
-    Nobody reads the count. It is there because a compiler may merge equal calls, exchange them,
-    compute them in the backward pass, or compute them twice, but not if they write to one tensor.
-    """
-    draws.add_(1)
+@torch.library.impl("xconv::draw_seed", "cpu")
+def _(last: Tensor) -> Tensor:
     return _draw_seed()
 
 
-@_draw_seed_op.register_fake
-def _(draws: Tensor) -> Tensor:
+@torch.library.register_fake("xconv::draw_seed")
+def _(last: Tensor) -> Tensor:
     return torch.empty((), dtype=torch.int64, device="cpu")
 
 
-def _generator(seed: Tensor, stream: int, device: torch.device) -> torch.Generator:
-    """An independent generator for each (seed, stream)."""
+def _generator(seed: Tensor, stream: int, device: torch.device) -> torch.Generator | None:
+    """An independent generator for each (seed, stream); the meta device has and needs none."""
+    if device.type == "meta":
+        return None
     mixed = (int(seed) + stream * _STREAM_STEP) % _SEED_LIMIT
     return torch.Generator(device=device).manual_seed(mixed)
 

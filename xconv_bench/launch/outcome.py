@@ -17,10 +17,11 @@ class Outcome:
         self.note(readings.pop("message", ""))
         self.readings |= readings
 
-    def end(self, status: str, message: str) -> None:
-        """The measurement ended before its end."""
+    def end(self, status: str, message: str) -> "Outcome":
+        """This outcome, with how it ended."""
         self.status = status
         self.note(message)
+        return self
 
     def note(self, message: str) -> None:
         """Append to the message."""

@@ -19,7 +19,7 @@ from xconv_bench.launch.worker import Work, work
 class Launcher:
     """Runs one task at a time; a task that takes longer than ``timeout_seconds`` is ended."""
 
-    def __init__(self, timeout_seconds: float | None = None) -> None:
+    def __init__(self, timeout_seconds: float) -> None:
         self._timeout_seconds = timeout_seconds
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["xconv_bench.launch.preload"])
@@ -39,26 +39,21 @@ class Launcher:
 
     def _collect(self, process: BaseProcess, pipe: Connection) -> Outcome:
         outcome = Outcome()
-        deadline = None if self._timeout_seconds is None else time.monotonic() + self._timeout_seconds
-        while True:
-            remaining = None if deadline is None else max(0.0, deadline - time.monotonic())
-            if not pipe.poll(remaining):
-                outcome.end("timeout", f"ended after {self._timeout_seconds:g} s (--timeout)")
-                return outcome
+        deadline = time.monotonic() + self._timeout_seconds
+        while pipe.poll(max(0.0, deadline - time.monotonic())):
             try:
                 received: Any = pipe.recv()
             except (EOFError, ConnectionResetError):
                 process.join()
-                outcome.end(*_explain_death(process.exitcode))
-                return outcome
+                return outcome.end(*_explain_death(process.exitcode))
             if isinstance(received, dict):
                 outcome.add(received)
                 continue
             status, message = received
             if status == "usage":
                 raise UsageError(message)
-            outcome.end(status, message)
-            return outcome
+            return outcome.end(status, message)
+        return outcome.end("timeout", f"given up after {self._timeout_seconds:g} s (--timeout)")
 
 
 def _explain_death(code: int | None) -> tuple[str, str]:

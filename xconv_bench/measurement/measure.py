@@ -12,8 +12,8 @@ from xconv_bench.meters.allocator import AllocatorMeter
 from xconv_bench.meters.clock import time_steps
 from xconv_bench.meters.gradient import (
     SameRandomNumbers,
-    convolution_weights,
     relative_error,
+    weight_gradients,
 )
 from xconv_bench.meters.nvml import NvmlMeter
 from xconv_bench.meters.rss import RssMeter
@@ -78,7 +78,6 @@ def _gradient_error(training: Training, configuration: Configuration) -> Reading
     """Error against the exact network, same weights, same batch, same dropout masks."""
     with SameRandomNumbers(configuration.seed):
         training.step()
-    gradients = [weight.grad for weight in convolution_weights(training.model)]
     exact = replace(configuration, method="exact", scheme=None, probes=None, compress=None)
     try:
         reference = prepare(exact)
@@ -89,5 +88,5 @@ def _gradient_error(training: Training, configuration: Configuration) -> Reading
         if not is_out_of_memory(error):
             raise
         return {"message": "the exact network does not fit, so there is no gradient error"}
-    references = [weight.grad for weight in convolution_weights(reference.model)]
-    return {"gradient_relative_error": relative_error(gradients, references)}
+    error = relative_error(weight_gradients(training.model), weight_gradients(reference.model))
+    return {"gradient_relative_error": error}

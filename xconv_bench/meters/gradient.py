@@ -1,7 +1,6 @@
 """Error of weight gradients against the exact layer's."""
 
 import itertools
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -14,23 +13,25 @@ CONVOLUTIONS = (
 )  # fmt: skip
 
 
-def convolution_weights(model: nn.Module) -> Iterator[nn.Parameter]:
-    """The weights of all convolutions, each once."""
-    seen: set[nn.Parameter] = set()
-    for module in model.modules():
-        if isinstance(module, CONVOLUTIONS) and module.weight not in seen:
-            seen.add(module.weight)
-            yield module.weight
+def weight_gradients(model: nn.Module) -> dict[str, Tensor]:
+    """Gradients of all convolution weights that have one, each weight once, by name."""
+    weights = {id(m.weight) for m in model.modules() if isinstance(m, CONVOLUTIONS)}
+    return {
+        name: parameter.grad
+        for name, parameter in model.named_parameters()
+        if id(parameter) in weights and parameter.grad is not None
+    }
 
 
-def relative_error(gradients: list[Tensor], exact: list[Tensor]) -> float | None:
+def relative_error(gradients: dict[str, Tensor], exact: dict[str, Tensor]) -> float | None:
     """``‖g − g_exact‖ / ‖g_exact‖`` over all tensors together, summed in float64.
 
-    None where there is nothing to compare or the exact gradient is zero.
+    None where there is nothing to compare or the exact gradient is zero. Raises KeyError where
+    a gradient is missing.
     """
     squared_error = squared_norm = 0.0
-    for gradient, reference in zip(gradients, exact, strict=True):
-        reference = reference.double()
+    for name, reference in exact.items():
+        gradient, reference = gradients[name], reference.double()
         squared_error += float((gradient.double() - reference).square().sum())
         squared_norm += float(reference.square().sum())
     return (squared_error / squared_norm) ** 0.5 if squared_norm else None
@@ -50,7 +51,11 @@ class SameRandomNumbers(TorchDispatchMode):
         self._seeds = itertools.count(seed)
 
     def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+        self,
+        func: Any,
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
         if torch.Tag.nondeterministic_seeded not in func.tags or _draws_a_seed(func, args):

@@ -1,0 +1,148 @@
+"""``xconv-bench memory``: memory, time and gradient error of a training step, side by side."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from xconv_bench.cli import options, parsing
+from xconv_bench.configuration import SIMULATED, Configuration
+from xconv_bench.errors import BenchError, UsageError
+
+if TYPE_CHECKING:
+    from xconv_bench.experiments.sweep import Sweep
+    from xconv_bench.launch import Launcher
+    from xconv_bench.results.run_directory import RunDirectory
+
+
+def memory(
+    model: options.Models,
+    method: options.Methods = options.METHODS,
+    scheme: options.Schemes = options.SCHEMES,
+    probes: options.Probes = options.PROBES,
+    compress: options.Compress = options.COMPRESS,
+    batch_size: options.BatchSizes = options.BATCH_SIZES,
+    image_size: options.ImageSizes = None,
+    frames: options.Frames = None,
+    dtype: options.Dtypes = options.DTYPE,
+    device: options.Devices = None,
+    simulate: options.Simulate = False,
+    repeats: options.Repeats = 1,
+    seed: options.Seed = 0,
+    steps: options.Steps = 3,
+    timeout: options.Timeout = 1800.0,
+    output: options.Output = None,
+) -> int:
+    """Measure memory, time and gradient error of a training step, method by method.
+
+    All combinations that make sense are measured, each in a process of its own.
+    """
+    from xconv.convert import FAMILIES
+    from xconv.schemes import SCHEMES
+    from xconv_bench.experiments.sweep import Sweep
+    from xconv_bench.launch import Launcher
+    from xconv_bench.methods import METHODS
+    from xconv_bench.results.run_directory import RunDirectory
+
+    sweep = Sweep(
+        models=tuple(_with_frames(name, frames) for name in parsing.words(model)),
+        methods=parsing.names("--method", method, METHODS),
+        schemes=parsing.names("--scheme", scheme, SCHEMES),
+        probes=parsing.integers("--probes", probes, least=0),
+        compress=parsing.families("--compress", compress, FAMILIES),
+        batch_sizes=parsing.integers("--batch-size", batch_size, least=1),
+        image_sizes=parsing.integers("--image-size", image_size or (), least=1),
+        dtypes=parsing.names("--dtype", dtype, options.DTYPES),
+        devices=_devices(device, simulate),
+        repeats=repeats,
+        seed=seed,
+    )
+    launcher = Launcher(timeout)
+    configurations = sweep.configurations(_designed_sizes(sweep, launcher))
+    with RunDirectory("memory", sweep.models[0], output) as run:
+        rows = _measure(configurations, run, launcher, seed, steps)
+        _show(rows, run)
+    return _exit_code(rows)
+
+
+def _with_frames(name: str, frames: int | None) -> str:
+    return name if frames is None else f"{name}@{frames}"
+
+
+def _devices(given: Sequence[str] | None, simulate: bool) -> tuple[str, ...]:
+    if simulate:
+        if given:
+            raise UsageError("--simulate uses no device: leave out either it or --device")
+        return (SIMULATED,)
+    if given:
+        return parsing.words(given)
+    import torch
+
+    return ("cuda" if torch.cuda.is_available() else "cpu",)
+
+
+def _designed_sizes(sweep: Sweep, launcher: Launcher) -> dict[str, int]:
+    """Each model's own image size; an error for a model or device that does not exist."""
+    from xconv_bench.measurement.survey import Survey
+
+    outcome = launcher.run(Survey(sweep.models, sweep.devices))
+    if outcome.status != "ok":
+        raise BenchError(outcome.message)
+    sizes: dict[str, int] = outcome.readings["designed_sizes"]
+    return sizes
+
+
+def _measure(
+    configurations: list[Configuration],
+    run: RunDirectory,
+    launcher: Launcher,
+    seed: int,
+    steps: int,
+) -> list[dict[str, Any]]:
+    from xconv_bench.cli.progress import SweepProgress
+    from xconv_bench.experiments.memory import measure_memory
+    from xconv_bench.results.environment import record_environment
+
+    record_environment(run.environment, seed)
+    table = run.table("memory")
+    try:
+        with SweepProgress(len(configurations)) as progress:
+            return measure_memory(configurations, table, launcher, progress, steps)
+    except KeyboardInterrupt:
+        print(
+            f"interrupted: what was measured is in {table.path}; go on with: "
+            f"{_command()} --output {shlex.quote(str(run.path))}",
+            file=sys.stderr,
+        )
+        raise
+
+
+def _command() -> str:
+    """This command as it was given, without ``--output``."""
+    words = iter(sys.argv[1:])
+    kept = []
+    for word in words:
+        if word == "--output":
+            next(words, None)
+        elif not word.startswith("--output="):
+            kept.append(word)
+    return shlex.join(["xconv-bench", *kept])
+
+
+def _show(rows: list[dict[str, Any]], run: RunDirectory) -> None:
+    from xconv_bench.report.memory_plot import plot_memory
+    from xconv_bench.report.memory_table import print_memory_table
+
+    print_memory_table(rows)
+    pictures = plot_memory(rows, run.plots)
+    print()
+    for path in (run.table("memory").path, run.environment, *pictures):
+        print(f"written: {path}")
+
+
+def _exit_code(rows: list[dict[str, Any]]) -> int:
+    """1 where something could not be measured; running out of memory is an answer."""
+    statuses = {row["status"] for row in rows}
+    return int(bool(statuses & {"error", "timeout"}) or "ok" not in statuses)

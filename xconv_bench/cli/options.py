@@ -1,0 +1,65 @@
+"""The options that commands share, spelt and explained once.
+
+An option that sweeps takes values with commas between them, and may be repeated.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DTYPES = ("float32", "float64", "bfloat16", "float16")
+
+Models = Annotated[
+    list[str],
+    typer.Option(
+        "--model", help="A name of `xconv-bench models`, timm:NAME, or your own file.py:callable."
+    ),
+]
+Methods = Annotated[list[str], typer.Option("--method", help="What to compare.")]
+Schemes = Annotated[
+    list[str], typer.Option("--scheme", help="Probing: independent, multi or orthogonal.")
+]
+Probes = Annotated[list[str], typer.Option("--probes", help="Probes of each convolution.")]
+Compress = Annotated[
+    list[str],
+    typer.Option("--compress", help="What xconv swaps: conv,relu or one of them; repeat to sweep."),
+]
+BatchSizes = Annotated[list[str], typer.Option("--batch-size", help="Images of a step.")]
+ImageSizes = Annotated[
+    list[str] | None,
+    typer.Option("--image-size", help="Pixels a side.", show_default="the model's own"),
+]
+Frames = Annotated[
+    int | None,
+    typer.Option("--frames", help="Frames of a video model.", min=1, show_default="16"),
+]
+Dtypes = Annotated[list[str], typer.Option("--dtype", help=f"Of {', '.join(DTYPES)}.")]
+Devices = Annotated[
+    list[str] | None,
+    typer.Option("--device", help="cpu, cuda or cuda:N.", show_default="cuda if there is one"),
+]
+Simulate = Annotated[
+    bool, typer.Option("--simulate", help="Count memory without computing: needs no GPU.")
+]
+Repeats = Annotated[
+    int, typer.Option("--repeats", help="Repeats, each with a seed of its own.", min=1)
+]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of the first repeat.", min=0)]
+Steps = Annotated[
+    int, typer.Option("--steps", help="Steps on the clock; their median counts.", min=1)
+]
+Timeout = Annotated[
+    float, typer.Option("--timeout", help="Seconds until a measurement is given up.", min=1)
+]
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", help="Run directory; an old one is resumed.", show_default="new"),
+]
+
+METHODS = ["exact", "xconv"]
+SCHEMES = ["independent"]
+PROBES = ["8"]
+COMPRESS = ["conv,relu"]
+BATCH_SIZES = ["32"]
+DTYPE = ["float32"]

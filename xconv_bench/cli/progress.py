@@ -1,0 +1,81 @@
+"""How a sweep gets on, on standard error: a bar in a terminal, a line a measurement elsewhere."""
+
+import time
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from rich.progress import TimeElapsedColumn as Elapsed
+from rich.progress import TimeRemainingColumn as Remaining
+
+from xconv_bench.configuration import Configuration
+from xconv_bench.report.words import status_words
+
+
+class SweepProgress:
+    """Watches an experiment of ``total`` measurements."""
+
+    def __init__(self, total: int) -> None:
+        self._console = Console(stderr=True, highlight=False)
+        self._total = total
+        self._done = 0
+        self._began = time.monotonic()
+        self._bar = Progress(
+            SpinnerColumn(),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TextColumn("{task.description}"),
+            Elapsed(),
+            TextColumn("left"),
+            Remaining(),
+            console=self._console,
+            transient=True,
+            disable=not self._console.is_terminal,
+        )
+        self._task = self._bar.add_task("starting", total=total)
+
+    def __enter__(self) -> "SweepProgress":
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def started(self, configuration: Configuration) -> None:
+        """Say what is being measured."""
+        self._began = time.monotonic()
+        self._bar.update(self._task, description=_describe(configuration))
+
+    def finished(self, configuration: Configuration, row: dict[str, Any], known: bool) -> None:
+        """Say what came of it."""
+        self._done += 1
+        self._bar.advance(self._task)
+        took = "already measured" if known else f"{time.monotonic() - self._began:.0f} s"
+        self._console.print(
+            f"[{self._done}/{self._total}] {_describe(configuration)}: "
+            f"{status_words(str(row['status']))}, {took}",
+            markup=False,
+            soft_wrap=True,
+        )
+
+
+def _describe(configuration: Configuration) -> str:
+    knobs = (
+        configuration.model,
+        configuration.method,
+        configuration.scheme,
+        None if configuration.probes is None else f"r={configuration.probes}",
+        configuration.compress,
+        f"batch {configuration.batch_size}",
+        f"{configuration.image_size} px",
+        configuration.dtype,
+        configuration.device,
+        f"repeat {configuration.repeat}" if configuration.repeat else None,
+    )
+    return " ".join(str(knob) for knob in knobs if knob is not None)

@@ -1,0 +1,66 @@
+"""The settings of a sweep, and the configurations that they stand for."""
+
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from xconv_bench.configuration import Configuration
+from xconv_bench.methods import METHODS
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Values of each setting; every combination that makes sense is a configuration.
+
+    No ``image_sizes`` means each model's own. Repeat i is measured with seed ``seed + i``.
+    """
+
+    models: tuple[str, ...]
+    methods: tuple[str, ...] = ("exact", "xconv")
+    schemes: tuple[str, ...] = ("independent",)
+    probes: tuple[int, ...] = (8,)
+    compress: tuple[str, ...] = ("conv,relu",)
+    batch_sizes: tuple[int, ...] = (32,)
+    image_sizes: tuple[int, ...] = ()
+    dtypes: tuple[str, ...] = ("float32",)
+    devices: tuple[str, ...] = ("cpu",)
+    repeats: int = 1
+    seed: int = 0
+
+    def configurations(self, designed_sizes: Mapping[str, int]) -> list[Configuration]:
+        """Each once; those that are compared with each other stand next to each other.
+
+        ``designed_sizes`` gives each model's own image size in pixels a side.
+        """
+        cells = [
+            Configuration(
+                model=model,
+                method=method,
+                batch_size=batch_size,
+                image_size=image_size,
+                dtype=dtype,
+                device=device,
+                repeat=repeat,
+                seed=self.seed + repeat,
+                **knobs,
+            )
+            for model in self.models
+            for image_size, batch_size, dtype, device, repeat in itertools.product(
+                self.image_sizes or (designed_sizes[model],),
+                self.batch_sizes,
+                self.dtypes,
+                self.devices,
+                range(self.repeats),
+            )
+            for method in self.methods
+            for knobs in self._knobs(method)
+        ]
+        return list(dict.fromkeys(cells))
+
+    def _knobs(self, method: str) -> Iterator[dict[str, Any]]:
+        """Combinations of the settings that this method reads."""
+        values = {"scheme": self.schemes, "probes": self.probes, "compress": self.compress}
+        names = [name for name in values if name in METHODS[method].knobs]
+        for combination in itertools.product(*(values[name] for name in names)):
+            yield dict(zip(names, combination, strict=True))

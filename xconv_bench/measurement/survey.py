@@ -1,0 +1,49 @@
+"""What must be known of models and devices before anything is measured."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from xconv_bench.configuration import SIMULATED
+from xconv_bench.errors import BenchError, UsageError
+from xconv_bench.models import find
+
+
+@dataclass(frozen=True)
+class Survey:
+    """Yields ``{"designed_sizes": {model: pixels a side}}``.
+
+    Raises UsageError for a model or device that does not exist, BenchError for a device that this
+    machine lacks.
+    """
+
+    models: tuple[str, ...]
+    devices: tuple[str, ...]
+
+    def __call__(self) -> Iterator[dict[str, Any]]:
+        """Look at every model and device."""
+        for device in self.devices:
+            if device != SIMULATED:
+                _check_device(device)
+        yield {"designed_sizes": {name: find(name).image_size for name in self.models}}
+
+
+def _check_device(name: str) -> None:
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        device = None
+    if device is None or device.type not in ("cpu", "cuda"):
+        raise UsageError(f"--device {name!r} is unknown: expected cpu, cuda or cuda:N")
+    if device.type == "cpu":
+        return
+    count = torch.cuda.device_count()
+    if not torch.cuda.is_available() or count == 0:
+        raise BenchError(
+            f"--device {name}: no CUDA device is usable here (torch {torch.__version__}); "
+            "use --device cpu, or --simulate, which needs no GPU"
+        )
+    if (device.index or 0) >= count:
+        raise UsageError(f"--device {name}: the last CUDA device is cuda:{count - 1}")
