@@ -5,6 +5,8 @@ bit 56 + i, and a shift leaves the packed byte; no two partial products meet, so
 The way back copies the byte into all eight bytes of a word and keeps bit i of byte i.
 """
 
+from collections.abc import Iterator
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -12,6 +14,15 @@ from torch import Tensor
 _GATHER = sum(1 << 7 * j for j in range(1, 9))
 _COPY = int.from_bytes(bytes([1] * 8), "little")
 _SELECT = int.from_bytes(bytes(1 << i for i in range(8)), "little", signed=True)
+_PIECE = {"cpu": 2**19}
+_PIECE_ELSEWHERE = 2**25
+
+
+def pieces(count: int, device: torch.device) -> Iterator[slice]:
+    """``count`` elements some at a time, whole bytes of bits each: on a CPU few enough to stay in
+    its cache, elsewhere few enough for what is computed of them to be small."""
+    size = _PIECE.get(device.type, _PIECE_ELSEWHERE)
+    return (slice(start, min(start + size, count)) for start in range(0, count, size))
 
 
 def packed_size(count: int) -> int:
@@ -20,7 +31,10 @@ def packed_size(count: int) -> int:
 
 
 def pack(mask: Tensor) -> Tensor:
-    """Pack a flat bool tensor of n elements into ⌈n/8⌉ bytes (uint8), first element lowest."""
+    """Pack a flat bool tensor of n elements into ⌈n/8⌉ bytes (uint8), first element lowest.
+
+    ``mask`` is a tensor of its own, not a slice: its memory is read eight bytes at a time.
+    """
     padding = -mask.numel() % 8
     if padding:
         mask = F.pad(mask, (0, padding))

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
 from xconv import autocast
+from xconv.differentiation import is_differentiated
 from xconv.estimator import SketchedConvolution
 from xconv.geometry import Geometry, resolve_padding
 from xconv.probing import Probing
@@ -90,10 +90,9 @@ def convolution(
     What autograd keeps: the sketch, the seed and the weight where the weight needs a gradient;
     the weight alone where it needs none; what torch keeps where the sketch would be no smaller.
     """
-    tensors = [t for t in (input, weight, bias) if t is not None]
-    is_differentiated = torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
-    has_right_rank = 0 <= input.dim() - geometry.dimensions - 1 <= 1
-    if not is_differentiated or probing.probes == 0 or weight.is_complex() or not has_right_rank:
+    is_image = input.dim() in (geometry.dimensions + 1, geometry.dimensions + 2)
+    is_exact = probing.probes == 0 or weight.is_complex() or not is_image
+    if is_exact or not is_differentiated(input, weight, bias):
         return geometry.convolve(input, weight, bias)
     if input.dim() == geometry.dimensions + 1:
         return convolution(input.unsqueeze(0), weight, bias, geometry, probing).squeeze(0)

@@ -96,9 +96,12 @@ class Geometry:
     def _adjoint(self, grad_output: Tensor, weight: Tensor, shape: torch.Size) -> Tensor:
         function = _FORWARD[not self.transposed, self.dimensions]
         if self.transposed:
-            return function(
+            gradient = function(
                 grad_output, weight, None, self.stride, self.padding, self.dilation, self.groups
             )
+            for dim, size in enumerate(shape[2:], 2):  # output_padding may exceed the stride
+                gradient = gradient.narrow(dim, 0, size)
+            return gradient
         reached = [
             (n - 1) * stride - 2 * padding + dilation * (kernel - 1) + 1
             for n, stride, padding, dilation, kernel in zip(
@@ -116,28 +119,28 @@ class Geometry:
         )
 
     def _unpad(self, gradient: Tensor, shape: torch.Size) -> Tensor:
-        """The adjoint of ``pad``, without the input that ``F.pad``'s own nodes would have saved."""
+        """The adjoint of ``pad``, without the input that ``F.pad``'s own nodes would have saved.
+
+        Overwrites ``gradient``.
+        """
         for i in range(0, len(self.border), 2):
             dim = gradient.dim() - 1 - i // 2
-            gradient = self._unpad_dimension(gradient, dim, self.border[i], shape[dim])
-        return gradient
+            gradient = self._fold(gradient, dim, self.border[i], shape[dim])
+        return gradient.clone() if self.border else gradient
 
-    def _unpad_dimension(self, gradient: Tensor, dim: int, before: int, size: int) -> Tensor:
-        """Add what fell on the border to the pixels that it was copied from."""
+    def _fold(self, gradient: Tensor, dim: int, before: int, size: int) -> Tensor:
+        """Add what fell on the border to the pixels that it was copied from, and drop it."""
         after = gradient.shape[dim] - before - size
-        inner = gradient.narrow(dim, before, size)
-        if self.border_mode == "constant":
-            return inner
         head = gradient.narrow(dim, 0, before)
+        inner = gradient.narrow(dim, before, size)
         tail = gradient.narrow(dim, before + size, after)
-        inner = inner.clone()
         if self.border_mode == "circular":
             inner.narrow(dim, size - before, before).add_(head)
             inner.narrow(dim, 0, after).add_(tail)
         elif self.border_mode == "replicate":
             inner.narrow(dim, 0, 1).add_(head.sum(dim, keepdim=True))
             inner.narrow(dim, size - 1, 1).add_(tail.sum(dim, keepdim=True))
-        else:
+        elif self.border_mode == "reflect":
             inner.narrow(dim, 1, before).add_(head.flip(dim))
             inner.narrow(dim, size - 1 - after, after).add_(tail.flip(dim))
         return inner
@@ -157,10 +160,10 @@ def resolve_padding(
 ) -> tuple[tuple[int, ...], tuple[int, ...], str]:
     """What torch's padding arguments mean: ``(padding, border, border_mode)`` of a Geometry.
 
-    Raises ValueError for a padding word other than ``"same"`` and ``"valid"``.
+    Raises RuntimeError, as torch, for a padding word other than ``"same"`` and ``"valid"``.
     """
     if isinstance(padding, str) and padding not in ("same", "valid"):
-        raise ValueError(f"invalid padding {padding!r}; expected 'same', 'valid' or integers")
+        raise RuntimeError(f"invalid padding {padding!r}; expected 'same', 'valid' or integers")
     if padding == "valid":
         padding = (0,) * len(kernel)
     if padding == "same":

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from xconv import functional
+from xconv.differentiation import is_exporting
 from xconv.probing import Probing
 from xconv.random import draw_seed
 
@@ -61,14 +62,16 @@ class Probed:
         """
         probing = Probing(self.probes, self.scheme, self.distribution)
         dimensions = weight.dim() - 2
-        if weight.requires_grad and input.dim() > dimensions:
+        if weight.requires_grad and input.dim() > dimensions and not is_exporting():
             batched = input if input.dim() > dimensions + 1 else input.unsqueeze(0)
             falls_back = not probing.saves_memory(batched)
             if torch.is_grad_enabled():
                 self.falls_back = falls_back
             elif self.training and not falls_back and not torch.is_inference_mode_enabled():
                 draw_seed()
-        return vars(probing)
+        return {
+            "probes": self.probes, "scheme": self.scheme, "distribution": self.distribution
+        }  # fmt: skip
 
 
 class _Convolution(Probed):

@@ -30,6 +30,9 @@ def _borrowed(policy: object, name: str) -> Iterator[None]:
     """Give the matrix products' flag ``name`` the value ``policy`` for a while."""
     products = torch.backends.cuda.matmul
     before = getattr(products, name)
+    if before == policy:
+        yield
+        return
     setattr(products, name, policy)
     try:
         yield

@@ -59,7 +59,7 @@ def make_sketch(
     size = scheme.chunk_size(layout, probing.probes, weight_shape, output_shape)
     chunks = scheme.chunks(seed, probing.probes, size, layout, probing.distribution)
     with convolution_precision(input.device):
-        return scheme.sketch(input, chunks, probing.probes)
+        return scheme.sketch(input, chunks)
 
 
 def estimate_gradient(

@@ -4,14 +4,14 @@ The seed is a 0-d int64 tensor on the CPU, taken from torch's default generator,
 ``torch.manual_seed`` governs everything; reading it never waits for a device. The numbers come
 from a generator of their own, so that the user's dropout and augmentation see nothing of them.
 
-The two functions that touch a generator are operators with a fake implementation: whoever traces
+The functions that touch a generator are operators with a fake implementation: whoever traces
 or simulates the layer sees tensors of the right shape and no random numbers.
 """
 
 import torch
 from torch import Tensor
 
-from xconv.bits import packed_size, unpack
+from xconv.bits import pieces, unpack
 
 _SEED_LIMIT = 2**62
 _STREAM_STEP = 0x9E3779B97F4A7C15
@@ -60,47 +60,54 @@ def _generator(seed: Tensor, stream: int, device: torch.device) -> torch.Generat
     return torch.Generator(device=device).manual_seed(mixed)
 
 
-@torch.library.custom_op("xconv::random_bytes", mutates_args=())
-def random_bytes(seed: Tensor, stream: int, count: int, device: torch.device) -> Tensor:
-    """``count`` random bytes (uint8), ``count`` a multiple of 8."""
-    words = torch.empty(count // 8, dtype=torch.int64, device=device)
-    words.random_(-(2**63), None, generator=_generator(seed, stream, device))
-    return words.view(torch.uint8)
+@torch.library.custom_op("xconv::random_words", mutates_args=())
+def random_words(seed: Tensor, stream: int, count: int, device: torch.device) -> Tensor:
+    """``count`` words (int64) of 64 random bits."""
+    return _words(count, device, _generator(seed, stream, device))
 
 
-@random_bytes.register_fake
+@random_words.register_fake
 def _(seed: Tensor, stream: int, count: int, device: torch.device) -> Tensor:
-    return torch.empty(count, dtype=torch.uint8, device=device)
+    return torch.empty(count, dtype=torch.int64, device=device)
 
 
-@torch.library.custom_op("xconv::random_normal", mutates_args=())
-def random_normal(
-    seed: Tensor, stream: int, count: int, dtype: torch.dtype, device: torch.device
-) -> Tensor:
-    """``count`` standard normal numbers."""
-    numbers = torch.empty(count, dtype=dtype, device=device)
-    return numbers.normal_(generator=_generator(seed, stream, device))
-
-
-@random_normal.register_fake
-def _(seed: Tensor, stream: int, count: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    return torch.empty(count, dtype=dtype, device=device)
-
-
+@torch.library.custom_op("xconv::rademacher", mutates_args=())
 def rademacher(
     seed: Tensor, stream: int, count: int, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
     """``count`` fair signs ±1, a flat tensor. Exact in every dtype; a bit of randomness each."""
-    byte_count = -(-packed_size(count) // 8) * 8
-    bits = unpack(random_bytes(seed, stream, byte_count, device), count)
-    return bits.view(torch.int8).mul_(2).sub_(1).to(dtype)
+    generator = _generator(seed, stream, device)
+    signs = torch.empty(count, dtype=dtype, device=device)
+    for piece in pieces(count, device):
+        size = piece.stop - piece.start
+        words = _words(-(-size // 64), device, generator)
+        bits = unpack(words.view(torch.uint8), size)
+        signs[piece] = bits.view(torch.int8).mul_(2).sub_(1)
+    return signs
 
 
+@rademacher.register_fake
+def _(seed: Tensor, stream: int, count: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    return torch.empty(count, dtype=dtype, device=device)
+
+
+@torch.library.custom_op("xconv::gaussian", mutates_args=())
 def gaussian(
     seed: Tensor, stream: int, count: int, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
     """``count`` standard normal numbers, a flat tensor."""
-    return random_normal(seed, stream, count, dtype, device)
+    numbers = torch.empty(count, dtype=dtype, device=device)
+    return numbers.normal_(generator=_generator(seed, stream, device))
+
+
+@gaussian.register_fake
+def _(seed: Tensor, stream: int, count: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    return torch.empty(count, dtype=dtype, device=device)
+
+
+def _words(count: int, device: torch.device, generator: torch.Generator | None) -> Tensor:
+    words = torch.empty(count, dtype=torch.int64, device=device)
+    return words.random_(-(2**63), None, generator=generator)
 
 
 DISTRIBUTIONS = {"rademacher": rademacher, "gaussian": gaussian}

@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from xconv.bits import pack, packed_size, unpack
+from xconv.bits import pack, packed_size, pieces, unpack
+from xconv.differentiation import is_differentiated
 from xconv.layout import from_memory_order, in_memory_order, is_channels_last
 
-_CHUNK = {"cpu": 2**19}
-"""Elements to work on at a time, a multiple of 8; on a CPU few enough to stay in its cache."""
-_CHUNK_ELSEWHERE = 2**25
+_WHOLE_NUMBERS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+"""By bytes. Read as a whole number, a gradient times 0 is 0 and times 1 is itself, NaN included."""
 
 
 class BitReLU(nn.ReLU):
@@ -31,7 +31,7 @@ class BitReLU(nn.ReLU):
 
 def bit_relu(input: Tensor, inplace: bool = False) -> Tensor:
     """``torch.relu(input)`` with one bit an element kept for the backward pass."""
-    if not (torch.is_grad_enabled() and input.requires_grad):
+    if not is_differentiated(input):
         return torch.relu_(input) if inplace else torch.relu(input)
     output: Tensor = _BitReLU.apply(input, inplace)
     return output
@@ -65,10 +65,8 @@ def pack_passing(output: Tensor, channels_last: bool) -> Tensor:
     """
     flat = in_memory_order(output, channels_last).view(-1)
     packed = torch.empty(packed_size(flat.numel()), dtype=torch.uint8, device=output.device)
-    size = _CHUNK.get(output.device.type, _CHUNK_ELSEWHERE)
-    for start in range(0, flat.numel(), size):
-        part = pack(flat[start : start + size].le(0).logical_not_())
-        packed[start // 8 : start // 8 + part.numel()] = part
+    for piece in pieces(flat.numel(), output.device):
+        packed[_bytes(piece)] = pack(flat[piece].le(0).logical_not_())
     return packed
 
 
@@ -82,13 +80,11 @@ def mask_gradient(grad_output: Tensor, packed: Tensor, channels_last: bool) -> T
     """``grad_output`` where its bit is set, zero elsewhere; one operator, as ``pack_passing``."""
     ordered = in_memory_order(grad_output, channels_last)
     gradient = torch.empty_like(ordered)
-    source, target = ordered.view(-1), gradient.view(-1)
-    zero = source.new_zeros(())
-    size = _CHUNK.get(source.device.type, _CHUNK_ELSEWHERE)
-    for start in range(0, source.numel(), size):
-        part = source[start : start + size]
-        bits = unpack(packed[start // 8 : start // 8 + packed_size(part.numel())], part.numel())
-        torch.where(bits, part, zero, out=target[start : start + size])
+    whole = _WHOLE_NUMBERS[ordered.element_size()]
+    source, target = ordered.view(-1).view(whole), gradient.view(-1).view(whole)
+    for piece in pieces(source.numel(), source.device):
+        passes = unpack(packed[_bytes(piece)], piece.stop - piece.start)
+        torch.mul(source[piece], passes, out=target[piece])
     return from_memory_order(gradient, channels_last)
 
 
@@ -96,3 +92,8 @@ def mask_gradient(grad_output: Tensor, packed: Tensor, channels_last: bool) -> T
 def _(grad_output: Tensor, packed: Tensor, channels_last: bool) -> Tensor:
     ordered = torch.empty_like(in_memory_order(grad_output, channels_last))
     return from_memory_order(ordered, channels_last)
+
+
+def _bytes(piece: slice) -> slice:
+    """Where the bits of a piece lie."""
+    return slice(piece.start // 8, packed_size(piece.stop))

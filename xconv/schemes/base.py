@@ -14,7 +14,6 @@ Source: Thatipelli et al., "XConv: Low-memory stochastic backpropagation for con
 layers", arXiv 2106.06998, section 3 (randomized trace estimation).
 """
 
-import itertools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
@@ -28,8 +27,11 @@ from xconv.layout import Layout, from_memory_order
 from xconv.random import DISTRIBUTIONS
 
 Chunks = Iterable[tuple[slice, Tensor]]
-"""Some columns of Z at a time, in order: which ones, and the probes, ``(n, *probe_shape)``."""
+"""Some columns of Z at a time, in order: which ones, and the probes, ``(n, *probe_shape)``.
 
+Each is a tensor of its own that whoever takes it may overwrite, and lets go of before taking the
+next: no two need to live at the same time.
+"""
 
 _CACHED_ELEMENTS = 2**21
 """Elements of x̂ to form at a time on a CPU, so that its cache still holds them afterwards."""
@@ -112,15 +114,17 @@ class Scheme(ABC):
             columns = slice(start, min(start + size, probes))
             yield columns, self.draw(seed, columns, probes, layout, distribution)
 
-    def sketch(self, input: Tensor, chunks: Chunks, probes: int) -> Tensor:
+    def sketch(self, input: Tensor, chunks: Chunks) -> Tensor:
         """``S = X Z``, normalised so that its entries are of the size of the input's.
 
         Shape ``sketch_shape``, dtype and device of ``input``. The factor is a power of two, hence
         exact, and keeps float16 from overflowing.
         """
-        layout = Layout.of(input)
-        scale = self._scale(layout)
-        parts = [self.project(input, chunk * scale) for _, chunk in chunks]
+        scale = 2.0 ** -self._magnitude(Layout.of(input))
+        parts = []
+        for _, chunk in chunks:
+            parts.append(self.project(input, chunk.mul_(scale)))
+            del chunk
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
 
     def weight_gradient(
@@ -135,21 +139,35 @@ class Scheme(ABC):
     ) -> Tensor:
         """``dW ≈ Σ_b (Z S_bᵀ / r) ⋆ δ_b``, shape and dtype of ``weight``; its values do not count.
 
-        Chunks are summed in float32 at least.
+        Chunks are summed in float32 at least. Half of what the sketch was scaled down by is made
+        up for at the end only: x̂ is larger than x, and float16 would not hold all of it.
         """
-        coefficients = sketch * (1 / (probes * self._scale(layout)))
+        magnitude = self._magnitude(layout)
+        put_off = magnitude // 2
+        coefficients = sketch * (2.0 ** (magnitude - put_off) / probes)
         if self.expanding_costs_less(layout, probes, weight.shape, grad_output.shape):
-            parts = self._expanded_parts(
+            parts = self._expanded(
                 coefficients, chunks, probes, grad_output, geometry, layout, weight
             )
         else:
-            parts = (
-                self.correlate(chunk, coefficients[..., columns], grad_output, geometry, weight)
-                for columns, chunk in chunks
-            )
-        return _sum(parts).to(weight.dtype)
+            parts = self._correlated(coefficients, chunks, grad_output, geometry, weight)
+        return _sum(parts).mul_(2.0**put_off).to(weight.dtype)
 
-    def _expanded_parts(
+    def _correlated(
+        self,
+        coefficients: Tensor,
+        chunks: Chunks,
+        grad_output: Tensor,
+        geometry: Geometry,
+        weight: Tensor,
+    ) -> Iterator[Tensor]:
+        """What each chunk of probes adds to the weight gradient."""
+        for columns, chunk in chunks:
+            part = self.correlate(chunk, coefficients[..., columns], grad_output, geometry, weight)
+            del chunk
+            yield part
+
+    def _expanded(
         self,
         coefficients: Tensor,
         chunks: Chunks,
@@ -161,24 +179,36 @@ class Scheme(ABC):
     ) -> Iterator[Tensor]:
         """Weight gradients of x̂: of some images at a time where all probes come in one chunk."""
         chunks = iter(chunks)
-        head = next(chunks)
-        size = layout.shape[0]
-        if head[0] == slice(0, probes) and layout.device.type == "cpu":
-            size = max(-(-size // _MOST_PARTS), _CACHED_ELEMENTS * size // prod(layout.shape))
-        for images in range(0, layout.shape[0], size):
-            some = slice(images, images + size)
-            expanded = layout.zeros(some)
-            for columns, chunk in itertools.chain([head], chunks):
-                self.expand(chunk, coefficients[some][..., columns], expanded)
-            yield geometry.weight_gradient(grad_output[some], expanded, weight)
+        columns, chunk = next(chunks)
+        batch = layout.shape[0]
+        size = _images_at_a_time(layout) if columns == slice(0, probes) else batch
+        for start in range(0, batch, size):
+            images = slice(start, start + size)
+            expanded = layout.zeros(images)
+            self.expand(chunk, coefficients[images][..., columns], expanded)
+            if size == batch:
+                del chunk
+                for columns, chunk in chunks:
+                    self.expand(chunk, coefficients[..., columns], expanded)
+                    del chunk
+            yield geometry.weight_gradient(grad_output[images], expanded, weight)
 
-    def _scale(self, layout: Layout) -> float:
-        """The power of two nearest to ``1/√D``, D the entries of a probe."""
-        return 2.0 ** -round(math.log2(prod(self.probe_shape(layout))) / 2)
+    def _magnitude(self, layout: Layout) -> int:
+        """The whole number nearest to log₂ √D, D the entries of a probe."""
+        return round(math.log2(prod(self.probe_shape(layout))) / 2)
+
+
+def _images_at_a_time(layout: Layout) -> int:
+    """Images of which to form x̂ together; parts of a batch on a CPU, for the sake of its cache."""
+    batch = layout.shape[0]
+    if layout.device.type != "cpu":
+        return batch
+    fitting = _CACHED_ELEMENTS * batch // prod(layout.shape)
+    return min(batch, max(-(-batch // _MOST_PARTS), fitting))
 
 
 def _sum(parts: Iterator[Tensor]) -> Tensor:
-    """The sum, in float32 at least where there is more than one part."""
+    """The sum, in float32 at least where there is more than one part. Overwrites the parts."""
     total = next(parts)
     for part in parts:
         total = total.to(torch.promote_types(total.dtype, torch.float32)).add_(part)

@@ -36,11 +36,13 @@ class Independent(Scheme):
     def chunk_size(
         self, layout: Layout, probes: int, weight: torch.Size, output: torch.Size
     ) -> int:
-        """The probes alone; or their columns, Q, and the copy of Q that the contraction makes."""
+        """The probes alone; or with them padded ones, their columns, Q, and the copy of Q that the
+        contraction makes."""
         if self.expanding_costs_less(layout, probes, weight, output):
             return max(1, layout.shape[0] * layout.shape[1] // 4)
         kernel = prod(weight[2:])
-        a_probe = kernel * (pixels(output) + 2 * output[0] * output[1])
+        seen = max(pixels(layout.shape), pixels(output))
+        a_probe = 2 * seen + kernel * (pixels(output) + 2 * output[0] * output[1])
         return max(1, (prod(layout.shape) + prod(output)) // a_probe)
 
     def arrange(
@@ -115,7 +117,8 @@ def _columns(
         lines, strides = _spread(probes, output, kernel, geometry), (1,) * len(kernel)
     else:
         zeros = [n for p in reversed(geometry.padding) for n in (p, p)]
-        lines = F.pad(geometry.pad(probes)[:, 0].movedim(0, -1), (0, 0, *zeros))
+        lines = geometry.pad(probes)[:, 0].movedim(0, -1)
+        lines = F.pad(lines, (0, 0, *zeros)) if any(zeros) else lines
         strides = geometry.stride
     *along, inner = lines.stride()
     windows = lines.as_strided(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from xconv.layout import Layout
-from xconv.random import random_normal
+from xconv.random import random_words
 from xconv.schemes.multi import Multi
 
 _COLUMNS_A_CHANNEL = 8
@@ -26,19 +26,26 @@ class Orthogonal(Multi):
     ) -> Tensor:
         """Multi's probes, each channel scaled where it is used and zero elsewhere."""
         chunk = super().draw(seed, columns, probes, layout, distribution)
-        weights = _column_weights(seed, layout, probes)[:, columns].t().to(chunk.dtype)
+        weights = _weights(seed, columns, probes, layout)
         return chunk.mul_(weights[(..., *[None] * (chunk.dim() - 2))])
 
 
-def _column_weights(seed: Tensor, layout: Layout, total: int) -> Tensor:
-    """(C, r): √(r/n) in the n columns that a channel uses, 0 elsewhere."""
+def _weights(seed: Tensor, columns: slice, total: int, layout: Layout) -> Tensor:
+    """(columns, C): √(r/n) where a channel uses a column, 0 elsewhere."""
     channels = layout.shape[1]
+    column = torch.arange(columns.start, columns.stop, device=layout.device)[:, None]
     if total >= _COLUMNS_A_CHANNEL * channels:
         used = total // channels
-        columns = torch.arange(channels * used, device=layout.device).view(channels, used)
+        uses = column // used == torch.arange(channels, device=layout.device)
     else:
         used = min(_COLUMNS_A_CHANNEL, total)
-        keys = random_normal(seed, _CHOICE_STREAM, channels * total, torch.float32, layout.device)
-        columns = keys.view(channels, total).argsort(dim=1)[:, :used]
-    weights = torch.zeros(channels, total, device=layout.device)
-    return weights.scatter_(1, columns, (total / used) ** 0.5)
+        uses = (_choice(seed, used, total, layout) == column[..., None]).any(-1)
+    return uses.to(layout.dtype).mul_((total / used) ** 0.5)
+
+
+def _choice(seed: Tensor, used: int, total: int, layout: Layout) -> Tensor:
+    """(C, n): the columns that each channel uses, one drawn from each of n parts of equal size."""
+    channels = layout.shape[1]
+    edges = torch.arange(used + 1, device=layout.device) * total // used
+    words = random_words(seed, _CHOICE_STREAM, channels * used, layout.device)
+    return edges[:-1] + words.view(channels, used).remainder(edges.diff())

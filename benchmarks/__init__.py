@@ -1,0 +1,1 @@
+"""Programs that measure this project itself; none of them is a test."""

@@ -1,0 +1,166 @@
+"""Every network that has a name here, checked and counted: ``python -m benchmarks.all_models``.
+
+Each is converted, trained for a step and reverted at a small image size, for real; what autograd
+keeps of its forward pass is counted at the image size that it was designed for, simulated.
+"""
+
+import argparse
+import csv
+import gc
+import itertools
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from benchmarks.model_check import CheckFailed, check
+from benchmarks.models_page import page
+from xconv import account, convert
+from xconv_bench.configuration import SIMULATED, Configuration
+from xconv_bench.measurement.training import Training, prepare_simulated
+from xconv_bench.meters.saved import SavedMeter
+from xconv_bench.models import Architecture, find, listing
+from xconv_bench.models.messages import reason
+
+PROBES = 8
+CHECKED_SIZE = 64
+"""Pixels a side of the images of the check; more where the network takes no such images."""
+CHECKED_BATCH = 2
+COUNTED_BATCH = 16
+
+
+@dataclass(frozen=True)
+class Count:
+    """What of a network is converted, and what autograd keeps without and with it."""
+
+    parameters: int
+    convolutions: int
+    convolutions_swapped: int
+    relus: int
+    relus_swapped: int
+    left: str
+    """Convolutions and ReLUs that keep what torch keeps, with the reasons."""
+    other: str
+    """Activations and attention that are not compressed at all."""
+    exact_saved_bytes: int
+    xconv_saved_bytes: int
+    saved_ratio: float
+    """Of xconv's bytes to the exact network's."""
+
+
+def count(architecture: Architecture) -> Count:
+    """Simulated: shapes and nothing in them, so that any size is quick."""
+    mode = FakeTensorMode(allow_non_fake_inputs=True)
+    configuration = Configuration(
+        architecture.name,
+        batch_size=COUNTED_BATCH,
+        image_size=architecture.image_size,
+        device=SIMULATED,
+    )
+    training = prepare_simulated(configuration, mode)
+    with mode:
+        exact = _saved_bytes(training)
+        convert(training.model, probes=PROBES)
+        xconv = _saved_bytes(training)
+    entries = account(training.model)  # after a forward pass, which decides what falls back
+    relus = [entry for entry in entries if "ReLU" in entry.kind]
+    convolutions = [entry for entry in entries if "ReLU" not in entry.kind]
+    return Count(
+        parameters=training.size()["parameters"],
+        convolutions=len(convolutions),
+        convolutions_swapped=sum(entry.swapped for entry in convolutions),
+        relus=len(relus),
+        relus_swapped=sum(entry.swapped for entry in relus),
+        left=_tally([entry.reason.partition(":")[0] for entry in entries.left]),
+        other=_tally(_other_activations(training.model)),
+        exact_saved_bytes=exact,
+        xconv_saved_bytes=xconv,
+        saved_ratio=xconv / exact,
+    )
+
+
+def _saved_bytes(training: Training) -> int:
+    meter = SavedMeter(training.state())
+    with meter:
+        training.forward()
+    return meter.reading["saved_bytes"]
+
+
+def _other_activations(model: nn.Module) -> list[str]:
+    return [
+        type(module).__name__
+        for module in model.modules()
+        if type(module).__module__ == nn.ReLU.__module__ and not isinstance(module, nn.ReLU)
+    ]
+
+
+def _tally(names: Sequence[str]) -> str:
+    """
+    >>> _tally(["SiLU", "Sigmoid", "SiLU"])
+    '2 × SiLU, 1 × Sigmoid'
+    """
+    return ", ".join(f"{number} × {name}" for name, number in Counter(names).most_common())
+
+
+def small_size(architecture: Architecture) -> int:
+    """Pixels a side that the check takes."""
+    return next(size for size in itertools.count(CHECKED_SIZE) if size in architecture.sizes)
+
+
+def examine(architecture: Architecture) -> dict[str, Any]:
+    """The row of one network. What goes wrong is in its column ``check``."""
+    row: dict[str, Any] = {
+        "model": architecture.name,
+        "family": architecture.family,
+        "checked_image_size": small_size(architecture),
+        "counted_image_size": architecture.image_size,
+    }
+    try:
+        row |= asdict(count(architecture))
+        check(architecture, row["checked_image_size"], CHECKED_BATCH, PROBES)
+    except CheckFailed as failure:
+        return {**row, "check": str(failure)}
+    except Exception as error:
+        return {**row, "check": reason(error)}
+    return {**row, "check": "ok"}
+
+
+def write(rows: Sequence[dict[str, Any]], folder: Path) -> None:
+    """``models.csv``, every column, and ``models.md``, for people."""
+    folder.mkdir(parents=True, exist_ok=True)
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    with (folder / "models.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    (folder / "models.md").write_text(page(rows))
+
+
+def main() -> int:
+    """Print a line for each network as soon as it is known; 1 if any check failed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="all of them if none is given")
+    parser.add_argument("--output", type=Path, help="folder for models.md and models.csv")
+    options = parser.parse_args()
+    networks = [find(name) for name in options.names] or listing()
+    rows: list[dict[str, Any]] = []
+    for place, architecture in enumerate(networks, start=1):
+        print(f"{place}/{len(networks)} {architecture.name} ...", file=sys.stderr, flush=True)
+        started = time.monotonic()
+        rows.append(examine(architecture))
+        seconds = time.monotonic() - started
+        gc.collect()
+        print(*rows[-1].values(), f"{seconds:.1f} s", sep=" | ", flush=True)
+        if options.output is not None:
+            write(rows, options.output)
+    return int(any(row["check"] != "ok" for row in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

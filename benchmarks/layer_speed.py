@@ -1,0 +1,172 @@
+"""Time of one 3×3 layer, forward and backward, against ``torch.nn.Conv2d``: ``make bench``.
+
+Every cell times the exact layer and all variants of ours in turns, round after round, and compares
+their medians. Only the ratios mean something: seconds differ from machine to machine.
+"""
+
+import argparse
+import csv
+import functools
+import itertools
+import statistics
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from xconv import XConv2d
+from xconv_bench.meters.clock import time_steps
+
+SCHEMES = ("independent", "multi", "orthogonal")
+PROBES = (8, 32)
+GRIDS = {
+    "cpu": ((16, 32, 64), (16, 64, 256), (14, 28, 56, 112, 224)),
+    "cuda": ((16, 32, 64), (64, 128, 256), (32, 64, 128, 256, 512)),
+}
+"""Batches, channels and image sizes, by device."""
+
+_ROUND_SECONDS = 0.05
+_CELL_SECONDS = 2.0
+_ROUNDS = (3, 15)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One row: a variant of our layer beside the exact one."""
+
+    device: str
+    dtype: str
+    batch_size: int
+    channels: int
+    image_size: int
+    scheme: str
+    probes: int
+    exact_step_seconds: float
+    step_seconds: float
+    ratio_to_exact: float
+
+
+Step = Callable[[int], float]
+"""Runs so many steps and returns the median of their seconds."""
+
+
+def step_of(layer: nn.Module, input: Tensor, grad_output: Tensor) -> Step:
+    """Forward, and backward down to the input."""
+
+    def zero_grad() -> None:
+        layer.zero_grad(set_to_none=True)
+        input.grad = None
+
+    def run(steps: int) -> float:
+        times = time_steps(
+            lambda: layer(input),
+            lambda output: output.backward(grad_output),
+            zero_grad,
+            input.device,
+            steps=steps,
+            warmup=0,
+        )
+        return times["step_seconds"]
+
+    return run
+
+
+def compare(exact: Step, variants: Sequence[Step]) -> tuple[float, list[float]]:
+    """Medians of seconds, all measured in turns."""
+    steps = [exact, *variants]
+    first = [step(1) for step in steps]
+    slowest = max(min(step(1), seconds) for step, seconds in zip(steps, first, strict=True))
+    repeats = max(1, int(_ROUND_SECONDS / slowest))
+    rounds = int(_CELL_SECONDS / (slowest * repeats))
+    rounds = min(max(rounds, _ROUNDS[0]), _ROUNDS[1])
+    samples = [[step(repeats) for step in steps] for _ in range(rounds)]
+    medians = [statistics.median(times) for times in zip(*samples, strict=True)]
+    return medians[0], medians[1:]
+
+
+def measure(batch: int, channels: int, size: int, dtype: str, device: str) -> Iterator[Cell]:
+    """All schemes and numbers of probes for one shape."""
+    torch.manual_seed(0)
+    make = functools.partial(torch.randn, dtype=getattr(torch, dtype), device=device)
+    input = make(batch, channels, size, size).requires_grad_()
+    grad_output = make(batch, channels, size, size)
+    kinds = list(itertools.product(SCHEMES, PROBES))
+    layers: list[nn.Module] = [
+        nn.Conv2d(channels, channels, 3, padding=1),
+        *(
+            XConv2d(channels, channels, 3, padding=1, scheme=scheme, probes=probes)
+            for scheme, probes in kinds
+        ),
+    ]
+    exact, *ours = [step_of(layer.to(input), input, grad_output) for layer in layers]
+    exact_seconds, seconds = compare(exact, ours)
+    for (scheme, probes), ours_seconds in zip(kinds, seconds, strict=True):
+        yield Cell(
+            device, dtype, batch, channels, size, scheme, probes,
+            exact_seconds, ours_seconds, ours_seconds / exact_seconds,
+        )  # fmt: skip
+
+
+def shapes(device: str, largest_elements: int) -> list[tuple[int, int, int]]:
+    """The grid, the quickest first, without inputs that have more elements than the largest."""
+    grid = itertools.product(*GRIDS[device])
+    fitting = [(b, c, n) for b, c, n in grid if b * c * n * n <= largest_elements]
+    return sorted(fitting, key=lambda shape: shape[0] * shape[1] ** 2 * shape[2] ** 2)
+
+
+def table(cells: Sequence[Cell]) -> str:
+    """Ratios to the exact layer in Markdown, a line for each shape, and their geometric means."""
+    kinds = list(itertools.product(SCHEMES, PROBES))
+    rows: dict[tuple[object, ...], dict[tuple[str, int], Cell]] = {}
+    for cell in cells:
+        shape = (cell.dtype, cell.batch_size, cell.channels, cell.image_size)
+        rows.setdefault(shape, {})[cell.scheme, cell.probes] = cell
+    lines = [
+        "| dtype | batch | channels | image | exact | "
+        + " | ".join(f"{scheme} r={probes}" for scheme, probes in kinds)
+        + " |",
+        "|" + "---|" * (5 + len(kinds)),
+    ]
+    for shape, found in sorted(rows.items()):
+        exact = next(iter(found.values())).exact_step_seconds
+        ratios = " | ".join(f"{found[kind].ratio_to_exact:.2f}" for kind in kinds)
+        words = " | ".join(str(value) for value in shape)
+        lines.append(f"| {words} | {exact * 1e3:.2f} ms | {ratios} |")
+    for name, summary in (("geometric mean", statistics.geometric_mean), ("largest", max)):
+        found_ratios = [
+            summary([c.ratio_to_exact for c in cells if (c.scheme, c.probes) == kind])
+            for kind in kinds
+        ]
+        lines.append(f"| **{name}** |||||" + "".join(f" **{r:.2f}** |" for r in found_ratios))
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure, write rows as they exist, print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--device", default="cpu", choices=sorted(GRIDS))
+    parser.add_argument("--dtype", nargs="+", default=["float32"])
+    parser.add_argument("--largest-elements", type=int, default=2**28, help="of a layer's input")
+    parser.add_argument("--output", type=Path, default=Path("docs/benchmarks/layer_speed_cpu.csv"))
+    options = parser.parse_args()
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    cells: list[Cell] = []
+    with options.output.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(field.name for field in fields(Cell))
+        for dtype in options.dtype:
+            for batch, channels, size in shapes(options.device, options.largest_elements):
+                print(f"{dtype} {batch} × {channels} × {size}²", file=sys.stderr)
+                found = list(measure(batch, channels, size, dtype, options.device))
+                writer.writerows(astuple(cell) for cell in found)
+                file.flush()
+                cells += found
+    print(table(cells))
+    print(f"\nwritten: {options.output}")
+
+
+if __name__ == "__main__":
+    main()

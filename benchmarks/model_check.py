@@ -1,0 +1,132 @@
+"""One network: converted, trained for a step and reverted, with nothing lost on the way."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+
+from xconv import convert, revert
+from xconv_bench.data import batch
+from xconv_bench.measurement.training import Training
+from xconv_bench.meters.gradient import CONVOLUTIONS, SameRandomNumbers, relative_error
+from xconv_bench.models import Architecture
+
+_SEED = 0
+_ROUNDING = 1e-3
+"""Relative error of a gradient above which it is another one, not another rounding."""
+
+
+class CheckFailed(Exception):
+    """What did not hold, in one line."""
+
+
+@dataclass(frozen=True)
+class _Original:
+    """What a network was before it was converted."""
+
+    classes: list[type[nn.Module]]
+    state: dict[str, Tensor]
+    outputs: list[Tensor]
+
+
+@dataclass(frozen=True)
+class _Step:
+    """The loss of a step and the gradients that it leaves in the parameters, by name."""
+
+    loss: Tensor
+    gradients: dict[str, Tensor]
+
+
+def check(
+    architecture: Architecture, image_size: int, batch_size: int = 2, probes: int = 8
+) -> None:
+    """Raise CheckFailed unless converting changes weight gradients of convolutions and no more.
+
+    Equal bit for bit: outputs in evaluation mode and the loss of a training step, converted against
+    exact; classes, weights and outputs after ``revert``, against those before ``convert``. The
+    gradients of whatever is no convolution are the same but for rounding.
+    """
+    torch.manual_seed(_SEED)
+    model = architecture.build(image_size)
+    samples = batch(architecture, batch_size, image_size, torch.float32, "cpu", _SEED)
+    training = Training(model, samples, architecture.task)
+    original = _remember(training)
+    exact = _step(training, without=_of_convolutions(model))
+    model.load_state_dict(original.state)
+    convert(model, probes=probes)
+    _require(_equal(_outputs(training), original.outputs), "other outputs once converted")
+    _check_step(_step(training), exact)
+    _check_update(model, original)
+    revert(model)
+    _require(_classes(model) == original.classes, "other classes once reverted")
+    model.load_state_dict(original.state)
+    _require(_has(model, original.state), "other weights once reverted")
+    _require(_equal(_outputs(training), original.outputs), "other outputs once reverted")
+
+
+def _check_step(probed: _Step, exact: _Step) -> None:
+    _require(torch.equal(probed.loss, exact.loss), "another loss in training")
+    for name, gradient in probed.gradients.items():
+        _require(bool(gradient.isfinite().all()), f"the gradient of {name} is not finite")
+    for name, gradient in exact.gradients.items():
+        error = relative_error({name: probed.gradients[name]}, {name: gradient}) or 0.0
+        _require(error < _ROUNDING, f"the gradient of {name} is off by {error:.1e}")
+
+
+def _check_update(model: nn.Module, original: _Original) -> None:
+    """A step of SGD leads to other weights, all finite."""
+    torch.optim.SGD(model.parameters(), lr=0.1).step()
+    parameters = dict(model.named_parameters())
+    _require(all(p.isfinite().all() for p in parameters.values()), "weights that are not finite")
+    moved = (not torch.equal(p, original.state[name]) for name, p in parameters.items())
+    _require(any(moved), "the same weights after a training step")
+
+
+def _remember(training: Training) -> _Original:
+    state = {name: value.clone() for name, value in training.model.state_dict().items()}
+    return _Original(_classes(training.model), state, _outputs(training))
+
+
+def _classes(model: nn.Module) -> list[type[nn.Module]]:
+    return [type(module) for module in model.modules()]
+
+
+def _has(model: nn.Module, state: dict[str, Tensor]) -> bool:
+    found = model.state_dict()
+    return list(found) == list(state) and _equal(list(found.values()), list(state.values()))
+
+
+def _outputs(training: Training) -> list[Tensor]:
+    training.model.eval()
+    with torch.no_grad():
+        return tree_leaves(training.model(training.batch.input))
+
+
+def _step(training: Training, without: frozenset[str] = frozenset()) -> _Step:
+    training.model.train()
+    training.zero_grad()
+    with SameRandomNumbers(_SEED):
+        loss = training.forward()
+        training.backward(loss)
+    gradients = {
+        name: parameter.grad
+        for name, parameter in training.model.named_parameters()
+        if parameter.grad is not None and name not in without
+    }
+    return _Step(loss.detach(), gradients)
+
+
+def _of_convolutions(model: nn.Module) -> frozenset[str]:
+    """Names of the parameters of all convolutions."""
+    own = {id(p) for m in model.modules() if isinstance(m, CONVOLUTIONS) for p in m.parameters()}
+    return frozenset(name for name, p in model.named_parameters() if id(p) in own)
+
+
+def _equal(some: list[Tensor], others: list[Tensor]) -> bool:
+    return len(some) == len(others) and all(map(torch.equal, some, others))
+
+
+def _require(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise CheckFailed(otherwise)
