@@ -9,7 +9,6 @@ import csv
 import gc
 import itertools
 import sys
-import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -20,7 +19,7 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from benchmarks.model_check import CheckFailed, check
-from benchmarks.models_page import page
+from benchmarks.models_page import line, page
 from xconv import account, convert
 from xconv_bench.configuration import SIMULATED, Configuration
 from xconv_bench.measurement.training import Training, prepare_simulated
@@ -81,15 +80,17 @@ def count(architecture: Architecture) -> Count:
         other=_tally(_other_activations(training.model)),
         exact_saved_bytes=exact,
         xconv_saved_bytes=xconv,
-        saved_ratio=xconv / exact,
+        saved_ratio=round(xconv / exact, 4),
     )
 
 
 def _saved_bytes(training: Training) -> int:
     meter = SavedMeter(training.state())
     with meter:
-        training.forward()
-    return meter.reading["saved_bytes"]
+        loss = training.forward()
+    reading = meter.reading["saved_bytes"]
+    del loss  # which held the graph, and with it what was saved
+    return reading
 
 
 def _other_activations(model: nn.Module) -> list[str]:
@@ -151,12 +152,10 @@ def main() -> int:
     networks = [find(name) for name in options.names] or listing()
     rows: list[dict[str, Any]] = []
     for place, architecture in enumerate(networks, start=1):
-        print(f"{place}/{len(networks)} {architecture.name} ...", file=sys.stderr, flush=True)
-        started = time.monotonic()
+        print(f"{place}/{len(networks)} {architecture.name}", file=sys.stderr, flush=True)
         rows.append(examine(architecture))
-        seconds = time.monotonic() - started
-        gc.collect()
-        print(*rows[-1].values(), f"{seconds:.1f} s", sep=" | ", flush=True)
+        print(line(rows[-1]), flush=True)
+        gc.collect()  # a network of 600 million parameters before the next one
         if options.output is not None:
             write(rows, options.output)
     return int(any(row["check"] != "ok" for row in rows))

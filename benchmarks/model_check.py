@@ -1,5 +1,6 @@
 """One network: converted, trained for a step and reverted, with nothing lost on the way."""
 
+import copy
 from dataclasses import dataclass
 
 import torch
@@ -9,12 +10,15 @@ from torch.utils._pytree import tree_leaves
 from xconv import convert, revert
 from xconv_bench.data import batch
 from xconv_bench.measurement.training import Training
-from xconv_bench.meters.gradient import CONVOLUTIONS, SameRandomNumbers, relative_error
+from xconv_bench.meters.gradient import CONVOLUTIONS, SameRandomNumbers
 from xconv_bench.models import Architecture
 
 _SEED = 0
 _ROUNDING = 1e-3
-"""Relative error of a gradient above which it is another one, not another rounding."""
+"""Error of a gradient, relative to its norm, above which it is another one, not rounded anew."""
+_ROUNDING_OF_ZERO = 1e-8
+"""The same for gradients that are zero but for rounding, as those of biases before a softmax:
+relative to the largest norm among the network's gradients."""
 
 
 class CheckFailed(Exception):
@@ -69,9 +73,12 @@ def _check_step(probed: _Step, exact: _Step) -> None:
     _require(torch.equal(probed.loss, exact.loss), "another loss in training")
     for name, gradient in probed.gradients.items():
         _require(bool(gradient.isfinite().all()), f"the gradient of {name} is not finite")
+    norms = {name: float(gradient.norm()) for name, gradient in exact.gradients.items()}
+    least = _ROUNDING_OF_ZERO * max(norms.values(), default=0.0)
     for name, gradient in exact.gradients.items():
-        error = relative_error({name: probed.gradients[name]}, {name: gradient}) or 0.0
-        _require(error < _ROUNDING, f"the gradient of {name} is off by {error:.1e}")
+        error = float((probed.gradients[name] - gradient).norm())
+        same = error <= _ROUNDING * norms[name] + least
+        _require(same, f"the gradient of {name}, norm {norms[name]:.1e}, is off by {error:.1e}")
 
 
 def _check_update(model: nn.Module, original: _Original) -> None:
@@ -84,7 +91,7 @@ def _check_update(model: nn.Module, original: _Original) -> None:
 
 
 def _remember(training: Training) -> _Original:
-    state = {name: value.clone() for name, value in training.model.state_dict().items()}
+    state = copy.deepcopy(training.model.state_dict())  # its metadata too
     return _Original(_classes(training.model), state, _outputs(training))
 
 

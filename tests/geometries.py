@@ -153,9 +153,7 @@ def _transposed(draw: Callable[..., Any], max_channels: int) -> Case:
     size = draw(st.integers(1, 3))
     kernel, dilation = _sizes(draw, size, 1, 4), _sizes(draw, size, 1, 3)
     stride, padding = _sizes(draw, size, 1, 3), _sizes(draw, size, 0, 2)
-    more = tuple(
-        draw(st.integers(0, max(s, d) - 1)) for s, d in zip(stride, dilation, strict=True)
-    )
+    more = tuple(draw(st.integers(0, max(s, d) - 1)) for s, d in zip(stride, dilation, strict=True))
     smallest = [
         max(1, 1 - (-(2 * p - d * (k - 1) - o) // s))
         for k, s, d, p, o in zip(kernel, stride, dilation, padding, more, strict=True)

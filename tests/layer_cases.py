@@ -72,7 +72,7 @@ def gradients(
     """Of every parameter after one step from ``seed``, the model run by ``run`` if given."""
     model.zero_grad()
     torch.manual_seed(seed)
-    (run or model)(*inputs).square().sum().backward()
+    (model if run is None else run)(*inputs).square().sum().backward()
     return {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
 
 
@@ -81,7 +81,12 @@ def assert_same(actual: Gradients, expected: Gradients) -> None:
     assert actual.keys() == expected.keys()
     for name in expected:
         torch.testing.assert_close(
-            actual[name], expected[name], rtol=0, atol=0, equal_nan=True, msg=lambda m, n=name: n + m
+            actual[name],
+            expected[name],
+            rtol=0,
+            atol=0,
+            equal_nan=True,
+            msg=lambda m, n=name: n + m,
         )
 
 

@@ -7,7 +7,7 @@ give; Bonferroni's inequality makes one rate of the many.
 
 False alarms: at most ``FALSE_ALARM_RATE`` if means of the samples were normal. They are only nearly
 so. For the mean of n samples of skewness s the tail beyond z grows by a factor of about
-``exp(s z³ / 6√n)``: 8 at the most for what the tests use (s ≤ 2, n ≥ 900, z ≤ 6.7), which
+``exp(s z³ / 6√n)``: 30 at the most for what the tests use (s ≤ 2, n ≥ 900, z ≤ 6.7), which
 leaves the rate below one in a million.
 """
 

@@ -80,10 +80,10 @@ class Geometry:
         """``input`` with its border, as the convolution proper sees it."""
         return F.pad(input, self.border, self.border_mode) if self.border else input
 
-    def _padded_shape(self, shape: torch.Size) -> torch.Size:
+    def _padded_shape(self, shape: torch.Size) -> tuple[int, ...]:
         sides = [self.border[i] + self.border[i + 1] for i in range(0, len(self.border), 2)]
         pixels = [n + m for n, m in zip(shape[2:], reversed(sides), strict=True)] if sides else []
-        return torch.Size([*shape[:2], *(pixels or shape[2:])])
+        return (*shape[:2], *(pixels or shape[2:]))
 
     def _backward(
         self, grad_output: Tensor, input: Tensor, weight: Tensor, mask: list[bool]
@@ -93,7 +93,7 @@ class Geometry:
             self.transposed, self.output_padding or (0,) * self.dimensions, self.groups, mask,
         )  # fmt: skip
 
-    def _adjoint(self, grad_output: Tensor, weight: Tensor, shape: torch.Size) -> Tensor:
+    def _adjoint(self, grad_output: Tensor, weight: Tensor, shape: tuple[int, ...]) -> Tensor:
         function = _FORWARD[not self.transposed, self.dimensions]
         if self.transposed:
             gradient = function(

@@ -1,6 +1,7 @@
 """How a layer is probed, and the two things that are done with its probes."""
 
 from dataclasses import dataclass
+from math import prod
 
 import torch
 from torch import Tensor
@@ -44,7 +45,7 @@ class Probing:
         if self.probes == 0 or input.numel() == 0 or input.is_complex():
             return False
         shape = SCHEMES[self.scheme].sketch_shape(Layout.of(input), self.probes)
-        return torch.Size(shape).numel() < input.numel()
+        return prod(shape) < input.numel()
 
 
 def make_sketch(

@@ -254,7 +254,7 @@ def test_torchvision_s_resnet_with_its_shared_in_place_relus_trains() -> None:
     x = images(side=32).double()
     model = convert(network(), probes=4)
     expected, actual = gradients(network(), x), gradients(model, x)
-    assert torch.equal(model(x), convert(network(), probes=4)(x)) or True
+    assert torch.equal(model(x), network()(x))
     estimated = {name for name, m in model.named_modules() if isinstance(m, XConv2d)}
     for name, gradient in expected.items():
         module = name.removesuffix(".weight")

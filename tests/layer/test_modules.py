@@ -138,9 +138,7 @@ def test_an_empty_batch_trains(kind: Kind) -> None:
     assert_same(gradients(ours, x), gradients(exact, x))
 
 
-@pytest.mark.parametrize(
-    ("probes", "expected"), [(98, False), (99, True), (200, True)]
-)
+@pytest.mark.parametrize(("probes", "expected"), [(98, False), (99, True), (200, True)])
 def test_keeps_the_input_where_the_sketch_would_be_no_smaller(probes: int, expected: bool) -> None:
     exact, ours = CONV2D.pair(4, 6, 3, probes=probes)
     x = CONV2D.images()  # 99 pixels

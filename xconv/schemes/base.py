@@ -33,6 +33,8 @@ Each is a tensor of its own that whoever takes it may overwrite, and lets go of 
 next: no two need to live at the same time.
 """
 
+SMALL_CHUNK = 2**18
+"""Elements of a chunk of probes, and of what is computed of it, that is not worth dividing."""
 _CACHED_ELEMENTS = 2**21
 """Elements of x̂ to form at a time on a CPU, so that its cache still holds them afterwards."""
 _MOST_PARTS = 64

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from xconv.geometry import Geometry, pixels
 from xconv.layout import Layout, is_channels_last
-from xconv.schemes.base import Scheme
+from xconv.schemes.base import SMALL_CHUNK, Scheme
 
 
 class Independent(Scheme):
@@ -39,11 +39,12 @@ class Independent(Scheme):
         """The probes alone; or with them padded ones, their columns, Q, and the copy of Q that the
         contraction makes."""
         if self.expanding_costs_less(layout, probes, weight, output):
-            return max(1, layout.shape[0] * layout.shape[1] // 4)
+            few = SMALL_CHUNK // pixels(layout.shape)
+            return max(1, few, layout.shape[0] * layout.shape[1] // 4)
         kernel = prod(weight[2:])
         seen = max(pixels(layout.shape), pixels(output))
         a_probe = 2 * seen + kernel * (pixels(output) + 2 * output[0] * output[1])
-        return max(1, (prod(layout.shape) + prod(output)) // a_probe)
+        return max(1, max(SMALL_CHUNK, prod(layout.shape) + prod(output)) // a_probe)
 
     def arrange(
         self, numbers: Tensor, count: int, shape: tuple[int, ...], layout: Layout

@@ -8,12 +8,14 @@ an ordinary weight gradient with a *batch of r*: the probes are the images, the 
 gradients ``Sᵀδ`` their gradients. The backend's own kernel computes it for every geometry.
 """
 
+from math import prod
+
 import torch
 from torch import Tensor
 
 from xconv.geometry import Geometry
 from xconv.layout import Layout, in_memory_order, is_channels_last
-from xconv.schemes.base import Scheme
+from xconv.schemes.base import SMALL_CHUNK, Scheme
 
 
 class Multi(Scheme):
@@ -32,8 +34,10 @@ class Multi(Scheme):
     def chunk_size(
         self, layout: Layout, probes: int, weight: torch.Size, output: torch.Size
     ) -> int:
-        """Half a batch: a probe is as large as an image, its mixed gradient as an output."""
-        return max(1, layout.shape[0] // 2)
+        """Half a batch: a probe is as large as an image, its mixed gradient as an output. More of
+        small ones, whose size is no matter and whose number would be."""
+        largest = max(prod(layout.shape[1:]), prod(output[1:]))
+        return max(1, layout.shape[0] // 2, SMALL_CHUNK // largest)
 
     def project(self, input: Tensor, probes: Tensor) -> Tensor:
         """(B × C·N)(C·N × n), both flattened in the order in which they lie in memory."""

@@ -51,14 +51,16 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         code = app(standalone_mode=False)
+        sys.stdout.flush()
     except (BenchError, _ParserError) as error:
         return _complain(error)
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except BrokenPipeError:
         # Who read our output has closed it; the interpreter's last flush must find a place to go.
+        # The exit code is that which typer and rich give it, where they are the first to notice.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return 1
     return code if isinstance(code, int) else 0
 
 

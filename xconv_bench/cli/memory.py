@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from xconv_bench.cli import options, parsing
+from xconv_bench.cli.resume import resumable
 from xconv_bench.configuration import SIMULATED, Configuration
 from xconv_bench.errors import BenchError, UsageError
 
@@ -37,6 +36,8 @@ def memory(
 ) -> int:
     """Measure memory, time and gradient error of a training step, method by method.
 
+    Options marked ... take several values: repeat them, or put commas between.
+
     All combinations that make sense are measured, each in a process of its own.
     """
     from xconv.convert import FAMILIES
@@ -47,13 +48,13 @@ def memory(
     from xconv_bench.results.run_directory import RunDirectory
 
     sweep = Sweep(
-        models=tuple(_with_frames(name, frames) for name in parsing.words(model)),
+        models=tuple(_with_frames(name, frames) for name in parsing.words("--model", model)),
         methods=parsing.names("--method", method, METHODS),
         schemes=parsing.names("--scheme", scheme, SCHEMES),
         probes=parsing.integers("--probes", probes, least=0),
         compress=parsing.families("--compress", compress, FAMILIES),
         batch_sizes=parsing.integers("--batch-size", batch_size, least=1),
-        image_sizes=parsing.integers("--image-size", image_size or (), least=1),
+        image_sizes=parsing.integers("--image-size", image_size, least=1) if image_size else (),
         dtypes=parsing.names("--dtype", dtype, options.DTYPES),
         devices=_devices(device, simulate),
         repeats=repeats,
@@ -61,7 +62,7 @@ def memory(
     )
     launcher = Launcher(timeout)
     configurations = sweep.configurations(_designed_sizes(sweep, launcher))
-    with RunDirectory("memory", sweep.models[0], output) as run:
+    with RunDirectory("memory", sweep.models[0], output) as run, resumable(run):
         rows = _measure(configurations, run, launcher, seed, steps)
         _show(rows, run)
     return _exit_code(rows)
@@ -77,7 +78,7 @@ def _devices(given: Sequence[str] | None, simulate: bool) -> tuple[str, ...]:
             raise UsageError("--simulate uses no device: leave out either it or --device")
         return (SIMULATED,)
     if given:
-        return parsing.words(given)
+        return parsing.words("--device", given)
     import torch
 
     return ("cuda" if torch.cuda.is_available() else "cpu",)
@@ -87,7 +88,7 @@ def _designed_sizes(sweep: Sweep, launcher: Launcher) -> dict[str, int]:
     """Each model's own image size; an error for a model or device that does not exist."""
     from xconv_bench.measurement.survey import Survey
 
-    outcome = launcher.run(Survey(sweep.models, sweep.devices))
+    outcome = launcher.run(Survey(sweep.models, sweep.devices, sweep.image_sizes))
     if outcome.status != "ok":
         raise BenchError(outcome.message)
     sizes: dict[str, int] = outcome.readings["designed_sizes"]
@@ -106,29 +107,8 @@ def _measure(
     from xconv_bench.results.environment import record_environment
 
     record_environment(run.environment, seed)
-    table = run.table("memory")
-    try:
-        with SweepProgress(len(configurations)) as progress:
-            return measure_memory(configurations, table, launcher, progress, steps)
-    except KeyboardInterrupt:
-        print(
-            f"interrupted: what was measured is in {table.path}; go on with: "
-            f"{_command()} --output {shlex.quote(str(run.path))}",
-            file=sys.stderr,
-        )
-        raise
-
-
-def _command() -> str:
-    """This command as it was given, without ``--output``."""
-    words = iter(sys.argv[1:])
-    kept = []
-    for word in words:
-        if word == "--output":
-            next(words, None)
-        elif not word.startswith("--output="):
-            kept.append(word)
-    return shlex.join(["xconv-bench", *kept])
+    with SweepProgress(len(configurations)) as progress:
+        return measure_memory(configurations, run.table("memory"), launcher, progress, steps)
 
 
 def _show(rows: list[dict[str, Any]], run: RunDirectory) -> None:

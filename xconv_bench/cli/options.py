@@ -13,48 +13,81 @@ DTYPES = ("float32", "float64", "bfloat16", "float16")
 Models = Annotated[
     list[str],
     typer.Option(
-        "--model", help="A name of `xconv-bench models`, timm:NAME, or your own file.py:callable."
+        "--model",
+        metavar="NAME...",
+        help="A name of `xconv-bench models`, timm:NAME, or your own file.py:callable.",
     ),
 ]
-Methods = Annotated[list[str], typer.Option("--method", help="What to compare.")]
-Schemes = Annotated[
-    list[str], typer.Option("--scheme", help="Probing: independent, multi or orthogonal.")
+Methods = Annotated[
+    list[str], typer.Option("--method", metavar="NAME...", help="Compared: exact and xconv.")
 ]
-Probes = Annotated[list[str], typer.Option("--probes", help="Probes of each convolution.")]
+Schemes = Annotated[
+    list[str],
+    typer.Option("--scheme", metavar="NAME...", help="Probing: independent, multi or orthogonal."),
+]
+Probes = Annotated[
+    list[str], typer.Option("--probes", metavar="N...", help="Probes of each convolution.")
+]
 Compress = Annotated[
     list[str],
-    typer.Option("--compress", help="What xconv swaps: conv,relu or one of them; repeat to sweep."),
+    typer.Option(
+        "--compress",
+        metavar="SET...",
+        help="What xconv swaps: conv,relu or one of them; to sweep, repeat the option.",
+    ),
 ]
-BatchSizes = Annotated[list[str], typer.Option("--batch-size", help="Images of a step.")]
+BatchSizes = Annotated[
+    list[str], typer.Option("--batch-size", metavar="N...", help="Images of a step.")
+]
 ImageSizes = Annotated[
     list[str] | None,
-    typer.Option("--image-size", help="Pixels a side.", show_default="the model's own"),
+    typer.Option(
+        "--image-size", metavar="N...", help="Pixels a side.", show_default="the model's own"
+    ),
 ]
 Frames = Annotated[
     int | None,
-    typer.Option("--frames", help="Frames of a video model.", min=1, show_default="16"),
+    typer.Option(
+        "--frames", metavar="N", help="Frames of a video model.", min=1, show_default="16"
+    ),
 ]
-Dtypes = Annotated[list[str], typer.Option("--dtype", help=f"Of {', '.join(DTYPES)}.")]
+Dtypes = Annotated[
+    list[str], typer.Option("--dtype", metavar="NAME...", help=f"{', '.join(DTYPES)}.")
+]
 Devices = Annotated[
     list[str] | None,
-    typer.Option("--device", help="cpu, cuda or cuda:N.", show_default="cuda if there is one"),
+    typer.Option(
+        "--device",
+        metavar="NAME...",
+        help="cpu, cuda or cuda:N.",
+        show_default="cuda if there is one",
+    ),
 ]
 Simulate = Annotated[
     bool, typer.Option("--simulate", help="Count memory without computing: needs no GPU.")
 ]
 Repeats = Annotated[
-    int, typer.Option("--repeats", help="Repeats, each with a seed of its own.", min=1)
+    int, typer.Option("--repeats", metavar="N", help="Repeats, each with its own seed.", min=1)
 ]
-Seed = Annotated[int, typer.Option("--seed", help="Seed of the first repeat.", min=0)]
+Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Seed of the first repeat.", min=0)]
 Steps = Annotated[
-    int, typer.Option("--steps", help="Steps on the clock; their median counts.", min=1)
+    int,
+    typer.Option("--steps", metavar="N", help="Steps on the clock; their median counts.", min=1),
 ]
 Timeout = Annotated[
-    float, typer.Option("--timeout", help="Seconds until a measurement is given up.", min=1)
+    float,
+    typer.Option(
+        "--timeout", metavar="SECONDS", help="After which a measurement is given up.", min=1
+    ),
 ]
 Output = Annotated[
     Path | None,
-    typer.Option("--output", help="Run directory; an old one is resumed.", show_default="new"),
+    typer.Option(
+        "--output",
+        metavar="FOLDER",
+        help="Of the run; an old one is resumed.",
+        show_default="a new one in runs",
+    ),
 ]
 
 METHODS = ["exact", "xconv"]

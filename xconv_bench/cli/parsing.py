@@ -5,15 +5,18 @@ from collections.abc import Collection, Iterable
 from xconv_bench.errors import UsageError
 
 
-def words(given: Iterable[str]) -> tuple[str, ...]:
-    """Whatever stands between commas, each once."""
+def words(option: str, given: Iterable[str]) -> tuple[str, ...]:
+    """Whatever stands between commas, each once. Raises UsageError where there is nothing."""
     found = [word.strip() for value in given for word in value.split(",")]
-    return tuple(dict.fromkeys(word for word in found if word))
+    distinct = tuple(dict.fromkeys(word for word in found if word))
+    if not distinct:
+        raise UsageError(f"{option} is empty: give at least one value")
+    return distinct
 
 
 def names(option: str, given: Iterable[str], allowed: Collection[str]) -> tuple[str, ...]:
     """Words, each once. Raises UsageError for one that is not allowed."""
-    found = words(given)
+    found = words(option, given)
     for word in found:
         if word not in allowed:
             raise UsageError(
@@ -24,7 +27,7 @@ def names(option: str, given: Iterable[str], allowed: Collection[str]) -> tuple[
 
 def integers(option: str, given: Iterable[str], least: int) -> tuple[int, ...]:
     """Integers, each once. Raises UsageError for anything else and for less than ``least``."""
-    return tuple(dict.fromkeys(_integer(option, word, least) for word in words(given)))
+    return tuple(dict.fromkeys(_integer(option, word, least) for word in words(option, given)))
 
 
 def families(option: str, given: Iterable[str], allowed: Collection[str]) -> tuple[str, ...]:

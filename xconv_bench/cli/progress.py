@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 from rich.progress import TimeElapsedColumn as Elapsed
 from rich.progress import TimeRemainingColumn as Remaining
+from rich.table import Column
 
 from xconv_bench.configuration import Configuration
 from xconv_bench.report.words import status_words
@@ -23,12 +24,16 @@ class SweepProgress:
         self._began = time.monotonic()
         self._bar = Progress(
             SpinnerColumn(),
-            BarColumn(bar_width=20),
+            BarColumn(bar_width=12),
             MofNCompleteColumn(),
-            TextColumn("{task.description}"),
             Elapsed(),
             TextColumn("left"),
-            Remaining(),
+            Remaining(compact=True),
+            # The only one that gives way in a narrow terminal.
+            TextColumn(
+                "{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True)
+            ),
+            expand=True,
             console=self._console,
             transient=True,
             disable=not self._console.is_terminal,

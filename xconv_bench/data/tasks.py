@@ -89,7 +89,7 @@ class Reconstruction(Task):
 
     def loss(self, output: Any, target: Tensor) -> Tensor:
         """Mean squared error."""
-        return F.mse_loss(output, target)
+        return _mean_squared_error(output, target)
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,13 @@ class Automatic(Task):
         if first.dim() == 2 and first.shape[1] > 1:
             return F.cross_entropy(first, target % first.shape[1])
         # An expanded zero costs nothing, and backward peaks one tensor lower than square()'s.
-        return F.mse_loss(first, first.new_zeros(()).expand_as(first))
+        return _mean_squared_error(first, first.new_zeros(()).expand_as(first))
+
+
+def _mean_squared_error(output: Tensor, target: Tensor) -> Tensor:
+    # The scalar that mse_loss reduces to is of a storage as large as the output, which no
+    # simulation knows of; what is reduced afterwards is freed.
+    return F.mse_loss(output, target, reduction="none").mean()
 
 
 def _first_tensor(output: Any) -> Tensor | None:

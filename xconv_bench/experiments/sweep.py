@@ -63,4 +63,4 @@ class Sweep:
         values = {"scheme": self.schemes, "probes": self.probes, "compress": self.compress}
         names = [name for name in values if name in METHODS[method].knobs]
         for combination in itertools.product(*(values[name] for name in names)):
-            yield dict(zip(names, combination, strict=True))
+            yield METHODS[method].settle(dict(zip(names, combination, strict=True)))

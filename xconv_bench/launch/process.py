@@ -7,7 +7,8 @@ whatever becomes of the process becomes a row.
 import multiprocessing
 import signal
 import time
-from multiprocessing.connection import Connection
+from multiprocessing import forkserver
+from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
@@ -26,6 +27,7 @@ class Launcher:
 
     def run(self, task: Work) -> Outcome:
         """What the task yielded and how it ended. Raises UsageError where the task did."""
+        _start_server()
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=work, args=(task, theirs), daemon=True)
         process.start()
@@ -40,11 +42,11 @@ class Launcher:
     def _collect(self, process: BaseProcess, pipe: Connection) -> Outcome:
         outcome = Outcome()
         deadline = time.monotonic() + self._timeout_seconds
-        while pipe.poll(max(0.0, deadline - time.monotonic())):
-            try:
-                received: Any = pipe.recv()
-            except (EOFError, ConnectionResetError):
-                process.join()
+        # The pipe alone does not tell of a death: a process that the network started may hold it.
+        while ready := wait([pipe, process.sentinel], max(0.0, deadline - time.monotonic())):
+            received = _receive(pipe) if pipe in ready else None
+            if received is None:
+                process.join()  # soon: without its pipe a worker ends itself
                 return outcome.end(*_explain_death(process.exitcode))
             if isinstance(received, dict):
                 outcome.add(received)
@@ -56,9 +58,37 @@ class Launcher:
         return outcome.end("timeout", f"given up after {self._timeout_seconds:g} s (--timeout)")
 
 
+def _start_server() -> None:
+    """Start the fork server where there is none. What it starts is deaf to Ctrl-C, as it is.
+
+    Ctrl-C goes to all processes of a terminal, and is the parent's business alone: it ends what it
+    wants ended. A signal that is ignored from the start leaves no moment for a traceback.
+    """
+    heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.signal(signal.SIGINT, heard)
+
+
+def _receive(pipe: Connection) -> Any:
+    """What was sent; None where the other end is gone, perhaps in the middle of a word."""
+    try:
+        return pipe.recv()
+    except (EOFError, OSError):
+        return None
+
+
 def _explain_death(code: int | None) -> tuple[str, str]:
     if code == -signal.SIGKILL:
         return "oom", "the process was killed by the system, most likely out of memory"
     if code is not None and code < 0:
-        return "error", f"the process died of {signal.Signals(-code).name}"
+        return "error", f"the process died of {_signal_name(-code)}"
     return "error", f"the process ended by itself with exit code {code}"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # most real-time signals have no name
+        return f"signal {number}"

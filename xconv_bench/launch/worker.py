@@ -1,7 +1,6 @@
 """What runs inside the process of a measurement."""
 
 import os
-import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable
@@ -28,7 +27,8 @@ def work(task: Work, pipe: Connection) -> None:
         end = ("ok", "")
     except BaseException as error:
         end = _explain(error)
-    pipe.send(end)
+    with suppress(OSError):  # the parent is gone: nobody is left to tell
+        pipe.send(end)
     # What the user's model left running must not keep the process alive.
     sys.stdout.flush()
     sys.stderr.flush()
@@ -36,8 +36,6 @@ def work(task: Work, pipe: Connection) -> None:
 
 
 def _prepare_process(pipe: Connection) -> None:
-    # Ctrl-C is the parent's business: it ends the workers that it wants ended.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     # What a model prints is no result of ours.
     os.dup2(sys.stderr.fileno(), 1)
     # Where memory runs out, the kernel is to end the measurement and nothing else.

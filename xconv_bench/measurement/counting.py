@@ -22,7 +22,6 @@ def count(training: Training) -> dict[str, int]:
         with saved:
             loss = training.forward()
         readings = saved.reading
-        saved.forget()
         training.zero_grad()
         training.backward(loss)
     return {**live.reading, **readings}

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
+
 from xconv_bench.configuration import SIMULATED, Configuration
 from xconv_bench.measurement.counting import count, simulate
 from xconv_bench.measurement.failures import is_out_of_memory
@@ -37,10 +39,13 @@ class Measurement:
         if self.configuration.device == SIMULATED:
             yield simulate(self.configuration)
             return
-        yield _try_to_simulate(self.configuration)
+        simulated, problem = _try_to_simulate(self.configuration)
+        yield simulated
         training = prepare(self.configuration)
         yield training.size()
         training.step()
+        # Not earlier: a network that cannot be trained cannot be simulated, for the same reason.
+        yield {"message": problem}
         yield _peaks(training, self.configuration.device)
         yield count(training)
         yield time_steps(
@@ -54,12 +59,12 @@ class Measurement:
         yield _gradient_error(training, self.configuration)
 
 
-def _try_to_simulate(configuration: Configuration) -> Readings:
-    """The simulated peak; a message where the network cannot be simulated, which costs nothing."""
+def _try_to_simulate(configuration: Configuration) -> tuple[Readings, str]:
+    """The simulated peak, or why there is none: some networks can be trained, not simulated."""
     try:
-        return {"simulated_peak_bytes": simulate(configuration)["simulated_peak_bytes"]}
+        return {"simulated_peak_bytes": simulate(configuration)["simulated_peak_bytes"]}, ""
     except Exception as error:
-        return {"message": f"simulated: {reason(error)}"}
+        return {}, f"simulated: {reason(error)}"
 
 
 def _peaks(training: Training, device: str) -> Readings:
@@ -76,17 +81,19 @@ def _peaks(training: Training, device: str) -> Readings:
 
 def _gradient_error(training: Training, configuration: Configuration) -> Readings:
     """Error against the exact network, same weights, same batch, same dropout masks."""
+    # The probes too are those of the seed alone, however many steps came before.
+    torch.manual_seed(configuration.seed)
     with SameRandomNumbers(configuration.seed):
         training.step()
     exact = replace(configuration, method="exact", scheme=None, probes=None, compress=None)
     try:
-        reference = prepare(exact)
+        reference = replace(prepare(exact), batch=training.batch)
         reference.model.load_state_dict(training.model.state_dict())
         with SameRandomNumbers(configuration.seed):
             reference.step()
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-        return {"message": "the exact network does not fit, so there is no gradient error"}
-    error = relative_error(weight_gradients(training.model), weight_gradients(reference.model))
-    return {"gradient_relative_error": error}
+        return {"message": "no gradient error: the exact network does not fit beside this one"}
+    gradients = weight_gradients(training.model), weight_gradients(reference.model)
+    return {"gradient_relative_error": relative_error(*gradients)}

@@ -15,19 +15,25 @@ from xconv_bench.models import find
 class Survey:
     """Yields ``{"designed_sizes": {model: pixels a side}}``.
 
-    Raises UsageError for a model or device that does not exist, BenchError for a device that this
-    machine lacks.
+    Raises UsageError for a model or device that does not exist and for an image size that a model
+    does not take, BenchError for a device that this machine lacks.
     """
 
     models: tuple[str, ...]
     devices: tuple[str, ...]
+    image_sizes: tuple[int, ...] = ()
 
     def __call__(self) -> Iterator[dict[str, Any]]:
-        """Look at every model and device."""
+        """Look at every model, size and device."""
         for device in self.devices:
             if device != SIMULATED:
                 _check_device(device)
-        yield {"designed_sizes": {name: find(name).image_size for name in self.models}}
+        architectures = [find(name) for name in self.models]
+        for architecture in architectures:
+            for image_size in self.image_sizes:
+                architecture.check(image_size)
+        sizes = [architecture.image_size for architecture in architectures]
+        yield {"designed_sizes": dict(zip(self.models, sizes, strict=True))}
 
 
 def _check_device(name: str) -> None:

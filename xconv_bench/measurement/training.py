@@ -103,5 +103,13 @@ def _build(configuration: Configuration) -> tuple[Architecture, nn.Module]:
     torch.manual_seed(configuration.seed)
     architecture = find(configuration.model)
     model = architecture.build(configuration.image_size)
+    _give_shapes(model, architecture.sample_shape(configuration.image_size))
     model = METHODS[configuration.method].apply(model, configuration)
     return architecture, model.to(dtype_of(configuration)).train()
+
+
+def _give_shapes(model: nn.Module, sample_shape: tuple[int, ...]) -> None:
+    """Run a network with lazy modules once, so that all of its parameters exist."""
+    if any(nn.parameter.is_lazy(parameter) for parameter in model.parameters()):
+        with torch.no_grad():
+            model.eval()(torch.zeros(1, *sample_shape))

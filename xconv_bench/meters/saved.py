@@ -2,22 +2,23 @@
 
 from collections.abc import Iterable
 from typing import Any
+from weakref import WeakSet
 
-from torch import Tensor, UntypedStorage
+from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
 
 class SavedMeter:
-    """Bytes of the distinct storages that autograd saves while this is entered.
+    """Bytes of the distinct storages that autograd saved while this was entered, and still keeps.
 
     ``excluded`` are the storages that exist anyway: parameters, buffers. Sizes are those of the
-    storages, so that a view counts as what it keeps alive.
+    storages, so that a view counts as what it keeps alive. The meter itself keeps none alive.
     """
 
     def __init__(self, excluded: Iterable[Tensor]) -> None:
         self._excluded = list(excluded)
-        self._saved: dict[int, UntypedStorage] = {}
-        self._hooks = saved_tensors_hooks(self._keep, lambda tensor: tensor)
+        self._saved: WeakSet[_Saved] = WeakSet()
+        self._hooks = saved_tensors_hooks(self._pack, lambda saved: saved.tensor)
 
     def __enter__(self) -> "SavedMeter":
         self._hooks.__enter__()
@@ -28,17 +29,25 @@ class SavedMeter:
 
     @property
     def reading(self) -> dict[str, int]:
-        """The column of this meter; read it before the backward pass frees anything."""
-        excluded = {t.untyped_storage()._cdata for t in self._excluded}
-        kept = [s.nbytes() for key, s in self._saved.items() if key not in excluded]
-        return {"saved_bytes": sum(kept)}
+        """The column of this meter; the backward pass frees what it no longer needs."""
+        kept = _bytes_by_storage(saved.tensor for saved in self._saved)
+        excluded = _bytes_by_storage(self._excluded)
+        return {"saved_bytes": sum(kept[key] for key in kept.keys() - excluded.keys())}
 
-    def forget(self) -> None:
-        """Let go of what was saved, so that the backward pass can free them."""
-        self._saved.clear()
+    def _pack(self, tensor: Tensor) -> "_Saved":
+        # An operation's output must not be held itself: it would keep itself alive, in a circle.
+        saved = _Saved(tensor.detach())
+        self._saved.add(saved)
+        return saved
 
-    def _keep(self, tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        self._saved[storage._cdata] = storage
-        # What a hook returns must not hold the tensor itself: an output would keep itself alive.
-        return tensor.detach()
+
+class _Saved:
+    """What autograd holds in place of a tensor: it lives exactly as long as the tensor is saved."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor = tensor
+
+
+def _bytes_by_storage(tensors: Iterable[Tensor]) -> dict[int, int]:
+    storages = (tensor.untyped_storage() for tensor in tensors)
+    return {storage._cdata: storage.nbytes() for storage in storages}

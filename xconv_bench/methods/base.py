@@ -1,6 +1,8 @@
 """What a method is: something that turns a model into its own form of the same model."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
 
 from torch import nn
 
@@ -13,6 +15,13 @@ class Method(ABC):
     name: str
     knobs: tuple[str, ...] = ()
     """Fields of ``Configuration`` that this method reads; the others are left out of a sweep."""
+
+    def settle(self, knobs: Mapping[str, Any]) -> dict[str, Any]:
+        """The knobs, with None for each that changes nothing beside the others.
+
+        Settings that mean the same are then equal, and measured once.
+        """
+        return dict(knobs)
 
     @abstractmethod
     def apply(self, model: nn.Module, configuration: Configuration) -> nn.Module:

@@ -1,5 +1,8 @@
 """Probed convolutions and one-bit ReLUs, from the package ``xconv``."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from torch import nn
 
 from xconv import account, convert
@@ -14,13 +17,28 @@ class XConv(Method):
     name = "xconv"
     knobs = ("scheme", "probes", "compress")
 
+    def settle(self, knobs: Mapping[str, Any]) -> dict[str, Any]:
+        """No scheme and no probes where no convolution is swapped, no scheme without probes."""
+        settled = dict(knobs)
+        if "conv" not in _families(settled["compress"]):
+            settled["probes"] = None
+        if not settled["probes"]:
+            settled["scheme"] = None
+        return settled
+
     def apply(self, model: nn.Module, configuration: Configuration) -> nn.Module:
         """The model, converted in place; Unsupported where there is nothing to swap."""
-        compress = (configuration.compress or "").split(",")
-        convert(model, configuration.probes or 0, configuration.scheme or "", compress)
+        compress = _families(configuration.compress)
+        # Where there is no scheme, nothing is probed, and any will do.
+        scheme = configuration.scheme or "independent"
+        convert(model, configuration.probes or 0, scheme, compress)
         if not account(model).swapped:
             raise Unsupported(
                 f"{configuration.model} has no module that xconv can swap; "
                 f"it compresses {' and '.join(compress)} modules"
             )
         return model
+
+
+def _families(compress: str | None) -> list[str]:
+    return compress.split(",") if compress else []

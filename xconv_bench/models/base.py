@@ -34,12 +34,16 @@ class Architecture:
         Its weights are random, drawn from torch's default generator. Raises UsageError where the
         network does not exist for this image size.
         """
+        self.check(image_size)
+        return self.make(image_size)
+
+    def check(self, image_size: int) -> None:
+        """Raises UsageError where the network does not exist for this image size."""
         if image_size not in self.sizes:
             raise UsageError(
                 f"{self.name} takes images whose side is {self.sizes}, not {image_size}: "
                 "choose another image size"
             )
-        return self.make(image_size)
 
     @property
     def remark(self) -> str:

@@ -1,0 +1,122 @@
+"""Whatever becomes of a measurement's process becomes an outcome, and stays in that process."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import worker_tasks as tasks
+from processes import is_alive, wait_until
+from worker_tasks import Ends
+
+from xconv_bench.errors import UsageError
+from xconv_bench.launch import Launcher
+
+KEPT = {"saved_bytes": 7}
+
+
+@pytest.fixture(scope="module")
+def launcher() -> Launcher:
+    return Launcher(timeout_seconds=60)
+
+
+def test_each_task_has_a_process_of_its_own(launcher: Launcher) -> None:
+    first, second = (launcher.run(tasks.tell_process).readings for _ in range(2))
+    assert len({os.getpid(), first["pid"], second["pid"]}) == 3
+    assert not is_alive(first["pid"])
+    assert first["leak"] is None and second["leak"] is None
+    assert first["seed"] == second["seed"] != first["pid"]
+    assert tasks.LEAK not in os.environ
+
+
+def test_what_was_read_comes_back(launcher: Launcher) -> None:
+    outcome = launcher.run(Ends(len, ("nothing",)))
+    assert outcome.row == {
+        "status": "ok", "message": "before", "saved_bytes": 7, "live_peak_bytes": 8
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("how", "status", "message"),
+    [
+        (tasks.raise_two_lines, "error", "ValueError: first line second line (worker_tasks.py,"),
+        (tasks.raise_unsupported, "unsupported", "has no convolution"),
+        (tasks.raise_bench_error, "error", "no such device"),
+        (tasks.give_up, "error", "SystemExit: the network calls sys.exit"),
+        (tasks.allocate_the_absurd, "oom", "RuntimeError"),
+    ],
+)
+def test_an_exception_becomes_a_status(
+    launcher: Launcher, how: object, status: str, message: str
+) -> None:
+    outcome = launcher.run(Ends(how))  # type: ignore[arg-type]
+    assert outcome.status == status
+    assert outcome.message.startswith(f"before; {message}")
+    assert "\n" not in outcome.message
+    assert outcome.readings == KEPT
+
+
+def test_a_mistake_of_the_users_is_raised(launcher: Launcher) -> None:
+    with pytest.raises(UsageError, match="^choose another model$"):
+        launcher.run(Ends(tasks.raise_usage_error))
+
+
+@pytest.mark.parametrize(
+    ("how", "status", "message"),
+    [
+        (Ends(tasks.end_by_signal, (signal.SIGSEGV,)), "error", "the process died of SIGSEGV"),
+        (Ends(tasks.end_by_signal, (signal.SIGRTMIN + 1,)), "error", "the process died of signal "),
+        (Ends(tasks.end_by_signal, (signal.SIGKILL,)), "oom", "most likely out of memory"),
+        (Ends(os._exit, (3,)), "error", "the process ended by itself with exit code 3"),
+        (Ends(os._exit, (0,)), "error", "the process ended by itself with exit code 0"),
+    ],
+    ids=["SIGSEGV", "real-time", "SIGKILL", "exit 3", "exit 0"],
+)
+def test_a_death_becomes_a_status(
+    launcher: Launcher, how: Ends, status: str, message: str
+) -> None:
+    outcome = launcher.run(how)
+    assert outcome.status == status
+    assert message in outcome.message
+    assert outcome.readings == KEPT
+
+
+def test_a_death_is_seen_while_a_child_holds_the_pipe(launcher: Launcher, tmp_path: Path) -> None:
+    note = tmp_path / "pid"
+    try:
+        outcome = launcher.run(Ends(tasks.die_and_leave_a_child, (note,)))
+        assert outcome.message == "before; the process died of SIGSEGV"
+    finally:
+        os.kill(int(note.read_text()), signal.SIGKILL)
+
+
+def test_a_process_that_hangs_is_ended(tmp_path: Path) -> None:
+    note = tmp_path / "pid"
+    outcome = Launcher(timeout_seconds=1.5).run(Ends(tasks.ignore_everything, (note,)))
+    assert (outcome.status, outcome.readings) == ("timeout", KEPT)
+    assert outcome.message == "before; given up after 1.5 s (--timeout)"
+    assert not is_alive(int(note.read_text()))
+
+
+def test_readings_that_cannot_be_sent_are_an_error(launcher: Launcher) -> None:
+    outcome = launcher.run(tasks.yield_a_function)
+    assert (outcome.status, outcome.readings) == ("error", KEPT)
+    assert "pickle" in outcome.message
+
+
+def test_the_next_measurement_is_as_good_as_new(launcher: Launcher) -> None:
+    launcher.run(Ends(tasks.end_by_signal, (signal.SIGSEGV,)))
+    assert launcher.run(tasks.tell_process).status == "ok"
+
+
+def test_nothing_stays_open(launcher: Launcher) -> None:
+    launcher.run(tasks.tell_process)
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        launcher.run(tasks.tell_process)
+    assert wait_until(lambda: len(os.listdir("/proc/self/fd")) <= before)
+
+
+def test_the_user_can_still_interrupt(launcher: Launcher) -> None:
+    launcher.run(tasks.tell_process)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -1,0 +1,196 @@
+"""One configuration becomes the columns of one row, whatever cannot be had of them."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from own_networks import name
+
+from xconv_bench.configuration import SIMULATED, Configuration
+from xconv_bench.errors import Unsupported, UsageError
+from xconv_bench.launch.outcome import Outcome
+from xconv_bench.measurement import measure
+from xconv_bench.measurement.measure import Measurement
+from xconv_bench.measurement.training import Training, prepare
+from xconv_bench.results.columns import MEMORY_COLUMNS
+
+EXACT = Configuration(name("normalized"), batch_size=2, image_size=12)
+PROBED = replace(EXACT, method="xconv", scheme="independent", probes=2, compress="conv,relu")
+
+EVERYWHERE = {"saved_bytes", "parameters", "convolutions", "simulated_peak_bytes"}
+REALLY = EVERYWHERE | {
+    "live_peak_bytes",
+    "rss_peak_bytes",
+    "forward_seconds",
+    "backward_seconds",
+    "step_seconds",
+    "gradient_relative_error",
+}
+
+
+def measured(configuration: Configuration, steps: int = 1) -> Outcome:
+    """The row without a process around it; what the measurement raises is raised."""
+    outcome = Outcome()
+    for readings in Measurement(configuration, steps)():
+        outcome.add(dict(readings))
+    return outcome
+
+
+@pytest.mark.parametrize("configuration", [EXACT, PROBED], ids=["exact", "xconv"])
+def test_every_column(configuration: Configuration) -> None:
+    outcome = measured(configuration)
+    assert outcome.readings.keys() == REALLY
+    assert REALLY <= set(MEMORY_COLUMNS)
+    assert None not in outcome.readings.values()
+    readings = outcome.readings
+    assert readings["live_peak_bytes"] == readings["simulated_peak_bytes"]
+
+
+def test_simulation_alone() -> None:
+    simulated = measured(replace(PROBED, device=SIMULATED))
+    assert simulated.readings.keys() == EVERYWHERE
+    real = measured(PROBED).readings
+    assert simulated.readings == {column: real[column] for column in EVERYWHERE}
+    assert simulated.message == ""
+
+
+def test_the_error_of_the_exact_network_is_zero() -> None:
+    assert measured(EXACT).readings["gradient_relative_error"] == 0.0
+
+
+def test_the_error_of_probes() -> None:
+    error = measured(PROBED).readings["gradient_relative_error"]
+    complete = measured(replace(PROBED, probes=10**6)).readings["gradient_relative_error"]
+    assert error > 0.1
+    assert complete < 1e-5
+
+
+def test_the_error_follows_from_the_seed_alone() -> None:
+    once, often = measured(PROBED, steps=1), measured(PROBED, steps=4)
+    other = measured(replace(PROBED, seed=1))
+    error = "gradient_relative_error"
+    assert once.readings[error] == often.readings[error] != other.readings[error]
+
+
+def test_compressed_relus_alone_change_no_gradient() -> None:
+    configuration = replace(PROBED, scheme=None, probes=None, compress="relu")
+    assert measured(configuration).readings["gradient_relative_error"] == 0.0
+
+
+def test_measuring_changes_no_weight(monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared: list[Training] = []
+
+    def keep(configuration: Configuration) -> Training:
+        prepared.append(prepare(configuration))
+        return prepared[-1]
+
+    monkeypatch.setattr(measure, "prepare", keep)
+    measured(PROBED)
+    fresh = prepare(PROBED)
+    for training in prepared:
+        for parameter, as_built in zip(
+            training.model.parameters(), fresh.model.parameters(), strict=True
+        ):
+            assert parameter.equal(as_built)
+    assert len(prepared) == 2
+
+
+def test_the_reference_has_the_weights_of_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user's network may draw its weights from where our seed does not reach."""
+    seeds = iter(range(100))
+
+    def unseeded(configuration: Configuration) -> Training:
+        training = prepare(configuration)
+        generator = torch.Generator().manual_seed(next(seeds))
+        with torch.no_grad():
+            for parameter in training.model.parameters():
+                parameter.normal_(generator=generator)
+        return training
+
+    monkeypatch.setattr(measure, "prepare", unseeded)
+    assert measured(EXACT).readings["gradient_relative_error"] == 0.0
+
+
+def test_a_network_that_cannot_be_simulated_is_measured() -> None:
+    outcome = measured(replace(PROBED, model=name("reads_itself")))
+    assert outcome.readings.keys() == REALLY - {"simulated_peak_bytes"}
+    assert outcome.message.startswith("simulated: ")
+    with pytest.raises(Exception, match=r".+"):
+        measured(replace(PROBED, model=name("reads_itself"), device=SIMULATED))
+
+
+def failing_row(configuration: Configuration, error: type[Exception]) -> tuple[Outcome, str]:
+    """What was known when the network failed, and the failure's text."""
+    outcome = Outcome()
+    with pytest.raises(error) as caught:
+        for readings in Measurement(configuration)():
+            outcome.add(dict(readings))
+    return outcome, str(caught.value)
+
+
+def test_a_network_that_cannot_be_trained_says_so_once() -> None:
+    single = replace(EXACT, model=name("one_pixel"), batch_size=1)
+    outcome, text = failing_row(single, ValueError)
+    assert "more than 1 value per channel" in text
+    assert outcome.readings == {"parameters": 120, "convolutions": 1}
+    assert outcome.message == ""
+    assert measured(replace(single, batch_size=2)).readings["live_peak_bytes"] > 0
+
+
+def test_a_method_that_cannot_be_applied_says_so_once() -> None:
+    outcome, text = failing_row(replace(PROBED, model=name("perceptron")), Unsupported)
+    assert "has no module that xconv can swap" in text
+    assert (outcome.readings, outcome.message) == ({}, "")
+
+
+def test_a_mistake_of_the_users_says_so_once() -> None:
+    outcome, _ = failing_row(replace(EXACT, model="nosuch"), UsageError)
+    assert outcome.message == ""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), torch.OutOfMemoryError("CUDA out of memory."),
+     RuntimeError("DefaultCPUAllocator: can't allocate memory")],
+    ids=["python", "cuda", "cpu"],
+)  # fmt: skip
+def test_the_exact_network_need_not_fit(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def refuse(configuration: Configuration) -> Training:
+        if configuration.method == "exact":
+            raise error
+        return prepare(configuration)
+
+    monkeypatch.setattr(measure, "prepare", refuse)
+    outcome = measured(PROBED)
+    assert outcome.readings.keys() == REALLY - {"gradient_relative_error"}
+    assert outcome.message == "no gradient error: the exact network does not fit beside this one"
+
+
+def test_other_failures_of_the_exact_network_are_not_hidden(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(configuration: Configuration) -> Training:
+        if configuration.method == "exact":
+            raise RuntimeError("shape mismatch")
+        return prepare(configuration)
+
+    monkeypatch.setattr(measure, "prepare", refuse)
+    with pytest.raises(RuntimeError, match="shape mismatch"):
+        measured(PROBED)
+
+
+def test_what_is_known_comes_before_what_may_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that is killed in a step leaves the simulated peak and the size behind."""
+
+    def killed(training: Training) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Training, "step", killed)
+    outcome = Outcome()
+    simulated = {"simulated_peak_bytes": 1}
+    monkeypatch.setattr(measure, "simulate", lambda configuration: simulated)
+    with pytest.raises(KeyboardInterrupt):
+        for readings in Measurement(EXACT)():
+            outcome.add(dict(readings))
+    assert outcome.readings.keys() == {"simulated_peak_bytes", "parameters", "convolutions"}

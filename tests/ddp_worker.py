@@ -1,0 +1,32 @@
+"""What each process of the distributed test does; spawned processes import it by name."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+from layer_cases import gradients, images, small_network
+from torch.nn.parallel import DistributedDataParallel
+
+from xconv import convert
+
+PATIENCE = timedelta(seconds=60)
+
+
+def train(rank: int, world_size: int, folder: Path) -> None:
+    """Save this rank's own gradients and those of the same step under DDP."""
+    torch.set_num_threads(1)
+    dist.init_process_group(
+        "gloo",
+        init_method=(folder / "rendezvous").as_uri(),
+        rank=rank,
+        world_size=world_size,
+        timeout=PATIENCE,
+    )
+    model = convert(small_network(), probes=4)
+    own = gradients(model, images(), seed=rank)
+    model.zero_grad()
+    parallel = DistributedDataParallel(model, find_unused_parameters=False)
+    averaged = [gradients(model, images(), seed=rank, run=parallel) for _ in range(2)]
+    torch.save({"own": own, "averaged": averaged}, folder / f"rank{rank}.pt")
+    dist.destroy_process_group()

@@ -1,0 +1,224 @@
+"""``torch.compile``: one graph, the same gradients, and sketches kept instead of inputs."""
+
+import shutil
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+from functorch.compile import make_boxed_func, min_cut_rematerialization_partition
+from layer_cases import CONV2D, assert_close, gradients, images, small_network
+from torch import Tensor, nn
+from torch._dynamo.backends.common import aot_autograd
+from torch.utils.checkpoint import checkpoint
+
+from xconv import XConv2d, convert, revert
+from xconv_bench.models.torchvision_shim import import_torchvision
+
+TOLERANCE = 1e-4  # of float32: a compiler orders sums as it likes
+
+needs_compiler = pytest.mark.skipif(
+    not any(map(shutil.which, ("g++", "clang++", "cl"))), reason="inductor needs a C++ compiler"
+)
+
+
+@pytest.fixture(autouse=True)
+def fresh_compiler() -> Iterator[None]:
+    torch._dynamo.reset()
+    yield
+    torch._dynamo.reset()
+
+
+def compiled(
+    model: nn.Module, backend: str = "aot_eager", dynamic: bool | None = None
+) -> Callable[..., Tensor]:
+    """A graph break is an error."""
+    return torch.compile(model, backend=backend, dynamic=dynamic, fullgraph=True)
+
+
+def test_a_training_step_of_resnet18() -> None:
+    """Its last layers fall back; two of the others see the same input."""
+    torch.manual_seed(0)
+    model = convert(import_torchvision().models.resnet18(num_classes=10), probes=3).double()
+    x = images(side=32).double()
+    expected = gradients(model, x)
+    falls_back = {m.falls_back for m in model.modules() if isinstance(m, XConv2d)}
+    assert falls_back == {True, False}
+    after = torch.get_rng_state()
+    assert_close(gradients(model, x, run=compiled(model)), expected, 1e-9)
+    assert torch.equal(torch.get_rng_state(), after)
+
+
+@needs_compiler
+def test_inductor_and_another_batch_size() -> None:
+    model = convert(small_network()[:4], probes=4)
+    run = compiled(model, "inductor", dynamic=True)
+    for batch in (2, 3):
+        x = images(batch)
+        assert_close(gradients(model, x, run=run), gradients(model, x), TOLERANCE)
+
+
+def test_other_batch_and_image_sizes() -> None:
+    model = convert(small_network(), probes=4)
+    run = compiled(model)
+    for batch, side in [(2, 16), (3, 16), (4, 16), (4, 20), (1, 16), (2, 2)]:
+        x = images(batch, side=side)
+        assert_close(gradients(model, x, run=run), gradients(model, x), TOLERANCE)
+
+
+@pytest.mark.parametrize("scheme", ["multi", "orthogonal"])
+@pytest.mark.parametrize("distribution", ["rademacher", "gaussian"])
+def test_schemes_and_distributions(scheme: str, distribution: str) -> None:
+    model = convert(small_network()[:4], scheme=scheme, distribution=distribution)
+    run = compiled(model)
+    assert_close(gradients(model, images(), run=run), gradients(model, images()), TOLERANCE)
+
+
+def test_other_geometries() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(4, 6, (3, 4), stride=2, padding=2, padding_mode="circular", groups=2),
+        nn.ReLU(inplace=True),
+        nn.ConvTranspose2d(6, 4, 3, stride=2, output_padding=1, dilation=2),
+        nn.ReLU(),
+        nn.Conv2d(4, 4, 2, padding="same"),
+    )
+    convert(model, probes=3)
+    x = images(channels=4)
+    assert_close(gradients(model, x, run=compiled(model)), gradients(model, x), TOLERANCE)
+
+
+def test_autocast() -> None:
+    model = convert(small_network()[:4])
+    run = compiled(model)
+
+    def step(call: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        def cast(x: Tensor) -> Tensor:
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                return call(x).float()
+
+        return cast
+
+    expected = gradients(model, images(), run=step(model))
+    assert_close(gradients(model, images(), run=step(run)), expected, 3e-2)
+
+
+class Twins(nn.Module):
+    """Equal layers on an equal input: whatever is alike about them, a compiler may merge."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.other = (XConv2d(4, 4, 3, padding=1, probes=4) for _ in range(2))
+        self.other.load_state_dict(self.one.state_dict())
+
+    def forward(self, input: Tensor) -> Tensor:
+        return self.one(input) + self.other(input)
+
+
+def test_equal_layers_have_probes_of_their_own() -> None:
+    model = Twins()
+    x = CONV2D.images()
+    actual = gradients(model, x, run=compiled(model))
+    assert_close(actual, gradients(model, x), TOLERANCE)
+    assert not torch.allclose(actual["one.weight"], actual["other.weight"])
+
+
+def test_one_layer_called_twice_draws_twice() -> None:
+    layer = XConv2d(4, 4, 3, padding=1, probes=4)
+    x = CONV2D.images()
+
+    def twice(x: Tensor) -> Tensor:
+        return layer(x) + layer(x)
+
+    run = torch.compile(twice, backend="aot_eager", fullgraph=True)
+    assert_close(gradients(layer, x, run=run), gradients(layer, x, run=twice), TOLERANCE)
+
+
+class Recording:
+    """A backend that writes down what a compiled forward pass keeps for the backward pass."""
+
+    def __init__(self) -> None:
+        self.kept: list[Tensor] = []
+        self.backend = aot_autograd(
+            fw_compiler=self._record,
+            bw_compiler=lambda graph, _: make_boxed_func(graph.forward),
+            partition_fn=min_cut_rematerialization_partition,
+        )
+
+    def _record(self, graph: torch.fx.GraphModule, _: object) -> Callable[..., object]:
+        (output,) = (node for node in graph.graph.nodes if node.op == "output")
+        self.kept = [
+            node.meta["val"]
+            for node in output.args[0]
+            if isinstance(node, torch.fx.Node) and isinstance(node.meta.get("val"), Tensor)
+        ]
+        return make_boxed_func(graph.forward)
+
+
+def test_the_graph_keeps_sketches_and_bits() -> None:
+    model = nn.Sequential(nn.Conv2d(4, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, 4, 3, padding=1))
+    x = torch.randn(4, 4, 32, 32)
+    activation = 4 * 16 * 32 * 32 * 4
+
+    def kept() -> list[int]:
+        torch._dynamo.reset()
+        recording = Recording()
+        torch.compile(model, backend=recording.backend, fullgraph=True)(x)
+        return sorted(t.nbytes for t in recording.kept)
+
+    assert activation in kept()
+    sketches = [4 * 4 * 8 * 4, 4 * 16 * 8 * 4]
+    convert(model, probes=8)
+    sizes = kept()
+    assert max(sizes) == 4 * 4 * 32 * 32 * 4  # the output; the input is as large, and not there
+    assert sizes.count(max(sizes)) == 1
+    assert set(sketches) <= set(sizes) and activation // 32 in sizes
+
+
+class Checkpointed(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.head, self.body = XConv2d(3, 8, 3, padding=1), small_network()[3:]
+        convert(self.body, probes=4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return checkpoint(self.body, self.head(x).relu(), use_reentrant=False)
+
+
+def test_a_checkpoint_inside() -> None:
+    model = Checkpointed()
+    run = torch.compile(model, backend="aot_eager")
+    assert_close(gradients(model, images(), run=run), gradients(model, images()), TOLERANCE)
+
+
+def test_converting_and_reverting_a_compiled_model() -> None:
+    """Compiled code belongs to the classes that it was compiled for."""
+    model = small_network()[:4]
+    run = compiled(model)
+    x = images()
+    exact = gradients(model, x, run=run)
+    convert(model, probes=2)
+    estimated = gradients(model, x)
+    assert_close(gradients(model, x, run=run), estimated, TOLERANCE)
+    assert not torch.allclose(estimated["3.weight"], exact["3.weight"])
+    revert(model)
+    assert_close(gradients(model, x, run=run), exact, TOLERANCE)
+
+
+def test_converting_what_torch_compile_returned() -> None:
+    run = compiled(small_network()[:4])
+    gradients(run, images())
+    convert(run, probes=2)
+    names = [name for name, m in run.named_modules() if isinstance(m, XConv2d)]
+    assert names == ["_orig_mod.0", "_orig_mod.3"]
+    expected = gradients(run._orig_mod, images())
+    actual = {k.removeprefix("_orig_mod."): v for k, v in gradients(run, images()).items()}
+    assert_close(actual, expected, TOLERANCE)
+
+
+def test_an_evaluation_draws_nothing() -> None:
+    model = convert(small_network()).eval()
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    with torch.no_grad():
+        torch.testing.assert_close(compiled(model)(images()), model(images()))
+    assert torch.equal(torch.get_rng_state(), before)

@@ -1,0 +1,55 @@
+"""DistributedDataParallel averages the estimates of its ranks, each with probes of its own."""
+
+import time
+from pathlib import Path
+
+import ddp_worker
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from layer_cases import Gradients, assert_same
+
+RANKS = 2
+
+pytestmark = pytest.mark.skipif(
+    not (dist.is_available() and dist.is_gloo_available()), reason="torch was built without gloo"
+)
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Gradients]]:
+    folder = tmp_path_factory.mktemp("ddp")
+    processes = mp.spawn(ddp_worker.train, args=(RANKS, folder), nprocs=RANKS, join=False)
+    deadline = time.monotonic() + 2 * ddp_worker.PATIENCE.total_seconds()
+    while not processes.join(timeout=5):
+        if time.monotonic() > deadline:
+            for process in processes.processes:
+                process.kill()
+            pytest.fail("the processes do not come to an end")
+    return [torch.load(Path(folder) / f"rank{rank}.pt") for rank in range(RANKS)]
+
+
+def test_gradients_are_the_mean_of_the_ranks(results: list[dict[str, Gradients]]) -> None:
+    for result in results:
+        for name, gradient in result["averaged"][0].items():
+            mean = sum(each["own"][name] for each in results) / RANKS
+            torch.testing.assert_close(gradient, mean, msg=name)
+
+
+def test_a_second_step_works_as_the_first(results: list[dict[str, Gradients]]) -> None:
+    for result in results:
+        first, second = result["averaged"]
+        for name in first:
+            torch.testing.assert_close(second[name], first[name], msg=name)
+
+
+def test_all_ranks_hold_the_same(results: list[dict[str, Gradients]]) -> None:
+    assert_same(results[1]["averaged"][0], results[0]["averaged"][0])
+
+
+def test_ranks_have_probes_of_their_own(results: list[dict[str, Gradients]]) -> None:
+    """Same weights, same images: only the probes differ."""
+    one, other = (result["own"] for result in results)
+    estimated = {name for name in one if not torch.allclose(one[name], other[name])}
+    assert estimated == {"0.weight", "3.weight"}

@@ -1,0 +1,107 @@
+"""Averaged over seeds the estimate is the exact weight gradient, borders included."""
+
+from functools import cache
+
+import pytest
+import torch
+import torch.nn.functional as F
+from geometries import Case, conv_case
+from statistics_checker import check_mean
+from torch import Tensor
+
+from xconv.schemes import SCHEMES
+
+SEEDS = 1000
+
+CASES = {
+    "zeros": conv_case((2, 3, 6, 5), 2, 3, padding=1, bias=False),
+    "reflect": conv_case((2, 2, 5, 6), 2, 3, padding=2, padding_mode="reflect", bias=False),
+    "circular": conv_case((2, 2, 6, 5), 2, 3, padding="same", padding_mode="circular", bias=False),
+    "strided": conv_case((2, 2, 7, 8), 2, 3, padding=1, stride=2, bias=False),
+    "dilated groups": conv_case((2, 4, 7, 6), 4, 2, padding="same", dilation=2, groups=2,
+                                bias=False),
+    "1d": conv_case((3, 2, 20), 3, 4, padding=3, bias=False),
+    "3d": conv_case((2, 2, 3, 4, 4), 2, 2, padding=1, bias=False),
+    "transposed": conv_case((2, 3, 4, 5), 2, 3, stride=2, padding=1, transposed=True, bias=False),
+}  # fmt: skip
+
+
+def exact_gradient(case: Case) -> Tensor:
+    layer = case.torch_layer()
+    output = layer(images(case))
+    (gradient,) = torch.autograd.grad(output, layer.weight, case.output_gradient(output))
+    return gradient
+
+
+def images(case: Case) -> Tensor:
+    """Not of zero mean, as activations are: borders weigh more."""
+    return (case.input().detach() + 1).requires_grad_()
+
+
+@cache
+def estimates(case: Case, **probing: object) -> Tensor:
+    """Weight gradients of ``SEEDS`` calls of a layer, (seeds, *weight)."""
+    layer, input = case.probed_layer(**probing), images(case)
+    gradient = case.output_gradient(layer(input))
+    samples = []
+    torch.manual_seed(0)
+    for _ in range(SEEDS):
+        samples += torch.autograd.grad(layer(input), layer.weight, gradient)
+    assert not layer.falls_back
+    return torch.stack(samples)
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_the_mean_over_seeds_is_the_exact_gradient(scheme: str, case: Case) -> None:
+    samples = estimates(case, scheme=scheme, probes=12)
+    check_mean(samples, exact_gradient(case))
+
+
+@pytest.mark.parametrize("probes", [1, 20, 33], ids=lambda n: f"{n} probes")
+@pytest.mark.parametrize("distribution", ["rademacher", "gaussian"])
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_any_number_of_probes_will_do(scheme: str, distribution: str, probes: int) -> None:
+    """Orthogonal probes of 3 channels overlap below 24 columns and do not above."""
+    case = conv_case((1, 3, 6, 6), 1, 3, padding=1, bias=False)
+    samples = estimates(case, scheme=scheme, probes=probes, distribution=distribution)
+    check_mean(samples, exact_gradient(case))
+
+
+def rolled_gradient(case: Case) -> Tensor:
+    """What comes of shifting the flattened image: rows run into one another at the borders."""
+    x, delta = images(case).detach(), case.output_gradient(case.torch_layer()(case.input()))
+    width = x.shape[-1]
+    flat_x, flat_delta = x.flatten(2), delta.flatten(2)
+    offsets = [dy * width + dx for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
+    taps = [torch.einsum("bcp,bop->oc", flat_x.roll(-o, 2), flat_delta) for o in offsets]
+    return torch.stack(taps, -1).unflatten(-1, (3, 3))
+
+
+def without_last_row(case: Case) -> Tensor:
+    """What comes of cutting the image one pixel short before it is padded."""
+    x = images(case).detach()
+    return torch.nn.grad.conv2d_weight(
+        F.pad(x[..., :-1, :], (0, 0, 0, 1)),
+        (2, 3, 3, 3),
+        case.output_gradient(case.torch_layer()(case.input())),
+        padding=1,
+    )
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("wrong", [rolled_gradient, without_last_row], ids=lambda f: f.__name__)
+def test_a_bias_at_the_borders_would_be_caught(wrong: object, scheme: str) -> None:
+    """The same noise about a wrong mean."""
+    case = CASES["zeros"]
+    samples = estimates(case, scheme=scheme, probes=12)
+    with pytest.raises(AssertionError, match="standard errors"):
+        check_mean(samples + wrong(case) - exact_gradient(case), exact_gradient(case))
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_a_wrong_scale_would_be_caught(case: Case, scheme: str) -> None:
+    samples = estimates(case, scheme=scheme, probes=12)
+    with pytest.raises(AssertionError, match="standard errors"):
+        check_mean(0.8 * samples, exact_gradient(case))

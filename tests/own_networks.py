@@ -1,0 +1,126 @@
+"""Networks of a user's own, small: callables for ``--model path/to/own_networks.py:NAME``."""
+
+import os
+import time
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+BLOCKER = "XCONV_BENCH_TEST_BLOCKER"
+"""Environment variable: a file; while it exists, ``waits`` waits for its end at batch 2 and up."""
+
+
+def name(network: str) -> str:
+    """What ``--model`` takes for one of these networks."""
+    return f"{Path(__file__).resolve()}:{network}"
+
+
+def plain() -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(8, 8, 3, stride=2),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.LazyLinear(5),
+    )
+
+
+def normalized() -> nn.Module:
+    """Batch normalisation, in-place ReLU, pooling, dropout, a strided and a grouped convolution."""
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1, bias=False),
+        nn.BatchNorm2d(8),
+        nn.ReLU(inplace=True),
+        nn.MaxPool2d(2),
+        nn.Conv2d(8, 8, 3, groups=4, dilation=2, padding="same"),
+        nn.ReLU(),
+        nn.Dropout(0.5),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(8, 5),
+    )
+
+
+class Residual(nn.Module):
+    """Shared weights, a skip, a transposed convolution, two outputs of which one is not used."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Conv2d(3, 3, 3, padding=1)
+        self.relu = nn.ReLU()
+        self.up = nn.ConvTranspose2d(3, 4, 2, stride=2)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        features = image
+        for _ in range(3):
+            features = features + self.relu(self.inner(features))
+        return self.up(features), features.exp()
+
+
+def residual() -> nn.Module:
+    return Residual()
+
+
+def perceptron() -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.LazyLinear(5))
+
+
+def one_pixel() -> nn.Module:
+    """Cannot be trained with a batch of one image: one value a channel has no variance."""
+    return nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.BatchNorm2d(4), nn.Flatten()
+    )
+
+
+class ReadsItself(nn.Module):
+    """Looks at its own numbers, which a simulation has not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+
+    def forward(self, image: Tensor) -> Tensor:
+        features = self.conv(image)
+        return features / features.detach().abs().max().item()
+
+
+def reads_itself() -> nn.Module:
+    return ReadsItself()
+
+
+def talks() -> nn.Module:
+    print("the network talks")
+    return plain()
+
+
+def fails() -> nn.Module:
+    raise RuntimeError("not today,\nnor tomorrow")
+
+
+class Acts(nn.Module):
+    """Does something in its forward pass."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+
+
+class Hangs(Acts):
+    def forward(self, image: Tensor) -> Tensor:
+        time.sleep(600)
+        return self.conv(image)
+
+
+class Allocates(Acts):
+    def forward(self, image: Tensor) -> Tensor:
+        torch.empty(2**60)
+        return self.conv(image)
+
+
+class Waits(Acts):
+    def forward(self, image: Tensor) -> Tensor:
+        while len(image) > 1 and os.path.exists(os.environ[BLOCKER]):
+            time.sleep(0.02)
+        return self.conv(image)
