@@ -134,10 +134,11 @@ def test_one_layer_called_twice_draws_twice() -> None:
 
 
 class Recording:
-    """A backend that writes down what a compiled forward pass keeps for the backward pass."""
+    """A backend that writes down what a compiled forward pass does and what it hands on."""
 
     def __init__(self) -> None:
-        self.kept: list[Tensor] = []
+        self.output_bytes: list[int] = []
+        self.operators: set[str] = set()
         self.backend = aot_autograd(
             fw_compiler=self._record,
             bw_compiler=lambda graph, _: make_boxed_func(graph.forward),
@@ -145,33 +146,39 @@ class Recording:
         )
 
     def _record(self, graph: torch.fx.GraphModule, _: object) -> Callable[..., object]:
-        (output,) = (node for node in graph.graph.nodes if node.op == "output")
-        self.kept = [
-            node.meta["val"]
-            for node in output.args[0]
-            if isinstance(node, torch.fx.Node) and isinstance(node.meta.get("val"), Tensor)
-        ]
+        nodes = graph.graph.nodes
+        self.operators = {str(node.target) for node in nodes if node.op == "call_function"}
+        (output,) = (node for node in nodes if node.op == "output")
+        values = [n.meta.get("val") for n in output.args[0] if isinstance(n, torch.fx.Node)]
+        self.output_bytes = [value.nbytes for value in values if isinstance(value, Tensor)]
         return make_boxed_func(graph.forward)
+
+
+def record(model: nn.Module, input: Tensor) -> Recording:
+    """Of a forward pass that a backward pass could follow."""
+    torch._dynamo.reset()
+    recording = Recording()
+    torch.compile(model, backend=recording.backend, fullgraph=True)(input)
+    return recording
 
 
 def test_the_graph_keeps_sketches_and_bits() -> None:
     model = nn.Sequential(nn.Conv2d(4, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, 4, 3, padding=1))
     x = torch.randn(4, 4, 32, 32)
-    activation = 4 * 16 * 32 * 32 * 4
+    activation = 4 * x.nbytes
+    assert activation in record(model, x).output_bytes
+    converted = record(convert(model, probes=8), x)
+    sketches = {4 * 4 * 8 * 4, 4 * 16 * 8 * 4}
+    assert sketches | {activation // 32} <= set(converted.output_bytes)
+    assert converted.output_bytes.count(x.nbytes) == 1  # the output; the input is as large
+    assert max(converted.output_bytes) == x.nbytes
 
-    def kept() -> list[int]:
-        torch._dynamo.reset()
-        recording = Recording()
-        torch.compile(model, backend=recording.backend, fullgraph=True)(x)
-        return sorted(t.nbytes for t in recording.kept)
 
-    assert activation in kept()
-    sketches = [4 * 4 * 8 * 4, 4 * 16 * 8 * 4]
-    convert(model, probes=8)
-    sizes = kept()
-    assert max(sizes) == 4 * 4 * 32 * 32 * 4  # the output; the input is as large, and not there
-    assert sizes.count(max(sizes)) == 1
-    assert set(sketches) <= set(sizes) and activation // 32 in sizes
+def test_a_sketch_is_one_operator() -> None:
+    """Of its products and probes nothing can be merged with those of the backward pass."""
+    recording = record(convert(nn.Conv2d(4, 16, 3)), torch.randn(4, 4, 32, 32))
+    ours = {name for name in recording.operators if name.startswith("xconv")}
+    assert ours == {"xconv.draw_seed.default", "xconv.sketch.default"}
 
 
 class Checkpointed(nn.Module):

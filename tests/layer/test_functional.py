@@ -111,3 +111,10 @@ def test_zero_probes_are_exact() -> None:
     ours = torch.autograd.grad(functional.conv(*leaves, probes=0).square().sum(), leaves)
     theirs = torch.autograd.grad(F.conv2d(*leaves).square().sum(), leaves)
     assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
+
+
+def test_zero_probes_have_second_derivatives_of_a_frozen_weight_too() -> None:
+    x, weight, _ = tensors(2, 1, transposed=False)
+    output = functional.conv(x, weight.detach(), probes=0)
+    (gradient,) = torch.autograd.grad(output.square().sum(), x, create_graph=True)
+    assert torch.autograd.grad(gradient.sum(), x)[0].any()

@@ -148,12 +148,16 @@ def test_keeps_the_input_where_the_sketch_would_be_no_smaller(probes: int, expec
     assert ("falls back" in repr(ours)) == expected
 
 
-def test_complex_layers_are_exact() -> None:
+@pytest.mark.parametrize("frozen", [False, True], ids=["trained", "frozen"])
+def test_complex_layers_are_exact(frozen: bool) -> None:
     exact, ours = CONV2D.pair(4, 6, 3, dtype=torch.complex64)
-    x = CONV2D.images(dtype=torch.complex64)
+    grads = []
     for layer in (exact, ours):
+        layer.weight.requires_grad_(not frozen)
+        x = CONV2D.images(dtype=torch.complex64).requires_grad_()
         layer(x).abs().sum().backward()
-    assert torch.equal(ours.weight.grad, exact.weight.grad)
+        grads.append((x.grad, layer.weight.grad))
+    torch.testing.assert_close(*grads, rtol=0, atol=0)
 
 
 def test_what_it_prints() -> None:

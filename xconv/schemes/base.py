@@ -76,7 +76,8 @@ class Scheme(ABC):
     def expanding_costs_less(
         self, layout: Layout, probes: int, weight: torch.Size, output: torch.Size
     ) -> bool:
-        """Whether forming x̂ takes fewer operations than correlating with every probe."""
+        """Whether forming x̂ takes fewer operations than correlating with every probe, or is the
+        only order that stays within the size of what the layer works on."""
 
     @abstractmethod
     def correlate(
@@ -141,7 +142,7 @@ class Scheme(ABC):
     ) -> Tensor:
         """``dW ≈ Σ_b (Z S_bᵀ / r) ⋆ δ_b``, shape and dtype of ``weight``; its values do not count.
 
-        Chunks are summed in float32 at least. Half of what the sketch was scaled down by is made
+        Summed in float32 at least. Half of what the sketch was scaled down by is made
         up for at the end only: x̂ is larger than x, and float16 would not hold all of it.
         """
         magnitude = self._magnitude(layout)
@@ -153,6 +154,7 @@ class Scheme(ABC):
             )
         else:
             parts = self._correlated(coefficients, chunks, grad_output, geometry, weight)
+        del coefficients  # left to the parts, which let go of them as soon as they can
         return _sum(parts).mul_(2.0**put_off).to(weight.dtype)
 
     def _correlated(
@@ -165,9 +167,8 @@ class Scheme(ABC):
     ) -> Iterator[Tensor]:
         """What each chunk of probes adds to the weight gradient."""
         for columns, chunk in chunks:
-            part = self.correlate(chunk, coefficients[..., columns], grad_output, geometry, weight)
+            yield self.correlate(chunk, coefficients[..., columns], grad_output, geometry, weight)
             del chunk
-            yield part
 
     def _expanded(
         self,
@@ -193,6 +194,7 @@ class Scheme(ABC):
                 for columns, chunk in chunks:
                     self.expand(chunk, coefficients[..., columns], expanded)
                     del chunk
+                del coefficients
             yield geometry.weight_gradient(grad_output[images], expanded, weight)
 
     def _magnitude(self, layout: Layout) -> int:
@@ -210,8 +212,10 @@ def _images_at_a_time(layout: Layout) -> int:
 
 
 def _sum(parts: Iterator[Tensor]) -> Tensor:
-    """The sum, in float32 at least where there is more than one part. Overwrites the parts."""
+    """The sum, in float32 at least. May overwrite the first part."""
     total = next(parts)
+    total = total.to(torch.promote_types(total.dtype, torch.float32))
     for part in parts:
-        total = total.to(torch.promote_types(total.dtype, torch.float32)).add_(part)
+        total.add_(part)
+        del part
     return total

@@ -36,14 +36,11 @@ class Independent(Scheme):
     def chunk_size(
         self, layout: Layout, probes: int, weight: torch.Size, output: torch.Size
     ) -> int:
-        """The probes alone; or with them padded ones, their columns, Q, and the copy of Q that the
-        contraction makes."""
+        """A quarter of the input's size in probes, or what correlating with them needs."""
         if self.expanding_costs_less(layout, probes, weight, output):
             few = SMALL_CHUNK // pixels(layout.shape)
             return max(1, few, layout.shape[0] * layout.shape[1] // 4)
-        kernel = prod(weight[2:])
-        seen = max(pixels(layout.shape), pixels(output))
-        a_probe = 2 * seen + kernel * (pixels(output) + 2 * output[0] * output[1])
+        a_probe = self._correlating(layout, weight, output)
         return max(1, max(SMALL_CHUNK, prod(layout.shape) + prod(output)) // a_probe)
 
     def arrange(
@@ -69,14 +66,23 @@ class Independent(Scheme):
     def expanding_costs_less(
         self, layout: Layout, probes: int, weight: torch.Size, output: torch.Size
     ) -> bool:
-        """Multiplications of both orders, for one image.
+        """Multiplications of both orders, for one image, where there is room for either.
 
         A backend's weight gradient visits the smaller of both images, whichever way it convolves.
         """
+        room = max(SMALL_CHUNK, prod(layout.shape) + prod(output) + prod(weight))
+        if self._correlating(layout, weight, output) > room:
+            return True
         seen, weights = prod(output[1:]) * prod(weight[2:]), prod(weight)
         correlating = probes * (seen + weights)
         smaller = min(pixels(layout.shape), pixels(output))
         return probes * prod(layout.shape[1:]) + weights * smaller < correlating
+
+    def _correlating(self, layout: Layout, weight: torch.Size, output: torch.Size) -> int:
+        """Elements for each probe: itself, padded, its columns, Q, and the copy of Q that the
+        contraction makes."""
+        seen = max(pixels(layout.shape), pixels(output))
+        return 2 * seen + prod(weight[2:]) * (pixels(output) + 2 * output[0] * output[1])
 
     def correlate(
         self,

@@ -57,7 +57,7 @@ def test_an_exception_becomes_a_status(
 
 
 def test_a_mistake_of_the_users_is_raised(launcher: Launcher) -> None:
-    with pytest.raises(UsageError, match="^choose another model$"):
+    with pytest.raises(UsageError, match=r"^choose another model$"):
         launcher.run(Ends(tasks.raise_usage_error))
 
 
@@ -72,9 +72,7 @@ def test_a_mistake_of_the_users_is_raised(launcher: Launcher) -> None:
     ],
     ids=["SIGSEGV", "real-time", "SIGKILL", "exit 3", "exit 0"],
 )
-def test_a_death_becomes_a_status(
-    launcher: Launcher, how: Ends, status: str, message: str
-) -> None:
+def test_a_death_becomes_a_status(launcher: Launcher, how: Ends, status: str, message: str) -> None:
     outcome = launcher.run(how)
     assert outcome.status == status
     assert message in outcome.message

@@ -44,8 +44,7 @@ def test_weights_and_samples_follow_from_the_seed() -> None:
 
 
 def test_lazy_modules_get_their_shapes_first() -> None:
-    training = prepare(probed("perceptron", compress="conv,relu", image_size=6) if False else
-                       Configuration(name("perceptron"), batch_size=2, image_size=6))  # fmt: skip
+    training = prepare(Configuration(name("perceptron"), batch_size=2, image_size=6))
     assert type(training.model[1]) is nn.Linear
     assert training.size() == {"parameters": 3 * 6 * 6 * 5 + 5, "convolutions": 0}
     assert training.model.training

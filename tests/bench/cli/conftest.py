@@ -1,0 +1,39 @@
+"""The command line, called in this process."""
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from xconv_bench.cli import main
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a command ended and what it said."""
+
+    code: int
+    output: str
+    errors: str
+
+
+Command = Callable[..., Finished]
+
+
+@pytest.fixture
+def command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Command]:
+    """``command("memory", "--model", ...)``; whatever it changes in this process is put back."""
+    handler = signal.getsignal(signal.SIGTERM)
+
+    def call(*arguments: object) -> Finished:
+        monkeypatch.setattr(sys, "argv", ["xconv-bench", *map(str, arguments)])
+        capsys.readouterr()
+        code = main()
+        return Finished(code, *capsys.readouterr())
+
+    yield call
+    signal.signal(signal.SIGTERM, handler)

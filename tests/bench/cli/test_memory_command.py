@@ -1,0 +1,169 @@
+"""``xconv-bench memory`` called in this process: what it measures, writes, prints and returns."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from own_networks import name
+
+from xconv_bench.results.columns import MEMORY_COLUMNS
+
+Command = Callable[..., Any]
+
+REAL = ["live_peak_bytes", "rss_peak_bytes", "forward_seconds", "step_seconds"]
+
+
+def test_a_real_run_from_end_to_end(command: Command, tmp_path: Path) -> None:
+    finished = command(
+        "memory", "--model", name("normalized"), "--device", "cpu", "--batch-size", 2,
+        "--image-size", 12, "--probes", 2, "--steps", 1, "--output", tmp_path / "run",
+    )  # fmt: skip
+    assert finished.code == 0, finished.errors
+
+    table = pd.read_csv(tmp_path / "run/memory.csv")
+    assert tuple(table.columns) == MEMORY_COLUMNS
+    assert list(table["method"]) == ["exact", "xconv"]
+    assert list(table["status"]) == ["ok", "ok"]
+    assert table[REAL].notna().all(axis=None)
+    assert table["message"].isna().all()
+    exact, probed = table.to_dict("records")
+    assert exact["gradient_relative_error"] == 0 < probed["gradient_relative_error"]
+    assert probed["saved_bytes"] < exact["saved_bytes"]
+    assert probed["live_peak_bytes"] == probed["simulated_peak_bytes"]
+
+    record = json.loads((tmp_path / "run/environment.json").read_text())
+    assert record["command"].startswith("xconv-bench memory --model ")
+    assert record["seed"] == 0
+
+    lines = finished.output.splitlines()
+    assert "normalized, " in lines[0] and ", batch 2, 12 px, float32, cpu" in lines[0]
+    assert [line.split()[0] for line in lines[2:5]] == ["method", "exact", "xconv"]
+    assert "gradient error" in lines[2]
+    pictures = sorted(path.name for path in (tmp_path / "run/plots").iterdir())
+    assert pictures == ["memory.png", "memory.svg"]
+    written = ["memory.csv", "environment.json", "plots/memory.png", "plots/memory.svg"]
+    assert lines[-4:] == [f"written: {tmp_path / 'run' / path}" for path in written]
+
+    model = name("normalized")
+    setting = "batch 2 12 px float32 cpu: ok, "
+    first, second = finished.errors.splitlines()[-2:]
+    assert first.startswith(f"[1/2] {model} exact {setting}")
+    assert second.startswith(f"[2/2] {model} xconv independent r=2 conv,relu {setting}")
+
+
+def test_sweeps_by_commas_and_by_repetition(command: Command, tmp_path: Path) -> None:
+    finished = command(
+        "memory", "--model", "paper/mnist,paper/cifar", "--simulate", "--image-size", "8",
+        "--probes", "1, 2", "--probes", "2,3", "--method", "xconv", "--method", "exact",
+        "--batch-size", "4", "--output", tmp_path,
+    )  # fmt: skip
+    assert finished.code == 0
+    table = pd.read_csv(tmp_path / "memory.csv")
+    assert list(table["model"]) == ["paper/mnist"] * 4 + ["paper/cifar"] * 4
+    assert list(table["method"]) == ["xconv", "xconv", "xconv", "exact"] * 2
+    assert list(table["probes"].dropna()) == [1, 2, 3] * 2
+    assert set(table["device"]) == {"simulated"}
+    assert table[REAL].isna().all(axis=None)
+
+
+def test_sets_of_families_are_swept_by_repetition(command: Command, tmp_path: Path) -> None:
+    finished = command(
+        "memory", "--model", "paper/mnist", "--simulate", "--image-size", "8", "--method", "xconv",
+        "--compress", "relu,conv", "--compress", "relu", "--compress", "conv,relu",
+        "--output", tmp_path,
+    )  # fmt: skip
+    assert finished.code == 0
+    assert list(pd.read_csv(tmp_path / "memory.csv")["compress"]) == ["conv,relu", "relu"]
+
+
+def test_repeats_have_seeds_of_their_own(command: Command, tmp_path: Path) -> None:
+    finished = command(
+        "memory", "--model", "paper/mnist", "--simulate", "--image-size", "8",
+        "--method", "exact", "--repeats", 2, "--seed", 5, "--output", tmp_path,
+    )  # fmt: skip
+    assert finished.code == 0
+    table = pd.read_csv(tmp_path / "memory.csv")
+    assert list(zip(table["repeat"], table["seed"], strict=True)) == [(0, 5), (1, 6)]
+    assert "repeat 1: ok" in finished.errors.splitlines()[-1]
+
+
+def test_the_size_of_the_model_and_a_new_folder_where_none_is_given(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = ("memory", "--model", "paper/mnist", "--simulate", "--method", "exact")
+    assert command(*arguments).code == 0
+    assert command(*arguments).code == 0
+    folders = sorted(tmp_path.glob("runs/memory-paper-mnist-*"))
+    assert len(folders) == 2
+    assert list(pd.read_csv(folders[0] / "memory.csv")["image_size"]) == [28]
+
+
+def test_a_second_run_measures_what_is_new(command: Command, tmp_path: Path) -> None:
+    arguments = ("memory", "--model", "paper/mnist", "--simulate", "--output", tmp_path)
+    assert command(*arguments, "--probes", "1").code == 0
+    before = (tmp_path / "memory.csv").read_text()
+    finished = command(*arguments, "--probes", "1,2")
+    assert finished.code == 0
+    assert (tmp_path / "memory.csv").read_text().startswith(before)
+    ends = [line.rpartition(", ")[2] for line in finished.errors.splitlines()]
+    assert ends[:2] == ["already measured"] * 2
+    assert len(ends) == 3 and ends[2] != "already measured"
+    assert len(json.loads((tmp_path / "environment.json").read_text())["continued"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("network", "options", "status", "message"),
+    [
+        ("Hangs", ["--timeout", 2], "timeout", "given up after 2 s (--timeout)"),
+        ("one_pixel", ["--batch-size", 1], "error", "ValueError: Expected more than 1 value per"),
+        ("Allocates", [], "oom", "RuntimeError: "),
+        ("perceptron", ["--method", "xconv"], "unsupported", "has no module that xconv can swap"),
+    ],
+    ids=["timeout", "error", "oom", "unsupported"],
+)
+def test_what_could_not_be_measured(
+    command: Command, tmp_path: Path, network: str, options: list[Any], status: str, message: str
+) -> None:
+    options = options if "--method" in options else ["--method", "exact", *options]
+    finished = command(
+        "memory", "--model", name(network), "--device", "cpu", "--image-size", 8,
+        "--output", tmp_path, *options,
+    )  # fmt: skip
+    assert finished.code == 1
+    (row,) = pd.read_csv(tmp_path / "memory.csv").to_dict("records")
+    assert row["status"] == status
+    assert message in row["message"]
+    assert message in finished.output
+    assert "Traceback" not in finished.errors
+
+
+def test_a_method_that_does_not_apply_does_not_spoil_the_others(
+    command: Command, tmp_path: Path
+) -> None:
+    finished = command(
+        "memory", "--model", name("perceptron"), "--simulate", "--image-size", 8,
+        "--output", tmp_path,
+    )  # fmt: skip
+    assert finished.code == 0
+    assert list(pd.read_csv(tmp_path / "memory.csv")["status"]) == ["ok", "unsupported"]
+
+
+def test_help_and_version(command: Command) -> None:
+    assert command("--version").output.startswith("xconv-bench 0.")
+    help = command("memory", "--help")
+    assert help.code == 0
+    options = {"--model", "--method", "--scheme", "--probes", "--batch-size", "--image-size",
+               "--dtype", "--device", "--repeats", "--seed", "--output"}  # fmt: skip
+    assert options <= set(help.output.replace("│", " ").split())
+
+
+def test_models(command: Command) -> None:
+    finished = command("models")
+    assert finished.code == 0
+    names = [line.split()[0] for line in finished.output.splitlines() if line]
+    assert {"paper/mnist", "resnet50", "squeezenet1_0", "vit_b_16", "also:"} <= set(names)
+    assert finished.errors == ""

@@ -1,0 +1,67 @@
+"""A method turns a model into its own form, says which settings it reads, or says why it cannot."""
+
+from dataclasses import fields
+
+import pytest
+from own_networks import perceptron, plain
+from torch import nn
+
+from xconv import BitReLU, XConv2d
+from xconv_bench.configuration import Configuration
+from xconv_bench.errors import Unsupported
+from xconv_bench.methods import METHODS
+
+PROBED = Configuration("own", "xconv", scheme="multi", probes=5, compress="conv,relu")
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_what_every_method_keeps_to(name: str) -> None:
+    method = METHODS[name]
+    assert method.name == name
+    assert set(method.knobs) <= {field.name for field in fields(Configuration)}
+
+
+def test_exact_changes_nothing() -> None:
+    model = plain()
+    before = list(map(type, model))
+    assert METHODS["exact"].apply(model, Configuration("own")) is model
+    assert list(map(type, model)) == before
+    assert METHODS["exact"].knobs == ()
+
+
+def test_xconv_swaps_what_the_configuration_says() -> None:
+    model = METHODS["xconv"].apply(plain(), PROBED)
+    assert [type(m) for m in model[:4]] == [XConv2d, BitReLU, XConv2d, BitReLU]
+    assert (model[0].probes, model[0].scheme) == (5, "multi")
+
+
+@pytest.mark.parametrize(
+    ("compress", "kinds"), [("conv", [XConv2d, nn.ReLU]), ("relu", [nn.Conv2d, BitReLU])]
+)
+def test_xconv_swaps_the_families_that_it_is_told(compress: str, kinds: list[type]) -> None:
+    knobs = METHODS["xconv"].settle({"scheme": "multi", "probes": 5, "compress": compress})
+    model = METHODS["xconv"].apply(plain(), Configuration("own", "xconv", **knobs))
+    assert [type(m) for m in model[:2]] == kinds
+
+
+def test_xconv_needs_something_to_swap() -> None:
+    with pytest.raises(Unsupported, match=r"^own has no module that xconv can swap; it compresses"):
+        METHODS["xconv"].apply(perceptron(), PROBED)
+    with pytest.raises(Unsupported, match="it compresses relu modules"):
+        relu_alone = Configuration("own", "xconv", compress="relu")
+        METHODS["xconv"].apply(nn.Sequential(nn.Conv2d(1, 1, 1)), relu_alone)
+
+
+@pytest.mark.parametrize(
+    ("given", "settled"),
+    [
+        (("multi", 8, "conv,relu"), ("multi", 8, "conv,relu")),
+        (("multi", 8, "relu"), (None, None, "relu")),
+        (("multi", 0, "conv,relu"), (None, 0, "conv,relu")),
+    ],
+)
+def test_settings_without_effect_are_dropped(given: tuple, settled: tuple) -> None:
+    names = ("scheme", "probes", "compress")
+    knobs = dict(zip(names, given, strict=True))
+    assert METHODS["xconv"].settle(knobs) == dict(zip(names, settled, strict=True))
+    assert knobs == dict(zip(names, given, strict=True))

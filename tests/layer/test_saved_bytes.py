@@ -1,0 +1,141 @@
+"""What a probed layer keeps for its backward pass, in bytes: the sketch, the seed, parameters."""
+
+import weakref
+from math import prod
+from typing import Any
+
+import pytest
+import torch
+from geometries import DRAWN, Case, cases, conv_case
+from hypothesis import assume, given, settings
+from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
+
+import xconv
+from xconv.schemes import SCHEMES
+
+pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same'")
+
+SEED_BYTES = 8
+CASES = {
+    "zeros": conv_case((4, 6, 9, 8), 5, 3, padding=1),
+    "same, even": conv_case((4, 6, 9, 8), 5, 4, padding="same"),
+    "reflect": conv_case((4, 6, 9, 8), 5, 3, padding=2, padding_mode="reflect"),
+    "replicate": conv_case((4, 6, 9, 8), 5, 3, padding=2, padding_mode="replicate"),
+    "circular": conv_case((4, 6, 9, 8), 5, 3, padding=2, padding_mode="circular"),
+    "channels last": conv_case((4, 6, 9, 8), 5, 3, stride=2, channels_last=True),
+    "depthwise": conv_case((4, 6, 9, 8), 6, 3, groups=6),
+    "1d": conv_case((4, 6, 70), 5, 3),
+    "3d": conv_case((4, 6, 4, 5, 4), 5, 3, padding=1),
+    "transposed": conv_case((4, 6, 9, 8), 5, 3, stride=2, transposed=True),
+}
+every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+every_scheme = pytest.mark.parametrize("scheme", SCHEMES)
+
+
+def kept_bytes(layer: nn.Module, input: Tensor) -> int:
+    """Bytes of the distinct storages that a call saves, parameters apart."""
+    saved: list[Tensor] = []
+
+    def pack(tensor: Tensor) -> Tensor:
+        saved.append(tensor)
+        return tensor
+
+    with saved_tensors_hooks(pack, lambda tensor: tensor):
+        layer(input)
+    sizes = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in saved}
+    for parameter in layer.parameters():
+        sizes.pop(parameter.untyped_storage().data_ptr(), None)
+    return sum(sizes.values())
+
+
+def sketch_bytes(case: Case, scheme: str, probes: int) -> int:
+    """Of a float64 input: what the paper says that is stored."""
+    batch, channels = case.input_shape[:2]
+    return 8 * batch * probes * (channels if scheme == "independent" else 1)
+
+
+@every_case
+@every_scheme
+def test_a_layer_keeps_its_sketch_and_its_seed(scheme: str, case: Case) -> None:
+    layer = case.probed_layer(scheme=scheme, probes=5)
+    assert kept_bytes(layer, case.input()) == sketch_bytes(case, scheme, 5) + SEED_BYTES
+
+
+@settings(DRAWN, max_examples=80)
+@given(cases())
+def test_so_does_one_of_any_geometry(case: Case) -> None:
+    assume(prod(case.input_shape[1:]) > 3)
+    layer = case.probed_layer(scheme="multi", probes=3)
+    assert kept_bytes(layer, case.input()) == sketch_bytes(case, "multi", 3) + SEED_BYTES
+
+
+@every_case
+@every_scheme
+def test_a_sketch_as_large_as_the_input_is_not_made(scheme: str, case: Case) -> None:
+    """Then the input is kept, as torch keeps it, and the gradient is torch's."""
+    probes = prod(case.input_shape[2 if scheme == "independent" else 1 :])
+    layer, theirs = case.probed_layer(scheme=scheme, probes=probes), case.torch_layer()
+    assert kept_bytes(layer, case.input()) == kept_bytes(theirs, case.input())
+    assert layer.falls_back
+    delta = case.output_gradient(theirs(case.input()))
+    layer(case.input()).backward(delta)
+    theirs(case.input()).backward(delta)
+    torch.testing.assert_close(layer.weight.grad, theirs.weight.grad, rtol=0, atol=0)
+    smaller = case.probed_layer(scheme=scheme, probes=probes - 1)
+    assert kept_bytes(smaller, case.input()) == sketch_bytes(case, scheme, probes - 1) + SEED_BYTES
+
+
+@every_case
+def test_nothing_is_kept_for_a_weight_that_needs_no_gradient(case: Case) -> None:
+    layer, theirs = case.probed_layer(), case.torch_layer()
+    layer.weight.requires_grad_(False)
+    theirs.weight.requires_grad_(False)
+    assert kept_bytes(layer, case.input()) == 0
+    input, output = case.input(), layer(case.input())
+    (ours,) = torch.autograd.grad(layer(input), input, case.output_gradient(output))
+    (exact,) = torch.autograd.grad(theirs(input), input, case.output_gradient(output))
+    torch.testing.assert_close(ours, exact)
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_nothing_is_kept_where_there_is_no_backward_pass(mode: Any) -> None:
+    case = CASES["zeros"]
+    with mode():
+        assert kept_bytes(case.probed_layer(), case.input()) == 0
+
+
+@every_case
+@every_scheme
+def test_input_and_output_are_freed_when_the_caller_lets_go(scheme: str, case: Case) -> None:
+    """The padded copy too: nothing larger than the sketch is alive but what is still named."""
+    layer = case.probed_layer(scheme=scheme, probes=2)
+    input = case.input().detach() + 0
+    alive = weakref.ref(input.untyped_storage())
+    output = layer(input)
+    del input
+    assert alive() is None
+    alive = weakref.ref(output.untyped_storage())
+    loss = output.sum()
+    del output
+    assert alive() is None
+    loss.backward()
+    assert layer.weight.grad is not None
+
+
+def test_a_torch_layer_does_keep_its_input() -> None:
+    """Or the test above could not fail."""
+    case = CASES["zeros"]
+    input = case.input().detach() + 0
+    alive = weakref.ref(input.untyped_storage())
+    output = case.torch_layer()(input)
+    del input
+    assert output.requires_grad and alive() is not None
+
+
+def test_in_a_row_of_layers_only_sketches_and_bits_remain() -> None:
+    """Convolution, ReLU, convolution: neither keeps the activation between them for the other."""
+    net = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 4, 3, padding=1))
+    xconv.convert(net, probes=4)
+    sketches = 4 * 2 * 4 * (3 + 8) + 2 * SEED_BYTES
+    assert kept_bytes(net, torch.randn(2, 3, 16, 16)) == sketches + 2 * 8 * 16 * 16 // 8
