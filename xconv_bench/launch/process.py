@@ -7,7 +7,7 @@ whatever becomes of the process becomes a row.
 import multiprocessing
 import signal
 import time
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -59,16 +59,18 @@ class Launcher:
 
 
 def _start_server() -> None:
-    """Start the fork server where there is none. What it starts is deaf to Ctrl-C, as it is.
+    """Start the fork server where there is none; Ctrl-C never reaches it or what it forks.
 
     Ctrl-C goes to all processes of a terminal, and is the parent's business alone: it ends what it
-    wants ended. A signal that is ignored from the start leaves no moment for a traceback.
+    wants ended. A signal that is blocked from birth leaves no moment for a traceback, and what
+    arrives here meanwhile is not lost.
     """
-    heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    resource_tracker.ensure_running()  # it would start in there otherwise, and unblock the signal
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         forkserver.ensure_running()
     finally:
-        signal.signal(signal.SIGINT, heard)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _receive(pipe: Connection) -> Any:

@@ -27,17 +27,18 @@ def work(task: Work, pipe: Connection) -> None:
         end = ("ok", "")
     except BaseException as error:
         end = _explain(error)
+    # Before the parent knows that it may end this process.
+    sys.stderr.flush()
     with suppress(OSError):  # the parent is gone: nobody is left to tell
         pipe.send(end)
     # What the user's model left running must not keep the process alive.
-    sys.stdout.flush()
-    sys.stderr.flush()
     os._exit(0)
 
 
 def _prepare_process(pipe: Connection) -> None:
-    # What a model prints is no result of ours.
+    # What a model prints is no result of ours, and must not wait in a buffer for a sudden end.
     os.dup2(sys.stderr.fileno(), 1)
+    sys.stdout = sys.stderr
     # Where memory runs out, the kernel is to end the measurement and nothing else.
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")

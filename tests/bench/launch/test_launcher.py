@@ -2,6 +2,7 @@
 
 import os
 import signal
+from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,11 @@ def test_nothing_stays_open(launcher: Launcher) -> None:
     assert wait_until(lambda: len(os.listdir("/proc/self/fd")) <= before)
 
 
-def test_the_user_can_still_interrupt(launcher: Launcher) -> None:
+def test_the_user_can_still_interrupt(launcher: Launcher, monkeypatch: pytest.MonkeyPatch) -> None:
     launcher.run(tasks.tell_process)
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    # Also where Ctrl-C comes while the fork server starts.
+    monkeypatch.setattr(forkserver, "ensure_running", lambda: os.kill(os.getpid(), signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):
+        launcher.run(tasks.tell_process)
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())

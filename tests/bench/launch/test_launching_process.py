@@ -28,11 +28,12 @@ launcher.run(tasks.Ends(tasks.ignore_everything, (Path(sys.argv[1]),)))
 def test_output_of_the_network_is_no_result_and_the_worker_dies_with_its_parent(
     tmp_path: Path,
 ) -> None:
+    environment = {key: os.environ[key] for key in os.environ.keys() - {"PYTHONUNBUFFERED"}}
     note, output, errors = tmp_path / "pid", tmp_path / "output", tmp_path / "errors"
     with output.open("wb") as out, errors.open("wb") as err:
         parent = subprocess.Popen(
             [sys.executable, "-c", PROGRAM, str(note)], stdout=out, stderr=err,
-            start_new_session=True,
+            start_new_session=True, env=environment,
         )  # fmt: skip
     try:
         assert wait_until(lambda: note.is_file() and note.read_text()), errors.read_text()

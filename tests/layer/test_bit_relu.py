@@ -1,0 +1,190 @@
+"""BitReLU is torch.nn.ReLU, bit for bit, and keeps one bit an element."""
+
+from collections.abc import Callable
+from math import inf, nan
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
+
+from xconv import BitReLU
+from xconv.bits import pieces
+
+FLOATS = [torch.float64, torch.float32, torch.float16, torch.bfloat16]
+AWKWARD = [nan, -nan, inf, -inf, 0.0, -0.0, 1.0, -1.0, 1e-45, -1e-45, 5e-8, -5e-8, 65504.0]
+
+INPUTS: dict[str, Callable[[], Tensor]] = {
+    "awkward values": lambda: torch.tensor(AWKWARD),
+    "scalar": lambda: torch.tensor(2.0),
+    "negative scalar": lambda: torch.tensor(-2.0),
+    "empty": lambda: torch.randn(0),
+    "no images": lambda: torch.randn(0, 3, 4, 4),
+    "seven": lambda: torch.randn(7),
+    "eight": lambda: torch.randn(8),
+    "nine": lambda: torch.randn(9),
+    "matrix": lambda: torch.randn(5, 13),
+    "images": lambda: torch.randn(2, 3, 5, 7),
+    "channels last": lambda: torch.randn(2, 3, 5, 7).contiguous(memory_format=torch.channels_last),
+    "channels last 3d": lambda: torch.randn(2, 3, 3, 5, 2).contiguous(
+        memory_format=torch.channels_last_3d
+    ),
+    "sequence, channels last": lambda: torch.randn(2, 9, 5).transpose(1, 2),
+    "transposed": lambda: torch.randn(9, 5).t(),
+    "permuted": lambda: torch.randn(3, 5, 2, 7).permute(3, 1, 0, 2),
+    "slice": lambda: torch.randn(4, 11)[:, 1::3],
+    "odd offset": lambda: torch.randn(40)[3:27],
+    "expanded": lambda: torch.randn(5, 1).expand(5, 6),
+    "several pieces": lambda: torch.randn(2**19 + 11),
+}
+every_input = pytest.mark.parametrize("make", INPUTS.values(), ids=INPUTS)
+every_float = pytest.mark.parametrize("dtype", FLOATS, ids=str)
+in_place_or_not = pytest.mark.parametrize("inplace", [False, True], ids=["copy", "inplace"])
+
+
+def in_bits(tensor: Tensor) -> Tensor:
+    """Whole numbers that differ wherever bits do: -0.0 is not 0.0.
+
+    NaN is NaN: in bfloat16 torch itself changes which one, and only where it computes in vectors.
+    """
+    words = {2: torch.int16, 4: torch.int32, 8: torch.int64}
+    one_nan = tensor.detach().masked_fill(tensor.isnan(), nan)
+    return one_nan.contiguous().view(words[tensor.element_size()])
+
+
+def assert_same_bits(ours: Tensor, theirs: Tensor) -> None:
+    assert (ours.dtype, ours.shape) == (theirs.dtype, theirs.shape)
+    assert torch.equal(in_bits(ours), in_bits(theirs))
+
+
+def awkward_gradient(output: Tensor) -> Tensor:
+    """Random numbers, among them some that times zero would not be zero."""
+    gradient = torch.randn(output.shape, dtype=output.dtype)
+    flat = gradient.view(-1)
+    for i, value in enumerate((nan, inf, -inf, -0.0)):
+        flat[i::11] = value
+    return gradient
+
+
+def run(layer: nn.Module, input: Tensor, gradient: Tensor | None = None) -> list[Tensor]:
+    """Output and input gradient of ``layer`` after an operation that keeps nothing."""
+    leaf = input.clone().requires_grad_()
+    output = layer(leaf + 0)
+    gradient = awkward_gradient(output) if gradient is None else gradient
+    (found,) = torch.autograd.grad(output, leaf, gradient)
+    return [output, gradient, found]
+
+
+@every_input
+@every_float
+@in_place_or_not
+def test_output_and_gradient_are_torchs(
+    inplace: bool, dtype: torch.dtype, make: Callable[[], Tensor]
+) -> None:
+    torch.manual_seed(0)
+    input = make().to(dtype)
+    output, gradient, found = run(nn.ReLU(inplace), input)
+    ours, _, our_gradient = run(BitReLU(inplace), input, gradient)
+    assert_same_bits(ours, output)
+    assert_same_bits(our_gradient, found)
+    assert ours.stride() == output.stride()
+
+
+@every_float
+@pytest.mark.parametrize("turn", [False, True], ids=["contiguous", "channels last"])
+def test_a_gradient_that_lies_otherwise_than_the_output(turn: bool, dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    formats = torch.contiguous_format, torch.channels_last
+    input = torch.randn(2, 3, 4, 5, dtype=dtype).contiguous(memory_format=formats[turn])
+    gradient = torch.randn(2, 3, 4, 5, dtype=dtype).contiguous(memory_format=formats[not turn])
+    _, _, theirs = run(nn.ReLU(), input, gradient)
+    _, _, ours = run(BitReLU(), input, gradient)
+    assert_same_bits(ours, theirs)
+    assert_same_bits(run(BitReLU(), input, gradient[:1, :1].expand(2, 3, 4, 5))[2],
+                     run(nn.ReLU(), input, gradient[:1, :1].expand(2, 3, 4, 5))[2])  # fmt: skip
+
+
+@every_input
+@in_place_or_not
+@every_float
+def test_one_bit_an_element_is_kept(
+    dtype: torch.dtype, inplace: bool, make: Callable[[], Tensor]
+) -> None:
+    input = make().to(dtype).requires_grad_() + 0
+    saved: list[Tensor] = []
+    with saved_tensors_hooks(lambda t: saved.append(t) or t, lambda t: t):
+        BitReLU(inplace)(input)
+    assert [t.untyped_storage().nbytes() for t in saved] == [-(-input.numel() // 8)]
+
+
+def test_inplace_means_the_same_memory_and_a_new_version() -> None:
+    input = torch.randn(3, 4, requires_grad=True) + 0
+    address, version = input.data_ptr(), input._version
+    output = BitReLU(inplace=True)(input)
+    assert output.data_ptr() == address
+    assert input._version > version
+    assert torch.equal(input, output) and input.ge(0).all()
+    with pytest.raises(RuntimeError, match="inplace operation"):
+        squared = input.square()
+        BitReLU(inplace=True)(input)
+        squared.sum().backward()
+
+
+def test_otherwise_the_input_is_left_alone() -> None:
+    input = torch.randn(3, 4, requires_grad=True) + 0
+    before, version = input.detach().clone(), input._version
+    output = BitReLU()(input)
+    assert output.data_ptr() != input.data_ptr()
+    assert torch.equal(input, before) and input._version == version
+
+
+def test_a_view_may_be_overwritten() -> None:
+    """Half of an activation, in place, as networks with split branches do."""
+    found = []
+    for layer in (nn.ReLU(inplace=True), BitReLU(inplace=True)):
+        torch.manual_seed(0)
+        leaf = torch.randn(4, 6, requires_grad=True)
+        whole = leaf * 2
+        half = layer(whole[:, 1:4])
+        (whole.square().sum() + half.sum()).backward()
+        found.append(leaf.grad)
+    assert_same_bits(found[1], found[0])
+
+
+@in_place_or_not
+def test_a_leaf_may_not_be_overwritten(inplace: bool) -> None:
+    leaf = torch.randn(3, requires_grad=True)
+    before = leaf.detach().clone()
+    if inplace:
+        with pytest.raises(RuntimeError, match="leaf Variable that requires grad"):
+            BitReLU(inplace=True)(leaf)
+    else:
+        BitReLU()(leaf)
+    assert torch.equal(leaf.detach(), before)
+
+
+@in_place_or_not
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode], ids=lambda m: m.__name__)
+def test_nothing_is_kept_without_a_backward_pass(
+    mode: Callable[[], torch.no_grad], inplace: bool
+) -> None:
+    input = torch.randn(9)
+    expected = input.relu()
+    with mode():
+        output = BitReLU(inplace)(input)
+    assert torch.equal(output, expected) and not output.requires_grad
+    assert (output.data_ptr() == input.data_ptr()) == inplace
+
+
+def test_whole_numbers_pass_as_in_torch() -> None:
+    assert BitReLU()(torch.tensor([-2, 0, 3])).tolist() == [0, 0, 3]
+
+
+def test_it_prints_as_torchs() -> None:
+    assert repr(BitReLU(inplace=True)) == "BitReLU(inplace=True)"
+
+
+def test_several_pieces_are_several() -> None:
+    """Or the input of that name above is no test of them."""
+    size = INPUTS["several pieces"]().numel()
+    assert len(list(pieces(size, torch.device("cpu")))) > 1
