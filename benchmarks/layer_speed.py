@@ -120,7 +120,7 @@ def shapes(device: str, largest_elements: int) -> list[tuple[int, int, int]]:
 def table(cells: Sequence[Cell]) -> str:
     """Ratios to the exact layer in Markdown, a line for each shape, and their geometric means."""
     kinds = list(itertools.product(SCHEMES, PROBES))
-    rows: dict[tuple[object, ...], dict[tuple[str, int], Cell]] = {}
+    rows: dict[tuple[str, int, int, int], dict[tuple[str, int], Cell]] = {}
     for cell in cells:
         shape = (cell.dtype, cell.batch_size, cell.channels, cell.image_size)
         rows.setdefault(shape, {})[cell.scheme, cell.probes] = cell

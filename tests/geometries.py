@@ -31,7 +31,7 @@ class Case:
     kernel: tuple[int, ...]
     stride: tuple[int, ...]
     dilation: tuple[int, ...]
-    padding: tuple[int, ...] | str = 0  # type: ignore[assignment]
+    padding: tuple[int, ...] | str
     groups: int = 1
     padding_mode: str = "zeros"
     transposed: bool = False

@@ -11,7 +11,7 @@ or simulates the layer sees tensors of the right shape and no random numbers.
 import torch
 from torch import Tensor
 
-from xconv.bits import pieces, unpack
+from xconv.bits import pieces
 
 _SEED_LIMIT = 2**62
 _STREAM_STEP = 0x9E3779B97F4A7C15
@@ -75,14 +75,14 @@ def _(seed: Tensor, stream: int, count: int, device: torch.device) -> Tensor:
 def rademacher(
     seed: Tensor, stream: int, count: int, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
-    """``count`` fair signs ±1, a flat tensor. Exact in every dtype; a bit of randomness each."""
+    """``count`` fair signs ±1, a flat tensor, exact in every dtype: those of random bytes."""
     generator = _generator(seed, stream, device)
     signs = torch.empty(count, dtype=dtype, device=device)
     for piece in pieces(count, device):
         size = piece.stop - piece.start
-        words = _words(-(-size // 64), device, generator)
-        bits = unpack(words.view(torch.uint8), size)
-        signs[piece] = bits.view(torch.int8).mul_(2).sub_(1)
+        numbers = _words(-(-size // 8), device, generator).view(torch.int8)[:size]
+        # The sign, copied to all bits, is -1 or 0; with the last bit set, -1 or 1.
+        signs[piece] = numbers.bitwise_right_shift_(7).bitwise_or_(1)
     return signs
 
 
