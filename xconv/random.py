@@ -8,13 +8,20 @@ The functions that touch a generator are operators with a fake implementation: w
 or simulates the layer sees tensors of the right shape and no random numbers.
 """
 
+import functools
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 from xconv.bits import pieces
 
+Draw = Callable[[Tensor, int, int, torch.dtype, torch.device], Tensor]
+"""Numbers that follow from a seed and a stream: how many, of which dtype, on which device."""
+
 _SEED_LIMIT = 2**62
 _STREAM_STEP = 0x9E3779B97F4A7C15
+_SIGNATURE = "(Tensor seed, int stream, int count, ScalarType dtype, Device device) -> Tensor"
 
 
 def draw_seed() -> Tensor:
@@ -60,18 +67,38 @@ def _generator(seed: Tensor, stream: int, device: torch.device) -> torch.Generat
     return torch.Generator(device=device).manual_seed(mixed)
 
 
-@torch.library.custom_op("xconv::random_words", mutates_args=())
-def random_words(seed: Tensor, stream: int, count: int, device: torch.device) -> Tensor:
-    """``count`` words (int64) of 64 random bits."""
-    return _words(count, device, _generator(seed, stream, device))
+def _operator(draw: Draw) -> Draw:
+    """``draw`` as an operator with a fake implementation."""
+    name = f"xconv::{draw.__name__}"
+    torch.library.define(name, _SIGNATURE)
+    torch.library.impl(name, "cpu", draw)  # whatever the device: the seed lies on the CPU
+    torch.library.register_fake(name, _fake)
+    operator: Draw = getattr(torch.ops.xconv, draw.__name__).default
+
+    @functools.wraps(draw)
+    def call(
+        seed: Tensor, stream: int, count: int, dtype: torch.dtype, device: torch.device
+    ) -> Tensor:
+        return operator(seed, stream, count, dtype, device)
+
+    return call
 
 
-@random_words.register_fake
-def _(seed: Tensor, stream: int, count: int, device: torch.device) -> Tensor:
-    return torch.empty(count, dtype=torch.int64, device=device)
+def _fake(
+    seed: Tensor, stream: int, count: int, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    return torch.empty(count, dtype=dtype, device=device)
 
 
-@torch.library.custom_op("xconv::rademacher", mutates_args=())
+@_operator
+def random_words(
+    seed: Tensor, stream: int, count: int, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """``count`` words of random bits, of an integer dtype."""
+    return _words(count, dtype, device, _generator(seed, stream, device))
+
+
+@_operator
 def rademacher(
     seed: Tensor, stream: int, count: int, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
@@ -80,18 +107,13 @@ def rademacher(
     signs = torch.empty(count, dtype=dtype, device=device)
     for piece in pieces(count, device):
         size = piece.stop - piece.start
-        numbers = _words(-(-size // 8), device, generator).view(torch.int8)[:size]
+        words = _words(-(-size // 8), torch.int64, device, generator)
         # The sign, copied to all bits, is -1 or 0; with the last bit set, -1 or 1.
-        signs[piece] = numbers.bitwise_right_shift_(7).bitwise_or_(1)
+        signs[piece] = words.view(torch.int8)[:size].bitwise_right_shift_(7).bitwise_or_(1)
     return signs
 
 
-@rademacher.register_fake
-def _(seed: Tensor, stream: int, count: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    return torch.empty(count, dtype=dtype, device=device)
-
-
-@torch.library.custom_op("xconv::gaussian", mutates_args=())
+@_operator
 def gaussian(
     seed: Tensor, stream: int, count: int, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
@@ -100,14 +122,11 @@ def gaussian(
     return numbers.normal_(generator=_generator(seed, stream, device))
 
 
-@gaussian.register_fake
-def _(seed: Tensor, stream: int, count: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    return torch.empty(count, dtype=dtype, device=device)
+def _words(
+    count: int, dtype: torch.dtype, device: torch.device, generator: torch.Generator | None
+) -> Tensor:
+    words = torch.empty(count, dtype=dtype, device=device)
+    return words.random_(torch.iinfo(dtype).min, None, generator=generator)
 
 
-def _words(count: int, device: torch.device, generator: torch.Generator | None) -> Tensor:
-    words = torch.empty(count, dtype=torch.int64, device=device)
-    return words.random_(-(2**63), None, generator=generator)
-
-
-DISTRIBUTIONS = {"rademacher": rademacher, "gaussian": gaussian}
+DISTRIBUTIONS: dict[str, Draw] = {"rademacher": rademacher, "gaussian": gaussian}

@@ -124,7 +124,7 @@ def test_neighbouring_seeds_and_streams_give_unrelated_words() -> None:
     """Seeds that differ in their lower 32 bits, of which alone torch's CPU generator makes use."""
     seeds = [0, 1, 2, 3, 2**31, 2**32 - 1, 2**40 + 7, 2**62 - 5]
     first = [
-        random_words(torch.tensor(seed), stream, 1, CPU).item()
+        random_words(torch.tensor(seed), stream, 1, torch.int64, CPU).item()
         for seed in seeds
         for stream in range(-1, 500)
     ]

@@ -19,6 +19,9 @@ from xconv.geometry import Geometry, pixels
 from xconv.layout import Layout, is_channels_last
 from xconv.schemes.base import SMALL_CHUNK, Scheme
 
+_DIVIDED = 2
+"""How many times longer a multiplication takes where the probes come in several chunks."""
+
 
 class Independent(Scheme):
     """E‖error‖² ∝ 1/r whatever the number of channels, for C times multi's sketch."""
@@ -69,12 +72,14 @@ class Independent(Scheme):
         """Multiplications of both orders, for one image, where there is room for either.
 
         A backend's weight gradient visits the smaller of both images, whichever way it convolves.
+        Correlating with some probes at a time takes products that are too small to be quick.
         """
         room = max(SMALL_CHUNK, prod(layout.shape) + prod(output) + prod(weight))
-        if self._correlating(layout, weight, output) > room:
+        needed = self._correlating(layout, weight, output)
+        if needed > room:
             return True
         seen, weights = prod(output[1:]) * prod(weight[2:]), prod(weight)
-        correlating = probes * (seen + weights)
+        correlating = probes * (seen + weights) * (_DIVIDED if needed * probes > room else 1)
         smaller = min(pixels(layout.shape), pixels(output))
         return probes * prod(layout.shape[1:]) + weights * smaller < correlating
 

@@ -47,5 +47,5 @@ def _choice(seed: Tensor, used: int, total: int, layout: Layout) -> Tensor:
     """(C, n): the columns that each channel uses, one drawn from each of n parts of equal size."""
     channels = layout.shape[1]
     edges = torch.arange(used + 1, device=layout.device) * total // used
-    words = random_words(seed, _CHOICE_STREAM, channels * used, layout.device)
+    words = random_words(seed, _CHOICE_STREAM, channels * used, torch.int64, layout.device)
     return edges[:-1] + words.view(channels, used).remainder(edges.diff())
