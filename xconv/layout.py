@@ -20,13 +20,13 @@ class Layout:
         """The layout of ``tensor``; anything that is not channels-last counts as contiguous."""
         return cls(tensor.shape, tensor.dtype, tensor.device, is_channels_last(tensor))
 
-    def zeros(self, images: slice) -> Tensor:
-        """New zeros that lie as these images of the batch do."""
+    def empty(self, images: slice) -> Tensor:
+        """A new tensor that lies as these images of the batch do."""
         batch, channels, *pixels = self.shape
         count = len(range(batch)[images])
         shape = (count, *pixels, channels) if self.channels_last else (count, channels, *pixels)
-        zeros = torch.zeros(shape, dtype=self.dtype, device=self.device)
-        return from_memory_order(zeros, self.channels_last)
+        lines = torch.empty(shape, dtype=self.dtype, device=self.device)
+        return from_memory_order(lines, self.channels_last)
 
 
 def is_channels_last(tensor: Tensor) -> bool:

@@ -126,12 +126,12 @@ def test_parts_of_a_batch_add_up(scheme: Scheme) -> None:
         ordered(scheme, expanding=True),
         mock.patch.object(type(scheme), "chunk_size", return_value=probes),
         mock.patch("xconv.schemes.base._CACHED_ELEMENTS", 2 * 2 * 5 * 5),
-        mock.patch.object(Layout, "zeros", autospec=True, side_effect=Layout.zeros) as zeros,
+        mock.patch.object(Layout, "empty", autospec=True, side_effect=Layout.empty) as empty,
     ):
         torch.manual_seed(0)
         output = layer(input)
         output.backward(case.output_gradient(output))
-    assert zeros.call_count == 4  # two images, three times, and one
+    assert empty.call_count == 4  # two images, three times, and one
     expected = torch_weight_gradient(case, projected(input.detach(), z))
     torch.testing.assert_close(layer.weight.grad, expected, **ROUNDING)
 

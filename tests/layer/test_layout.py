@@ -54,11 +54,10 @@ def test_memory_order_is_a_view_there_and_back(last: bool, shape: tuple[int, ...
 
 @every_shape
 @pytest.mark.parametrize("last", [False, True], ids=["contiguous", "channels last"])
-def test_zeros_lie_as_the_images_do(last: bool, shape: tuple[int, ...]) -> None:
+def test_new_tensors_lie_as_the_images_do(last: bool, shape: tuple[int, ...]) -> None:
     tensor = channels_last(shape).half() if last else torch.randn(shape).half()
     layout = Layout.of(tensor)
     assert layout.channels_last == last
-    zeros = layout.zeros(slice(1, 9))
-    assert zeros.shape == (1, *shape[1:])
-    assert (zeros.dtype, zeros.any().item()) == (torch.float16, False)
-    assert layout.zeros(slice(None)).stride() == tensor.stride()
+    one = layout.empty(slice(1, 9))
+    assert (one.dtype, one.shape) == (torch.float16, (1, *shape[1:]))
+    assert layout.empty(slice(None)).stride() == tensor.stride()

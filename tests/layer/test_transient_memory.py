@@ -104,9 +104,9 @@ def test_the_meter_sees_a_copy_too_many() -> None:
     layer = case.probed_layer(torch.float32, probes=40, scheme="multi")
     original = SCHEMES["multi"].expand
 
-    def wasteful(probes: Any, coefficients: Any, result: Any) -> None:
+    def wasteful(probes: Any, coefficients: Any, result: Any, beta: int) -> None:
         copies = [result + 0 for _ in range(3)]
-        original(probes, coefficients, result)
+        original(probes, coefficients, result, beta)
         del copies
 
     with mock.patch.object(type(SCHEMES["multi"]), "expand", side_effect=wasteful):

@@ -66,10 +66,11 @@ class Scheme(ABC):
         """The columns of ``S = X Z`` that belong to a chunk of probes."""
 
     @abstractmethod
-    def expand(self, probes: Tensor, coefficients: Tensor, result: Tensor) -> None:
-        """Add ``Σ_j z_j c_bj`` of a chunk of probes z to ``result``, the adjoint of ``project``.
+    def expand(self, probes: Tensor, coefficients: Tensor, result: Tensor, beta: int) -> None:
+        """``result ← β·result + Σ_j z_j c_bj`` over a chunk of probes z: ``project``, transposed.
 
-        ``result`` is (batch, channels, *pixels), dense, contiguous or channels-last.
+        ``result`` is (batch, channels, *pixels), dense, contiguous or channels-last; with β = 0 it
+        may hold anything.
         """
 
     @abstractmethod
@@ -187,12 +188,12 @@ class Scheme(ABC):
         size = _images_at_a_time(layout) if columns == slice(0, probes) else batch
         for start in range(0, batch, size):
             images = slice(start, start + size)
-            expanded = layout.zeros(images)
-            self.expand(chunk, coefficients[images][..., columns], expanded)
+            expanded = layout.empty(images)
+            self.expand(chunk, coefficients[images][..., columns], expanded, beta=0)
             if size == batch:
                 del chunk
                 for columns, chunk in chunks:
-                    self.expand(chunk, coefficients[..., columns], expanded)
+                    self.expand(chunk, coefficients[..., columns], expanded, beta=1)
                     del chunk
                 del coefficients
             yield geometry.weight_gradient(grad_output[images], expanded, weight)

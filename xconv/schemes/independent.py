@@ -56,15 +56,16 @@ class Independent(Scheme):
         """(B·C × N)(N × n)"""
         return _over_pixels(input, probes.flatten(1).t())
 
-    def expand(self, probes: Tensor, coefficients: Tensor, result: Tensor) -> None:
+    def expand(self, probes: Tensor, coefficients: Tensor, result: Tensor, beta: int) -> None:
         """(B·C × n)(n × N)"""
         lines = probes.flatten(1)
         if is_channels_last(result):
             turned = result.movedim(1, -1).flatten(1, -2)
             columns = lines.t().expand(len(result), -1, -1)
-            turned.baddbmm_(columns, coefficients.transpose(1, 2))
+            turned.baddbmm_(columns, coefficients.transpose(1, 2), beta=beta)
         else:
-            result.flatten(2).flatten(0, 1).addmm_(coefficients.flatten(0, 1), lines)
+            rows = result.flatten(2).flatten(0, 1)
+            rows.addmm_(coefficients.flatten(0, 1), lines, beta=beta)
 
     def expanding_costs_less(
         self, layout: Layout, probes: int, weight: torch.Size, output: torch.Size

@@ -44,10 +44,11 @@ class Multi(Scheme):
         channels_last = is_channels_last(input)
         return _rows(input, channels_last) @ _rows(probes, channels_last).t()
 
-    def expand(self, probes: Tensor, coefficients: Tensor, result: Tensor) -> None:
+    def expand(self, probes: Tensor, coefficients: Tensor, result: Tensor, beta: int) -> None:
         """(B × n)(n × C·N)"""
         channels_last = is_channels_last(result)
-        _rows(result, channels_last).addmm_(coefficients, _rows(probes, channels_last))
+        rows = _rows(result, channels_last)
+        rows.addmm_(coefficients, _rows(probes, channels_last), beta=beta)
 
     def expanding_costs_less(
         self, layout: Layout, probes: int, weight: torch.Size, output: torch.Size
