@@ -162,10 +162,11 @@ def page(cells: Sequence[Cell]) -> str:
 
 Forward and backward, input gradient included, of a 3×3 layer with as many output channels as input
 channels, relative to `torch.nn.Conv2d` measured in turns in the same run; medians. Made by
-`python -m benchmarks.layer_speed {shlex.join(sys.argv[1:])}` with torch {torch.__version__} on
+`{shlex.join(["python", "-m", "benchmarks.layer_speed", *sys.argv[1:]])}` with torch {torch.__version__} on
 {_processor(cells[0].device)}. Below 1 our layer is quicker; forward and input gradient alone are
 two thirds of the exact layer's work, so 0.67 is the floor. Layers of a millisecond pay for some
-half a millisecond of small operations that do not grow with the input.
+half a millisecond of small operations that do not grow with the input. Shapes of the grid whose
+input has more elements than `--largest-elements` are left out.
 
 {table(cells)}
 """
