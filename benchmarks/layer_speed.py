@@ -158,11 +158,12 @@ def table(cells: Sequence[Cell]) -> str:
 
 def page(cells: Sequence[Cell]) -> str:
     """The table, and what made it."""
+    command = shlex.join(["python", "-m", "benchmarks.layer_speed", *sys.argv[1:]])
     return f"""# Time of one layer
 
 Forward and backward, input gradient included, of a 3×3 layer with as many output channels as input
 channels, relative to `torch.nn.Conv2d` measured in turns in the same run; medians. Made by
-`{shlex.join(["python", "-m", "benchmarks.layer_speed", *sys.argv[1:]])}` with torch {torch.__version__} on
+`{command}` with torch {torch.__version__} on
 {_processor(cells[0].device)}. Below 1 our layer is quicker; forward and input gradient alone are
 two thirds of the exact layer's work, so 0.67 is the floor. Layers of a millisecond pay for some
 half a millisecond of small operations that do not grow with the input. Shapes of the grid whose
