@@ -56,6 +56,8 @@ def account(model: nn.Module) -> Account:
     model has run once. Calls of functions, such as ``torch.nn.functional.relu``, are not modules
     and do not appear.
     """
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model must be a torch.nn.Module; got {model!r}")
     bases = tuple(base for family in FAMILIES.values() for base in family)
     return Account(
         _entry(name, module) for name, module in model.named_modules() if isinstance(module, bases)

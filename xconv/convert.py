@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from xconv import modules
+from xconv.derived import derive, runs_as, underived
 from xconv.probing import Probing
 from xconv.saved.relu import BitReLU
 
@@ -55,27 +56,32 @@ def convert(
         skip: what to leave alone: names of modules as in ``model.named_modules()`` (a container's
             name stands for all in it), or a predicate of name and module.
         distribution: ``"rademacher"`` or ``"gaussian"``.
-        first: False leaves the first convolution exact, as the paper's experiments do.
+        first: False leaves the first convolution exact, as the paper's experiments do: the
+            first in ``model.modules()``.
 
-    Subclasses, parametrized weights, lazy modules and modules whose ``forward`` was replaced are
-    left alone: ``account`` lists them. Raises ValueError or TypeError, before anything is changed,
-    for values not listed here, and for names not in the model.
+    Subclasses with a forward pass of their own, parametrized weights, lazy modules and modules
+    whose ``forward`` was replaced are left alone: ``account`` lists them. Raises ValueError or
+    TypeError, before anything is changed, for values not listed here, and for names not in the
+    model.
     """
     Probing(probes, scheme, distribution)
     targets = _targets(compress)
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model must be a torch.nn.Module; got {model!r}")
     skips = _predicate(model, skip)
     revert(model)
     skipped = {m for name, m in model.named_modules(remove_duplicate=False) if skips(name, m)}
     exact_first = None if first else next(_convolutions(model), None)
     for module in model.modules():
-        if type(module) not in targets:
+        base = next((base for base in targets if isinstance(module, base)), None)
+        if base is None:
             continue
         if module is exact_first:
             setattr(module, MARK, "first layer, left exact on request")
         elif module in skipped:
             setattr(module, MARK, "skipped on request")
         elif why_not(module) is None:
-            module.__class__ = targets[type(module)]
+            module.__class__ = derive(targets[base], type(module))
             setattr(module, MARK, SWAPPED)
             if isinstance(module, modules.Probed):
                 module.set_probing(probes, scheme, distribution)
@@ -108,7 +114,7 @@ def why_not(module: nn.Module) -> str | None:
         return "weight computed by a hook, such as the old weight_norm, spectral_norm or pruning"
     if isinstance(module, nn.modules.lazy.LazyModuleMixin):
         return "lazy module; run it once before converting"
-    if type(module) is not base:
+    if not runs_as(type(module), base):
         return f"unsupported subclass {type(module).__name__} of {base.__name__}"
     if not {"forward", "_conv_forward"}.isdisjoint(vars(module)):
         return "its forward was replaced on this one module"
@@ -122,6 +128,8 @@ def _original(ours: type) -> type:
     """
     if ours in _ORIGINALS:
         return _ORIGINALS[ours]
+    if theirs := underived(ours):
+        return theirs
     bases = tuple(_original(base) for base in ours.__bases__)
     if bases == ours.__bases__:
         return ours
@@ -152,6 +160,8 @@ def _predicate(model: nn.Module, skip: Skip) -> Callable[[str, nn.Module], bool]
     """``skip`` as a predicate; ValueError for a name that the model does not have."""
     if callable(skip):
         return skip
+    if not isinstance(skip, Collection):
+        raise TypeError(f"skip must be names or a function of name and module; got {skip!r}")
     names = {skip} if isinstance(skip, str) else set(skip)
     known = {name for name, _ in model.named_modules(remove_duplicate=False)}
     if missing := sorted(names - known):

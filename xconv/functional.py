@@ -12,7 +12,7 @@ from xconv.probing import Probing
 from xconv.random import draw_seed
 from xconv.saved.relu import bit_relu
 
-__all__ = ["bit_relu", "conv", "conv_transpose", "convolution"]
+__all__ = ["bit_relu", "conv", "conv_transpose"]
 
 Sizes = int | Sequence[int]
 

@@ -60,7 +60,10 @@ def _(last: Tensor) -> Tensor:
 
 
 def _generator(seed: Tensor, stream: int, device: torch.device) -> torch.Generator | None:
-    """An independent generator for each (seed, stream); the meta device has and needs none."""
+    """A generator for each (seed, stream); the meta device has and needs none.
+
+    torch's generator on a CPU looks at the low 32 bits of a seed only: these depend on both.
+    """
     if device.type == "meta":
         return None
     mixed = (int(seed) + stream * _STREAM_STEP) % _SEED_LIMIT

@@ -1,6 +1,7 @@
 """``convert`` swaps in place what it can swap rightly, and ``revert`` leaves no trace."""
 
 import copy
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -207,6 +208,50 @@ LEFT_ALONE: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "lazy": (lambda: nn.LazyConv2d(3, 3), "lazy"),
     "lazy-transposed": (lambda: nn.LazyConvTranspose2d(3, 3), "lazy"),
 }
+
+
+class NamedConv2d(nn.Conv2d):
+    """A subclass with torch's forward pass, as torchvision's video networks have."""
+
+    @staticmethod
+    def helper() -> str:
+        return "still here"
+
+
+def test_a_subclass_with_the_forward_pass_of_torch_is_swapped() -> None:
+    model = nn.Sequential(NamedConv2d(3, 4, 3), NamedConv2d(4, 4, 3))
+    before = copy.deepcopy(model)
+    convert(model, probes=4)
+    layer = model[0]
+    assert isinstance(layer, xconv.XConv2d) and isinstance(layer, NamedConv2d)
+    assert type(layer) is type(model[1]) and layer.helper() == "still here"
+    assert [entry.swapped for entry in xconv.account(model)] == [True, True]
+    x = torch.randn(2, 3, 12, 12)
+    for other in (model, copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert type(other[0]) is type(layer)
+        torch.testing.assert_close(other(x), before(x), rtol=0, atol=0)
+    xconv.revert(model)
+    assert type(model[0]) is NamedConv2d and vars(model[0]).keys() == vars(before[0]).keys()
+
+
+def test_a_subclass_is_restored_even_if_it_was_parametrized_meanwhile() -> None:
+    model = convert(nn.Sequential(NamedConv2d(3, 4, 3)))
+    nn.utils.parametrizations.weight_norm(model[0])
+    assert isinstance(xconv.revert(model)[0], NamedConv2d)
+    assert not isinstance(model[0], xconv.XConv2d)
+
+
+@pytest.mark.parametrize(
+    "call", [lambda: convert("resnet18"), lambda: xconv.account(None)], ids=["convert", "account"]
+)
+def test_what_is_no_module_is_refused(call: Callable[[], object]) -> None:
+    with pytest.raises(TypeError, match=r"must be a torch\.nn\.Module; got"):
+        call()
+
+
+def test_skip_must_name_or_tell() -> None:
+    with pytest.raises(TypeError, match=r"skip must be names or a function .* got 3"):
+        convert(nn.Sequential(nn.ReLU()), skip=3)
 
 
 @pytest.mark.parametrize(("build", "reason"), LEFT_ALONE.values(), ids=LEFT_ALONE)

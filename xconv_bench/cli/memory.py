@@ -106,17 +106,20 @@ def _measure(
     from xconv_bench.experiments.memory import measure_memory
     from xconv_bench.results.environment import record_environment
 
+    table = run.table("memory")
+    table.rows()  # a file that is no table is refused before anything is written
     record_environment(run.environment, seed)
     with SweepProgress(len(configurations)) as progress:
-        return measure_memory(configurations, run.table("memory"), launcher, progress, steps)
+        return measure_memory(configurations, table, launcher, progress, steps)
 
 
 def _show(rows: list[dict[str, Any]], run: RunDirectory) -> None:
     from xconv_bench.report.memory_plot import plot_memory
     from xconv_bench.report.memory_table import print_memory_table
 
-    print_memory_table(rows)
+    # Before printing: who reads our output may close it after the first lines.
     pictures = plot_memory(rows, run.plots)
+    print_memory_table(rows)
     print()
     for path in (run.table("memory").path, run.environment, *pictures):
         print(f"written: {path}")

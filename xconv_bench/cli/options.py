@@ -69,7 +69,9 @@ Simulate = Annotated[
 Repeats = Annotated[
     int, typer.Option("--repeats", metavar="N", help="Repeats, each with its own seed.", min=1)
 ]
-Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Seed of the first repeat.", min=0)]
+Seed = Annotated[
+    int, typer.Option("--seed", metavar="N", help="Seed of the first repeat.", min=0, max=2**32)
+]
 Steps = Annotated[
     int,
     typer.Option("--steps", metavar="N", help="Steps on the clock; their median counts.", min=1),

@@ -1,9 +1,11 @@
 """Memory of a training step counted tensor by tensor: really computed, or simulated."""
 
+from typing import Any
+
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from xconv_bench.configuration import Configuration
-from xconv_bench.measurement.training import Training, prepare_simulated
+from xconv_bench.measurement.training import Training, prepare_simulated, remark
 from xconv_bench.meters.live import LiveMeter
 from xconv_bench.meters.saved import SavedMeter
 
@@ -27,7 +29,7 @@ def count(training: Training) -> dict[str, int]:
     return {**live.reading, **readings}
 
 
-def simulate(configuration: Configuration) -> dict[str, int]:
+def simulate(configuration: Configuration) -> dict[str, Any]:
     """``simulated_peak_bytes``, ``saved_bytes`` and the size of the network; nothing is computed.
 
     The same count as ``count``, on tensors that have a shape and no contents.
@@ -41,4 +43,5 @@ def simulate(configuration: Configuration) -> dict[str, int]:
         "simulated_peak_bytes": readings["live_peak_bytes"],
         "saved_bytes": readings["saved_bytes"],
         **training.size(),
+        "message": remark(training, configuration),
     }

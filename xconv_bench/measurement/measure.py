@@ -9,7 +9,7 @@ import torch
 from xconv_bench.configuration import SIMULATED, Configuration
 from xconv_bench.measurement.counting import count, simulate
 from xconv_bench.measurement.failures import is_out_of_memory
-from xconv_bench.measurement.training import Training, prepare
+from xconv_bench.measurement.training import Training, prepare, remark
 from xconv_bench.meters.allocator import AllocatorMeter
 from xconv_bench.meters.clock import time_steps
 from xconv_bench.meters.gradient import (
@@ -46,6 +46,7 @@ class Measurement:
         training.step()
         # Not earlier: a network that cannot be trained cannot be simulated, for the same reason.
         yield {"message": problem}
+        yield {"message": remark(training, self.configuration)}
         yield _peaks(training, self.configuration.device)
         yield count(training)
         yield time_steps(

@@ -93,6 +93,11 @@ def prepare_simulated(configuration: Configuration, mode: FakeTensorMode) -> Tra
     return Training(model, samples, architecture.task)
 
 
+def remark(training: Training, configuration: Configuration) -> str:
+    """What the method says of its network after a step."""
+    return METHODS[configuration.method].remark(training.model, configuration)
+
+
 def dtype_of(configuration: Configuration) -> torch.dtype:
     """torch's dtype of that name."""
     dtype: torch.dtype = getattr(torch, configuration.dtype)

@@ -29,3 +29,7 @@ class Method(ABC):
 
         Raises Unsupported, with the reason, where the method cannot be applied.
         """
+
+    def remark(self, model: nn.Module, configuration: Configuration) -> str:
+        """What a reader of the row should know of ``model`` after a step; often nothing."""
+        return ""

@@ -1,11 +1,13 @@
 """Probed convolutions and one-bit ReLUs, from the package ``xconv``."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 from torch import nn
 
 from xconv import account, convert
+from xconv.convert import FAMILIES
 from xconv_bench.configuration import Configuration
 from xconv_bench.errors import Unsupported
 from xconv_bench.methods.base import Method
@@ -38,6 +40,28 @@ class XConv(Method):
                 f"it compresses {' and '.join(compress)} modules"
             )
         return model
+
+    def remark(self, model: nn.Module, configuration: Configuration) -> str:
+        """Which of the modules that were to be compressed are not, and why."""
+        return "; ".join(
+            words
+            for family in _families(configuration.compress)
+            if (words := _left_exact(model, family))
+        )
+
+
+def _left_exact(model: nn.Module, family: str) -> str:
+    """``4 of 20 conv modules are exact: 4 × reason``; nothing where all are compressed."""
+    kinds = tuple(FAMILIES[family])
+    modules = dict(model.named_modules())
+    entries = [entry for entry in account(model) if isinstance(modules[entry.name], kinds)]
+    if not entries:
+        return f"there are no {family} modules (calls of functions are not seen)"
+    reasons = Counter(entry.reason for entry in entries if not entry.swapped)
+    if not reasons:
+        return ""
+    words = ", ".join(f"{count} × {reason}" for reason, count in reasons.most_common())
+    return f"{reasons.total()} of {len(entries)} {family} modules are exact: {words}"
 
 
 def _families(compress: str | None) -> list[str]:

@@ -18,6 +18,7 @@ def find(name: str) -> Architecture:
     ``paper/cifar`` and its like, ``timm:NAME``, ``package.module:callable``,
     ``path/to/file.py:callable``. Raises UsageError, one line, for any other.
     """
+    _check_takes_frames(name)
     if name.startswith(timm_models.PREFIX):
         return timm_models.find(name.removeprefix(timm_models.PREFIX))
     if ":" in name:
@@ -37,6 +38,15 @@ def listing() -> list[Architecture]:
     timm's and the user's own have names too, but they are not listed.
     """
     return [*paper.NETWORKS.values(), *map(torchvision_models.find, torchvision_models.names())]
+
+
+def _check_takes_frames(name: str) -> None:
+    match = _NAME_AND_FRAMES.fullmatch(name)
+    if match and (":" in name or match["name"] in paper.NETWORKS):
+        raise UsageError(
+            f"{match['name']} takes no frames: --frames, or {name}, is for torchvision's "
+            "video networks only"
+        )
 
 
 def _split_frames(name: str) -> tuple[str, int | None]:

@@ -79,6 +79,8 @@ def test_empty_values(command: Command, folder: Path, option: str) -> None:
         (["--model", name("plan")], "has nothing named 'plan'; did you mean plain"),
         (["--model", "paper/unet", "--image-size", "64,100"], "a multiple of 16 pixels, not 100"),
         (["--model", "resnet18", "--frames", "8"], "resnet18"),
+        (["--model", "paper/cifar", "--frames", "8"], "paper/cifar takes no frames"),
+        (["--model", "resnet18", "--seed", str(2**70)], "--seed"),
         (["--model", "paper/mnist", "--device", "tpu"], "--device 'tpu' is unknown"),
     ],
     ids=lambda value: value[-1] if isinstance(value, list) else "",

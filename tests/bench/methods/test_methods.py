@@ -1,12 +1,13 @@
 """A method turns a model into its own form, says which settings it reads, or says why it cannot."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
+import torch
 from own_networks import perceptron, plain
 from torch import nn
 
-from xconv import BitReLU, XConv2d
+from xconv import BitReLU, XConv2d, convert
 from xconv_bench.configuration import Configuration
 from xconv_bench.errors import Unsupported
 from xconv_bench.methods import METHODS
@@ -65,3 +66,26 @@ def test_settings_without_effect_are_dropped(given: tuple, settled: tuple) -> No
     knobs = dict(zip(names, given, strict=True))
     assert METHODS["xconv"].settle(knobs) == dict(zip(names, settled, strict=True))
     assert knobs == dict(zip(names, given, strict=True))
+
+
+def test_the_row_of_a_network_says_what_is_left_exact() -> None:
+    method = METHODS["xconv"]
+    model = method.apply(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3)), PROBED)
+    model(torch.randn(2, 3, 8, 8))
+    assert method.remark(model, PROBED) == ""
+    convert(model, probes=5, skip=["2"])
+    assert method.remark(model, PROBED) == "1 of 2 conv modules are exact: 1 × skipped on request"
+
+
+def test_a_sketch_that_would_be_larger_is_remarked_upon() -> None:
+    many = replace(PROBED, scheme="independent", probes=40)
+    model = METHODS["xconv"].apply(nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3)), many)
+    model(torch.randn(2, 3, 8, 8))
+    assert METHODS["xconv"].remark(model, many) == (
+        "1 of 2 conv modules are exact: 1 × the sketch would be no smaller than the input: exact "
+        "gradient; there are no relu modules (calls of functions are not seen)"
+    )
+
+
+def test_exact_has_nothing_to_remark() -> None:
+    assert METHODS["exact"].remark(plain(), Configuration("own")) == ""

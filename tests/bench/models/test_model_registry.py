@@ -27,7 +27,6 @@ def test_the_listing_tells_what_to_know() -> None:
         ("resnett50", "did you mean resnet50 or"),
         ("ResNet50", "did you mean resnet50 or"),
         ("paper/cifr", "did you mean paper/cifar"),
-        ("paper/cifar@8", "did you mean paper/cifar"),
         ("r3d_81@8", "did you mean r3d_18"),
     ],
 )
@@ -37,6 +36,12 @@ def test_a_wrong_name_gets_the_nearest(name: str, near: str) -> None:
     message = str(caught.value)
     assert message.startswith(f"there is no model named '{name}'; {near}")
     assert "'xconv-bench models' lists them" in message and "\n" not in message
+
+
+@pytest.mark.parametrize("name", ["paper/cifar@8", "timm:resnet18@8", "net.py:Net@8"])
+def test_only_video_networks_take_frames(name: str) -> None:
+    with pytest.raises(UsageError, match=f"{name[:-2]} takes no frames: --frames, or {name}"):
+        find(name)
 
 
 @pytest.mark.parametrize("name", ["", "zzzzzzzz", "@", "@8", "folder/file.py"])
