@@ -1,5 +1,7 @@
 """What each process of the distributed test does; spawned processes import it by name."""
 
+import os
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,6 +18,8 @@ PATIENCE = timedelta(seconds=60)
 def train(rank: int, world_size: int, folder: Path) -> None:
     """Save this rank's own gradients and those of the same step under DDP."""
     torch.set_num_threads(1)
+    if sys.platform == "linux":  # not the interface of the host's name, which may not answer
+        os.environ["GLOO_SOCKET_IFNAME"] = "lo"
     dist.init_process_group(
         "gloo",
         init_method=(folder / "rendezvous").as_uri(),
