@@ -17,9 +17,10 @@ class Unit:
         return f"{_number(value / self.size, self.decimals)} {self.name}"
 
 
-# 3499 MiB reads better than 3.42 GiB; a unit takes over where its number has two digits.
+# 3499 MiB reads better than 3.42 GiB; a unit takes over where its number has two digits. The sizes
+# of GPUs, and of what just fits into them, are compared in MiB, as NVIDIA's own tools print them.
 _BYTES = (
-    Unit("GiB", 2**30, 10 * 2**30),
+    Unit("GiB", 2**30, 20 * 2**30),
     Unit("MiB", 2**20, 10 * 2**20),
     Unit("KiB", 2**10, 10 * 2**10),
     Unit("B", 1, 0, decimals=0),
@@ -40,7 +41,7 @@ def seconds_unit(largest: float) -> Unit:
 def format_bytes(count: float) -> str:
     """
     >>> format_bytes(3499 * 2**20), format_bytes(15083 * 2**20), format_bytes(512)
-    ('3499 MiB', '14.7 GiB', '512 B')
+    ('3499 MiB', '15083 MiB', '512 B')
     """
     return bytes_unit(count).format(count)
 

@@ -45,7 +45,7 @@ def test_the_picture_says_what_it_shows(pair: Rows, tmp_path: Path) -> None:
 def test_one_meter_is_shown_and_the_allocator_is_preferred(
     make_row: MakeRow, tmp_path: Path
 ) -> None:
-    both = make_row(allocated_peak_bytes=2**34, live_peak_bytes=2**33)
+    both = make_row(allocated_peak_bytes=2**35, live_peak_bytes=2**33)
     assert "allocated peak (GiB)" in texts([both], tmp_path)
     lacking = make_row(method="xconv", live_peak_bytes=2**32)
     shown = texts([both, lacking], tmp_path)
@@ -54,7 +54,7 @@ def test_one_meter_is_shown_and_the_allocator_is_preferred(
 
 
 def test_a_simulation_alone_is_drawn(make_row: MakeRow, tmp_path: Path) -> None:
-    row = make_row(device="simulated", simulated_peak_bytes=2**34)
+    row = make_row(device="simulated", simulated_peak_bytes=2**35)
     assert "simulated peak (GiB)" in texts([row], tmp_path)
 
 

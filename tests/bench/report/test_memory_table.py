@@ -66,7 +66,7 @@ def test_a_terminal_is_not_overrun_and_shows_every_figure(pair: Rows) -> None:
     for row_label in ("exact", "xconv multi r=8 relu"):
         assert sum(line.startswith(row_label) for line in lines) > 1
     text = "\n".join(lines)
-    for figure in ("3170 MiB (0.61×)", "32.0 GiB", "16.0 GiB", "1.00 s", "0.834"):
+    for figure in ("3170 MiB (0.61×)", "32.0 GiB", "16384 MiB", "1.00 s", "0.834"):
         assert figure in text
 
 
