@@ -165,9 +165,9 @@ Forward and backward, input gradient included, of a 3×3 layer with as many outp
 channels, relative to `torch.nn.Conv2d` measured in turns in the same run; medians. Made by
 `{command}` with torch {torch.__version__} on
 {_processor(cells[0].device)}. Below 1 our layer is quicker; forward and input gradient alone are
-two thirds of the exact layer's work, so about 0.67 is what to expect at best. Layers of a millisecond pay for some
-half a millisecond of small operations that do not grow with the input. Shapes of the grid whose
-input has more elements than `--largest-elements` are left out.
+two thirds of the exact layer's work, so about 0.67 is what to expect at best. Layers of a
+millisecond pay for some half a millisecond of small operations that do not grow with the input.
+Shapes of the grid whose input has more elements than `--largest-elements` are left out.
 
 {table(cells)}
 """
