@@ -6,7 +6,10 @@ whatever becomes of the process becomes a row.
 
 import multiprocessing
 import signal
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -28,16 +31,23 @@ class Launcher:
     def run(self, task: Work) -> Outcome:
         """What the task yielded and how it ended. Raises UsageError where the task did."""
         _start_server()
-        ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=work, args=(task, theirs), daemon=True)
-        process.start()
-        theirs.close()
+        process, pipe = self._start(task)
         try:
-            return self._collect(process, ours)
+            return self._collect(process, pipe)
         finally:
             process.kill()
             process.join()
-            ours.close()
+            pipe.close()
+
+    def _start(self, task: Work) -> tuple[BaseProcess, Connection]:
+        """A process that works on ``task``, and what it is heard through."""
+        # One that got half of its task would complain of that, with a traceback.
+        with _interrupted_afterwards():
+            ours, theirs = self._context.Pipe()
+            process = self._context.Process(target=work, args=(task, theirs), daemon=True)
+            process.start()
+            theirs.close()
+        return process, ours
 
     def _collect(self, process: BaseProcess, pipe: Connection) -> Outcome:
         outcome = Outcome()
@@ -71,6 +81,30 @@ def _start_server() -> None:
         forkserver.ensure_running()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _interrupted_afterwards() -> Iterator[None]:
+    """Let SIGINT and SIGTERM wait until what is inside is done.
+
+    A blocked signal would not do: another thread takes it, and Python handles it in this one.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are never handled here
+        return
+    arrived: list[int] = []
+    handlers = {
+        number: signal.signal(number, lambda number, _: arrived.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            # None stands for a handler that was not installed from Python.
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        for number in arrived:
+            signal.raise_signal(number)
 
 
 def _receive(pipe: Connection) -> Any:

@@ -124,3 +124,25 @@ def test_the_user_can_still_interrupt(launcher: Launcher, monkeypatch: pytest.Mo
     with pytest.raises(KeyboardInterrupt):
         launcher.run(tasks.tell_process)
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+class InterruptedWhileSent:
+    """A task during whose sending Ctrl-C arrives."""
+
+    sent_whole = False
+
+    def __call__(self) -> list[dict[str, object]]:
+        return []
+
+    def __getstate__(self) -> dict[str, object]:
+        signal.raise_signal(signal.SIGINT)
+        InterruptedWhileSent.sent_whole = True
+        return {}
+
+
+def test_an_interrupt_waits_until_the_task_is_sent(launcher: Launcher) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        launcher.run(InterruptedWhileSent())
+    assert InterruptedWhileSent.sent_whole
+    assert signal.getsignal(signal.SIGINT) is before
