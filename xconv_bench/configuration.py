@@ -1,28 +1,30 @@
-"""What one row measures."""
+"""What is measured: a configuration is all that decides its rows, and how they are found again."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Self, TypeVar
+
+Kind = TypeVar("Kind", bound="Configuration")
 
 
 @dataclass(frozen=True)
 class Configuration:
     """One cell of a sweep: the columns by which a row is known, in their order in the tables.
 
-    ``scheme``, ``probes`` and ``compress`` are None where the method has no such knob, so that
-    combinations that mean the same thing compare equal. ``image_size`` is in pixels a side.
-    ``device`` is ``"simulated"`` where nothing is computed.
+    ``scheme``, ``probes``, ``distribution`` and ``compress`` are None where the method has no such
+    knob, so that combinations that mean the same thing compare equal. ``image_size`` is in pixels
+    a side. ``device`` is ``"simulated"`` where nothing is computed.
     """
 
     model: str
     method: str = "exact"
     scheme: str | None = None
     probes: int | None = None
+    distribution: str | None = None
     compress: str | None = None
     batch_size: int = 32
     image_size: int = 224
     dtype: str = "float32"
     device: str = "cpu"
-    repeat: int = 0
     seed: int = 0
 
     @property
@@ -30,6 +32,70 @@ class Configuration:
         """Column by column, what a row of this cell begins with."""
         return asdict(self)
 
+    def as_exact(self) -> Self:
+        """The same cell with the method that all others are held against."""
+        nothing: dict[str, Any] = dict.fromkeys(KNOBS)
+        return replace(self, method="exact", **nothing)
+
+    def extended(self, kind: type[Kind], **columns: Any) -> Kind:
+        """This cell as one of an experiment that needs more ``columns``."""
+        return kind(**asdict(self), **columns)
+
+
+KNOBS = ("scheme", "probes", "distribution", "compress")
+"""The settings that some methods read and others do not know."""
 
 SIMULATED = "simulated"
 """The ``device`` of a configuration of which only the simulation is asked."""
+
+
+@dataclass(frozen=True)
+class MemoryConfiguration(Configuration):
+    """A cell of ``memory``; each repeat has a seed of its own."""
+
+    repeat: int = 0
+
+
+@dataclass(frozen=True)
+class GradientConfiguration(Configuration):
+    """What decides gradients beside the network: its data, and where its weights come from.
+
+    ``samples`` is how many samples of the data set there are to draw from; ``weights`` is
+    ``"random"``, ``"torchvision"`` or the path of a file; then ``warmup_steps`` steps are trained
+    exactly.
+    """
+
+    data: str = "photos"
+    samples: int = 4096
+    weights: str = "random"
+    warmup_steps: int = 0
+
+
+@dataclass(frozen=True)
+class ErrorConfiguration(GradientConfiguration):
+    """A cell of ``error``: one batch, ``repeats`` seeds of the estimator."""
+
+    repeats: int = 32
+
+
+@dataclass(frozen=True)
+class VarianceConfiguration(GradientConfiguration):
+    """A cell of ``variance``: ``repeats`` seeds of the estimator in each of the minibatches."""
+
+    minibatches: int = 20
+    repeats: int = 2
+
+
+@dataclass(frozen=True)
+class AverageErrorConfiguration(GradientConfiguration):
+    """A cell of ``error --age``: every minibatch of the data set once.
+
+    ``memory_budget_bytes`` is what the batch size was chosen for; None where the user chose it.
+    """
+
+    memory_budget_bytes: int | None = None
+
+
+def columns_of(kind: type[Configuration]) -> tuple[str, ...]:
+    """The columns by which rows of ``kind`` are known."""
+    return tuple(field.name for field in fields(kind))

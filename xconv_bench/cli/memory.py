@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from xconv_bench.cli import options, parsing
 from xconv_bench.cli.resume import resumable
-from xconv_bench.configuration import SIMULATED, Configuration
+from xconv_bench.configuration import SIMULATED, MemoryConfiguration
 from xconv_bench.errors import BenchError, UsageError
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ def memory(
     method: options.Methods = options.METHODS,
     scheme: options.Schemes = options.SCHEMES,
     probes: options.Probes = options.PROBES,
+    distribution: options.Distributions = options.DISTRIBUTION,
     compress: options.Compress = options.COMPRESS,
     batch_size: options.BatchSizes = options.BATCH_SIZES,
     image_size: options.ImageSizes = None,
@@ -41,7 +42,9 @@ def memory(
     All combinations that make sense are measured, each in a process of its own.
     """
     from xconv.convert import FAMILIES
+    from xconv.random import DISTRIBUTIONS
     from xconv.schemes import SCHEMES
+    from xconv_bench.experiments.memory import repeat
     from xconv_bench.experiments.sweep import Sweep
     from xconv_bench.launch import Launcher
     from xconv_bench.methods import METHODS
@@ -57,11 +60,11 @@ def memory(
         image_sizes=parsing.integers("--image-size", image_size, least=1) if image_size else (),
         dtypes=parsing.names("--dtype", dtype, options.DTYPES),
         devices=_devices(device, simulate),
-        repeats=repeats,
+        distributions=parsing.names("--distribution", distribution, DISTRIBUTIONS),
         seed=seed,
     )
     launcher = Launcher(timeout)
-    configurations = sweep.configurations(_designed_sizes(sweep, launcher))
+    configurations = repeat(sweep.configurations(_designed_sizes(sweep, launcher)), repeats)
     with RunDirectory("memory", sweep.models[0], output) as run, resumable(run):
         rows = _measure(configurations, run, launcher, seed, steps)
         _show(rows, run)
@@ -96,7 +99,7 @@ def _designed_sizes(sweep: Sweep, launcher: Launcher) -> dict[str, int]:
 
 
 def _measure(
-    configurations: list[Configuration],
+    configurations: list[MemoryConfiguration],
     run: RunDirectory,
     launcher: Launcher,
     seed: int,

@@ -28,6 +28,12 @@ Schemes = Annotated[
 Probes = Annotated[
     list[str], typer.Option("--probes", metavar="N...", help="Probes of each convolution.")
 ]
+Distributions = Annotated[
+    list[str],
+    typer.Option(
+        "--distribution", metavar="NAME...", help="Of the probes: rademacher or gaussian."
+    ),
+]
 Compress = Annotated[
     list[str],
     typer.Option(
@@ -95,6 +101,7 @@ Output = Annotated[
 METHODS = ["exact", "xconv"]
 SCHEMES = ["independent"]
 PROBES = ["8"]
+DISTRIBUTION = ["rademacher"]
 COMPRESS = ["conv,relu"]
 BATCH_SIZES = ["32"]
 DTYPE = ["float32"]

@@ -11,7 +11,7 @@ from rich.progress import TimeRemainingColumn as Remaining
 from rich.table import Column
 
 from xconv_bench.configuration import Configuration
-from xconv_bench.report.words import status_words
+from xconv_bench.report.words import USUAL_DISTRIBUTION, status_words
 
 
 class SweepProgress:
@@ -71,16 +71,18 @@ class SweepProgress:
 
 
 def _describe(configuration: Configuration) -> str:
+    repeat = configuration.key.get("repeat")
     knobs = (
         configuration.model,
         configuration.method,
         configuration.scheme,
         None if configuration.probes is None else f"r={configuration.probes}",
+        None if configuration.distribution == USUAL_DISTRIBUTION else configuration.distribution,
         configuration.compress,
         f"batch {configuration.batch_size}",
         f"{configuration.image_size} px",
         configuration.dtype,
         configuration.device,
-        f"repeat {configuration.repeat}" if configuration.repeat else None,
+        f"repeat {repeat}" if repeat else None,
     )
     return " ".join(str(knob) for knob in knobs if knob is not None)

@@ -1,13 +1,24 @@
 """Memory, time and gradient error of one training step, method by method."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, Protocol
 
-from xconv_bench.configuration import Configuration
+from xconv_bench.configuration import Configuration, MemoryConfiguration
 from xconv_bench.launch import Launcher
 from xconv_bench.measurement.measure import Measurement
 from xconv_bench.results.columns import FINAL_STATUSES
 from xconv_bench.results.table import Table
+
+
+def repeat(configurations: Iterable[Configuration], repeats: int) -> list[MemoryConfiguration]:
+    """All of them ``repeats`` times, the i-th time with the i-th seed from their own on."""
+    cells = list(configurations)
+    return [
+        replace(cell, seed=cell.seed + index).extended(MemoryConfiguration, repeat=index)
+        for index in range(repeats)
+        for cell in cells
+    ]
 
 
 class Watcher(Protocol):
@@ -21,7 +32,7 @@ class Watcher(Protocol):
 
 
 def measure_memory(
-    configurations: Iterable[Configuration],
+    configurations: Iterable[MemoryConfiguration],
     table: Table,
     launcher: Launcher,
     watcher: Watcher,

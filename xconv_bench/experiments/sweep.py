@@ -13,19 +13,19 @@ from xconv_bench.methods import METHODS
 class Sweep:
     """Values of each setting; every combination that makes sense is a configuration.
 
-    No ``image_sizes`` means each model's own. Repeat i is measured with seed ``seed + i``.
+    No ``image_sizes`` means each model's own.
     """
 
     models: tuple[str, ...]
     methods: tuple[str, ...] = ("exact", "xconv")
     schemes: tuple[str, ...] = ("independent",)
     probes: tuple[int, ...] = (8,)
+    distributions: tuple[str, ...] = ("rademacher",)
     compress: tuple[str, ...] = ("conv,relu",)
     batch_sizes: tuple[int, ...] = (32,)
     image_sizes: tuple[int, ...] = ()
     dtypes: tuple[str, ...] = ("float32",)
     devices: tuple[str, ...] = ("cpu",)
-    repeats: int = 1
     seed: int = 0
 
     def configurations(self, designed_sizes: Mapping[str, int]) -> list[Configuration]:
@@ -41,17 +41,15 @@ class Sweep:
                 image_size=image_size,
                 dtype=dtype,
                 device=device,
-                repeat=repeat,
-                seed=self.seed + repeat,
+                seed=self.seed,
                 **knobs,
             )
             for model in self.models
-            for image_size, batch_size, dtype, device, repeat in itertools.product(
+            for image_size, batch_size, dtype, device in itertools.product(
                 self.image_sizes or (designed_sizes[model],),
                 self.batch_sizes,
                 self.dtypes,
                 self.devices,
-                range(self.repeats),
             )
             for method in self.methods
             for knobs in self._knobs(method)
@@ -60,7 +58,12 @@ class Sweep:
 
     def _knobs(self, method: str) -> Iterator[dict[str, Any]]:
         """Combinations of the settings that this method reads."""
-        values = {"scheme": self.schemes, "probes": self.probes, "compress": self.compress}
+        values = {
+            "scheme": self.schemes,
+            "probes": self.probes,
+            "distribution": self.distributions,
+            "compress": self.compress,
+        }
         names = [name for name in values if name in METHODS[method].knobs]
         for combination in itertools.product(*(values[name] for name in names)):
             yield METHODS[method].settle(dict(zip(names, combination, strict=True)))

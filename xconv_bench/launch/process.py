@@ -103,8 +103,8 @@ def _interrupted_afterwards() -> Iterator[None]:
         for number, handler in handlers.items():
             # None stands for a handler that was not installed from Python.
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
-        for number in arrived:
-            signal.raise_signal(number)
+        for late in arrived:
+            signal.raise_signal(late)
 
 
 def _receive(pipe: Connection) -> Any:

@@ -86,7 +86,7 @@ def _gradient_error(training: Training, configuration: Configuration) -> Reading
     torch.manual_seed(configuration.seed)
     with SameRandomNumbers(configuration.seed):
         training.step()
-    exact = replace(configuration, method="exact", scheme=None, probes=None, compress=None)
+    exact = configuration.as_exact()
     try:
         reference = replace(prepare(exact), batch=training.batch)
         reference.model.load_state_dict(training.model.state_dict())

@@ -8,7 +8,7 @@ from torch import nn
 
 from xconv import account, convert
 from xconv.convert import FAMILIES
-from xconv_bench.configuration import Configuration
+from xconv_bench.configuration import KNOBS, Configuration
 from xconv_bench.errors import Unsupported
 from xconv_bench.methods.base import Method
 
@@ -17,15 +17,15 @@ class XConv(Method):
     """``xconv.convert`` with the scheme, probes and families of the configuration."""
 
     name = "xconv"
-    knobs = ("scheme", "probes", "compress")
+    knobs = KNOBS
 
     def settle(self, knobs: Mapping[str, Any]) -> dict[str, Any]:
-        """No scheme and no probes where no convolution is swapped, no scheme without probes."""
+        """Nothing on probes where no convolution is swapped, no scheme without probes."""
         settled = dict(knobs)
         if "conv" not in _families(settled["compress"]):
             settled["probes"] = None
         if not settled["probes"]:
-            settled["scheme"] = None
+            settled["scheme"] = settled["distribution"] = None
         return settled
 
     def apply(self, model: nn.Module, configuration: Configuration) -> nn.Module:
@@ -33,7 +33,9 @@ class XConv(Method):
         compress = _families(configuration.compress)
         # Where there is no scheme, nothing is probed, and any will do.
         scheme = configuration.scheme or "independent"
-        convert(model, configuration.probes or 0, scheme, compress)
+        distribution = configuration.distribution or "rademacher"
+        probes = configuration.probes or 0
+        convert(model, probes, scheme, compress, distribution=distribution)
         if not account(model).swapped:
             raise Unsupported(
                 f"{configuration.model} has no module that xconv can swap; "

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from xconv_bench.configuration import KNOBS
 from xconv_bench.report.figures import FIGURES
-from xconv_bench.results.columns import KEY_COLUMNS, Cell
+from xconv_bench.results.columns import MEMORY_KEY, Cell
 
 Row = Mapping[str, Cell]
 
@@ -14,9 +15,9 @@ REFERENCE = "exact"
 """The method that all others are held against."""
 
 _REPETITION = ("repeat", "seed")
-_KNOBS = ("method", "scheme", "probes", "compress")
-_CONFIGURATION = tuple(column for column in KEY_COLUMNS if column not in _REPETITION)
-_SETTING = tuple(column for column in KEY_COLUMNS if column not in _KNOBS)
+_KNOBS = ("method", *KNOBS)
+_CONFIGURATION = tuple(column for column in MEMORY_KEY if column not in _REPETITION)
+_SETTING = tuple(column for column in MEMORY_KEY if column not in _KNOBS)
 _FACTS = ("parameters", "convolutions")
 
 

@@ -13,6 +13,9 @@ STATUS_WORDS = {
     "unsupported": "unsupported",
 }
 
+USUAL_DISTRIBUTION = "rademacher"
+"""Of the probes; only another one is worth a word."""
+
 HEADINGS = {
     "model": "model",
     "batch_size": "batch",
@@ -53,6 +56,7 @@ def label(summary: Summary, setting: Sequence[str] = ()) -> str:
         method["method"],
         method["scheme"],
         None if method["probes"] is None else f"r={method['probes']}",
+        None if method["distribution"] == USUAL_DISTRIBUTION else method["distribution"],
         method["compress"],
     ]
     where = [_phrase(column, method[column]) for column in setting if method[column] is not None]

@@ -1,20 +1,24 @@
 """The columns of the tables, what their cells hold, and how a cell is written and read.
 
-A column is text unless its name says otherwise: counts and ``*_bytes`` are integers,
-``*_seconds`` and ``*_error`` are floats. An empty cell is None.
+A column is text unless its name says otherwise: counts and ``*_bytes`` are integers, what ends as
+``_FLOAT_ENDINGS`` says is a float. An empty cell is None.
 """
 
-from dataclasses import fields
-
-from xconv_bench.configuration import Configuration
+from xconv_bench.configuration import (
+    AverageErrorConfiguration,
+    ErrorConfiguration,
+    MemoryConfiguration,
+    VarianceConfiguration,
+    columns_of,
+)
 
 Cell = str | int | float | None
 
-KEY_COLUMNS = tuple(field.name for field in fields(Configuration))
-"""The columns by which a row is known."""
+MEMORY_KEY = columns_of(MemoryConfiguration)
+"""The columns by which a row of ``memory.csv`` is known."""
 
 MEMORY_COLUMNS = (
-    *KEY_COLUMNS,
+    *MEMORY_KEY,
     "status",
     "message",
     "saved_bytes",
@@ -35,6 +39,127 @@ MEMORY_COLUMNS = (
 )
 """The columns of ``memory.csv``."""
 
+ALL_LAYERS = "all"
+"""The ``layer`` of a row over the convolution weights of the whole network together."""
+
+ERROR_KEY = (*columns_of(ErrorConfiguration), "layer")
+
+ERROR_COLUMNS = (
+    *ERROR_KEY,
+    "status",
+    "message",
+    "weight_elements",
+    "saved_bytes",
+    "gradient_norm",
+    "relative_error",
+    "relative_error_se",
+    "cosine",
+    "cosine_se",
+    "relative_bias",
+    "relative_bias_noise",
+    "relative_spread",
+    "relative_spread_se",
+    "bias_p_value",
+    "bias_false_alarm_rate",
+    "bias_verdict",
+)
+"""The columns of ``error.csv``; ``*_se`` are standard errors (Monte-Carlo errors).
+
+Over K seeds of the estimator on one batch, with g the exact gradient and ĝ_k the estimates:
+``relative_error`` is √(mean ‖ĝ_k - g‖²) / ‖g‖, ``relative_bias`` ‖mean ĝ_k - g‖ / ‖g‖,
+``relative_spread`` the standard deviation of ĝ_k over ‖g‖. ``relative_bias_noise`` is what the
+bias of K seeds comes to, root mean square, where there is none: spread / √K.
+``saved_bytes`` is what autograd keeps for the layer; for all layers, for the whole network.
+"""
+
+VARIANCE_KEY = (*columns_of(VarianceConfiguration), "layer")
+
+VARIANCE_COLUMNS = (
+    *VARIANCE_KEY,
+    "status",
+    "message",
+    "weight_elements",
+    "saved_bytes",
+    "gradient_norm",
+    "sampling_variance",
+    "sampling_variance_se",
+    "estimator_variance",
+    "estimator_variance_se",
+    "total_variance",
+    "total_variance_se",
+    "variance_ratio",
+    "variance_ratio_low",
+    "variance_ratio_high",
+    "squared_error",
+    "squared_error_se",
+    "rounding_squared_error",
+    "rounding_squared_error_se",
+)
+"""The columns of ``variance.csv``. A variance is summed over the weights: E‖g - E g‖².
+
+``sampling_variance`` is that of the exact gradient over minibatches, ``estimator_variance`` that of
+the estimate given the minibatch, ``total_variance`` that of the estimate over both, measured by
+itself. ``variance_ratio`` is estimator / sampling with its 95 % confidence interval.
+``squared_error`` is E‖ĝ - g‖², ``rounding_squared_error`` the same of the exact layer in
+the same dtype; at half precision g is computed in float64. ``gradient_norm`` is ‖mean g‖.
+"""
+
+ESTIMATES_KEY = (*VARIANCE_KEY, "weight_index")
+
+ESTIMATES_COLUMNS = (
+    *ESTIMATES_KEY,
+    "status",
+    "message",
+    "exact_gradient",
+    "exact_low",
+    "exact_high",
+    "estimate",
+)
+"""The columns of ``estimates.csv``: single weights, as the paper's figure 3a shows them.
+
+``exact_gradient`` is the mean over minibatches, ``exact_low`` and ``exact_high`` bound 99 % of the
+minibatches, ``estimate`` is a single one. ``weight_index`` counts in the flattened weight.
+"""
+
+AGE_KEY = (*columns_of(AverageErrorConfiguration), "layer")
+
+AGE_COLUMNS = (
+    *AGE_KEY,
+    "status",
+    "message",
+    "weight_elements",
+    "minibatch_count",
+    "full_gradient_norm",
+    "average_gradient_error",
+    "average_gradient_error_se",
+    "exact_average_gradient_error",
+    "exact_average_gradient_error_se",
+)
+"""The columns of ``age.csv``: (1/M) Σ_b ‖g - ĝ_b‖² with g the exact gradient of all samples.
+
+``exact_average_gradient_error`` is that of exact gradients on the same minibatches: the floor.
+"""
+
+LAW_KEY = tuple(column for column in VARIANCE_KEY if column != "probes")
+
+LAW_COLUMNS = (
+    *LAW_KEY,
+    "status",
+    "message",
+    "points",
+    "exponent",
+    "exponent_se",
+    "r_squared",
+    "ratio_at_one_probe",
+    "target_ratio",
+    "smallest_probes",
+)
+"""The columns of ``variance_law.csv``: variance_ratio = ``ratio_at_one_probe`` · probes^exponent.
+
+Fitted to the rows of ``variance.csv`` with the same setting and any number of probes.
+``smallest_probes`` keep the ratio at ``target_ratio`` or below.
+"""
+
 STATUSES = ("ok", "oom", "error", "timeout", "unsupported")
 
 FINAL_STATUSES = frozenset({"ok", "oom", "unsupported"})
@@ -44,8 +169,18 @@ LONGEST_TEXT = 2000
 """Characters of a text cell; a message that says more is cut. Readers of CSV have limits too."""
 
 _COUNTS = frozenset(
-    {"probes", "batch_size", "image_size", "repeat", "seed", "parameters", "convolutions"}
-)
+    {
+        "probes", "batch_size", "image_size", "repeat", "seed", "parameters", "convolutions",
+        "samples", "warmup_steps", "repeats", "minibatches", "minibatch_count", "weight_elements",
+        "weight_index", "points", "smallest_probes",
+    }
+)  # fmt: skip
+
+_FLOAT_ENDINGS = (
+    "_seconds", "_error", "_se", "_norm", "_bias", "_noise", "_spread", "_value", "_rate",
+    "_variance", "_ratio", "_low", "_high", "_gradient", "cosine", "estimate", "exponent",
+    "r_squared", "ratio_at_one_probe",
+)  # fmt: skip
 
 
 def write_cell(column: str, value: Cell) -> str:
@@ -66,7 +201,7 @@ def read_cell(column: str, text: str) -> Cell:
 def _kind(column: str) -> type[str] | type[int] | type[float]:
     if column in _COUNTS or column.endswith("_bytes"):
         return int
-    if column.endswith(("_seconds", "_error")):
+    if column.endswith(_FLOAT_ENDINGS):
         return float
     return str
 

@@ -9,15 +9,22 @@ from pathlib import Path
 from types import TracebackType
 
 from xconv_bench.errors import UsageError
-from xconv_bench.results.columns import MEMORY_COLUMNS
+from xconv_bench.results import columns
 from xconv_bench.results.files import explained
 from xconv_bench.results.table import Table
 
 RUNS = Path("runs")
 """Where runs go that are not told where to, below the current directory."""
 
-TABLES = {"memory": MEMORY_COLUMNS}
-"""The columns of each table, by the table's name."""
+TABLES = {
+    "memory": (columns.MEMORY_COLUMNS, columns.MEMORY_KEY),
+    "error": (columns.ERROR_COLUMNS, columns.ERROR_KEY),
+    "age": (columns.AGE_COLUMNS, columns.AGE_KEY),
+    "variance": (columns.VARIANCE_COLUMNS, columns.VARIANCE_KEY),
+    "estimates": (columns.ESTIMATES_COLUMNS, columns.ESTIMATES_KEY),
+    "variance_law": (columns.LAW_COLUMNS, columns.LAW_KEY),
+}
+"""The columns of each table by the table's name: all, and those by which its rows are known."""
 
 _LONGEST_MODEL_NAME = 80
 
@@ -56,7 +63,7 @@ class RunDirectory:
 
     def table(self, name: str) -> Table:
         """The table ``name``, one of ``TABLES``; there is no file before its first row."""
-        return Table(self.path / f"{name}.csv", TABLES[name])
+        return Table(self.path / f"{name}.csv", *TABLES[name])
 
     @property
     def environment(self) -> Path:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from xconv_bench.errors import BenchError
-from xconv_bench.results.columns import KEY_COLUMNS, Cell, read_cell, write_cell
+from xconv_bench.results.columns import Cell, read_cell, write_cell
 from xconv_bench.results.files import append_durably, explained, write_whole
 
 Row = dict[str, Cell]
@@ -26,9 +26,7 @@ class Table:
     the file, where it cannot be used or is not a table with these columns.
     """
 
-    def __init__(
-        self, path: Path, columns: Sequence[str], key_columns: Sequence[str] = KEY_COLUMNS
-    ) -> None:
+    def __init__(self, path: Path, columns: Sequence[str], key_columns: Sequence[str]) -> None:
         self.path = path
         self.columns = tuple(columns)
         self._key_columns = tuple(key_columns)
@@ -42,25 +40,30 @@ class Table:
         wanted = self._key(key)
         return next((row for row in self.rows() if self._key(row) == wanted), None)
 
-    def put(self, row: Mapping[str, Cell]) -> None:
-        """Append ``row``, or put it in the place of the row with the same key.
+    def put(self, *rows: Mapping[str, Cell]) -> None:
+        """Append ``rows``, each in the place of the row with the same key where there is one.
 
-        It is on the disk when this returns. Columns that ``row`` lacks are empty. Raises
-        ValueError for a column that the table does not have.
+        They are on the disk when this returns, in their order: after a kill in the middle, the
+        last is there only if all are. Columns that a row lacks are empty. Raises ValueError for a
+        column that the table does not have.
         """
-        unknown = sorted(row.keys() - set(self.columns))
+        unknown = sorted({column for row in rows for column in row} - set(self.columns))
         if unknown:
             raise ValueError(f"{self.path.name} has no column {', '.join(unknown)}")
         content = self._read()
-        rows = self._parse(content)
-        places = [place for place, old in enumerate(rows) if self._key(old) == self._key(row)]
+        old = {self._key(row): row for row in self._parse(content)}
+        new = {self._key(row): dict(row) for row in rows}
         with explained(self.path):
-            if places:
-                rows[places[0]] = dict(row)
-                write_whole(self.path, self._header() + self._lines(rows))
+            if old.keys() & new.keys():
+                write_whole(self.path, self._header() + self._lines((old | new).values()))
             else:
                 header = b"" if content else self._header()
-                self._append(header + self._lines([row]), whole_bytes=len(content))
+                self._append(header + self._lines(new.values()), whole_bytes=len(content))
+
+    def clear(self) -> None:
+        """Remove the file: for a table that follows from others and is written anew."""
+        with explained(self.path):
+            self.path.unlink(missing_ok=True)
 
     def _append(self, lines: bytes, whole_bytes: int) -> None:
         """Write ``lines`` after the first ``whole_bytes``; a failure leaves just those."""

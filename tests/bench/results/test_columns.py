@@ -7,9 +7,9 @@ import pytest
 from xconv_bench.configuration import Configuration
 from xconv_bench.results.columns import (
     FINAL_STATUSES,
-    KEY_COLUMNS,
     LONGEST_TEXT,
     MEMORY_COLUMNS,
+    MEMORY_KEY,
     STATUSES,
     Cell,
     read_cell,
@@ -18,8 +18,8 @@ from xconv_bench.results.columns import (
 
 
 def test_a_row_begins_with_its_configuration() -> None:
-    assert MEMORY_COLUMNS[: len(KEY_COLUMNS)] == KEY_COLUMNS
-    assert tuple(field.name for field in fields(Configuration)) == KEY_COLUMNS
+    assert MEMORY_COLUMNS[: len(MEMORY_KEY)] == MEMORY_KEY
+    assert tuple(field.name for field in fields(Configuration)) == MEMORY_KEY
     assert len(set(MEMORY_COLUMNS)) == len(MEMORY_COLUMNS)
 
 

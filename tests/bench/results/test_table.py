@@ -10,7 +10,7 @@ import pytest
 
 from xconv_bench.configuration import Configuration
 from xconv_bench.errors import BenchError
-from xconv_bench.results.columns import KEY_COLUMNS, MEMORY_COLUMNS, Cell
+from xconv_bench.results.columns import MEMORY_COLUMNS, MEMORY_KEY, Cell
 from xconv_bench.results.table import Table
 
 XCONV = Configuration("resnet50", "xconv", "multi", 8, "relu,pool", seed=7)
@@ -65,7 +65,7 @@ def test_the_key_read_back_is_that_of_the_configuration(
 ) -> None:
     table.put(row(configuration))
     (read,) = table.rows()
-    assert {column: read[column] for column in KEY_COLUMNS} == configuration.key
+    assert {column: read[column] for column in MEMORY_KEY} == configuration.key
     assert table.find(configuration.key) == read
     assert table.find(Configuration("other").key) is None
 
