@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from xconv_bench.configuration import Configuration
+from xconv_bench.configuration import Configuration, MemoryConfiguration
 from xconv_bench.errors import UsageError
-from xconv_bench.experiments.memory import measure_memory
+from xconv_bench.experiments.memory import measure_memory, repeat
 from xconv_bench.launch import Launcher, Outcome
 from xconv_bench.measurement.measure import Measurement
-from xconv_bench.results.columns import MEMORY_COLUMNS
+from xconv_bench.results.columns import MEMORY_COLUMNS, MEMORY_KEY
 from xconv_bench.results.table import Table
 
-PLAN = [Configuration("a", batch_size=batch_size) for batch_size in (1, 2, 3)]
+PLAN = [MemoryConfiguration("a", batch_size=batch_size) for batch_size in (1, 2, 3)]
 OK = Outcome("ok", "", {"saved_bytes": 7})
 
 
@@ -43,17 +43,19 @@ class Witness:
         self.table = table
         self.told: list[tuple[Any, ...]] = []
 
-    def started(self, configuration: Configuration) -> None:
+    def started(self, configuration: MemoryConfiguration) -> None:
         self.told.append(("started", configuration.batch_size))
 
-    def finished(self, configuration: Configuration, row: dict[str, Any], known: bool) -> None:
+    def finished(
+        self, configuration: MemoryConfiguration, row: dict[str, Any], known: bool
+    ) -> None:
         assert self.table.find(configuration.key) == row
         self.told.append(("finished", configuration.batch_size, row["status"], known))
 
 
 @pytest.fixture
 def table(tmp_path: Path) -> Table:
-    return Table(tmp_path / "memory.csv", MEMORY_COLUMNS)
+    return Table(tmp_path / "memory.csv", MEMORY_COLUMNS, MEMORY_KEY)
 
 
 def test_each_row_is_on_the_disk_before_the_next_measurement(table: Table) -> None:
@@ -69,7 +71,7 @@ def test_each_row_is_on_the_disk_before_the_next_measurement(table: Table) -> No
 
 def test_a_second_run_measures_what_is_not_final(table: Table) -> None:
     statuses = ("ok", "oom", "unsupported", "error", "timeout")
-    plan = [Configuration("a", batch_size=size) for size in range(1, 6)]
+    plan = [MemoryConfiguration("a", batch_size=size) for size in range(1, 6)]
     outcomes = {size: Outcome(status) for size, status in enumerate(statuses, start=1)}
     measure_memory(plan, table, FakeLauncher(table, outcomes), Witness(table))
     second, witness = FakeLauncher(table), Witness(table)
@@ -102,3 +104,13 @@ def test_an_end_in_the_middle_keeps_what_was_measured(table: Table, error: BaseE
     with pytest.raises(type(error)):
         measure_memory(PLAN, table, EndsAtTwo(table), Witness(table))
     assert [row["batch_size"] for row in table.rows()] == [1]
+
+
+def test_each_repeat_has_a_seed_of_its_own() -> None:
+    cells = repeat([Configuration("a", seed=5), Configuration("b", seed=5)], 2)
+    assert [(c.model, c.repeat, c.seed) for c in cells] == [
+        ("a", 0, 5),
+        ("b", 0, 5),
+        ("a", 1, 6),
+        ("b", 1, 6),
+    ]

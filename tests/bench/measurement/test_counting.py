@@ -48,8 +48,9 @@ def test_simulated_is_live(network: str, method: str) -> None:
 @pytest.mark.parametrize("model", ["paper/cifar", "paper/unet", "squeezenet1_1", "resnet18"])
 def test_simulated_is_live_for_known_networks(model: str, dtype: str) -> None:
     configuration = Configuration(
-        model, "xconv", "multi", 4, "conv,relu", batch_size=2, image_size=32, dtype=dtype
-    )
+        model, "xconv", "multi", 4, "rademacher", "conv,relu",
+        batch_size=2, image_size=32, dtype=dtype,
+    )  # fmt: skip
     live = counted(configuration)
     simulated = simulate(configuration)
     assert simulated["simulated_peak_bytes"] == live["live_peak_bytes"]

@@ -34,6 +34,9 @@ def test_xconv_swaps_what_the_configuration_says() -> None:
     model = METHODS["xconv"].apply(plain(), PROBED)
     assert [type(m) for m in model[:4]] == [XConv2d, BitReLU, XConv2d, BitReLU]
     assert (model[0].probes, model[0].scheme) == (5, "multi")
+    assert model[0].distribution == "rademacher"
+    gaussian = METHODS["xconv"].apply(plain(), replace(PROBED, distribution="gaussian"))
+    assert gaussian[0].distribution == "gaussian"
 
 
 @pytest.mark.parametrize(
@@ -56,13 +59,13 @@ def test_xconv_needs_something_to_swap() -> None:
 @pytest.mark.parametrize(
     ("given", "settled"),
     [
-        (("multi", 8, "conv,relu"), ("multi", 8, "conv,relu")),
-        (("multi", 8, "relu"), (None, None, "relu")),
-        (("multi", 0, "conv,relu"), (None, 0, "conv,relu")),
+        (("multi", 8, "gaussian", "conv,relu"), ("multi", 8, "gaussian", "conv,relu")),
+        (("multi", 8, "gaussian", "relu"), (None, None, None, "relu")),
+        (("multi", 0, "gaussian", "conv,relu"), (None, 0, None, "conv,relu")),
     ],
 )
 def test_settings_without_effect_are_dropped(given: tuple, settled: tuple) -> None:
-    names = ("scheme", "probes", "compress")
+    names = ("scheme", "probes", "distribution", "compress")
     knobs = dict(zip(names, given, strict=True))
     assert METHODS["xconv"].settle(knobs) == dict(zip(names, settled, strict=True))
     assert knobs == dict(zip(names, given, strict=True))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from xconv_bench.configuration import Configuration
+from xconv_bench.configuration import MemoryConfiguration
 from xconv_bench.results.columns import MEMORY_COLUMNS, Cell
 
 MakeRow = Callable[..., dict[str, Cell]]
@@ -16,7 +16,7 @@ def make_row() -> MakeRow:
 
     def make(**cells: Cell) -> dict[str, Cell]:
         row: dict[str, Cell] = dict.fromkeys(MEMORY_COLUMNS)
-        return {**row, **Configuration("resnet50").key, "status": "ok", **cells}
+        return {**row, **MemoryConfiguration("resnet50").key, "status": "ok", **cells}
 
     return make
 

@@ -4,7 +4,7 @@ from dataclasses import fields
 
 import pytest
 
-from xconv_bench.configuration import Configuration
+from xconv_bench.configuration import MemoryConfiguration
 from xconv_bench.results.columns import (
     FINAL_STATUSES,
     LONGEST_TEXT,
@@ -19,7 +19,7 @@ from xconv_bench.results.columns import (
 
 def test_a_row_begins_with_its_configuration() -> None:
     assert MEMORY_COLUMNS[: len(MEMORY_KEY)] == MEMORY_KEY
-    assert tuple(field.name for field in fields(Configuration)) == MEMORY_KEY
+    assert tuple(field.name for field in fields(MemoryConfiguration)) == MEMORY_KEY
     assert len(set(MEMORY_COLUMNS)) == len(MEMORY_COLUMNS)
 
 

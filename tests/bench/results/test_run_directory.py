@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from xconv_bench.configuration import Configuration
+from xconv_bench.configuration import MemoryConfiguration
 from xconv_bench.errors import UsageError
 from xconv_bench.results import run_directory
 from xconv_bench.results.run_directory import RunDirectory
@@ -57,7 +57,7 @@ def test_runs_of_the_same_second_have_directories_of_their_own() -> None:
 
 def test_a_directory_that_is_given_keeps_its_rows(tmp_path: Path) -> None:
     output = tmp_path / "deep" / "er"
-    key = Configuration("m").key
+    key = MemoryConfiguration("m").key
     with RunDirectory("memory", "m", output) as run:
         assert run.path == output
         run.table("memory").put({**key, "status": "ok"})

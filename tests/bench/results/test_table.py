@@ -8,21 +8,21 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from xconv_bench.configuration import Configuration
+from xconv_bench.configuration import MemoryConfiguration
 from xconv_bench.errors import BenchError
 from xconv_bench.results.columns import MEMORY_COLUMNS, MEMORY_KEY, Cell
 from xconv_bench.results.table import Table
 
-XCONV = Configuration("resnet50", "xconv", "multi", 8, "relu,pool", seed=7)
+XCONV = MemoryConfiguration("resnet50", "xconv", "multi", 8, "rademacher", "relu,pool", seed=7)
 
 
-def row(configuration: Configuration = XCONV, **cells: Cell) -> dict[str, Cell]:
+def row(configuration: MemoryConfiguration = XCONV, **cells: Cell) -> dict[str, Cell]:
     return {**configuration.key, "status": "ok", **cells}
 
 
 @pytest.fixture
 def table(tmp_path: Path) -> Table:
-    return Table(tmp_path / "memory.csv", MEMORY_COLUMNS)
+    return Table(tmp_path / "memory.csv", MEMORY_COLUMNS, MEMORY_KEY)
 
 
 def refusal(table: Table) -> str:
@@ -46,7 +46,7 @@ def test_there_is_no_file_before_the_first_row(table: Table) -> None:
 
 
 def test_rows_come_back_as_they_were(table: Table) -> None:
-    exact = row(Configuration("resnet50"), saved_bytes=3, step_seconds=0.1)
+    exact = row(MemoryConfiguration("resnet50"), saved_bytes=3, step_seconds=0.1)
     probed = row(message="two\nlines, and a comma")
     table.put(exact)
     table.put(probed)
@@ -59,19 +59,19 @@ def test_rows_come_back_as_they_were(table: Table) -> None:
     assert table.path.read_text().count("model,method") == 1
 
 
-@pytest.mark.parametrize("configuration", [XCONV, Configuration("m")], ids=["knobs", "no knobs"])
+@pytest.mark.parametrize("configuration", [XCONV, MemoryConfiguration("m")], ids=["knobs", "none"])
 def test_the_key_read_back_is_that_of_the_configuration(
-    table: Table, configuration: Configuration
+    table: Table, configuration: MemoryConfiguration
 ) -> None:
     table.put(row(configuration))
     (read,) = table.rows()
     assert {column: read[column] for column in MEMORY_KEY} == configuration.key
     assert table.find(configuration.key) == read
-    assert table.find(Configuration("other").key) is None
+    assert table.find(MemoryConfiguration("other").key) is None
 
 
 def test_a_row_with_the_same_key_takes_the_place_of_the_old_one(table: Table) -> None:
-    other = Configuration("resnet50")
+    other = MemoryConfiguration("resnet50")
     table.put(row(status="error", message="bad luck"))
     table.put(row(other))
     table.put(row(saved_bytes=5))
@@ -89,7 +89,7 @@ def test_a_column_that_the_table_lacks_is_a_mistake_of_the_program(table: Table)
 
 def test_pandas_needs_only_the_path(table: Table) -> None:
     table.put(row(saved_bytes=2**40, step_seconds=0.25))
-    table.put(row(Configuration("resnet50"), saved_bytes=1, step_seconds=0.5))
+    table.put(row(MemoryConfiguration("resnet50"), saved_bytes=1, step_seconds=0.5))
     frame = pd.read_csv(table.path)
     assert list(frame.columns) == list(MEMORY_COLUMNS)
     assert frame["saved_bytes"].dtype == "int64"
@@ -100,7 +100,7 @@ def test_pandas_needs_only_the_path(table: Table) -> None:
 def test_wherever_a_kill_tears_the_last_line_it_is_ignored_and_repaired(table: Table) -> None:
     table.put(row(message="kept"))
     whole = table.path.read_bytes()
-    table.put(row(Configuration("torn"), message='a "quoted", message'))
+    table.put(row(MemoryConfiguration("torn"), message='a "quoted", message'))
     content = table.path.read_bytes()
     rows = table.rows()
 
@@ -119,7 +119,7 @@ def test_wherever_a_kill_tears_the_last_line_it_is_ignored_and_repaired(table: T
         (b"notes without a line break", "it does not begin with the header of this table"),
         ("modèle,méthode\n".encode("latin-1"), "it is not a CSV file in UTF-8"),
         (",".join(reversed(MEMORY_COLUMNS)).encode() + b"\n", "its columns are in another order"),
-        (",".join(MEMORY_COLUMNS).encode() + b"\nx,y\n", "line 2 has 2 cells instead of 28"),
+        (",".join(MEMORY_COLUMNS).encode() + b"\nx,y\n", "line 2 has 2 cells instead of 29"),
     ],
     ids=["columns", "text", "latin-1", "order", "cells"],
 )
@@ -155,10 +155,24 @@ def files_limited_to(size_bytes: int) -> Iterator[None]:
 def test_a_full_disk_leaves_the_rows_so_far(table: Table) -> None:
     table.put(row())
     content = table.path.read_bytes()
-    for new in (row(Configuration("another")), row(message="replaced")):
+    for new in (row(MemoryConfiguration("another")), row(message="replaced")):
         with (
             files_limited_to(len(content) + 10),
             pytest.raises(BenchError, match="cannot be used: File too large"),
         ):
             table.put({**new, "message": "longer than what is left"})
         assert table.path.read_bytes() == content
+
+
+def test_rows_put_together_stand_in_their_order_and_replace_old_ones(table: Table) -> None:
+    first, second, third = (row(MemoryConfiguration(name), saved_bytes=1) for name in "abc")
+    table.put(first, second)
+    table.put(third, {**first, "saved_bytes": 2})
+    assert [(r["model"], r["saved_bytes"]) for r in table.rows()] == [("a", 2), ("b", 1), ("c", 1)]
+
+
+def test_nothing_is_left_after_clearing(table: Table) -> None:
+    table.clear()
+    table.put(row(MemoryConfiguration("a")))
+    table.clear()
+    assert table.rows() == [] and not table.path.exists()
