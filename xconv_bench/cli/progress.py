@@ -57,10 +57,14 @@ class SweepProgress:
         self._began = time.monotonic()
         self._bar.update(self._task, description=_describe(configuration))
 
+    def progressed(self, fraction: float) -> None:
+        """Say how much of the present measurement is done, from 0 to 1."""
+        self._bar.update(self._task, completed=self._done + fraction)
+
     def finished(self, configuration: Configuration, row: dict[str, Any], known: bool) -> None:
         """Say what came of it."""
         self._done += 1
-        self._bar.advance(self._task)
+        self._bar.update(self._task, completed=self._done)
         took = "already measured" if known else f"{time.monotonic() - self._began:.0f} s"
         self._console.print(
             f"[{self._done}/{self._total}] {_describe(configuration)}: "

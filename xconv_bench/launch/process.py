@@ -8,7 +8,7 @@ import multiprocessing
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
@@ -20,6 +20,9 @@ from xconv_bench.launch.outcome import Outcome
 from xconv_bench.launch.worker import Work, work
 
 
+Progress = Callable[[float], None]
+
+
 class Launcher:
     """Runs one task at a time; a task that takes longer than ``timeout_seconds`` is ended."""
 
@@ -28,12 +31,15 @@ class Launcher:
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["xconv_bench.launch.preload"])
 
-    def run(self, task: Work) -> Outcome:
-        """What the task yielded and how it ended. Raises UsageError where the task did."""
+    def run(self, task: Work, on_progress: Progress = lambda fraction: None) -> Outcome:
+        """What the task yielded and how it ended. Raises UsageError where the task did.
+
+        ``on_progress`` is told of each ``progress`` that the task yields, from 0 to 1.
+        """
         _start_server()
         process, pipe = self._start(task)
         try:
-            return self._collect(process, pipe)
+            return self._collect(process, pipe, on_progress)
         finally:
             process.kill()
             process.join()
@@ -49,7 +55,9 @@ class Launcher:
             theirs.close()
         return process, ours
 
-    def _collect(self, process: BaseProcess, pipe: Connection) -> Outcome:
+    def _collect(
+        self, process: BaseProcess, pipe: Connection, on_progress: Progress
+    ) -> Outcome:
         outcome = Outcome()
         deadline = time.monotonic() + self._timeout_seconds
         # The pipe alone does not tell of a death: a process that the network started may hold it.
@@ -59,6 +67,8 @@ class Launcher:
                 process.join()  # soon: without its pipe a worker ends itself
                 return outcome.end(*_explain_death(process.exitcode))
             if isinstance(received, dict):
+                if "progress" in received:
+                    on_progress(received.pop("progress"))
                 outcome.add(received)
                 continue
             status, message = received

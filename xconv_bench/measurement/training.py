@@ -1,6 +1,6 @@
 """A network, a batch and a loss: what a training step is made of."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -59,7 +59,7 @@ def prepare(configuration: Configuration) -> Training:
     The weights follow from the configuration's seed, the samples too. Raises UsageError for a
     model that does not exist, Unsupported where the method cannot be applied to it.
     """
-    architecture, model = _build(configuration)
+    architecture, model = build(configuration)
     samples = batch(
         architecture,
         configuration.batch_size,
@@ -77,7 +77,7 @@ def prepare_simulated(configuration: Configuration, mode: FakeTensorMode) -> Tra
     The network is built for real first, since what builds it may read its own numbers, and in its
     final dtype, since the parameters of a fake network cannot be exchanged.
     """
-    architecture, model = _build(configuration)
+    architecture, model = build(configuration)
     for module in model.modules():
         for tensors in (module._parameters, module._buffers):
             for name, tensor in tensors.items():
@@ -104,11 +104,20 @@ def dtype_of(configuration: Configuration) -> torch.dtype:
     return dtype
 
 
-def _build(configuration: Configuration) -> tuple[Architecture, nn.Module]:
+def build(
+    configuration: Configuration, load: Callable[[nn.Module], None] | None = None
+) -> tuple[Architecture, nn.Module]:
+    """The network in the method's form and final dtype, in training mode, on the CPU.
+
+    Its weights follow from the seed, unless ``load`` puts others into the exact network. Raises as
+    ``prepare`` does.
+    """
     torch.manual_seed(configuration.seed)
     architecture = find(configuration.model)
     model = architecture.build(configuration.image_size)
     _give_shapes(model, architecture.sample_shape(configuration.image_size))
+    if load is not None:
+        load(model)
     model = METHODS[configuration.method].apply(model, configuration)
     return architecture, model.to(dtype_of(configuration)).train()
 

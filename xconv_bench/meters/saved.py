@@ -17,7 +17,7 @@ class SavedMeter:
 
     def __init__(self, excluded: Iterable[Tensor]) -> None:
         self._excluded = list(excluded)
-        self._saved: WeakSet[_Saved] = WeakSet()
+        self._saved: WeakSet[Saved] = WeakSet()
         self._hooks = saved_tensors_hooks(self._pack, lambda saved: saved.tensor)
 
     def __enter__(self) -> "SavedMeter":
@@ -30,22 +30,26 @@ class SavedMeter:
     @property
     def reading(self) -> dict[str, int]:
         """The column of this meter; the backward pass frees what it no longer needs."""
-        kept = _bytes_by_storage(saved.tensor for saved in self._saved)
-        excluded = _bytes_by_storage(self._excluded)
-        return {"saved_bytes": sum(kept[key] for key in kept.keys() - excluded.keys())}
+        return {"saved_bytes": self._kept_bytes(self._saved)}
 
-    def _pack(self, tensor: Tensor) -> "_Saved":
+    def _kept_bytes(self, saved: "Iterable[Saved]") -> int:
+        kept = _bytes_by_storage(each.tensor for each in saved)
+        excluded = _bytes_by_storage(self._excluded)
+        return sum(kept[key] for key in kept.keys() - excluded.keys())
+
+    def _pack(self, tensor: Tensor) -> "Saved":
         # An operation's output must not be held itself: it would keep itself alive, in a circle.
-        saved = _Saved(tensor.detach())
+        saved = Saved(tensor.detach())
         self._saved.add(saved)
         return saved
 
 
-class _Saved:
+class Saved:
     """What autograd holds in place of a tensor: it lives exactly as long as the tensor is saved."""
 
     def __init__(self, tensor: Tensor) -> None:
         self.tensor = tensor
+        self.owner = ""
 
 
 def _bytes_by_storage(tensors: Iterable[Tensor]) -> dict[int, int]:

@@ -29,7 +29,7 @@ class Table:
     def __init__(self, path: Path, columns: Sequence[str], key_columns: Sequence[str]) -> None:
         self.path = path
         self.columns = tuple(columns)
-        self._key_columns = tuple(key_columns)
+        self.key_columns = tuple(key_columns)
 
     def rows(self) -> list[Row]:
         """All rows in the order of the file, every column in each, None where a cell is empty."""
@@ -132,7 +132,7 @@ class Table:
 
     def _key(self, row: Mapping[str, Cell]) -> tuple[str, ...]:
         # As text: what was read and what is about to be written then compare alike.
-        return tuple(write_cell(column, row.get(column)) for column in self._key_columns)
+        return tuple(write_cell(column, row.get(column)) for column in self.key_columns)
 
     def _header(self) -> bytes:
         return _encode([self.columns])

@@ -1,0 +1,93 @@
+"""How gradients scatter: over minibatches, and over the seeds of the estimator within one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from xconv_bench.configuration import VarianceConfiguration
+from xconv_bench.data.minibatches import random_minibatches
+from xconv_bench.measurement.comparison import Comparison, Gradients, Start
+from xconv_bench.measurement.error import saved_bytes
+from xconv_bench.results.columns import ALL_LAYERS
+from xconv_bench.statistics.decomposition import Decomposition
+from xconv_bench.statistics.single_weights import SingleWeights, evenly
+
+LAYERS_WITH_SINGLE_WEIGHTS = 4
+
+
+@dataclass(frozen=True)
+class VarianceMeasurement:
+    """Yields ``{"rows": {"estimates": rows, "variance": rows}}``, the row of all layers last."""
+
+    configuration: VarianceConfiguration
+    start: Start
+
+    def __call__(self) -> Iterator[dict[str, Any]]:
+        """Measure; ``progress`` tells how much of it is done."""
+        settings = self.configuration
+        comparison = Comparison(settings, self.start)
+        minibatches = random_minibatches(
+            len(comparison.samples), settings.batch_size, settings.minibatches, settings.seed
+        )
+        variances, saved = Variances(settings.repeats), None
+        for number, indices in enumerate(minibatches):
+            batch = comparison.samples.batch(indices)
+            saved = saved or saved_bytes(comparison, batch)
+            exact = comparison.exact(batch, number)
+            rounded = comparison.rounded(batch, number)
+            if comparison.is_exact:
+                # There is no estimator whose seeds could differ.
+                variances.add(exact, [rounded or exact], rounded)
+            else:
+                estimates = list(comparison.estimates(batch, number, settings.repeats))
+                variances.add(exact, estimates, rounded)
+            yield {"progress": (number + 1) / settings.minibatches}
+        assert saved is not None
+        rows = [row | {"saved_bytes": saved[row["layer"]]} for row in variances.rows()]
+        yield {
+            "rows": {"estimates": variances.single_weights(), "variance": rows},
+            "message": comparison.remark,
+        }
+
+
+class Variances:
+    """The decomposition of the variance layer by layer, and some weights one by one."""
+
+    def __init__(self, repeats: int) -> None:
+        self._repeats = repeats
+        self._layers: dict[str, Decomposition] = {}
+        self._single: dict[str, SingleWeights] = {}
+
+    def add(self, exact: Gradients, estimates: list[Gradients], rounded: Gradients | None) -> None:
+        """The gradients of one minibatch."""
+        if not self._layers:
+            self._begin(exact)
+        for name, layer in self._layers.items():
+            layer.add(
+                exact[name],
+                [e[name] for e in estimates],
+                None if rounded is None else rounded[name],
+            )
+        for name, weights in self._single.items():
+            weights.add(exact[name], estimates[0][name])
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A row for each layer, then that of all."""
+        rows = [{"layer": name, **layer.readings()} for name, layer in self._layers.items()]
+        layers = list(self._layers.values())
+        return [*rows, {"layer": ALL_LAYERS, **Decomposition.together(layers).readings()}]
+
+    def single_weights(self) -> list[dict[str, Any]]:
+        """Rows of some weights of some layers."""
+        return [
+            {"layer": name, **row}
+            for name, weights in self._single.items()
+            for row in weights.rows()
+        ]
+
+    def _begin(self, gradients: Gradients) -> None:
+        self._layers = {name: Decomposition() for name in gradients}
+        names = evenly(list(gradients), LAYERS_WITH_SINGLE_WEIGHTS)
+        self._single = {name: SingleWeights(gradients[name].numel()) for name in names}
