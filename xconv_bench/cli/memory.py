@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from xconv_bench.cli import options, parsing
 from xconv_bench.cli.resume import resumable
+from xconv_bench.cli.sweeps import exit_code, read_devices, read_sweep
 from xconv_bench.configuration import SIMULATED, MemoryConfiguration
 from xconv_bench.errors import BenchError, UsageError
 
@@ -41,26 +42,21 @@ def memory(
 
     All combinations that make sense are measured, each in a process of its own.
     """
-    from xconv.convert import FAMILIES
-    from xconv.random import DISTRIBUTIONS
-    from xconv.schemes import SCHEMES
     from xconv_bench.experiments.memory import repeat
-    from xconv_bench.experiments.sweep import Sweep
     from xconv_bench.launch import Launcher
-    from xconv_bench.methods import METHODS
     from xconv_bench.results.run_directory import RunDirectory
 
-    sweep = Sweep(
-        models=tuple(_with_frames(name, frames) for name in parsing.words("--model", model)),
-        methods=parsing.names("--method", method, METHODS),
-        schemes=parsing.names("--scheme", scheme, SCHEMES),
-        probes=parsing.integers("--probes", probes, least=0),
-        compress=parsing.families("--compress", compress, FAMILIES),
-        batch_sizes=parsing.integers("--batch-size", batch_size, least=1),
-        image_sizes=parsing.integers("--image-size", image_size, least=1) if image_size else (),
-        dtypes=parsing.names("--dtype", dtype, options.DTYPES),
+    sweep = read_sweep(
+        model=model if frames is None else [f"{n}@{frames}" for n in parsing.words("--model", model)],
+        method=method,
+        scheme=scheme,
+        probes=probes,
+        distribution=distribution,
+        compress=compress,
+        batch_size=batch_size,
+        image_size=image_size,
+        dtype=dtype,
         devices=_devices(device, simulate),
-        distributions=parsing.names("--distribution", distribution, DISTRIBUTIONS),
         seed=seed,
     )
     launcher = Launcher(timeout)
@@ -68,11 +64,7 @@ def memory(
     with RunDirectory("memory", sweep.models[0], output) as run, resumable(run):
         rows = _measure(configurations, run, launcher, seed, steps)
         _show(rows, run)
-    return _exit_code(rows)
-
-
-def _with_frames(name: str, frames: int | None) -> str:
-    return name if frames is None else f"{name}@{frames}"
+    return exit_code(rows)
 
 
 def _devices(given: Sequence[str] | None, simulate: bool) -> tuple[str, ...]:
@@ -80,11 +72,7 @@ def _devices(given: Sequence[str] | None, simulate: bool) -> tuple[str, ...]:
         if given:
             raise UsageError("--simulate uses no device: leave out either it or --device")
         return (SIMULATED,)
-    if given:
-        return parsing.words("--device", given)
-    import torch
-
-    return ("cuda" if torch.cuda.is_available() else "cpu",)
+    return read_devices(given)
 
 
 def _designed_sizes(sweep: Sweep, launcher: Launcher) -> dict[str, int]:
@@ -126,9 +114,3 @@ def _show(rows: list[dict[str, Any]], run: RunDirectory) -> None:
     print()
     for path in (run.table("memory").path, run.environment, *pictures):
         print(f"written: {path}")
-
-
-def _exit_code(rows: list[dict[str, Any]]) -> int:
-    """1 where something could not be measured; running out of memory is an answer."""
-    statuses = {row["status"] for row in rows}
-    return int(bool(statuses & {"error", "timeout"}) or "ok" not in statuses)

@@ -98,10 +98,97 @@ Output = Annotated[
     ),
 ]
 
+EstimatorSeeds = Annotated[
+    int,
+    typer.Option("--repeats", metavar="N", help="Seeds of the estimator for each batch.", min=2),
+]
+Minibatches = Annotated[
+    int, typer.Option("--minibatches", metavar="N", help="Minibatches to draw.", min=3)
+]
+TargetRatio = Annotated[
+    float,
+    typer.Option(
+        "--target-ratio",
+        metavar="X",
+        help="Find the fewest probes that keep estimator / sampling variance at X.",
+        min=1e-9,
+    ),
+]
+BiasTest = Annotated[
+    bool,
+    typer.Option("--bias-test", help="Show whether the mean is right; exit code 1 if not."),
+]
+Age = Annotated[
+    bool,
+    typer.Option("--age", help="Average gradient error over the whole data set instead."),
+]
+MemoryBudget = Annotated[
+    str | None,
+    typer.Option(
+        "--memory-budget",
+        metavar="SIZE",
+        help="With --age: the largest batch that fits, for each method, e.g. 16GiB.",
+    ),
+]
+Headroom = Annotated[
+    float,
+    typer.Option(
+        "--headroom", metavar="X", help="Part of the budget that a step may take.", min=0.01, max=1
+    ),
+]
+
 METHODS = ["exact", "xconv"]
+CIFAR = ["paper/cifar"]
+ALL_SCHEMES = ["independent,multi,orthogonal"]
 SCHEMES = ["independent"]
 PROBES = ["8"]
 DISTRIBUTION = ["rademacher"]
 COMPRESS = ["conv,relu"]
 BATCH_SIZES = ["32"]
 DTYPE = ["float32"]
+
+Data = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        metavar="NAME",
+        help="What to train on, of `xconv-bench data`.",
+        show_default="photos for images, else synthetic",
+    ),
+]
+DataDir = Annotated[
+    Path | None,
+    typer.Option("--data-dir", metavar="FOLDER", help="Where mnist, cifar10 or imagefolder lie."),
+]
+Download = Annotated[
+    bool, typer.Option("--download", help="Fetch data or weights that are not there.")
+]
+Samples = Annotated[
+    int | None,
+    typer.Option(
+        "--samples",
+        metavar="N",
+        help="Use the first N samples only.",
+        min=1,
+        show_default="all; 4096 of photos and synthetic, which have no end",
+    ),
+]
+Weights = Annotated[
+    str,
+    typer.Option(
+        "--weights", metavar="SOURCE", help="random, torchvision, or a file with a state_dict."
+    ),
+]
+WarmupSteps = Annotated[
+    int,
+    typer.Option("--warmup-steps", metavar="N", help="Steps to train exactly first.", min=0),
+]
+Layers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--layer",
+        metavar="NAME...",
+        help="Show these layers only; all are measured.",
+        show_default="all",
+    ),
+]

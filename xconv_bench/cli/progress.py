@@ -52,6 +52,14 @@ class SweepProgress:
     ) -> None:
         self._bar.stop()
 
+    def prepares(self, what: str) -> None:
+        """Say what has to be done before measurements can begin."""
+        self._bar.update(self._task, description=what)
+
+    def prepared(self, what: str, message: str) -> None:
+        """Say what came of it."""
+        self._console.print(f"{what}: {message}", markup=False, soft_wrap=True)
+
     def started(self, configuration: Configuration) -> None:
         """Say what is being measured."""
         self._began = time.monotonic()

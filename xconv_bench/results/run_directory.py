@@ -71,6 +71,11 @@ class RunDirectory:
         return self.path / "environment.json"
 
     @property
+    def weights(self) -> Path:
+        """Where weights belong that measurements start from; made by who writes the first."""
+        return self.path / "weights"
+
+    @property
     def plots(self) -> Path:
         """Where pictures belong; made by who draws the first."""
         return self.path / "plots"

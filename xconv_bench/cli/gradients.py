@@ -1,0 +1,129 @@
+"""What ``error`` and ``variance`` have in common: from options to cells, and from cells to rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from xconv_bench.cli import parsing
+from xconv_bench.cli.sweeps import read_devices, read_sweep
+from xconv_bench.configuration import GradientConfiguration
+from xconv_bench.errors import BenchError
+
+if TYPE_CHECKING:
+    from xconv_bench.data.sources import DataOptions
+    from xconv_bench.experiments.sweep import Sweep
+    from xconv_bench.launch import Launcher
+    from xconv_bench.launch.worker import Work
+    from xconv_bench.measurement.comparison import Start
+    from xconv_bench.results.run_directory import RunDirectory
+    from xconv_bench.results.table import Table
+
+Cell = TypeVar("Cell", bound=GradientConfiguration)
+
+
+@dataclass(frozen=True)
+class GradientPlan:
+    """What was asked for, checked as far as that needs neither models nor data."""
+
+    sweep: Sweep
+    data: DataOptions
+    weights: str
+    warmup_steps: int
+    layers: tuple[str, ...]
+    launcher: Launcher
+
+    def configurations(self) -> list[GradientConfiguration]:
+        """Every cell with its data; raises BenchError for models, layers or data that fail."""
+        from xconv_bench.measurement.gradient_survey import GradientSurvey
+
+        sweep = self.sweep
+        survey = GradientSurvey(
+            sweep.models, sweep.devices, sweep.image_sizes, sweep.batch_sizes, self.layers, self.data
+        )
+        outcome = self.launcher.run(survey)
+        if outcome.status != "ok":
+            raise BenchError(outcome.message)
+        known = outcome.readings
+        return [
+            cell.extended(
+                GradientConfiguration,
+                data=known["data"][cell.model],
+                samples=known["samples"][cell.model],
+                weights=self.weights,
+                warmup_steps=self.warmup_steps,
+            )
+            for cell in sweep.configurations(known["designed_sizes"])
+        ]
+
+    def start(self, cell: GradientConfiguration, run: RunDirectory) -> Start:
+        """Where samples and weights of a cell come from."""
+        from xconv_bench.measurement.comparison import Start
+        from xconv_bench.measurement.starting_weights import file_name, needs_file
+
+        data = replace(self.data, name=cell.data, samples=cell.samples)
+        weights = run.weights / file_name(cell) if needs_file(cell) else None
+        return Start(data, weights)
+
+    def measure(
+        self,
+        cells: Sequence[Cell],
+        run: RunDirectory,
+        tables: Sequence[str],
+        measurement: Callable[[Cell, Start], Work],
+    ) -> None:
+        """Write the rows of all cells into the tables; what they hold already is kept."""
+        from xconv_bench.cli.progress import SweepProgress
+        from xconv_bench.experiments.gradients import measure_gradients
+        from xconv_bench.experiments.starting_weights import prepare_weights
+        from xconv_bench.results.environment import record_environment
+
+        opened = [run.table(name) for name in tables]
+        for table in opened:
+            table.rows()  # a file that is no table is refused before anything is written
+        record_environment(run.environment, self.sweep.seed)
+        starts = {cell: self.start(cell, run) for cell in cells}
+        with SweepProgress(len(cells)) as progress:
+            prepare_weights(starts, self.launcher, progress, self.data.download)
+            measure_gradients(
+                cells, opened, self.launcher, progress, lambda cell: measurement(cell, starts[cell])
+            )
+
+
+def gradient_plan(
+    *,
+    device: Sequence[str] | None,
+    data: str | None,
+    data_dir: Path | None,
+    download: bool,
+    samples: int | None,
+    weights: str,
+    warmup_steps: int,
+    layer: Sequence[str] | None,
+    timeout: float,
+    **sweep: Any,
+) -> GradientPlan:
+    """The options as they were given, read; ``sweep`` as ``read_sweep`` takes them.
+
+    Raises UsageError for what an option does not take.
+    """
+    from xconv_bench.data.sources import DataOptions
+    from xconv_bench.launch import Launcher
+
+    return GradientPlan(
+        read_sweep(devices=read_devices(device), **sweep),
+        DataOptions(data, samples, data_dir, download),
+        weights,
+        warmup_steps,
+        parsing.words("--layer", layer) if layer else (),
+        Launcher(timeout),
+    )
+
+
+def print_written(run: RunDirectory, *tables: Table, pictures: Sequence[Path]) -> None:
+    """Where the results of a run lie."""
+    print()
+    for path in (*(table.path for table in tables), run.environment, *pictures):
+        print(f"written: {path}")

@@ -1,0 +1,97 @@
+"""``xconv-bench variance``: the noise that the estimator adds to that of minibatches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xconv_bench.cli import options
+from xconv_bench.cli.gradients import GradientPlan, gradient_plan, print_written
+from xconv_bench.cli.resume import resumable
+from xconv_bench.cli.sweeps import exit_code
+from xconv_bench.configuration import VarianceConfiguration
+
+if TYPE_CHECKING:
+    from xconv_bench.results.run_directory import RunDirectory
+    from xconv_bench.results.table import Row
+
+_PROBES = ["4,16,64,256"]
+_BATCH_SIZES = ["64,256"]
+
+
+def variance(
+    model: options.Models = options.CIFAR,
+    method: options.Methods = options.METHODS,
+    scheme: options.Schemes = options.ALL_SCHEMES,
+    probes: options.Probes = _PROBES,
+    distribution: options.Distributions = options.DISTRIBUTION,
+    compress: options.Compress = options.COMPRESS,
+    batch_size: options.BatchSizes = _BATCH_SIZES,
+    image_size: options.ImageSizes = None,
+    dtype: options.Dtypes = options.DTYPE,
+    device: options.Devices = None,
+    data: options.Data = None,
+    data_dir: options.DataDir = None,
+    download: options.Download = False,
+    samples: options.Samples = None,
+    weights: options.Weights = "random",
+    warmup_steps: options.WarmupSteps = 0,
+    layer: options.Layers = None,
+    minibatches: options.Minibatches = 20,
+    repeats: options.EstimatorSeeds = 2,
+    target_ratio: options.TargetRatio = 1.0,
+    seed: options.Seed = 0,
+    timeout: options.Timeout = 7200.0,
+    output: options.Output = None,
+) -> int:
+    """Measure how much noise the estimator adds to the noise that minibatches have anyway.
+
+    Options marked ... take several values: repeat them, or put commas between.
+
+    The variance of the gradient over minibatches, that of the estimator within each, and their
+    ratio, layer by layer; a ratio of 1 doubles the variance.
+    """
+    from xconv_bench.measurement.variance import VarianceMeasurement
+    from xconv_bench.results.run_directory import RunDirectory
+
+    plan = gradient_plan(
+        model=model, method=method, scheme=scheme, probes=probes, distribution=distribution,
+        compress=compress, batch_size=batch_size, image_size=image_size, dtype=dtype,
+        device=device, seed=seed, data=data, data_dir=data_dir, download=download,
+        samples=samples, weights=weights, warmup_steps=warmup_steps, layer=layer, timeout=timeout,
+    )  # fmt: skip
+    cells = [
+        cell.extended(VarianceConfiguration, minibatches=minibatches, repeats=repeats)
+        for cell in plan.configurations()
+    ]
+    with RunDirectory("variance", cells[0].model, output) as run, resumable(run):
+        plan.measure(cells, run, ("estimates", "variance"), VarianceMeasurement)
+        rows = _show(plan, cells, run, target_ratio)
+    return exit_code(rows)
+
+
+def _show(
+    plan: GradientPlan,
+    cells: list[VarianceConfiguration],
+    run: RunDirectory,
+    target_ratio: float,
+) -> list[Row]:
+    """Print and draw what was measured, fit the law, and return the rows of ``variance``."""
+    from xconv_bench.experiments.gradients import rows_of
+    from xconv_bench.report.estimates_plot import plot_estimates
+    from xconv_bench.report.variance_plot import plot_variance
+    from xconv_bench.report.variance_table import print_variance_table
+    from xconv_bench.statistics.law import fit_laws
+
+    table, single, law = (run.table(name) for name in ("variance", "estimates", "variance_law"))
+    rows = rows_of(cells, table)
+    laws = fit_laws(rows, target_ratio)
+    law.clear()  # it follows from the rows, and they may have become more
+    law.put(*laws)
+    layers = plan.layers or None
+    pictures = [
+        *plot_variance(rows, laws, run.plots, layers),
+        *plot_estimates(rows_of(cells, single), run.plots, layers),
+    ]
+    print_variance_table(rows, laws, layers)
+    print_written(run, table, single, law, pictures=pictures)
+    return rows

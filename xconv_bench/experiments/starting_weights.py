@@ -1,0 +1,43 @@
+"""Weights that several measurements start from: made once, kept beside the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from xconv_bench.configuration import GradientConfiguration
+from xconv_bench.errors import BenchError
+from xconv_bench.launch import Launcher
+from xconv_bench.measurement.comparison import Start
+from xconv_bench.measurement.starting_weights import StartingWeights
+
+
+class Watcher(Protocol):
+    """Who is told that weights are being prepared."""
+
+    def prepares(self, what: str) -> None:
+        """It begins."""
+
+    def prepared(self, what: str, message: str) -> None:
+        """It is done; ``message`` says what came of it."""
+
+
+def prepare_weights(
+    starts: Mapping[GradientConfiguration, Start],
+    launcher: Launcher,
+    watcher: Watcher,
+    download: bool,
+) -> None:
+    """Write the files that the starts name and that do not exist.
+
+    Raises BenchError where that fails: without its weights no cell can be measured.
+    """
+    for cell, start in starts.items():
+        if start.weights is None or start.weights.exists():
+            continue
+        what = f"weights of {cell.model}: {cell.weights}, {cell.warmup_steps} steps of warm-up"
+        watcher.prepares(what)
+        outcome = launcher.run(StartingWeights(cell, start.data, download, start.weights))
+        if outcome.status != "ok":
+            raise BenchError(outcome.message)
+        watcher.prepared(what, outcome.message)

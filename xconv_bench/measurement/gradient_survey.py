@@ -1,0 +1,75 @@
+"""What must be known of models, their layers and their data before gradients are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from xconv_bench.configuration import Configuration
+from xconv_bench.data.sources import DataOptions, default_source, open_samples
+from xconv_bench.errors import UsageError
+from xconv_bench.measurement.comparison import trained_convolutions
+from xconv_bench.measurement.survey import Survey
+from xconv_bench.measurement.training import build
+from xconv_bench.models import Architecture, find
+from xconv_bench.models.messages import did_you_mean
+
+
+@dataclass(frozen=True)
+class GradientSurvey:
+    """Yields ``designed_sizes``, and by model ``data``, its name, and ``samples``, their number.
+
+    Raises as ``Survey`` does, and UsageError for data that a model does not take or that cannot
+    be read, for batches that are larger than the data, for layers that no model has, and for a
+    model without convolutions.
+    """
+
+    models: tuple[str, ...]
+    devices: tuple[str, ...]
+    image_sizes: tuple[int, ...]
+    batch_sizes: tuple[int, ...]
+    layers: tuple[str, ...]
+    data: DataOptions
+
+    def __call__(self) -> Iterator[dict[str, Any]]:
+        """Look at every model with its data."""
+        yield from Survey(self.models, self.devices, self.image_sizes)()
+        architectures = [find(name) for name in self.models]
+        opened = [self._open(architecture) for architecture in architectures]
+        self._check_layers(architectures)
+        yield {
+            "data": {name: data for name, (data, _) in zip(self.models, opened, strict=True)},
+            "samples": {name: count for name, (_, count) in zip(self.models, opened, strict=True)},
+        }
+
+    def _open(self, architecture: Architecture) -> tuple[str, int]:
+        """Name and number of the samples; one batch of them is read, which finds damage early."""
+        count = 0
+        for size in self.image_sizes or (architecture.image_size,):
+            name = self.data.name or default_source(architecture, size)
+            samples = open_samples(self.data, architecture, size, torch.float32, "cpu", seed=0)
+            count = len(samples)
+            samples.batch([0])
+            for batch_size in self.batch_sizes:
+                if batch_size > count:
+                    raise UsageError(
+                        f"--batch-size {batch_size} is larger than the data, {count} samples of "
+                        f"{name}: take a smaller batch, or more --samples where there are more"
+                    )
+        return name, count
+
+    def _check_layers(self, architectures: list[Architecture]) -> None:
+        known: set[str] = set()
+        for architecture in architectures:
+            size = (self.image_sizes or (architecture.image_size,))[0]
+            _, model = build(Configuration(architecture.name, image_size=size))
+            layers = trained_convolutions(model)
+            if not layers:
+                raise UsageError(f"{architecture.name} has no convolution: there is no gradient")
+            known |= layers.keys()
+        for layer in self.layers:
+            if layer not in known:
+                raise UsageError(f"--layer {layer!r} is unknown{did_you_mean(layer, known)}")
