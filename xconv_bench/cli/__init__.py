@@ -9,8 +9,10 @@ from typing import Annotated
 import typer
 
 from xconv_bench import __version__
+from xconv_bench.cli.error import error
 from xconv_bench.cli.memory import memory
 from xconv_bench.cli.models import models
+from xconv_bench.cli.variance import variance
 from xconv_bench.errors import BenchError
 
 INTERRUPTED = 130
@@ -27,6 +29,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(memory)
+app.command()(error)
+app.command()(variance)
 app.command()(models)
 
 

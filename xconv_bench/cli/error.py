@@ -14,8 +14,6 @@ from xconv_bench.errors import UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from xconv_bench.results.run_directory import RunDirectory
-    from xconv_bench.results.table import Row
 
 _PROBES = ["8,32,128,512"]
 _BATCH_SIZE = ["128"]

@@ -41,7 +41,12 @@ class GradientPlan:
 
         sweep = self.sweep
         survey = GradientSurvey(
-            sweep.models, sweep.devices, sweep.image_sizes, sweep.batch_sizes, self.layers, self.data
+            sweep.models,
+            sweep.devices,
+            sweep.image_sizes,
+            sweep.batch_sizes,
+            self.layers,
+            self.data,
         )
         outcome = self.launcher.run(survey)
         if outcome.status != "ok":
@@ -86,7 +91,7 @@ class GradientPlan:
         record_environment(run.environment, self.sweep.seed)
         starts = {cell: self.start(cell, run) for cell in cells}
         with SweepProgress(len(cells)) as progress:
-            prepare_weights(starts, self.launcher, progress, self.data.download)
+            prepare_weights(starts.items(), self.launcher, progress, self.data.download)
             measure_gradients(
                 cells, opened, self.launcher, progress, lambda cell: measurement(cell, starts[cell])
             )

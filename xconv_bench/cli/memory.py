@@ -47,7 +47,9 @@ def memory(
     from xconv_bench.results.run_directory import RunDirectory
 
     sweep = read_sweep(
-        model=model if frames is None else [f"{n}@{frames}" for n in parsing.words("--model", model)],
+        model=model
+        if frames is None
+        else [f"{n}@{frames}" for n in parsing.words("--model", model)],
         method=method,
         scheme=scheme,
         probes=probes,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import Protocol
 
 from xconv_bench.configuration import GradientConfiguration
@@ -23,7 +23,7 @@ class Watcher(Protocol):
 
 
 def prepare_weights(
-    starts: Mapping[GradientConfiguration, Start],
+    starts: Iterable[tuple[GradientConfiguration, Start]],
     launcher: Launcher,
     watcher: Watcher,
     download: bool,
@@ -32,7 +32,7 @@ def prepare_weights(
 
     Raises BenchError where that fails: without its weights no cell can be measured.
     """
-    for cell, start in starts.items():
+    for cell, start in starts:
         if start.weights is None or start.weights.exists():
             continue
         what = f"weights of {cell.model}: {cell.weights}, {cell.warmup_steps} steps of warm-up"

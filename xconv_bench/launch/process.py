@@ -19,7 +19,6 @@ from xconv_bench.errors import UsageError
 from xconv_bench.launch.outcome import Outcome
 from xconv_bench.launch.worker import Work, work
 
-
 Progress = Callable[[float], None]
 
 
