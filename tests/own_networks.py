@@ -124,3 +124,25 @@ class Waits(Acts):
         while len(image) > 1 and os.path.exists(os.environ[BLOCKER]):
             time.sleep(0.02)
         return self.conv(image)
+
+
+LINEAR_MAP_SIDE = 3
+
+
+def linear_map() -> nn.Module:
+    """A convolution that covers its whole input, image of 3 pixels a side: no more than a matrix.
+
+    One channel of output and its mean square: a loss whose gradient is not linear in the input.
+    """
+    return nn.Sequential(nn.Conv2d(3, 2, LINEAR_MAP_SIDE, bias=False))
+
+
+def overflows() -> nn.Module:
+    return linear_map().append(Multiply())
+
+
+class Multiply(nn.Module):
+    """By more than float32 holds."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        return features * 1e38 * 1e38

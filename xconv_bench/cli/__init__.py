@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from xconv_bench import __version__
+from xconv_bench.cli.data import data
 from xconv_bench.cli.error import error
 from xconv_bench.cli.memory import memory
 from xconv_bench.cli.models import models
@@ -32,6 +33,7 @@ app.command()(memory)
 app.command()(error)
 app.command()(variance)
 app.command()(models)
+app.command()(data)
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,8 +1,15 @@
-"""Values of the options that sweep: repeated, or separated by commas."""
+"""Values of options: those that sweep, repeated or separated by commas, and sizes in bytes."""
 
+import re
 from collections.abc import Collection, Iterable
+from fractions import Fraction
 
 from xconv_bench.errors import UsageError
+
+_SIZE = re.compile(
+    r"(?P<number>\d+(\.\d+)?)\s*((?P<prefix>[KMGT])(?P<binary>i?)B|B)?", re.ASCII | re.IGNORECASE
+)
+_PREFIXES = "KMGT"
 
 
 def words(option: str, given: Iterable[str]) -> tuple[str, ...]:
@@ -35,6 +42,26 @@ def families(option: str, given: Iterable[str], allowed: Collection[str]) -> tup
     sets = [set(names(option, [value], allowed)) for value in given]
     ordered = [",".join(name for name in allowed if name in chosen) for chosen in sets]
     return tuple(dict.fromkeys(ordered))
+
+
+def size_in_bytes(option: str, text: str) -> int:
+    """Bytes, at least one. Raises UsageError for what is no size.
+
+    >>> size_in_bytes("--memory-budget", "16GiB"), size_in_bytes("--memory-budget", "1.5 kB")
+    (17179869184, 1500)
+    """
+    match = _SIZE.fullmatch(text.strip())
+    size = int(Fraction(match["number"]) * _unit(match)) if match else 0
+    if size < 1:
+        raise UsageError(
+            f"{option} {text!r}: expected a size such as 16GiB, 8GB, 500 MiB or a number of bytes"
+        )
+    return size
+
+
+def _unit(match: re.Match[str]) -> int:
+    power = _PREFIXES.index(match["prefix"].upper()) + 1 if match["prefix"] else 0
+    return int((1024 if match["binary"] else 1000) ** power)
 
 
 def _integer(option: str, word: str, least: int) -> int:

@@ -1,11 +1,12 @@
 """The batch that one training step takes."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
 
-from xconv_bench.data.synthetic import synthetic_batch, synthetic_labels
+from xconv_bench.data.synthetic import synthetic_labels, synthetic_samples
 
 if TYPE_CHECKING:  # the models know their tasks, so the import cannot run both ways
     from xconv_bench.models.base import Architecture
@@ -27,15 +28,27 @@ def batch(
     seed: int,
 ) -> Batch:
     """Synthetic samples 0 to ``batch_size`` - 1 of this seed, on ``device``."""
+    return batch_of(architecture, range(batch_size), image_size, dtype, device, seed)
+
+
+def batch_of(
+    architecture: "Architecture",
+    indices: Sequence[int],
+    image_size: int,
+    dtype: torch.dtype,
+    device: torch.device | str,
+    seed: int,
+) -> Batch:
+    """The synthetic samples of these indices."""
     sample_shape = architecture.sample_shape(image_size)
     # First of all, so that a batch which does not fit says so at once.
-    inputs = synthetic_batch(sample_shape, batch_size, dtype, device, seed)
+    inputs = synthetic_samples(sample_shape, indices, dtype, device, seed)
     target_shape = architecture.task.target_shape(sample_shape)
     classes = architecture.task.classes
     if classes is None:
-        target = synthetic_batch(target_shape, batch_size, dtype, device, seed, stream="target")
+        target = synthetic_samples(target_shape, indices, dtype, device, seed, stream="target")
     else:
-        target = synthetic_labels(classes, target_shape, batch_size, device, seed)
+        target = synthetic_labels(classes, target_shape, indices, device, seed)
     return Batch(inputs, target)
 
 

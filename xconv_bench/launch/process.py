@@ -54,9 +54,7 @@ class Launcher:
             theirs.close()
         return process, ours
 
-    def _collect(
-        self, process: BaseProcess, pipe: Connection, on_progress: Progress
-    ) -> Outcome:
+    def _collect(self, process: BaseProcess, pipe: Connection, on_progress: Progress) -> Outcome:
         outcome = Outcome()
         deadline = time.monotonic() + self._timeout_seconds
         # The pipe alone does not tell of a death: a process that the network started may hold it.

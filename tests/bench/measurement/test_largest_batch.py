@@ -1,0 +1,102 @@
+"""The largest batch that fits: the search, and the paper's figure."""
+
+from collections.abc import Callable
+
+import pytest
+from own_networks import name
+
+from xconv_bench.configuration import Configuration
+from xconv_bench.errors import BenchError
+from xconv_bench.measurement import largest_batch as module
+from xconv_bench.measurement.counting import simulate
+from xconv_bench.measurement.largest_batch import LargestBatch, largest_batch
+
+PEAKS: dict[str, Callable[[int], int]] = {
+    "affine": lambda size: 1000 + 30 * size,
+    "flat, then steep": lambda size: max(5000, 2 * size, 400 * (size - 90)),
+    "steep, then flat": lambda size: min(300 * size, 29_000 + size),
+    "in steps": lambda size: 512 * (size // 7),
+    "quadratic": lambda size: size * size,
+    "a jump": lambda size: 10**9 if size > 50 else size,
+}
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 77, 1000])
+@pytest.mark.parametrize("budget", [1, 300, 1030, 1060, 5000, 9999, 29_100])
+@pytest.mark.parametrize("peak", PEAKS.values(), ids=PEAKS)
+def test_the_search_finds_what_counting_finds(
+    peak: Callable[[int], int], budget: int, most: int
+) -> None:
+    asked: list[int] = []
+
+    def noted(size: int) -> int:
+        asked.append(size)
+        return peak(size)
+
+    expected = max((n for n in range(1, most + 1) if peak(n) <= budget), default=0)
+    assert largest_batch(noted, budget, most) == (expected, peak(expected or 1))
+    # Nothing is told that was not seen, and nothing is looked at twice.
+    assert {expected or 1, min(expected + 1, most)} <= set(asked) <= set(range(1, most + 1))
+    assert len(asked) == len(set(asked)) <= 20
+
+
+def test_nearly_affine_peaks_need_few_simulations() -> None:
+    asked: list[int] = []
+
+    def peak(size: int) -> int:
+        asked.append(size)
+        return 10**8 + -(-123_457 * size // 512) * 512
+
+    assert largest_batch(peak, 2**34, 10**9)[0] == 138_346
+    assert len(asked) <= 12
+
+
+def test_the_papers_largest_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PAPER: 78 images of 512² in 0.92 of 16 GiB; ours is a simulation, so one less will do."""
+    sizes: list[int] = []
+
+    def counted(configuration: Configuration) -> dict[str, int]:
+        sizes.append(configuration.batch_size)
+        return simulate(configuration)
+
+    monkeypatch.setattr(module, "simulate", counted)
+    budget = int(0.92 * 2**34)
+    (found,) = LargestBatch(Configuration("squeezenet1_0", image_size=512), budget, 4096)()
+    assert 77 <= found["batch_size"] <= 79
+    assert {found["batch_size"], found["batch_size"] + 1} <= set(sizes)
+    assert len(sizes) <= 12
+
+
+def test_a_method_that_saves_memory_gets_a_larger_batch() -> None:
+    exact = Configuration(name("plain"), image_size=24)
+    probed = Configuration(
+        name("plain"), "xconv", "multi", 4, "rademacher", "conv,relu", image_size=24
+    )
+    sizes = [next(LargestBatch(cell, 10**7, 5000)())["batch_size"] for cell in (exact, probed)]
+    assert 1 < sizes[0] < sizes[1] < 5000
+
+
+def test_no_more_than_there_are_samples() -> None:
+    cell = Configuration(name("plain"), image_size=12)
+    (found,) = LargestBatch(cell, 2**40, most=11)()
+    assert found["batch_size"] == 11
+
+
+def test_a_network_that_a_single_sample_cannot_train() -> None:
+    cell = Configuration(name("one_pixel"), image_size=12)
+    (found,) = LargestBatch(cell, 2**20, most=9)()
+    assert found["batch_size"] == 9
+    with pytest.raises(BenchError, match="a batch of one sample, the most that may fit, cannot tr"):
+        list(LargestBatch(cell, 5000, most=9)())
+
+
+def test_a_budget_too_small_for_anything() -> None:
+    cell = Configuration(name("plain"), image_size=256)
+    with pytest.raises(BenchError) as caught:
+        list(LargestBatch(cell, 2**20, most=9)())
+    message = str(caught.value)
+    assert message.startswith(f"exact {cell.model} needs ")
+    assert message.endswith(
+        "MiB for a batch of one sample, and there are 1.0 MiB: raise the budget or take smaller "
+        "images"
+    )

@@ -1,0 +1,114 @@
+"""Images with labels, resized and normalised to what a network takes."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from xconv_bench.data.batches import Batch
+from xconv_bench.data.samples import Samples
+from xconv_bench.data.tasks import Automatic, Classification, Reconstruction, Task
+from xconv_bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from xconv_bench.models.base import Architecture
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+"""Of the channels of ImageNet's photographs, between 0 and 1."""
+
+_TASKS = (Classification, Automatic, Reconstruction)
+
+
+@dataclass(frozen=True)
+class Format:
+    """What a network takes: images (channels, size, size) of a dtype on a device, for a task."""
+
+    channels: int
+    size: int
+    task: Task
+    dtype: torch.dtype
+    device: str
+
+
+def is_served(architecture: Architecture, image_size: int) -> bool:
+    """Whether labelled images are all that a network needs."""
+    shape = architecture.sample_shape(image_size)
+    are_images = shape[0] in (1, 3) and shape[1:] == (image_size, image_size)
+    return are_images and isinstance(architecture.task, _TASKS)
+
+
+def check_served(architecture: Architecture, image_size: int, data: str) -> None:
+    """Raises UsageError where labelled images are not what the network takes."""
+    if not is_served(architecture, image_size):
+        shape = architecture.sample_shape(image_size)
+        raise UsageError(
+            f"--data {data} has images with one label each, and {architecture.name} takes "
+            f"{shape} for {type(architecture.task).__name__.lower()}: use --data synthetic"
+        )
+
+
+class ImageSamples(Samples):
+    """Images that are read one by one.
+
+    The target of a network that classifies is the label, modulo its classes where there are more
+    labels; of one that reconstructs, the image itself.
+    """
+
+    mean: Sequence[float] = IMAGENET_MEAN
+    deviation: Sequence[float] = IMAGENET_DEVIATION
+    """Of the channels between 0 and 1; their means stand for a single channel."""
+
+    def __init__(self, format: Format) -> None:
+        self.format = format
+
+    @abstractmethod
+    def read(self, index: int) -> tuple[np.ndarray, int]:
+        """Image (size, size) or (size, size, 3) of 0…255, and its label."""
+
+    def batch(self, indices: Sequence[int]) -> Batch:
+        """Normalised images (B, channels, size, size) and their targets."""
+        images, labels = zip(*(self.read(index) for index in indices), strict=True)
+        channels = self.format.channels
+        input = self._normalise(np.stack([_with_channels(image, channels) for image in images]))
+        input = input.to(self.format.device, self.format.dtype)
+        task = self.format.task
+        if isinstance(task, Reconstruction):
+            return Batch(input, input)
+        target = torch.tensor(labels, device=self.format.device)
+        return Batch(input, target if task.classes is None else target % task.classes)
+
+    def _normalise(self, images: np.ndarray) -> Tensor:
+        """(B, size, size, channels) of 0…255 to (B, channels, size, size) of unit variance."""
+        values = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
+        constants = (torch.tensor(self.mean), torch.tensor(self.deviation))
+        if self.format.channels == 1:
+            constants = (constants[0].mean(0, True), constants[1].mean(0, True))
+        mean, deviation = (each.view(1, -1, 1, 1) for each in constants)
+        return ((values - mean) / deviation).contiguous()
+
+
+def resized_square(image: Image, size: int) -> np.ndarray:
+    """The largest square in the middle, resized with antialiasing: (size, size[, 3]) bytes."""
+    side = min(image.size)
+    left, top = ((length - side) // 2 for length in image.size)
+    image = image if image.mode == "L" else image.convert("RGB")
+    box = (left, top, left + side, top + side)
+    return np.asarray(image.resize((size, size), box=box, reducing_gap=3.0))
+
+
+def _with_channels(image: np.ndarray, channels: int) -> np.ndarray:
+    """(size, size, channels): grey repeated where there is no colour, else the mean for one."""
+    if image.ndim == 2:
+        return np.repeat(image[..., None], channels, axis=2)
+    if channels == 1:
+        return image.mean(axis=2, keepdims=True, dtype=np.float32)
+    return image

@@ -1,0 +1,168 @@
+"""What networks are trained on, by name. A new source is one file and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from xconv_bench.data.batches import Batch, batch_of
+from xconv_bench.data.digits import Digits
+from xconv_bench.data.images import Format, check_served, is_served
+from xconv_bench.data.photos import PHOTOS, Photos
+from xconv_bench.data.published import Cifar10, ImageFolder, Mnist, Published
+from xconv_bench.data.samples import FirstSamples, Samples
+from xconv_bench.errors import UsageError
+from xconv_bench.models.base import Architecture
+from xconv_bench.models.messages import did_you_mean
+
+ENDLESS = 4096
+"""Samples of a source without an end, unless told otherwise."""
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """Which samples a user asked for: ``name`` None is the default of the network.
+
+    ``samples`` is how many of them to use, None for all; ``directory`` and ``download`` are for
+    data sets that do not come with a package.
+    """
+
+    name: str | None = None
+    samples: int | None = None
+    directory: Path | None = None
+    download: bool = False
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a source is asked for."""
+
+    architecture: Architecture
+    image_size: int
+    dtype: torch.dtype
+    device: str
+    seed: int
+    options: DataOptions
+
+    @property
+    def format(self) -> Format:
+        """The same for images."""
+        channels = self.architecture.sample_shape(self.image_size)[0]
+        task = self.architecture.task
+        return Format(channels, self.image_size, task, self.dtype, self.device)
+
+    @property
+    def count(self) -> int:
+        """How many samples to make where there is no end."""
+        return self.options.samples or ENDLESS
+
+
+class Synthetic(Samples):
+    """Random numbers of any shape, each a function of (seed, its index) alone."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+
+    def __len__(self) -> int:
+        return self._request.count
+
+    def batch(self, indices: Sequence[int]) -> Batch:
+        """As ``xconv-bench memory`` takes them."""
+        r = self._request
+        return batch_of(r.architecture, indices, r.image_size, r.dtype, r.device, r.seed)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set by name; ``needs`` says in words what it needs that is not here."""
+
+    name: str
+    what: str
+    needs: str
+    open: Callable[[Request], Samples]
+    takes_all_networks: bool = False
+
+
+def _published(kind: type[Published]) -> Callable[[Request], Samples]:
+    def open_set(request: Request) -> Samples:
+        options = request.options
+        if options.directory is None:
+            raise UsageError(f"--data {options.name} needs --data-dir, the folder where it lies")
+        return kind(request.format, options.directory, options.download)
+
+    return open_set
+
+
+SOURCES = {
+    source.name: source
+    for source in (
+        Source(
+            "photos",
+            f"crops of {sum(map(len, PHOTOS.values()))} photographs, labelled by photograph",
+            "nothing: they come with scikit-learn and scikit-image",
+            lambda request: Photos(request.format, request.count, request.seed),
+        ),
+        Source(
+            "digits",
+            "1797 handwritten digits of 8×8 pixels",
+            "nothing: they come with scikit-learn",
+            lambda request: Digits(request.format),
+        ),
+        Source(
+            "synthetic",
+            "random numbers and random labels, for every network",
+            "nothing",
+            Synthetic,
+            takes_all_networks=True,
+        ),
+        Source(
+            "mnist", "60,000 handwritten digits of 28×28 pixels",
+            "--data-dir, and --download the first time", _published(Mnist),
+        ),
+        Source(
+            "cifar10", "50,000 photographs of 32×32 pixels, 10 classes",
+            "--data-dir, and --download the first time", _published(Cifar10),
+        ),
+        Source(
+            "imagefolder", "your own images, one folder a class",
+            "--data-dir", _published(ImageFolder),
+        ),
+    )
+}  # fmt: skip
+
+
+def default_source(architecture: Architecture, image_size: int) -> str:
+    """``"photos"`` for networks that take images with labels, else ``"synthetic"``."""
+    return "photos" if is_served(architecture, image_size) else "synthetic"
+
+
+def open_samples(
+    options: DataOptions,
+    architecture: Architecture,
+    image_size: int,
+    dtype: torch.dtype,
+    device: str,
+    seed: int,
+) -> Samples:
+    """Samples as the network takes them.
+
+    Raises UsageError for a source that does not exist, that has not as many samples, whose folder
+    cannot be read, or that has not what the network takes.
+    """
+    name = options.name or default_source(architecture, image_size)
+    source = SOURCES.get(name)
+    if source is None:
+        raise UsageError(
+            f"--data {name!r} is unknown: choose from {', '.join(SOURCES)}"
+            f"{did_you_mean(name, SOURCES)}"
+        )
+    if not source.takes_all_networks:
+        check_served(architecture, image_size, name)
+    samples = source.open(Request(architecture, image_size, dtype, device, seed, options))
+    wanted = options.samples
+    if wanted is not None and wanted > len(samples):
+        raise UsageError(f"--samples {wanted}: {name} has no more than {len(samples)}")
+    return FirstSamples(samples, wanted) if wanted is not None else samples

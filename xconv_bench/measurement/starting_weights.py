@@ -1,0 +1,132 @@
+"""Weights that measurements start from: drawn, published or a file's, then trained a little."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from xconv_bench.configuration import GradientConfiguration
+from xconv_bench.data.sources import DataOptions, open_samples
+from xconv_bench.errors import UsageError
+from xconv_bench.measurement.training import build
+from xconv_bench.measurement.warm_up import warm_up
+from xconv_bench.models.pretrained import published_weights
+from xconv_bench.models.weight_files import put_weights, read_weights
+from xconv_bench.results.files import explained, write_whole
+
+RANDOM = "random"
+PUBLISHED = "torchvision"
+"""Values of ``weights`` that are not the path of a file."""
+
+_LONGEST_NAME = 150  # file systems take 255 bytes
+
+
+@dataclass(frozen=True)
+class StartingWeights:
+    """Writes the ``state_dict`` of the exact network in float32 to ``path``, whole or not at all.
+
+    Raises UsageError for weights that cannot be read or do not fit the network, BenchError for a
+    warm-up that diverges, a download that fails and a file that cannot be written.
+    """
+
+    configuration: GradientConfiguration
+    data: DataOptions
+    download: bool
+    path: Path
+
+    def __call__(self) -> Iterator[dict[str, Any]]:
+        """Make them; ``progress`` and ``message`` tell of the warm-up."""
+        cell = replace(self.configuration.as_exact(), dtype="float32")
+        architecture, model = build(cell, self._load)
+        model.to(cell.device)
+        if cell.warmup_steps:
+            samples = open_samples(
+                self.data, architecture, cell.image_size, torch.float32, cell.device, cell.seed
+            )
+            yield from warm_up(model, samples, architecture.task, cell)
+        with explained(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(self.path, _saved(model))
+
+    def _load(self, model: nn.Module) -> None:
+        name, source = self.configuration.model, self.configuration.weights
+        if source == PUBLISHED:
+            weights = published_weights(name, self.download)
+            remedy = "choose another image size or other --weights"
+            put_weights(model, weights, f"torchvision's file of {name}", remedy)
+        elif source != RANDOM:
+            put_weights(model, read_weights(_file(source)), source, f"give one saved from {name}")
+
+
+def needs_file(configuration: GradientConfiguration) -> bool:
+    """False where the seed alone decides the weights."""
+    return configuration.weights != RANDOM or configuration.warmup_steps > 0
+
+
+def file_name(configuration: GradientConfiguration) -> str:
+    """A name for the weights of a configuration: the same for two that start from the same.
+
+    Method, batch size, dtype and device do not count. A file of the user's counts by its name and
+    contents: one that was changed is another. Raises UsageError where it cannot be read.
+    """
+    weights = configuration.weights
+    words = (
+        Path(configuration.model).name,
+        f"{configuration.image_size}px",
+        Path(weights).stem,
+        f"{configuration.data}{configuration.samples}",
+        f"steps{configuration.warmup_steps}",
+        f"seed{configuration.seed}",
+    )
+    contents = "" if weights in (RANDOM, PUBLISHED) else _contents(weights)
+    # Words lose what no file name can hold, and the contents; the digest keeps all apart.
+    digest = hashlib.blake2b(repr((configuration.model, words, contents)).encode(), digest_size=6)
+    readable = re.sub(r"[^A-Za-z0-9._-]+", "_", "-".join(words))
+    return f"{readable[:_LONGEST_NAME]}-{digest.hexdigest()}.pt"
+
+
+def load_starting_weights(model: nn.Module, path: Path) -> None:
+    """Put the weights that ``StartingWeights`` wrote to ``path`` into the exact network.
+
+    Raises UsageError where that fails, as when the user's network has changed since.
+    """
+    remedy = "delete it, so that it is made again"
+    put_weights(model, read_weights(path, remedy), str(path), remedy)
+
+
+def _contents(weights: str) -> str:
+    path = _file(weights)
+    try:
+        status = path.stat()
+        return _digest(path, status.st_mtime_ns, status.st_size)
+    except OSError as error:
+        raise UsageError(
+            f"--weights {weights} cannot be read: {error.strerror or error}; expected random, "
+            "torchvision or the path of a file with a state_dict"
+        ) from error
+
+
+@cache  # every cell of a sweep asks
+def _digest(path: Path, changed: int, size: int) -> str:
+    """Of the file's contents; what else is given tells whether they are still the same."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _file(weights: str) -> Path:
+    return Path(weights).expanduser()
+
+
+def _saved(model: nn.Module) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(model.state_dict(), buffer)
+    return buffer.getvalue()
