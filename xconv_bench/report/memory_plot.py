@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from xconv_bench.report import style
 from xconv_bench.report.figures import FIGURES, PEAK_COLUMNS, RATIO_MEANING, Figure
+from xconv_bench.report.pictures import fixed_settings, save
 from xconv_bench.report.summary import Row, Summary, summarize
 from xconv_bench.report.units import Unit, bytes_unit, format_ratio
 from xconv_bench.report.words import label, outcome, title, varying
-from xconv_bench.results.files import explained
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,23 +43,8 @@ def plot_memory(rows: Sequence[Row], folder: Path) -> list[Path]:
     summaries = summarize(rows)
     if not summaries:
         return []
-    import matplotlib
-
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(style.SETTINGS)
-        return _save(_draw(summaries), folder)
-
-
-def _save(picture: Picture, folder: Path) -> list[Path]:
-    png, svg = folder / "memory.png", folder / "memory.svg"
-    with explained(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    with explained(png):
-        picture.savefig(png, dpi=style.DOTS_PER_INCH, metadata={"Software": None})
-    with explained(svg):
-        picture.savefig(svg, metadata={"Date": None})
-    return [png, svg]
+    with fixed_settings():
+        return save(_draw(summaries), folder, "memory")
 
 
 def _draw(summaries: Sequence[Summary]) -> Picture:
