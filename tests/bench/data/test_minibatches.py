@@ -1,0 +1,37 @@
+"""Minibatches: without repeats, independent of each other, all of the data once in a partition."""
+
+import pytest
+
+from xconv_bench.data.minibatches import partition, random_minibatches
+from xconv_bench.errors import UsageError
+
+
+def test_each_minibatch_is_its_own_draw_without_repeats() -> None:
+    drawn = list(random_minibatches(20, 15, count=3, seed=0))
+    assert all(len(set(each)) == 15 and set(each) <= set(range(20)) for each in drawn)
+    assert len({tuple(each) for each in drawn}) == 3
+    assert list(random_minibatches(20, 15, count=2, seed=0)) == drawn[:2]
+    assert list(random_minibatches(20, 15, count=1, seed=1)) != drawn[:1]
+
+
+def test_every_sample_is_drawn_equally_often() -> None:
+    """Binomial: 1000 ± 6.5 standard deviations, false alarms below 1e-8 for 20 samples."""
+    counts = [0] * 20
+    for indices in random_minibatches(20, 5, count=4000, seed=0):
+        for index in indices:
+            counts[index] += 1
+    assert all(abs(count - 1000) < 6.5 * (4000 * 0.25 * 0.75) ** 0.5 for count in counts)
+
+
+def test_a_partition_holds_all_samples_once() -> None:
+    parts = partition(10, 4, seed=0)
+    assert [len(part) for part in parts] == [4, 4, 2]
+    assert sorted(sum(parts, [])) == list(range(10))
+    assert parts == partition(10, 4, seed=0) != partition(10, 4, seed=1)
+
+
+def test_a_batch_larger_than_the_data() -> None:
+    with pytest.raises(UsageError, match="a batch of 11 is larger than the data, which has 10"):
+        partition(10, 11, seed=0)
+    with pytest.raises(UsageError, match="take a smaller --batch-size"):
+        next(random_minibatches(10, 11, 1, seed=0))

@@ -1,0 +1,74 @@
+"""The CIFAR network of the paper on real photographs: unbiased, and a variance of one over r."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from rolled_convolution import Rolled
+
+from xconv.schemes import SCHEMES
+from xconv_bench.configuration import (
+    ErrorConfiguration,
+    GradientConfiguration,
+    VarianceConfiguration,
+)
+from xconv_bench.data.sources import DataOptions
+from xconv_bench.measurement.comparison import Start
+from xconv_bench.measurement.error import ErrorMeasurement
+from xconv_bench.measurement.variance import VarianceMeasurement
+from xconv_bench.methods import METHODS
+from xconv_bench.statistics.bias import FALSE_ALARM_RATE
+from xconv_bench.statistics.law import fit_laws
+
+START = Start(DataOptions("photos", samples=512))
+CELL = GradientConfiguration(
+    "paper/cifar", "xconv", "independent", 32, "rademacher", "conv,relu",
+    batch_size=16, image_size=32, samples=512,
+)  # fmt: skip
+LAYERS = {"0", "2", "5", "7", "all"}
+
+
+def verdicts(cell: GradientConfiguration, repeats: int) -> dict[str, dict[str, Any]]:
+    measurement = ErrorMeasurement(cell.extended(ErrorConfiguration, repeats=repeats), START)
+    *_, last = measurement()
+    return {row["layer"]: row for row in last["rows"]["error"]}
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_every_scheme_passes_the_bias_test(scheme: str) -> None:
+    """False alarms: at the rate that the test itself states, one in a million."""
+    assert FALSE_ALARM_RATE <= 1e-6
+    rows = verdicts(replace(CELL, scheme=scheme), repeats=64)
+    assert {layer: row["bias_verdict"] for layer, row in rows.items()} == dict.fromkeys(
+        LAYERS, "unbiased"
+    )
+
+
+def test_probes_rolled_over_the_flattened_image_fail_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first layer has the largest image, hence the smallest share of borders."""
+    monkeypatch.setitem(METHODS, "rolled", Rolled())
+    rolled = replace(CELL.as_exact(), method="rolled", probes=256)
+    rows = verdicts(rolled, repeats=64)
+    assert {layer for layer, row in rows.items() if row["bias_verdict"] == "biased"} >= {
+        "2", "5", "7", "all"
+    }  # fmt: skip
+    assert rows["all"]["relative_bias"] > 3 * rows["all"]["relative_bias_noise"]
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_the_variance_falls_as_one_over_the_probes(scheme: str) -> None:
+    """Exponents within 0.1 of -1: nine standard errors at least."""
+    rows = []
+    for probes in (4, 16, 64):
+        cell = replace(CELL, scheme=scheme, probes=probes, batch_size=8)
+        measurement = cell.extended(VarianceConfiguration, minibatches=8, repeats=3)
+        *_, last = VarianceMeasurement(measurement, START)()
+        rows += [
+            {**measurement.key, "status": "ok", "message": "", **row}
+            for row in last["rows"]["variance"]
+        ]
+    laws = {law["layer"]: law for law in fit_laws(rows)}
+    assert laws.keys() == LAYERS
+    for law in laws.values():
+        assert abs(law["exponent"] + 1) < 0.1
+        assert law["exponent_se"] < 0.1 / 9
