@@ -65,10 +65,11 @@ class GradientPlan:
 
     def start(self, cell: GradientConfiguration, run: RunDirectory) -> Start:
         """Where samples and weights of a cell come from."""
+        from xconv_bench.data.sources import source_of
         from xconv_bench.measurement.comparison import Start
         from xconv_bench.measurement.starting_weights import file_name, needs_file
 
-        data = replace(self.data, name=cell.data, samples=cell.samples)
+        data = replace(self.data, name=source_of(cell.data), samples=cell.samples)
         weights = run.weights / file_name(cell) if needs_file(cell) else None
         return Start(data, weights)
 

@@ -134,6 +134,18 @@ SOURCES = {
 }  # fmt: skip
 
 
+def label(options: DataOptions, name: str) -> str:
+    """What a table calls the data: the source, with the folder where that alone says which."""
+    if name != "imagefolder" or options.directory is None:
+        return name
+    return f"{name}:{options.directory.resolve()}"
+
+
+def source_of(label: str) -> str:
+    """The source of a label."""
+    return label.partition(":")[0]
+
+
 def default_source(architecture: Architecture, image_size: int) -> str:
     """``"photos"`` for networks that take images with labels, else ``"synthetic"``."""
     return "photos" if is_served(architecture, image_size) else "synthetic"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from xconv_bench.configuration import Configuration
-from xconv_bench.data.sources import DataOptions, default_source, open_samples
+from xconv_bench.data.sources import DataOptions, default_source, label, open_samples
 from xconv_bench.errors import UsageError
 from xconv_bench.measurement.comparison import trained_convolutions
 from xconv_bench.measurement.survey import Survey
@@ -59,17 +59,24 @@ class GradientSurvey:
                         f"--batch-size {batch_size} is larger than the data, {count} samples of "
                         f"{name}: take a smaller batch, or more --samples where there are more"
                     )
-        return name, count
+        return label(self.data, name), count
 
     def _check_layers(self, architectures: list[Architecture]) -> None:
-        known: set[str] = set()
+        known: dict[str, None] = {}
         for architecture in architectures:
             size = (self.image_sizes or (architecture.image_size,))[0]
             _, model = build(Configuration(architecture.name, image_size=size))
             layers = trained_convolutions(model)
             if not layers:
                 raise UsageError(f"{architecture.name} has no convolution: there is no gradient")
-            known |= layers.keys()
+            known |= dict.fromkeys(layers)
         for layer in self.layers:
             if layer not in known:
-                raise UsageError(f"--layer {layer!r} is unknown{did_you_mean(layer, known)}")
+                near = did_you_mean(layer, known) or f": choose from {', '.join(_some(known))}"
+                raise UsageError(f"--layer {layer!r} is unknown{near}")
+
+
+def _some(names: Iterable[str]) -> list[str]:
+    """The first names, and how many there are."""
+    shown = list(names)
+    return shown if len(shown) <= 8 else [*shown[:7], f"… ({len(shown)} layers)"]
