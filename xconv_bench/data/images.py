@@ -87,22 +87,28 @@ class ImageSamples(Samples):
         return Batch(input, target if task.classes is None else target % task.classes)
 
     def _normalise(self, images: np.ndarray) -> Tensor:
-        """(B, size, size, channels) of 0…255 to (B, channels, size, size) of unit variance."""
-        values = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
+        """(B, size, size, channels) of 0…255 to (B, channels, size, size) of unit variance.
+
+        ``images`` may be overwritten.
+        """
+        values = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous().float().div_(255)
         constants = (torch.tensor(self.mean), torch.tensor(self.deviation))
         if self.format.channels == 1:
             constants = (constants[0].mean(0, True), constants[1].mean(0, True))
         mean, deviation = (each.view(1, -1, 1, 1) for each in constants)
-        return ((values - mean) / deviation).contiguous()
+        return values.sub_(mean).div_(deviation)
 
 
 def resized_square(image: Image, size: int) -> np.ndarray:
-    """The largest square in the middle, resized with antialiasing: (size, size[, 3]) bytes."""
+    """The largest square in the middle, resized with antialiasing: (size, size[, 3]) bytes.
+
+    ``image`` is grey (``"L"``) or in colour (``"RGB"``).
+    """
     side = min(image.size)
     left, top = ((length - side) // 2 for length in image.size)
-    image = image if image.mode == "L" else image.convert("RGB")
-    box = (left, top, left + side, top + side)
-    return np.asarray(image.resize((size, size), box=box, reducing_gap=3.0))
+    # Cut first: what lies outside of the box of ``resize`` would shine through at the edges.
+    square = image.crop((left, top, left + side, top + side))
+    return np.asarray(square.resize((size, size), reducing_gap=3.0))
 
 
 def _with_channels(image: np.ndarray, channels: int) -> np.ndarray:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from abc import abstractmethod
 from pathlib import Path
-from typing import Any
+from random import Random
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from xconv_bench.data.digits import MNIST_DEVIATION, MNIST_MEAN
 from xconv_bench.data.images import Format, ImageSamples, resized_square
 from xconv_bench.errors import BenchError, UsageError
+from xconv_bench.models.messages import reason
 from xconv_bench.models.torchvision_shim import import_torchvision
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 CIFAR_MEAN, CIFAR_DEVIATION = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 """Of CIFAR-10's training images between 0 and 1."""
@@ -23,33 +27,21 @@ class Published(ImageSamples):
 
     def __init__(self, format: Format, directory: Path, download: bool) -> None:
         super().__init__(format)
-        self._directory = directory
+        if not directory.is_dir():
+            raise UsageError(f"--data-dir {directory} is no folder: give one that exists")
         import_torchvision()
-        with self._explained():
-            self._pairs = self._open(directory, download)
+        self._pairs = self._open(directory, download)
 
     def __len__(self) -> int:
         return len(self._pairs)
 
     def read(self, index: int) -> tuple[np.ndarray, int]:
         """The middle of an image, resized, (size, size[, 3]) of 0…255, and its label."""
-        with self._explained():
-            image, label = self._pairs[index]
-            return resized_square(image, self.format.size), int(label)
+        image, label = self._pairs[index]
+        return resized_square(image, self.format.size), int(label)
 
-    def _open(self, directory: Path, download: bool) -> Any:
-        raise NotImplementedError
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """One line for what torchvision and Pillow raise of folders and files."""
-        if not self._directory.is_dir():
-            raise UsageError(f"--data-dir {self._directory} is no folder: give one that exists")
-        try:
-            yield
-        except (OSError, RuntimeError, ValueError, EOFError, KeyError, SyntaxError) as error:
-            words = " ".join(str(error).split()) or type(error).__name__
-            raise UsageError(f"--data-dir {self._directory}: {words[:300]}") from error
+    @abstractmethod
+    def _open(self, directory: Path, download: bool) -> Any: ...
 
 
 class Mnist(Published):
@@ -60,7 +52,7 @@ class Mnist(Published):
     def _open(self, directory: Path, download: bool) -> Any:
         from torchvision.datasets import MNIST
 
-        return _fetched(lambda: MNIST(str(directory), train=True, download=download), download)
+        return _training_split(MNIST, directory, download)
 
 
 class Cifar10(Published):
@@ -71,27 +63,71 @@ class Cifar10(Published):
     def _open(self, directory: Path, download: bool) -> Any:
         from torchvision.datasets import CIFAR10
 
-        return _fetched(lambda: CIFAR10(str(directory), train=True, download=download), download)
+        return _training_split(CIFAR10, directory, download)
 
 
 class ImageFolder(Published):
-    """Images in one folder a class, in any order that the file system does not decide."""
+    """Images in one folder a class, shuffled once and for all: the first ones are of any class."""
 
     def _open(self, directory: Path, download: bool) -> Any:
         from torchvision.datasets import ImageFolder as Folder
 
-        return Folder(str(directory))
+        try:
+            folder = Folder(str(directory), loader=_load)
+        except OSError as error:
+            raise UsageError(f"--data-dir {directory}: {_line(error)}") from error
+        Random(0).shuffle(folder.samples)
+        return folder
 
 
-def _fetched(open_set: Callable[[], Any], download: bool) -> Any:
-    """The data set; where it was to be downloaded, a failure is none of the folder's."""
+def _training_split(kind: Any, directory: Path, download: bool) -> Any:
     from urllib.error import URLError
 
     try:
-        return open_set()
+        split = kind(str(directory), train=True, download=download)
+        if len(split.data) != len(split.targets):
+            raise ValueError(f"{len(split.data)} images and {len(split.targets)} labels")
     except URLError as error:
-        raise BenchError(f"the download failed: {error.reason}; try again later") from error
-    except RuntimeError as error:
-        if download or "download=True" not in str(error):
-            raise
-        raise ValueError("the data set is not there or not whole: --download fetches it") from error
+        raise BenchError(f"{kind.__name__} cannot be downloaded: {error.reason}") from error
+    except OSError as error:
+        raise UsageError(f"--data-dir {directory}: {_line(error)}") from error
+    except Exception as error:  # of many kinds, from torchvision and pickle
+        said = str(error)
+        if said.startswith("Error downloading"):
+            raise BenchError(f"{kind.__name__} cannot be downloaded: {_line(error)}") from error
+        if "download=True" in said:
+            problem = f"{kind.__name__} is not there or not whole: --download fetches it"
+        else:
+            problem = f"{kind.__name__} is damaged ({reason(error)}): remove it, then --download"
+        raise UsageError(f"--data-dir {directory}: {problem}") from error
+    return split
+
+
+def _load(path: str) -> Image:
+    """An image file in grey or in colours of 8 bits; UsageError that names it if it is damaged."""
+    import PIL.Image
+
+    try:
+        with PIL.Image.open(path) as file:
+            file.load()
+            return _with_8_bits(file)
+    except PIL.UnidentifiedImageError as error:
+        raise UsageError(f"--data-dir: {path} is no image: repair or remove it") from error
+    except Exception as error:  # of many kinds, each format has its own
+        raise UsageError(
+            f"--data-dir: {path} cannot be read ({_line(error)}): repair or remove it"
+        ) from error
+
+
+def _with_8_bits(image: Image) -> Image:
+    import PIL.Image
+
+    if image.mode.startswith("I;16"):  # Pillow would cut off what is above 255
+        return PIL.Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.mode in ("I", "F"):
+        raise ValueError("its pixels have more than 16 bits")
+    return image if image.mode == "L" else image.convert("RGB")
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]

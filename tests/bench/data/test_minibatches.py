@@ -1,5 +1,7 @@
 """Minibatches: without repeats, independent of each other, all of the data once in a partition."""
 
+from itertools import chain
+
 import pytest
 
 from xconv_bench.data.minibatches import partition, random_minibatches
@@ -26,7 +28,7 @@ def test_every_sample_is_drawn_equally_often() -> None:
 def test_a_partition_holds_all_samples_once() -> None:
     parts = partition(10, 4, seed=0)
     assert [len(part) for part in parts] == [4, 4, 2]
-    assert sorted(sum(parts, [])) == list(range(10))
+    assert sorted(chain.from_iterable(parts)) == list(range(10))
     assert parts == partition(10, 4, seed=0) != partition(10, 4, seed=1)
 
 

@@ -1,5 +1,8 @@
 """Every source gives each network what it takes, the same samples for the same seed."""
 
+import hashlib
+import pickle
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +15,9 @@ from xconv_bench.data.batches import Batch
 from xconv_bench.data.photos import PHOTOS
 from xconv_bench.data.samples import Samples
 from xconv_bench.data.sources import SOURCES, DataOptions, default_source, open_samples
-from xconv_bench.errors import UsageError
+from xconv_bench.errors import BenchError, UsageError
 from xconv_bench.models import find
+from xconv_bench.models.torchvision_shim import import_torchvision
 
 INSIDE = ["photos", "digits", "synthetic"]
 """Sources that need nothing."""
@@ -160,30 +164,132 @@ def restored(input: Tensor) -> Tensor:
 
 
 def test_a_folder_of_images(folder: Path) -> None:
+    """Images 0, 1, 2 of the first class and 100, 101, 102 of the second, each once."""
     found = samples("imagefolder", size=32, directory=folder)
-    assert len(found) == 6
-    batch = found.batch([0, 4])
-    assert batch.target.tolist() == [0, 1]
-    expected = torch.tensor([0.0, 101.0]).view(2, 1, 1).expand(2, 32, 32)
-    torch.testing.assert_close(restored(batch.input), expected, atol=1e-3, rtol=0)
+    batch = found.batch(range(len(found)))
+    colours = restored(batch.input)
+    torch.testing.assert_close(colours, colours[:, :1, :1].expand(6, 32, 32), atol=1e-3, rtol=0)
+    labelled = zip(colours[:, 0, 0].round().int().tolist(), batch.target.tolist(), strict=True)
+    assert sorted(labelled) == [(0, 0), (1, 0), (2, 0), (100, 1), (101, 1), (102, 1)]
 
 
-def test_a_damaged_image_is_named(folder: Path) -> None:
-    (folder / "dogs/1.png").write_bytes(b"no picture")
+def test_the_first_images_of_a_folder_are_of_any_class(folder: Path) -> None:
+    first = samples("imagefolder", directory=folder, samples=3).batch(range(3))
+    assert set(first.target.tolist()) == {0, 1}
+    again = samples("imagefolder", directory=folder, seed=1).batch(range(3))
+    assert same(first, again)
+
+
+def only(folder: Path, image: Image.Image, name: str) -> Samples:
+    """The folder with no more than this image in it."""
+    (folder / "class").mkdir()
+    image.save(folder / "class" / name)
+    return samples("imagefolder", directory=folder)
+
+
+def test_the_middle_square_is_taken(tmp_path: Path) -> None:
+    image = picture(0)
+    image.paste((255, 255, 255), (10, 0, 30, 20))
+    assert bool((restored(only(tmp_path, image, "0.png").batch([0]).input) > 254).all())
+
+
+def test_16_bits_are_as_bright_as_8(tmp_path: Path) -> None:
+    image = Image.fromarray(np.full((20, 20), 100 * 256 + 17, np.uint16))
+    found = restored(only(tmp_path, image, "0.tif").batch([0]).input)
+    torch.testing.assert_close(found, torch.full_like(found, 100.0), atol=1e-3, rtol=0)
+
+
+def test_pixels_without_a_known_range(tmp_path: Path) -> None:
+    found = only(tmp_path, Image.fromarray(np.zeros((20, 20), np.float32)), "0.tif")
+    with pytest.raises(
+        UsageError, match=r"class/0\.tif cannot be read \(its pixels have more than"
+    ):
+        found.batch([0])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is no image: repair or remove it"),
+        (b"no picture", "is no image: repair or remove it"),
+        (None, "cannot be read (image file is truncated): repair or remove it"),
+    ],
+    ids=["empty", "something else", "cut off"],
+)
+def test_a_damaged_image_is_named(folder: Path, content: bytes | None, message: str) -> None:
+    path = folder / "dogs/1.png"
+    path.write_bytes(path.read_bytes()[:60] if content is None else content)
     found = samples("imagefolder", directory=folder)
-    assert found.batch([0]).target.tolist() == [0]
-    with pytest.raises(UsageError, match=r"cannot identify image file .*dogs/1\.png") as error:
-        found.batch([4])
+    with pytest.raises(UsageError) as error:
+        found.batch(range(6))
+    assert str(error.value) == f"--data-dir: {path} {message}"
+
+
+def test_a_class_without_images_is_named(folder: Path) -> None:
+    (folder / "birds").mkdir()
+    with pytest.raises(UsageError, match=r"no valid file for the classes birds") as error:
+        samples("imagefolder", directory=folder)
     assert "\n" not in str(error.value)
+
+
+def mnist_files(folder: Path, images: bytes, labels: bytes) -> None:
+    raw = folder / "MNIST/raw"
+    raw.mkdir(parents=True)
+    for part in ("train", "t10k"):
+        (raw / f"{part}-images-idx3-ubyte").write_bytes(images)
+        (raw / f"{part}-labels-idx1-ubyte").write_bytes(labels)
+
+
+MNIST_IMAGES = struct.pack(">4i", 0x803, 2, 28, 28) + bytes(784) + bytes([255]) * 784
+MNIST_LABELS = struct.pack(">2i", 0x801, 2) + bytes([3, 9])
+
+
+def test_mnist_in_its_own_format(tmp_path: Path) -> None:
+    mnist_files(tmp_path, MNIST_IMAGES, MNIST_LABELS)
+    found = samples("mnist", "paper/mnist", 28, directory=tmp_path)
+    batch = found.batch([1, 0])
+    assert len(found) == 2 and batch.target.tolist() == [9, 3]
+    brightness = batch.input * 0.3081 + 0.1307
+    expected = torch.tensor([1.0, 0.0]).view(2, 1, 1, 1).expand(2, 1, 28, 28)
+    torch.testing.assert_close(brightness, expected)
+
+
+@pytest.mark.parametrize(
+    ("images", "labels"),
+    [
+        (b"", MNIST_LABELS),
+        (MNIST_IMAGES[:500], MNIST_LABELS),
+        (b"no digits at all", MNIST_LABELS),
+        (MNIST_IMAGES, struct.pack(">2i", 0x801, 1) + bytes([3])),
+    ],
+    ids=["empty", "cut off", "something else", "a label short"],
+)
+def test_a_damaged_mnist(tmp_path: Path, images: bytes, labels: bytes) -> None:
+    mnist_files(tmp_path, images, labels)
+    with pytest.raises(
+        UsageError, match=r"MNIST is damaged .*: remove it, then --download"
+    ) as error:
+        samples("mnist", "paper/mnist", 28, directory=tmp_path)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("name", "address"), [("MNIST", "mirrors"), ("CIFAR10", "url")])
+def test_a_download_that_fails(
+    name: str, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is at fault who called the command: no UsageError."""
+    import_torchvision()
+    from torchvision import datasets
+
+    nowhere = (tmp_path / "nowhere").as_uri()
+    monkeypatch.setattr(getattr(datasets, name), address, [nowhere] if name == "MNIST" else nowhere)
+    with pytest.raises(BenchError, match=f"^{name} cannot be downloaded: ") as error:
+        samples(name.lower(), directory=tmp_path, download=True)
+    assert not isinstance(error.value, UsageError) and "\n" not in str(error.value)
 
 
 def test_cifar10_in_its_own_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Written as it is published, with checksums that fit."""
-    import hashlib
-    import pickle
-
-    from xconv_bench.models.torchvision_shim import import_torchvision
-
     import_torchvision()
     from torchvision.datasets import CIFAR10
 
@@ -199,12 +305,16 @@ def test_cifar10_in_its_own_format(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     meta = write("batches.meta", {"label_names": list("abcdefghij")})
     monkeypatch.setattr(CIFAR10, "train_list", train)
     monkeypatch.setattr(CIFAR10, "test_list", [])
-    monkeypatch.setattr(CIFAR10, "meta", {"filename": meta[0], "key": "label_names", "md5": meta[1]})
+    monkeypatch.setattr(
+        CIFAR10, "meta", {"filename": meta[0], "key": "label_names", "md5": meta[1]}
+    )
     batch = samples("cifar10", directory=tmp_path).batch([1, 0])
     assert batch.target.tolist() == [9, 3]
     red = (batch.input[1, 0] * 0.2470 + 0.4914) * 255
     expected = torch.from_numpy(pixels[0, :1024].reshape(32, 32)).float()
     torch.testing.assert_close(red, expected, atol=1e-3, rtol=0)
     (base / "data_batch_1").write_bytes(b"damaged")
-    with pytest.raises(UsageError, match="not there or not whole: --download fetches it"):
+    with pytest.raises(
+        UsageError, match="CIFAR10 is not there or not whole: --download fetches it"
+    ):
         samples("cifar10", directory=tmp_path)

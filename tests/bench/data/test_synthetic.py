@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from xconv_bench.data.synthetic import synthetic_samples, synthetic_labels
+from xconv_bench.data.synthetic import synthetic_labels, synthetic_samples
 
 
 def images(count: int, dtype: torch.dtype = torch.float32, seed: int = 0) -> torch.Tensor:
