@@ -51,10 +51,14 @@ class _Convolution(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, delta: Tensor) -> tuple[Tensor | None, ...]:
         estimate, weight = ctx.saved_tensors
-        grad_input = torch.nn.grad.conv2d_input(
-            estimate.shape, weight, delta, padding=ctx.padding
+        grad_input = torch.nn.grad.conv2d_input(estimate.shape, weight, delta, padding=ctx.padding)
+        return (
+            grad_input,
+            rolled_gradient(estimate, delta, weight),
+            delta.sum((0, 2, 3)),
+            None,
+            None,
         )
-        return grad_input, rolled_gradient(estimate, delta, weight), delta.sum((0, 2, 3)), None, None
 
 
 def rolled_gradient(input: Tensor, delta: Tensor, weight: Tensor) -> Tensor:

@@ -12,7 +12,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("xconv", "xconv_bench")
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 50
-HEAVY_MODULES = ("torch", "torchvision", "pandas", "matplotlib", "numpy")
+HEAVY_MODULES = ("torch", "torchvision", "pandas", "matplotlib", "numpy", "scipy", "sklearn", "PIL")
+COMMANDS = ("memory", "error", "variance", "models", "data")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -124,7 +125,9 @@ def test_functions_are_short() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--version"], ["--help"], ["memory", "--help"]], ids=" ".join
+    "arguments",
+    [["--version"], ["--help"], *([name, "--help"] for name in COMMANDS)],
+    ids=" ".join,
 )
 def test_asking_for_help_imports_nothing_heavy(arguments: list[str]) -> None:
     program = f"""

@@ -41,13 +41,9 @@ class GradientPlan:
 
         sweep = self.sweep
         survey = GradientSurvey(
-            sweep.models,
-            sweep.devices,
-            sweep.image_sizes,
-            sweep.batch_sizes,
-            self.layers,
-            self.data,
-        )
+            sweep.models, sweep.devices, sweep.image_sizes, sweep.batch_sizes,
+            self.layers, self.data, self.weights,
+        )  # fmt: skip
         outcome = self.launcher.run(survey)
         if outcome.status != "ok":
             raise BenchError(outcome.message)

@@ -43,10 +43,12 @@ class ErrorMeasurement:
         batch = comparison.samples.batch(indices)
         exact = comparison.exact(batch, minibatch=0)
         saved = saved_bytes(comparison, batch)
-        errors = Errors(exact, settings.repeats)
-        for number, estimate in enumerate(comparison.estimates(batch, 0, settings.repeats), 1):
+        # Where there is no estimator there are no seeds that could differ.
+        repeats = 1 if comparison.is_exact else settings.repeats
+        errors = Errors(exact, repeats)
+        for number, estimate in enumerate(comparison.estimates(batch, 0, repeats), 1):
             errors.add(estimate)
-            yield {"progress": number / settings.repeats}
+            yield {"progress": number / repeats}
         # At half precision rounding is what one wants to see.
         rounding = 0.0 if comparison.is_half else ROUNDINGS * torch.finfo(dtype_of(settings)).eps
         rows = [row | {"saved_bytes": saved[row["layer"]]} for row in errors.rows(rounding)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from xconv_bench.configuration import Configuration
 from xconv_bench.data.sources import DataOptions, default_source, label, open_samples
 from xconv_bench.errors import UsageError
 from xconv_bench.measurement.comparison import trained_convolutions
+from xconv_bench.measurement.starting_weights import load_source
 from xconv_bench.measurement.survey import Survey
 from xconv_bench.measurement.training import build
 from xconv_bench.models import Architecture, find
@@ -23,8 +25,8 @@ class GradientSurvey:
     """Yields ``designed_sizes``, and by model ``data``, its name, and ``samples``, their number.
 
     Raises as ``Survey`` does, and UsageError for data that a model does not take or that cannot
-    be read, for batches that are larger than the data, for layers that no model has, and for a
-    model without convolutions.
+    be read, for batches that are larger than the data, for weights that cannot be read or do not
+    fit, for layers that no model has, and for a model without convolutions.
     """
 
     models: tuple[str, ...]
@@ -33,6 +35,7 @@ class GradientSurvey:
     batch_sizes: tuple[int, ...]
     layers: tuple[str, ...]
     data: DataOptions
+    weights: str
 
     def __call__(self) -> Iterator[dict[str, Any]]:
         """Look at every model with its data."""
@@ -65,7 +68,15 @@ class GradientSurvey:
         known: dict[str, None] = {}
         for architecture in architectures:
             size = (self.image_sizes or (architecture.image_size,))[0]
-            _, model = build(Configuration(architecture.name, image_size=size))
+            _, model = build(
+                Configuration(architecture.name, image_size=size),
+                partial(
+                    load_source,
+                    name=architecture.name,
+                    source=self.weights,
+                    download=self.data.download,
+                ),
+            )
             layers = trained_convolutions(model)
             if not layers:
                 raise UsageError(f"{architecture.name} has no convolution: there is no gradient")

@@ -27,6 +27,9 @@ RANDOM = "random"
 PUBLISHED = "torchvision"
 """Values of ``weights`` that are not the path of a file."""
 
+_EXPECTED = (
+    "--weights takes random, torchvision, or a file of torch.save(network.state_dict(), FILE)"
+)
 _LONGEST_NAME = 150  # file systems take 255 bytes
 
 
@@ -58,13 +61,21 @@ class StartingWeights:
             write_whole(self.path, _saved(model))
 
     def _load(self, model: nn.Module) -> None:
-        name, source = self.configuration.model, self.configuration.weights
-        if source == PUBLISHED:
-            weights = published_weights(name, self.download)
-            remedy = "choose another image size or other --weights"
-            put_weights(model, weights, f"torchvision's file of {name}", remedy)
-        elif source != RANDOM:
-            put_weights(model, read_weights(_file(source)), source, f"give one saved from {name}")
+        load_source(model, self.configuration.model, self.configuration.weights, self.download)
+
+
+def load_source(model: nn.Module, name: str, source: str, download: bool) -> None:
+    """Put the weights that ``--weights`` names into the exact network called ``name``.
+
+    Raises UsageError where they cannot be read or do not fit, BenchError where a download fails.
+    """
+    if source == PUBLISHED:
+        weights = published_weights(name, download)
+        remedy = "choose another image size or other --weights"
+        put_weights(model, weights, f"torchvision's file of {name}", remedy)
+    elif source != RANDOM:
+        weights = read_weights(_file(source), _EXPECTED)
+        put_weights(model, weights, source, f"give one saved from {name}")
 
 
 def needs_file(configuration: GradientConfiguration) -> bool:

@@ -1,4 +1,4 @@
-"""How pictures look: one colour for a method in all of them, and settings that do not vary."""
+"""How pictures look: a method or scheme has one colour in all of them; settings do not vary."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +12,18 @@ class Shades:
     light: str
 
 
+Dashes = str | tuple[float, tuple[float, ...]]
+
+
+@dataclass(frozen=True)
+class Stroke:
+    """A line and its points: told apart by colour, and in grey by the shape of the points."""
+
+    colour: str
+    marker: str
+    dashes: Dashes = "-"
+
+
 # Hues of Okabe and Ito, told apart by colour-blind readers; light and dark differ in print too.
 _METHODS = {
     "exact": Shades(dark="#5f5f5f", light="#c4c4c4"),
@@ -21,6 +33,15 @@ _METHODS = {
 }
 _OTHER = Shades(dark="#a3527f", light="#e3b9d0")
 
+_SCHEMES = {
+    "independent": ("#0072b2", "o"),
+    "multi": ("#d55e00", "s"),
+    "orthogonal": ("#009e73", "^"),
+}
+_OTHER_SCHEME = ("#a3527f", "D")
+_VARIANTS: tuple[Dashes, ...] = ("-", (0, (4, 1.5)), (0, (1, 1.2)))
+
+
 NEUTRAL = Shades(dark="#4d4d4d", light="#d9d9d9")
 """The two shades where no method is meant."""
 
@@ -28,7 +49,13 @@ INK = "#222222"
 FAINT = "#767676"
 FAILURE = "#b03a00"
 
+EXACT = Stroke(_METHODS["exact"].dark, "", (0, (5, 3)))
+"""The line of what is exact, or as exact as it can be."""
+
+_MARKERS = "osD^vP*X"
+
 DOTS_PER_INCH = 200
+NOTE_SIZE = 7.5
 
 # matplotlib types every key for itself.
 SETTINGS: dict[Any, Any] = {
@@ -42,13 +69,16 @@ SETTINGS: dict[Any, Any] = {
     "axes.spines.right": False,
     "axes.spines.left": False,
     "axes.axisbelow": True,
+    "axes.titlesize": 9.5,
     "figure.titlesize": 10,
-    "figure.labelsize": 7.5,
+    "figure.labelsize": NOTE_SIZE,
     "figure.constrained_layout.w_pad": 0.1,
     "figure.constrained_layout.h_pad": 0.08,
     "legend.frameon": False,
     "legend.borderaxespad": 0.2,
     "legend.borderpad": 0.2,
+    "lines.linewidth": 1.4,
+    "lines.markersize": 4.5,
     "grid.color": "#e3e3e3",
     "grid.linewidth": 0.6,
     "xtick.color": FAINT,
@@ -63,3 +93,18 @@ SETTINGS: dict[Any, Any] = {
 def shades(method: str) -> Shades:
     """The shades of a method by name, in every picture the same."""
     return _METHODS.get(method, _OTHER)
+
+
+def stroke(scheme: str, variant: int = 0) -> Stroke:
+    """The line of a scheme, in every picture the same; variants of a scheme differ in dashes."""
+    colour, marker = _SCHEMES.get(scheme, _OTHER_SCHEME)
+    return Stroke(colour, marker, _VARIANTS[variant % len(_VARIANTS)])
+
+
+def graded(count: int) -> list[Stroke]:
+    """Lines of things that have an order, such as layers by depth: from dark to light."""
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex
+
+    colours = [to_hex(colormaps["viridis"](0.85 * i / max(1, count - 1))) for i in range(count)]
+    return [Stroke(c, _MARKERS[i % len(_MARKERS)]) for i, c in enumerate(colours)]

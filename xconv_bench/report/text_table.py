@@ -29,6 +29,18 @@ class Column:
         return max(len(text) for text in (self.heading, *self.cells))
 
 
+def aligned(cells: Sequence[str], mark: str) -> list[str]:
+    """The cells so that ``mark``, and what follows it, stands below each other on the right.
+
+    >>> aligned(["0.41 ± 0.01", "12 ± 1", "exact"], " ± ")
+    ['0.41 ± 0.01', '12 ± 1   ', 'exact       ']
+    """
+    heads = [cell.partition(mark)[0] for cell in cells]
+    rests = [cell.removeprefix(head) for cell, head in zip(cells, heads, strict=True)]
+    room = max(len(rest) for rest in rests)
+    return [head + rest.ljust(room) for head, rest in zip(heads, rests, strict=True)]
+
+
 def open_console(file: IO[str] | None) -> Console:
     """Where tables are printed: ``file``, or standard output where None is given."""
     from rich.console import Console
@@ -37,6 +49,15 @@ def open_console(file: IO[str] | None) -> Console:
     if not console.is_terminal:
         console.width = _UNLIMITED
     return console
+
+
+def print_heading(console: Console, text: str, is_first: bool = False) -> None:
+    """Print a heading, after an empty line where it is not the ``is_first``."""
+    from rich.text import Text
+
+    if not is_first:
+        console.print()
+    console.print(Text(text, style="bold"))
 
 
 def print_columns(console: Console, identity: Sequence[Column], figures: Sequence[Column]) -> None:

@@ -1,6 +1,7 @@
 """Bytes, seconds, ratios and errors as people write them."""
 
 from dataclasses import dataclass
+from math import floor, isfinite, log10
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,10 @@ _BYTES = (
 _SECONDS = (Unit("s", 1, 1), Unit("ms", 1e-3, 1e-3), Unit("µs", 1e-6, 0))
 
 
+_PLAIN = (1e-3, 1e5)
+"""Between these a measured value is written without an exponent."""
+
+
 def bytes_unit(largest: float) -> Unit:
     """The unit for figures of which the largest is ``largest`` bytes."""
     return _fitting(_BYTES, largest)
@@ -44,6 +49,16 @@ def format_bytes(count: float) -> str:
     ('3499 MiB', '15083 MiB', '512 B')
     """
     return bytes_unit(count).format(count)
+
+
+def format_budget(count: int) -> str:
+    """Bytes that somebody chose: a whole number of GiB or MiB where they are one.
+
+    >>> format_budget(16 * 2**30), format_budget(500 * 2**20), format_budget(8 * 10**9)
+    ('16 GiB', '500 MiB', '7629 MiB')
+    """
+    unit = next((unit for unit in _BYTES[:2] if count % unit.size == 0), None)
+    return f"{count / unit.size:.0f} {unit.name}" if unit else format_bytes(count)
 
 
 def format_seconds(seconds: float) -> str:
@@ -70,6 +85,36 @@ def format_error(error: float) -> str:
     return f"{error:.3f}" if error == 0 or error >= 1e-3 else f"{error:.1e}"
 
 
+def format_measured(value: float, standard_error: float | None) -> str:
+    """``value`` as far as its standard error lets it be known, and to three digits at most.
+
+    >>> format_measured(0.41234, 0.0031), format_measured(0.41234, 1e-5)
+    ('0.412 ± 0.003', '0.412 ± <0.001')
+    >>> format_measured(12.3, 0.99), format_measured(2e-5, 3e-6), format_measured(0.41234, None)
+    ('12 ± 1', '2.0e-05 ± 3e-06', '0.412')
+    """
+    if value == 0 or not isfinite(value):
+        return format_error(value)
+    error = standard_error if standard_error and isfinite(standard_error) else None
+    if not _PLAIN[0] <= abs(value) < _PLAIN[1]:
+        return f"{value:.1e}" if error is None else f"{value:.1e} ± {error:.0e}"
+    decimals = _decimals(value, 3)
+    if error is None:
+        return f"{value:.{decimals}f}"
+    decimals = min(decimals, _decimals(error, 1))
+    last = 10.0**-decimals
+    doubt = f"<{last:.{decimals}f}" if error < last / 2 else f"{error:.{decimals}f}"
+    return f"{value:.{decimals}f} ± {doubt}"
+
+
+def format_p_value(probability: float) -> str:
+    """
+    >>> format_p_value(0.314), format_p_value(0.00012), format_p_value(3e-12)
+    ('0.31', '1.2e-04', '3.0e-12')
+    """
+    return f"{probability:.2f}" if probability >= 0.01 else f"{probability:.1e}"
+
+
 def _fitting(units: tuple[Unit, ...], largest: float) -> Unit:
     return next((unit for unit in units if largest >= unit.smallest), units[-1])
 
@@ -86,3 +131,9 @@ def _number(value: float, most_decimals: int = 2) -> str:
         return "<0.01"
     decimals = 2 if value < 9.995 else 1 if value < 99.95 else 0
     return f"{value:.{min(decimals, most_decimals)}f}"
+
+
+def _decimals(value: float, digits: int) -> int:
+    """How many ``value`` has, other than zero, when it is written with so many digits."""
+    rounded = float(f"{value:.{digits - 1}e}")
+    return max(0, digits - 1 - floor(log10(abs(rounded))))

@@ -1,8 +1,9 @@
 """Configurations and statuses in words: titles, labels and headings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from xconv_bench.report.summary import Summary
+from xconv_bench.report.units import format_budget
 from xconv_bench.results.columns import Cell
 
 STATUS_WORDS = {
@@ -33,6 +34,12 @@ _PHRASES = {
     "convolutions": "{} convolutions",
     "batch_size": "batch {}",
     "image_size": "{} px",
+    "seed": "seed {}",
+    "samples": "{} samples",
+    "weights": "{} weights",
+    "warmup_steps": "{} steps of training",
+    "minibatches": "{} minibatches",
+    "repeats": "{} seeds of the estimator",
 }
 
 
@@ -51,17 +58,30 @@ def title(summaries: Sequence[Summary]) -> str:
 
 def label(summary: Summary, setting: Sequence[str] = ()) -> str:
     """``xconv multi r=8 relu``, after the columns of ``setting`` where there are any."""
-    method = summary.settings
+    where = phrases({column: summary.settings[column] for column in setting})
+    return f"{where}: {method_words(summary.settings)}" if where else method_words(summary.settings)
+
+
+def method_words(row: Mapping[str, Cell]) -> str:
+    """``xconv multi r=8 relu``: the method of a row and its knobs."""
     knobs = [
-        method["method"],
-        method["scheme"],
-        None if method["probes"] is None else f"r={method['probes']}",
-        None if method["distribution"] == USUAL_DISTRIBUTION else method["distribution"],
-        method["compress"],
+        row["method"],
+        row["scheme"],
+        None if row["probes"] is None else f"r={row['probes']}",
+        None if row["distribution"] == USUAL_DISTRIBUTION else row["distribution"],
+        row["compress"],
     ]
-    where = [_phrase(column, method[column]) for column in setting if method[column] is not None]
-    prefix = f"{', '.join(where)}: " if where else ""
-    return prefix + " ".join(str(knob) for knob in knobs if knob is not None)
+    return " ".join(str(knob) for knob in knobs if knob is not None)
+
+
+def estimator_words(row: Mapping[str, Cell]) -> str:
+    """``xconv multi relu``: the same whatever the number of probes."""
+    return method_words({**row, "probes": None})
+
+
+def phrases(columns: Mapping[str, Cell]) -> str:
+    """``resnet50, batch 64, 224 px``: what the columns say; nothing of those without a value."""
+    return ", ".join(_phrase(name, value) for name, value in columns.items() if value is not None)
 
 
 def outcome(summary: Summary) -> str:
@@ -78,6 +98,8 @@ def status_words(status: str) -> str:
 
 
 def _phrase(column: str, value: Cell) -> str:
+    if column == "memory_budget_bytes" and isinstance(value, int):
+        return f"{format_budget(value)} of memory"
     return _PHRASES.get(column, "{}").format(value)
 
 

@@ -97,7 +97,12 @@ def test_what_failed_is_a_row_of_all_layers_and_is_measured_again(table: Table) 
     failed = Outcome("error", "the gradient of first is not finite")
     measure(table, measured(), failed, Outcome("oom", "no memory"))
     statuses = [(row["batch_size"], row["layer"], row["status"]) for row in table.rows()]
-    assert statuses == [(1, "first", "ok"), (1, "all", "ok"), (2, "all", "error"), (3, "all", "oom")]
+    assert statuses == [
+        (1, "first", "ok"),
+        (1, "all", "ok"),
+        (2, "all", "error"),
+        (3, "all", "oom"),
+    ]
     launcher, witness = measure(table, measured())
     assert launcher.tasks == [PLAN[1]]
     assert [told for told in witness.told if told[0] == "finished"] == [

@@ -14,7 +14,7 @@ from xconv_bench.measurement.gradient_survey import GradientSurvey
 def survey(**changes: Any) -> dict[str, Any]:
     settings: dict[str, Any] = {
         "models": ("paper/cifar",), "devices": ("cpu",), "image_sizes": (), "batch_sizes": (8,),
-        "layers": (), "data": DataOptions(),
+        "layers": (), "data": DataOptions(), "weights": "random",
     }  # fmt: skip
     readings: dict[str, Any] = {}
     for found in GradientSurvey(**{**settings, **changes})():
@@ -50,6 +50,7 @@ def test_a_folder_of_the_users_is_called_by_its_path(tmp_path: Path) -> None:
         ({"data": DataOptions("digits"), "batch_sizes": (8, 1798)},
          "--batch-size 1798 is larger than the data, 1797 samples of digits"),
         ({"models": (name("perceptron"),), "image_sizes": (6,)}, "has no convolution"),
+        ({"weights": "nosuch.pt"}, "nosuch.pt"),
         ({"data": DataOptions("photo")}, "did you mean photos"),
         ({"models": ("resnet5",)}, "resnet5"),
     ],

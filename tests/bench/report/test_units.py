@@ -4,8 +4,11 @@ import pytest
 
 from xconv_bench.report.units import (
     bytes_unit,
+    format_budget,
     format_bytes,
     format_error,
+    format_measured,
+    format_p_value,
     format_ratio,
     format_seconds,
 )
@@ -62,3 +65,45 @@ def test_ratios(ratio: float, text: str) -> None:
 )
 def test_errors(error: float, text: str) -> None:
     assert format_error(error) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "standard_error", "text"),
+    [
+        (0.41234, 0.0031, "0.412 ± 0.003"),
+        (0.495, 0.0099, "0.49 ± 0.01"),
+        (0.41234, 1e-5, "0.412 ± <0.001"),
+        (0.00512, 2e-5, "0.00512 ± 0.00002"),
+        (12.3, 1.4, "12 ± 1"),
+        (1234.5, 0.1, "1234 ± <1"),
+        (2e-5, 3e-6, "2.0e-05 ± 3e-06"),
+        (4e7, 2e6, "4.0e+07 ± 2e+06"),
+        (0.5, 30.0, "0 ± 30"),
+        (-0.5, 0.01, "-0.50 ± 0.01"),
+        (0.41234, None, "0.412"),
+        (0.00412, None, "0.00412"),
+        (0.9999, None, "1.00"),
+        (0.0, 0.0, "0.000"),
+        (float("nan"), 0.1, "nan"),
+        (0.5, float("nan"), "0.500"),
+    ],
+)
+def test_measured_values_end_where_they_are_not_known(
+    value: float, standard_error: float | None, text: str
+) -> None:
+    assert format_measured(value, standard_error) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(16 * 2**30, "16 GiB"), (500 * 2**20, "500 MiB"), (8 * 10**9, "7629 MiB"), (100, "100 B")],
+)
+def test_budgets(count: int, text: str) -> None:
+    assert format_budget(count) == text
+
+
+@pytest.mark.parametrize(
+    ("probability", "text"), [(1.0, "1.00"), (0.314, "0.31"), (1.2e-4, "1.2e-04"), (0.0, "0.0e+00")]
+)
+def test_p_values(probability: float, text: str) -> None:
+    assert format_p_value(probability) == text

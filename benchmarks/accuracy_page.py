@@ -1,0 +1,75 @@
+"""The tables of docs/accuracy.md, put between the marks that stand there."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+SCHEMES = ("independent", "multi", "orthogonal")
+
+
+def write_page(page: Path, folder: Path, starts: list[str]) -> None:
+    """Renew everything between ``<!-- NAME START -->`` and ``<!-- end -->`` in ``page``."""
+    text = page.read_text()
+    for start in starts:
+        error = pd.read_csv(folder / start / "error.csv")
+        variance = pd.read_csv(folder / start / "variance.csv")
+        law = pd.read_csv(folder / start / "variance_law.csv")
+        text = _put(text, f"error {start}", _by_layer(error, "relative_error", error_cell))
+        ratios = _by_layer(variance, "variance_ratio", ratio_cell)
+        text = _put(text, f"variance {start}", ratios.join(_smallest(law)))
+    page.write_text(text)
+
+
+def error_cell(value: float) -> str:
+    """Three digits; a dash where the layer falls back to the exact gradient.
+
+    >>> error_cell(0.01234), error_cell(12.345), error_cell(0.0)
+    ('0.012', '12.3', '–')
+    """
+    if value < 1e-4:
+        return "–"
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2g}"
+
+
+def ratio_cell(value: float) -> str:
+    """The same for ratios."""
+    return error_cell(value)
+
+
+def _by_layer(table: pd.DataFrame, column: str, cell: Callable[[float], str]) -> pd.DataFrame:
+    """A line a layer in the order of the network, a column for each scheme and r."""
+    probed = table[(table.method == "xconv") & (table.status == "ok")]
+    wide = probed.pivot_table(column, "layer", ["scheme", "probes"], sort=False, aggfunc="first")[
+        list(SCHEMES)
+    ]
+    wide = wide.map(cell)
+    wide.columns = [f"{scheme} r={probes}" for scheme, probes in wide.columns]
+    return wide
+
+
+def _smallest(law: pd.DataFrame) -> pd.DataFrame:
+    """For each layer the fewest independent probes that keep the ratio at its target."""
+    independent = law[law.scheme == "independent"].set_index("layer")
+    cells = independent.smallest_probes.map(lambda r: "" if pd.isna(r) else f"{r:.0f}")
+    return cells.rename("independent, r for a ratio of 1").to_frame()
+
+
+def _put(text: str, name: str, table: pd.DataFrame) -> str:
+    begin = f"<!-- {name} -->"
+    pattern = re.compile(f"{re.escape(begin)}.*?<!-- end -->", re.DOTALL)
+    if not pattern.search(text):
+        raise SystemExit(f"the page has no place for {name!r}: put {begin} and <!-- end --> there")
+    return pattern.sub(f"{begin}\n{_markdown(table)}\n<!-- end -->", text)
+
+
+def _markdown(table: pd.DataFrame) -> str:
+    lines = [
+        "| layer | " + " | ".join(table.columns) + " |",
+        "|---" * (len(table.columns) + 1) + "|",
+    ]
+    lines += [
+        "| " + " | ".join([str(name), *map(str, row)]) + " |" for name, *row in table.itertuples()
+    ]
+    return "\n".join(lines)
