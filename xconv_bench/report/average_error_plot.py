@@ -72,6 +72,7 @@ def _draw(setting: Setting) -> Picture | None:
     strokes = strokes_of(rows)
     picture, (axes,) = framed(
         f"Average gradient error: {setting.title}",
+        "average gradient error",
         [Entry(name, strokes[name], {}) for name in lines],
         _notes(setting, every),
         panels=1,
@@ -81,7 +82,6 @@ def _draw(setting: Setting) -> Picture | None:
     probes_axis(axes, sorted({int(probes) for probes, _, _ in every}))
     levels = [*errors, *floors, *(floor * _ROOM_FOR_WORDS for floor in floors)]
     plain_axis(axes, "y", min(levels), max(levels))
-    axes.set_ylabel("average gradient error")
     _draw_floor(axes, rows, floors)
     lowest = min(points, key=lambda name: min(error or inf for _, error, _ in points[name]))
     for name, line in points.items():

@@ -52,6 +52,7 @@ def draw_error_bytes(setting: Setting) -> Picture | None:
     strokes = strokes_of(rows)
     picture, (axes,) = framed(
         f"Error of the weight gradients, and what is saved for it: {setting.title}",
+        "relative error",
         [Entry(name, strokes[name], {}) for name in lines],
         _notes(setting, trades),
         panels=1,
@@ -93,7 +94,6 @@ def _draw_axes(axes: Axes, trades: Sequence[_Trade], exact: Sequence[float]) -> 
     plain_axis(axes, "x", min(sizes) / unit.size, max(sizes) / unit.size)
     plain_axis(axes, "y", min(errors) * _ROOM_FOR_WORDS, max(errors))
     axes.set_xlabel(f"saved by the whole network ({unit.name})")
-    axes.set_ylabel("relative error")
     for saved in exact:
         axes.axvline(saved / unit.size, color=style.EXACT.colour, linestyle=style.EXACT.dashes)
         label_line(axes, saved / unit.size, f"exact: {format_bytes(saved)}")

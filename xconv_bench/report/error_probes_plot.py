@@ -52,6 +52,7 @@ def draw_error_probes(setting: Setting, layers: Sequence[str] | None) -> Picture
     floor = _rounding(setting)
     picture, axes = framed(
         f"Error of the weight gradients: {setting.title}",
+        "relative error",
         _legend(named, panels.values(), floor),
         _notes(setting, points),
         len(panels),
@@ -61,8 +62,6 @@ def draw_error_probes(setting: Setting, layers: Sequence[str] | None) -> Picture
     top = max(errors) * _ABOVE_THE_LINES
     for panel, (name, curves) in zip(axes, panels.items(), strict=True):
         panel.set_title(name, color=strokes[name].colour)
-        if panel.get_subplotspec().is_first_col():
-            panel.set_ylabel("relative error")
         probes_axis(panel, counts)
         plain_axis(panel, "y", min([*errors, *floor]), top)
         if len(counts) > 1:

@@ -39,9 +39,17 @@ class Entry:
 
 
 def framed(
-    title: str, entries: Sequence[Entry], notes: Sequence[str], panels: int, panel_inches: float
+    title: str,
+    heights: str,
+    entries: Sequence[Entry],
+    notes: Sequence[str],
+    panels: int,
+    panel_inches: float,
 ) -> tuple[Picture, list[Axes]]:
-    """A picture and its ``panels``, of ``panel_inches`` height, all with the same y axis."""
+    """A picture and its ``panels``, of ``panel_inches`` height, all with the same y axis.
+
+    ``heights`` names what is drawn along it; ``notes`` are joined to the note below.
+    """
     from matplotlib.figure import Figure as Picture
 
     title = _wrapped(title)
@@ -66,10 +74,12 @@ def framed(
         borderaxespad=0.6,
     )
     foot.text(_LEFT, 0.05, note, va="bottom", color=style.FAINT, fontsize=style.NOTE_SIZE)
-    axes = body.subplots(lines, abreast, sharey=True, squeeze=False).flatten()
-    for unused in axes[panels:]:
+    grid = body.subplots(lines, abreast, sharey=True, squeeze=False)
+    for leftmost in grid[:, 0]:
+        leftmost.set_ylabel(heights)
+    for unused in grid.flat[panels:]:
         unused.set_visible(False)
-    return picture, list(axes[:panels])
+    return picture, list(grid.flat[:panels])
 
 
 def _wrapped(title: str) -> str:

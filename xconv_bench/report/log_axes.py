@@ -78,19 +78,26 @@ def label_points(
     """
     offset, across, along = ((-4, -4), "right", "top") if is_lowest else ((4, 3), "left", "bottom")
     for (x, y, _), text in reversed(list(zip(points, words, strict=True))):
-        if y and text and _has_room(axes, x, y):
+        if y and text and _has_room(axes, x, y, across):
             axes.annotate(
                 text, (x, y), offset, textcoords="offset points", ha=across, va=along,
                 color=colour, fontsize=style.NOTE_SIZE, bbox=_PAPER,
             )  # fmt: skip
 
 
-def _has_room(axes: Axes, x: float, y: float) -> bool:
-    """Whether no other point nearby has been written beside."""
+def _has_room(axes: Axes, x: float, y: float, across: str) -> bool:
+    """Whether beside no other point nearby something was written on the same side."""
+    from matplotlib.text import Annotation
+
     share = axes.transScale + axes.transLimits
-    across, along = share.transform((x, y))
-    others = [share.transform(t.xy) for t in axes.texts if getattr(t, "xycoords", "") == "data"]
-    return all(abs(across - u) > _WORD_SHARE or abs(along - v) > _LINE_SHARE for u, v in others)
+    right, up = share.transform((x, y))
+    return not any(
+        isinstance(text, Annotation)
+        and text.xycoords == "data"
+        and text.get_horizontalalignment() == across
+        and all(abs(share.transform(text.xy) - (right, up)) < (_WORD_SHARE, _LINE_SHARE))
+        for text in axes.texts
+    )
 
 
 def label_line(axes: Axes, at: float, text: str) -> None:

@@ -83,7 +83,12 @@ def _law_row(group: Sequence[Row], target: float) -> dict[str, Any]:
     measured = {int(_number(row, "probes")): _number(row, "variance_ratio") for row in group}
     used = sorted(r for r, ratio in measured.items() if ratio > 0)
     exact = sorted(r for r, ratio in measured.items() if ratio == 0)
-    common = {"status": "ok", "points": len(used), "target_ratio": target}
+    common = {
+        **dict.fromkeys(("exponent", "exponent_se", "r_squared", "ratio_at_one_probe")),
+        "status": "ok",
+        "points": len(used),
+        "target_ratio": target,
+    }
     remarks = [f"exact from r={exact[0]} on, or earlier"] if exact else []
     if not used:
         smallest = exact[0] if exact else None
@@ -111,7 +116,8 @@ def _smallest(
     fails = [r for r, ratio in measured.items() if ratio > target and r < min(keeps, default=r + 1)]
     lower, upper = max(fails, default=0) + 1, min(keeps, default=None)
     if not isfinite(found) or found > 1e9:
-        return upper, ["the variance does not fall with the probes: no answer"]
+        answer = "no answer" if upper is None else "the fewest that were measured to be enough"
+        return upper, [f"the variance does not fall with the probes: {answer}"]
     smallest = max(ceil(found * (1 - 1e-9)), lower, 1)
     if upper is not None:
         return min(smallest, upper), []

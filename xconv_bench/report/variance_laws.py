@@ -1,0 +1,99 @@
+"""The fitted laws beside the rows that they were fitted to, and what they answer, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from math import inf, log
+
+from xconv_bench.report.settings import by_estimator, number, of_network, settings_of
+from xconv_bench.report.summary import Row
+from xconv_bench.report.units import format_ratio
+from xconv_bench.report.words import estimator_words
+from xconv_bench.results.columns import LAW_KEY, VARIANCE_KEY, Cell
+
+Laws = Mapping[tuple[Cell, ...], Row]
+"""Rows of ``variance_law.csv`` by the columns that they are known by."""
+
+BATCHES_TOGETHER = tuple(column for column in VARIANCE_KEY if column != "batch_size")
+"""What a setting is known by where its batch sizes stand side by side."""
+
+
+def laws_by_key(laws: Sequence[Row]) -> Laws:
+    """The laws as ``law_of`` finds them."""
+    return {_key(law): law for law in laws}
+
+
+def law_of(laws: Laws, row: Row) -> Row | None:
+    """The law that a row of ``variance.csv`` follows."""
+    return laws.get(_key(row))
+
+
+def ratio_words(row: Row) -> str:
+    """``0.80× (0.70 to 0.90)``: estimator over sampling variance with its confidence interval."""
+    ratio = number(row, "variance_ratio")
+    low, high = number(row, "variance_ratio_low"), number(row, "variance_ratio_high")
+    if ratio is None:
+        # Minibatches that do not differ have nothing that the estimator's variance could be held
+        # against.
+        return "∞" if number(row, "estimator_variance") and row["sampling_variance"] == 0 else ""
+    if ratio == 0:
+        return "exact"
+    if low is None or high is None:
+        return format_ratio(ratio)
+    low_words, high_words = (format_ratio(bound).removesuffix("×") for bound in (low, high))
+    return f"{format_ratio(ratio)} ({low_words} to {high_words})"
+
+
+def answers(rows: Sequence[Row], laws: Sequence[Row]) -> list[str]:
+    """What the estimator adds to the network's variance, and how many probes keep it small.
+
+    A line for each estimator and batch size, such as ``xconv multi: at r=64 the estimator adds
+    0.80× (0.70 to 0.90) the sampling variance at batch 128; r ≥ 51 keeps it at 1× or below``. The
+    r is the measured one whose ratio lies next to the target.
+    """
+    by_key = laws_by_key(laws)
+    return [
+        f"{setting.apart}: {line}" if setting.apart else line
+        for setting in settings_of(rows, BATCHES_TOGETHER)
+        for some in by_estimator(of_network(setting.rows)).values()
+        for line in _answers(some, by_key)
+    ]
+
+
+def _answers(rows: Sequence[Row], laws: Laws) -> Iterator[str]:
+    for batch in dict.fromkeys(row["batch_size"] for row in rows):
+        some = [row for row in rows if row["batch_size"] == batch]
+        law = law_of(laws, some[0])
+        measured = [row for row in some if number(row, "variance_ratio") is not None]
+        if law is not None and measured:
+            target = number(law, "target_ratio") or 1.0
+            nearest = min(measured, key=lambda row: _distance(row, target))
+            yield f"{_adds(nearest)}; {_keeps(law, target)}"
+
+
+def _distance(row: Row, target: float) -> float:
+    """From the target, on a logarithmic scale: an exact gradient is the last to be spoken of."""
+    ratio = number(row, "variance_ratio")
+    return abs(log(ratio / target)) if ratio else inf
+
+
+def _adds(row: Row) -> str:
+    where = f"{estimator_words(row)}: at r={row['probes']}"
+    if not row["variance_ratio"]:
+        return f"{where} and batch {row['batch_size']} all gradients are exact"
+    return (
+        f"{where} the estimator adds {ratio_words(row)} the sampling variance "
+        f"at batch {row['batch_size']}"
+    )
+
+
+def _keeps(law: Row, target: float) -> str:
+    smallest, message = law["smallest_probes"], law["message"]
+    remark = f" ({message})" if message else ""
+    if smallest is None:
+        return f"no number of probes is known to keep it at {target:g}× or below{remark}"
+    return f"r ≥ {smallest} keeps it at {target:g}× or below{remark}"
+
+
+def _key(row: Row) -> tuple[Cell, ...]:
+    return tuple(row[column] for column in LAW_KEY)
