@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, exp, isfinite, log, sqrt
 from typing import Any
@@ -17,7 +17,10 @@ THEORY = -1.0
 """The exponent of an estimator that is a mean over independent probes."""
 
 FAR = 8
-"""An answer so many times beyond what was measured is called an extrapolation."""
+"""An answer so many times beyond or below what was measured is called an extrapolation."""
+
+ROUNDING = 1e-6
+"""A ratio no larger is that of an exact gradient: sums whose order differs from run to run."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ def fit_laws(rows: Sequence[Row], target_ratio: float = 1.0) -> list[dict[str, A
     error of its logarithm, weighted least squares of ``log ρ_r = a + p log r`` with weights 1/s_r².
     The sampling variance is the same for all r, being that of the same minibatches: its error moves
     a and not p, and s_r is that of the estimator's variance alone. Where only one r was measured,
-    p = -1, the theory.
+    p = -1, the theory. Where the gradient is exact, but for rounding, the law has no point.
 
     ``smallest_probes`` is the first r at which the law keeps ``target_ratio``; not below an r that
     was measured and does not keep it, nor above one that does.
@@ -81,8 +84,8 @@ def fit(probes: Sequence[float], ratios: Sequence[float], errors: Sequence[float
 
 def _law_row(group: Sequence[Row], target: float) -> dict[str, Any]:
     measured = {int(_number(row, "probes")): _number(row, "variance_ratio") for row in group}
-    used = sorted(r for r, ratio in measured.items() if ratio > 0)
-    exact = sorted(r for r, ratio in measured.items() if ratio == 0)
+    used = sorted(r for r, ratio in measured.items() if ratio > ROUNDING)
+    exact = sorted(r for r, ratio in measured.items() if ratio <= ROUNDING)
     common = {
         **dict.fromkeys(("exponent", "exponent_se", "r_squared", "ratio_at_one_probe")),
         "status": "ok",
@@ -120,10 +123,17 @@ def _smallest(
         return upper, [f"the variance does not fall with the probes: {answer}"]
     smallest = max(ceil(found * (1 - 1e-9)), lower, 1)
     if upper is not None:
-        return min(smallest, upper), []
-    if smallest > FAR * max(measured):
-        return smallest, [f"extrapolated far beyond r={max(measured)}"]
-    return smallest, []
+        smallest = min(smallest, upper)
+    return smallest, _extrapolated(smallest, measured)
+
+
+def _extrapolated(smallest: int, measured: Collection[int]) -> list[str]:
+    fewest, most = min(measured), max(measured)
+    if smallest > FAR * most:
+        return [f"extrapolated far beyond r={most}"]
+    if FAR * smallest < fewest:
+        return [f"extrapolated far below r={fewest}"]
+    return []
 
 
 def _about(used: Sequence[int]) -> list[str]:

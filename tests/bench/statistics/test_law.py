@@ -102,6 +102,14 @@ def test_where_the_gradient_is_exact_the_law_has_no_point() -> None:
     assert (nothing["points"], nothing["exponent"], nothing["smallest_probes"]) == (0, None, 4)
 
 
+def test_what_rounding_leaves_of_an_exact_gradient_is_no_point() -> None:
+    # Kernels that add up in any order do not repeat to the last bit.
+    found = law({4: 64.0, 16: 16.0, 128: 1e-12})
+    assert (found["points"], found["smallest_probes"]) == (2, 128)
+    assert found["exponent"] == pytest.approx(-1)
+    assert found["message"] == "exact from r=128 on, or earlier"
+
+
 def test_a_variance_that_does_not_fall_has_no_answer() -> None:
     found = law({4: 2.0, 16: 3.0})
     assert found["smallest_probes"] is None
@@ -111,9 +119,11 @@ def test_a_variance_that_does_not_fall_has_no_answer() -> None:
     assert "no answer" not in enough["message"]
 
 
-def test_far_beyond_what_was_measured_it_says_so() -> None:
+def test_far_from_what_was_measured_it_says_so() -> None:
     assert "extrapolated far beyond r=16" in law({4: 400.0, 16: 100.0})["message"]
     assert law({4: 20.0, 16: 5.0})["message"] == ""
+    assert law({64: 0.02, 256: 0.005})["message"] == "extrapolated far below r=64"
+    assert law({64: 0.125, 256: 0.03125})["message"] == ""
 
 
 def test_layers_and_settings_have_laws_of_their_own() -> None:
