@@ -1,6 +1,6 @@
 """The study of docs/accuracy.md: ResNet-18 on photographs, before and after some training.
 
-Run ``python -m benchmarks.accuracy`` (an hour on two cores; interrupted, it goes on where it was).
+Run ``python -m benchmarks.accuracy`` (half an hour on two cores; interrupted, it goes on where it was).
 It calls ``xconv-bench error`` and ``xconv-bench variance``, copies their tables and pictures, and
 puts the figures into the page.
 """
@@ -14,14 +14,14 @@ from pathlib import Path
 from benchmarks.accuracy_page import write_page
 
 RUNS = Path("runs/accuracy")
-STARTS = {"initial": [], "trained": ["--warmup-steps", "50"]}
+STARTS = {"initial": [], "trained": ["--warmup-steps", "100"]}
 COMMON = [
-    "--model", "resnet18", "--data", "photos", "--batch-size", "16",
+    "--model", "resnet18", "--image-size", "112", "--data", "photos", "--batch-size", "32",
     "--scheme", "independent,multi,orthogonal", "--probes", "16,64,256",
 ]  # fmt: skip
 EXPERIMENTS = {
-    "error": ["--repeats", "12", "--bias-test"],
-    "variance": ["--minibatches", "8", "--repeats", "2"],
+    "error": ["--repeats", "16", "--bias-test"],
+    "variance": ["--minibatches", "10", "--repeats", "2"],
 }
 KEPT = ("error.csv", "variance.csv", "variance_law.csv", "environment.json", "plots/*.png")
 

@@ -82,7 +82,7 @@ class ErrorConfiguration(GradientConfiguration):
 class VarianceConfiguration(GradientConfiguration):
     """A cell of ``variance``: ``repeats`` seeds of the estimator in each of the minibatches."""
 
-    minibatches: int = 20
+    minibatches: int = 10
     repeats: int = 2
 
 

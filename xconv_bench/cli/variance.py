@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from xconv_bench.results.table import Row
 
 _PROBES = ["4,16,64,256"]
-_BATCH_SIZES = ["64,256"]
+_BATCH_SIZES = ["64,128"]
 
 
 def variance(
@@ -36,7 +36,7 @@ def variance(
     weights: options.Weights = "random",
     warmup_steps: options.WarmupSteps = 0,
     layer: options.Layers = None,
-    minibatches: options.Minibatches = 20,
+    minibatches: options.Minibatches = 10,
     repeats: options.EstimatorSeeds = 2,
     target_ratio: options.TargetRatio = 1.0,
     seed: options.Seed = 0,
