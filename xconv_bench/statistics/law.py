@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from xconv_bench.results.columns import LAW_KEY, Cell
+from xconv_bench.results.columns import ALL_LAYERS, LAW_KEY, Cell
 
 Row = Mapping[str, Cell]
 
@@ -46,7 +46,8 @@ def fit_laws(rows: Sequence[Row], target_ratio: float = 1.0) -> list[dict[str, A
     error of its logarithm, weighted least squares of ``log ρ_r = a + p log r`` with weights 1/s_r².
     The sampling variance is the same for all r, being that of the same minibatches: its error moves
     a and not p, and s_r is that of the estimator's variance alone. Where only one r was measured,
-    p = -1, the theory. Where the gradient is exact, but for rounding, the law has no point.
+    p = -1, the theory. Where the gradient is exact, but for rounding, the law has no point; that
+    of all layers together has none where any of them is exact.
 
     ``smallest_probes`` is the first r at which the law keeps ``target_ratio``; not below an r that
     was measured and does not keep it, nor above one that does.
@@ -55,8 +56,13 @@ def fit_laws(rows: Sequence[Row], target_ratio: float = 1.0) -> list[dict[str, A
     for row in rows:
         if row["probes"] and row["status"] == "ok" and row["variance_ratio"] is not None:
             groups.setdefault(tuple(row[column] for column in LAW_KEY), []).append(row)
+    partly_exact: dict[tuple[Cell, ...], set[int]] = {}
+    for key, group in groups.items():
+        exact = {r for r, ratio in _ratios(group).items() if ratio <= ROUNDING}
+        partly_exact.setdefault(_setting(key), set()).update(exact)
     return [
-        dict(zip(LAW_KEY, key, strict=True)) | _law_row(group, target_ratio)
+        dict(zip(LAW_KEY, key, strict=True))
+        | _law_row(group, target_ratio, partly_exact[_setting(key)] if _is_all(key) else set())
         for key, group in groups.items()
     ]
 
@@ -82,10 +88,25 @@ def fit(probes: Sequence[float], ratios: Sequence[float], errors: Sequence[float
     )
 
 
-def _law_row(group: Sequence[Row], target: float) -> dict[str, Any]:
-    measured = {int(_number(row, "probes")): _number(row, "variance_ratio") for row in group}
-    used = sorted(r for r, ratio in measured.items() if ratio > ROUNDING)
-    exact = sorted(r for r, ratio in measured.items() if ratio <= ROUNDING)
+def _setting(key: tuple[Cell, ...]) -> tuple[Cell, ...]:
+    """The same for all layers of a network."""
+    return tuple(value for name, value in zip(LAW_KEY, key, strict=True) if name != "layer")
+
+
+def _is_all(key: tuple[Cell, ...]) -> bool:
+    return key[LAW_KEY.index("layer")] == ALL_LAYERS
+
+
+def _ratios(group: Sequence[Row]) -> dict[int, float]:
+    return {int(_number(row, "probes")): _number(row, "variance_ratio") for row in group}
+
+
+def _law_row(group: Sequence[Row], target: float, partly_exact: Collection[int]) -> dict[str, Any]:
+    measured = _ratios(group)
+    probed = {r for r, ratio in measured.items() if ratio > ROUNDING}
+    used = sorted(probed.difference(partly_exact) or probed)
+    exact = sorted(measured.keys() - probed)
+    mixed = sorted(probed.difference(used))
     common = {
         **dict.fromkeys(("exponent", "exponent_se", "r_squared", "ratio_at_one_probe")),
         "status": "ok",
@@ -93,6 +114,8 @@ def _law_row(group: Sequence[Row], target: float) -> dict[str, Any]:
         "target_ratio": target,
     }
     remarks = [f"exact from r={exact[0]} on, or earlier"] if exact else []
+    if mixed:
+        remarks.append(f"some layers are exact from r={mixed[0]} on, or earlier")
     if not used:
         smallest = exact[0] if exact else None
         return {**common, "smallest_probes": smallest, "message": "; ".join(remarks)}

@@ -147,3 +147,30 @@ def test_layers_and_settings_have_laws_of_their_own() -> None:
 )
 def test_rows_without_a_ratio_have_no_law(cells: Row) -> None:
     assert fit_laws(measured({4: 2.0}, **cells)) == []
+
+
+def test_where_a_layer_is_exact_the_law_of_the_network_has_no_point() -> None:
+    """From r = 256 on one of two layers is exact: what the other adds is another law."""
+    network = {4: 600.0, 16: 150.0, 64: 37.5, 256: 0.5}
+    rows = [
+        *measured({4: 400.0, 16: 100.0, 64: 25.0, 256: 0.0}, layer="inner"),
+        *measured(network, layer="all"),
+    ]
+    _, whole = fit_laws(rows)
+    assert whole["exponent"] == pytest.approx(-1)
+    assert whole["points"] == 3
+    assert whole["smallest_probes"] == 256  # 2400 by the law; 256 were measured to be enough
+    assert "some layers are exact from r=256 on" in whole["message"]
+    _, whole = fit_laws(rows, target_ratio=50.0)
+    assert whole["smallest_probes"] == 48
+    (alone,) = fit_laws(measured(network, layer="all"))
+    assert alone["points"] == 4
+
+
+def test_the_network_has_a_law_where_some_layer_is_always_exact() -> None:
+    rows = [
+        *measured({4: 0.0, 16: 0.0}, layer="inner"),
+        *measured({4: 8.0, 16: 2.0}, layer="all"),
+    ]
+    _, whole = fit_laws(rows)
+    assert (whole["exponent"], whole["smallest_probes"]) == (pytest.approx(-1), 32)
