@@ -1,7 +1,6 @@
 """The tables of docs/accuracy.md, put between the marks that stand there."""
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -16,29 +15,20 @@ def write_page(page: Path, folder: Path, starts: list[str]) -> None:
         error = pd.read_csv(folder / start / "error.csv")
         variance = pd.read_csv(folder / start / "variance.csv")
         law = pd.read_csv(folder / start / "variance_law.csv")
-        text = _put(text, f"error {start}", _by_layer(error, "relative_error", error_cell))
-        ratios = _by_layer(variance, "variance_ratio", ratio_cell)
+        text = _put(text, f"error {start}", _by_layer(error, "relative_error"))
+        ratios = _by_layer(variance, "variance_ratio")
         text = _put(text, f"variance {start}", ratios.join(_smallest(law)))
     page.write_text(text)
 
 
-def error_cell(value: float) -> str:
-    """Three digits; a dash where the layer falls back to the exact gradient.
-
-    >>> error_cell(0.01234), error_cell(12.345), error_cell(0.0)
-    ('0.012', '12.3', '–')
-    """
+def cell(value: float) -> str:
+    """Two or three digits; a dash where the layer falls back to the exact gradient."""
     if value < 1e-4:
         return "–"
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2g}"
 
 
-def ratio_cell(value: float) -> str:
-    """The same for ratios."""
-    return error_cell(value)
-
-
-def _by_layer(table: pd.DataFrame, column: str, cell: Callable[[float], str]) -> pd.DataFrame:
+def _by_layer(table: pd.DataFrame, column: str) -> pd.DataFrame:
     """A line a layer in the order of the network, a column for each scheme and r."""
     probed = table[(table.method == "xconv") & (table.status == "ok")]
     wide = probed.pivot_table(column, "layer", ["scheme", "probes"], sort=False, aggfunc="first")[

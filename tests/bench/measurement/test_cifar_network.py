@@ -55,7 +55,9 @@ def test_probes_rolled_over_the_flattened_image_fail_it(monkeypatch: pytest.Monk
     assert rows["all"]["relative_bias"] > 3 * rows["all"]["relative_bias_noise"]
 
 
-@pytest.mark.parametrize(("scheme", "most"), [("independent", 128), ("multi", 128), ("orthogonal", 32)])
+@pytest.mark.parametrize(
+    ("scheme", "most"), [("independent", 128), ("multi", 128), ("orthogonal", 32)]
+)
 def test_the_variance_falls_as_one_over_the_probes(scheme: str, most: int) -> None:
     """Exponents within 0.1 of -1, from 12 minibatches and 25 seeds in each.
 
