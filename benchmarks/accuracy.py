@@ -1,6 +1,6 @@
 """The study of docs/accuracy.md: ResNet-18 on photographs, before and after some training.
 
-Run ``python -m benchmarks.accuracy``: half an hour on two cores; interrupted, it goes on from there.
+Run ``python -m benchmarks.accuracy``: half an hour on two cores; interrupted, it goes on.
 It calls ``xconv-bench error`` and ``xconv-bench variance``, copies their tables and pictures, and
 puts the figures into the page.
 """
