@@ -41,7 +41,7 @@ def error(
     bias_test: options.BiasTest = False,
     age: options.Age = False,
     memory_budget: options.MemoryBudget = None,
-    headroom: options.Headroom = 0.92,
+    headroom: options.Headroom = None,
     seed: options.Seed = 0,
     timeout: options.Timeout = 7200.0,
     output: options.Output = None,
@@ -59,11 +59,15 @@ def error(
         device=device, seed=seed, data=data, data_dir=data_dir, download=download,
         samples=samples, weights=weights, warmup_steps=warmup_steps, layer=layer, timeout=timeout,
     )  # fmt: skip
-    if age:
-        return _average_error(plan, _budget(memory_budget, headroom), output)
-    if memory_budget is not None:
-        raise UsageError("--memory-budget chooses the batches of --age: give both, or neither")
-    return _error(plan, repeats, bias_test, output)
+    if headroom is not None and memory_budget is None:
+        raise UsageError("--headroom is a part of --memory-budget: give both, or neither")
+    if not age:
+        if memory_budget is not None:
+            raise UsageError("--memory-budget chooses the batches of --age: give both, or neither")
+        return _error(plan, repeats, bias_test, output)
+    if bias_test or layer:
+        raise UsageError("--age is of the whole network: leave out --bias-test and --layer")
+    return _average_error(plan, _budget(memory_budget, headroom), output)
 
 
 def _error(plan: GradientPlan, repeats: int, bias_test: bool, output: Path | None) -> int:
@@ -88,10 +92,10 @@ def _error(plan: GradientPlan, repeats: int, bias_test: bool, output: Path | Non
     return int(bias_test and is_biased) or exit_code(rows)
 
 
-def _budget(memory_budget: str | None, headroom: float) -> tuple[int, float] | None:
+def _budget(memory_budget: str | None, headroom: float | None) -> tuple[int, float] | None:
     if memory_budget is None:
         return None
-    return parsing.size_in_bytes("--memory-budget", memory_budget), headroom
+    return parsing.size_in_bytes("--memory-budget", memory_budget), headroom or options.HEADROOM
 
 
 def _average_error(
@@ -99,22 +103,16 @@ def _average_error(
 ) -> int:
     from xconv_bench.experiments.average_error import at_batch_size, at_budget
     from xconv_bench.experiments.gradients import rows_of
-    from xconv_bench.measurement.average_error import AverageErrorMeasurement
     from xconv_bench.report.average_error_plot import plot_average_error
     from xconv_bench.report.average_error_table import print_average_error_table
     from xconv_bench.results.run_directory import RunDirectory
 
-    cells = plan.configurations()
-    chunks = at_budget(cells, *budget, plan.launcher) if budget else at_batch_size(cells)
+    cells = plan.configurations(at_budget=budget is not None)
     with RunDirectory("age", cells[0].model, output) as run, resumable(run):
-        plan.measure(
-            list(chunks),
-            run,
-            ("age",),
-            lambda cell, start: AverageErrorMeasurement(cell, start, chunks[cell]),
-        )
+        tasks = at_budget(cells, *budget, plan.launcher) if budget else at_batch_size(cells)
+        plan.measure(list(tasks), run, ("age",), lambda cell, start: tasks[cell](cell, start))
         table = run.table("age")
-        rows = rows_of(list(chunks), table)
+        rows = rows_of(list(tasks), table)
         pictures = plot_average_error(rows, run.plots)
         print_average_error_table(rows)
         print_written(run, table, pictures=pictures)

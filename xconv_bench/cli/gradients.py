@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from xconv_bench.cli import parsing
 from xconv_bench.cli.sweeps import read_devices, read_sweep
 from xconv_bench.configuration import GradientConfiguration
-from xconv_bench.errors import BenchError
+from xconv_bench.errors import BenchError, UsageError
 
 if TYPE_CHECKING:
     from xconv_bench.data.sources import DataOptions
@@ -35,25 +35,30 @@ class GradientPlan:
     layers: tuple[str, ...]
     launcher: Launcher
 
-    def configurations(self) -> list[GradientConfiguration]:
-        """Every cell with its data; raises BenchError for models, layers or data that fail."""
+    def configurations(self, at_budget: bool = False) -> list[GradientConfiguration]:
+        """Every cell with its data; raises BenchError for models, layers or data that fail.
+
+        ``at_budget``: batch sizes are chosen later, those of the sweep do not count.
+        """
         from xconv_bench.measurement.gradient_survey import GradientSurvey
+        from xconv_bench.measurement.starting_weights import label
 
         sweep = self.sweep
         survey = GradientSurvey(
-            sweep.models, sweep.devices, sweep.image_sizes, sweep.batch_sizes,
-            self.layers, self.data, self.weights,
+            sweep.models, sweep.devices, sweep.image_sizes,
+            () if at_budget else sweep.batch_sizes, self.layers, self.data, self.weights,
         )  # fmt: skip
         outcome = self.launcher.run(survey)
         if outcome.status != "ok":
             raise BenchError(outcome.message)
         known = outcome.readings
+        weights = label(self.weights)
         return [
             cell.extended(
                 GradientConfiguration,
                 data=known["data"][cell.model],
                 samples=known["samples"][cell.model],
-                weights=self.weights,
+                weights=weights,
                 warmup_steps=self.warmup_steps,
             )
             for cell in sweep.configurations(known["designed_sizes"])
@@ -111,9 +116,11 @@ def gradient_plan(
 
     Raises UsageError for what an option does not take.
     """
-    from xconv_bench.data.sources import DataOptions
+    from xconv_bench.data.sources import IN_A_FOLDER, DataOptions
     from xconv_bench.launch import Launcher
 
+    if data_dir is not None and data not in IN_A_FOLDER:
+        raise UsageError(f"--data-dir needs --data, one of {', '.join(IN_A_FOLDER)}")
     return GradientPlan(
         read_sweep(devices=read_devices(device), **sweep),
         DataOptions(data, samples, data_dir, download),

@@ -76,7 +76,14 @@ Repeats = Annotated[
     int, typer.Option("--repeats", metavar="N", help="Repeats, each with its own seed.", min=1)
 ]
 Seed = Annotated[
-    int, typer.Option("--seed", metavar="N", help="Seed of the first repeat.", min=0, max=2**32)
+    int,
+    typer.Option(
+        "--seed",
+        metavar="N",
+        help="Of weights, data and probes; repeats count on.",
+        min=0,
+        max=2**32,
+    ),
 ]
 Steps = Annotated[
     int,
@@ -130,10 +137,16 @@ MemoryBudget = Annotated[
         help="With --age: the largest batch that fits, for each method, e.g. 16GiB.",
     ),
 ]
+HEADROOM = 0.92
 Headroom = Annotated[
-    float,
+    float | None,
     typer.Option(
-        "--headroom", metavar="X", help="Part of the budget that a step may take.", min=0.01, max=1
+        "--headroom",
+        metavar="X",
+        help="Part of the budget that a step may take.",
+        min=0.01,
+        max=1,
+        show_default=str(HEADROOM),
     ),
 ]
 

@@ -9,6 +9,7 @@ from xconv_bench.cli.gradients import GradientPlan, gradient_plan, print_written
 from xconv_bench.cli.resume import resumable
 from xconv_bench.cli.sweeps import exit_code
 from xconv_bench.configuration import VarianceConfiguration
+from xconv_bench.errors import UsageError
 
 if TYPE_CHECKING:
     from xconv_bench.results.run_directory import RunDirectory
@@ -63,6 +64,12 @@ def variance(
         cell.extended(VarianceConfiguration, minibatches=minibatches, repeats=repeats)
         for cell in plan.configurations()
     ]
+    for cell in cells:
+        if cell.batch_size == cell.samples:
+            raise UsageError(
+                f"--batch-size {cell.batch_size} is all of the data: its minibatches do not vary; "
+                "take a smaller batch, or more --samples where there are more"
+            )
     with RunDirectory("variance", cells[0].model, output) as run, resumable(run):
         plan.measure(cells, run, ("estimates", "variance"), VarianceMeasurement)
         rows = _show(plan, cells, run, target_ratio)
@@ -84,7 +91,8 @@ def _show(
 
     table, single, law = (run.table(name) for name in ("variance", "estimates", "variance_law"))
     rows = rows_of(cells, table)
-    laws = fit_laws(rows, target_ratio)
+    # Of all that the table holds: earlier runs into this directory had other schemes, perhaps.
+    laws = fit_laws(table.rows(), target_ratio)
     law.clear()  # it follows from the rows, and they may have become more
     law.put(*laws)
     layers = plan.layers or None

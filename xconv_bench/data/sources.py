@@ -146,6 +146,10 @@ def source_of(label: str) -> str:
     return label.partition(":")[0]
 
 
+IN_A_FOLDER = tuple(name for name, source in SOURCES.items() if "--data-dir" in source.needs)
+"""Sources that are read from a folder of the user's."""
+
+
 def default_source(architecture: Architecture, image_size: int) -> str:
     """``"photos"`` for networks that take images with labels, else ``"synthetic"``."""
     return "photos" if is_served(architecture, image_size) else "synthetic"

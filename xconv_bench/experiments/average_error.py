@@ -2,46 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 from xconv_bench.configuration import AverageErrorConfiguration, GradientConfiguration
-from xconv_bench.errors import BenchError
 from xconv_bench.launch import Launcher
+from xconv_bench.launch.worker import Work
+from xconv_bench.measurement.average_error import AverageErrorMeasurement
+from xconv_bench.measurement.comparison import Start
 from xconv_bench.measurement.largest_batch import LargestBatch
 
-Chunks = dict[AverageErrorConfiguration, int]
-"""Cells to measure, each with how many samples the exact network takes at a time."""
+Tasks = dict[AverageErrorConfiguration, Callable[[AverageErrorConfiguration, Start], Work]]
+"""Cells to measure, each with what makes its task."""
 
 
-def at_batch_size(cells: Sequence[GradientConfiguration]) -> Chunks:
+@dataclass(frozen=True)
+class Fit:
+    """The largest batch of a cell, 0 where none fits, and what is to be said of that."""
+
+    batch_size: int
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class DoesNotFit:
+    """The task of a cell of which not even one sample fits: it runs out of memory at once."""
+
+    configuration: AverageErrorConfiguration
+    start: Start
+    message: str
+
+    def __call__(self) -> Iterator[dict[str, Any]]:
+        """Raises MemoryError."""
+        raise MemoryError(self.message)
+
+
+def at_batch_size(cells: Sequence[GradientConfiguration]) -> Tasks:
     """The batch sizes that the cells have; exact gradients take the same."""
-    return {cell.extended(AverageErrorConfiguration): cell.batch_size for cell in cells}
+    return {
+        cell.extended(AverageErrorConfiguration): partial(
+            AverageErrorMeasurement, chunk_size=cell.batch_size
+        )
+        for cell in cells
+    }
 
 
 def at_budget(
     cells: Sequence[GradientConfiguration], budget_bytes: int, headroom: float, launcher: Launcher
-) -> Chunks:
+) -> Tasks:
     """Each cell with the largest batch whose simulated step takes ``headroom`` of the budget.
 
     No batch is larger than the data. What memory a method saves buys a larger batch, and a larger
-    batch less noise: the paper's comparison. Raises BenchError where no batch fits.
+    batch less noise: the paper's comparison. Exact gradients are computed in parts that fit
+    exactly. Where no batch fits, the cell will be a row that says so.
     """
-    found: dict[GradientConfiguration, int] = {}
+    fits: dict[GradientConfiguration, Fit] = {}
 
-    def largest(cell: GradientConfiguration) -> int:
-        cell = replace(cell, batch_size=1)
-        if cell not in found:
+    def fit(cell: GradientConfiguration) -> Fit:
+        if cell not in fits:
             task = LargestBatch(cell, int(budget_bytes * headroom), most=cell.samples)
             outcome = launcher.run(task)
-            if outcome.status != "ok":
-                raise BenchError(outcome.message)
-            found[cell] = outcome.readings["batch_size"]
-        return found[cell]
+            fits[cell] = Fit(outcome.readings.get("batch_size", 0), outcome.message)
+        return fits[cell]
 
-    return {
-        replace(cell, batch_size=largest(cell)).extended(
-            AverageErrorConfiguration, memory_budget_bytes=budget_bytes
-        ): largest(cell.as_exact())
-        for cell in cells
-    }
+    tasks: Tasks = {}
+    for cell in (replace(cell, batch_size=1) for cell in cells):
+        found, exact = fit(cell), fit(cell.as_exact())
+        sized = replace(cell, batch_size=max(found.batch_size, 1))
+        key = sized.extended(AverageErrorConfiguration, memory_budget_bytes=budget_bytes)
+        if found.batch_size:
+            chunk_size = max(exact.batch_size, 1)
+            tasks[key] = partial(AverageErrorMeasurement, chunk_size=chunk_size)
+        else:
+            tasks[key] = partial(DoesNotFit, message=found.message)
+    return tasks

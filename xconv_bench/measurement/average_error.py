@@ -48,12 +48,13 @@ class AverageErrorMeasurement:
     def _exact(self, comparison: Comparison, indices: Sequence[int], number: int) -> Gradients:
         """The gradient of the mean loss: that of the chunks, weighted by their sizes."""
         whole: Gradients = {}
-        for first in range(0, len(indices), self.chunk_size):
+        for part, first in enumerate(range(0, len(indices), self.chunk_size)):
             chunk = indices[first : first + self.chunk_size]
             share = len(chunk) / len(indices)
-            for name, gradient in comparison.exact(comparison.samples.batch(chunk), number).items():
-                part = gradient.double() * share
-                whole[name] = whole[name] + part if name in whole else part
+            batch = comparison.samples.batch(chunk)
+            for name, gradient in comparison.exact(batch, number, part).items():
+                weighted = gradient.double() * share
+                whole[name] = whole[name] + weighted if name in whole else weighted
         return whole
 
     def _estimate(
@@ -65,12 +66,19 @@ class AverageErrorMeasurement:
         return next(comparison.estimates(batch, number, repeats=1))
 
     def _remark(self, comparison: Comparison) -> str:
-        kinds = nn.modules.batchnorm._BatchNorm
-        if not any(isinstance(module, kinds) for module in comparison.model.modules()):
-            return comparison.remark
         size = min(self.chunk_size, self.configuration.batch_size)
-        words = f"batch normalisation: the full gradient is the mean over batches of {size}"
-        return "; ".join(part for part in (comparison.remark, words) if part)
+        words = [comparison.remark]
+        if _has(comparison, nn.modules.batchnorm._BatchNorm):
+            words.append(
+                f"batch normalisation: the full gradient is the mean over batches of {size}"
+            )
+        if _has(comparison, nn.modules.dropout._DropoutNd):
+            words.append("dropout: the full gradient is a mean over masks, one a batch")
+        return "; ".join(part for part in words if part)
+
+
+def _has(comparison: Comparison, kind: type[nn.Module]) -> bool:
+    return any(isinstance(module, kind) for module in comparison.model.modules())
 
 
 class AverageErrors:

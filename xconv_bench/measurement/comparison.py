@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from xconv_bench.configuration import GradientConfiguration
+from xconv_bench.configuration import KNOBS, GradientConfiguration
 from xconv_bench.data import Batch, Task
 from xconv_bench.data.samples import Samples
 from xconv_bench.data.sources import DataOptions, open_samples
@@ -58,18 +58,22 @@ class Comparison:
         self.is_exact = configuration.method == "exact"
         self._reference = self._twin("float64" if self.is_half else configuration.dtype, start)
         self._rounded = self._twin(configuration.dtype, start) if self.is_half else None
+        self._buffers = {name: buffer.clone() for name, buffer in self.model.named_buffers()}
 
-    def exact(self, batch: Batch, minibatch: int) -> Gradients:
-        """What the others are held against; ``minibatch`` numbers the batch."""
+    def exact(self, batch: Batch, minibatch: int, part: int = 0) -> Gradients:
+        """What the others are held against; ``minibatch`` numbers the batch, ``part`` a part of it.
+
+        Only the first part has the dropout masks of the whole.
+        """
         if self.is_half:
             batch = Batch(*(t.double() if t.is_floating_point() else t for t in batch))
-        return self._gradients(self._reference, "exact", batch, minibatch, 0)
+        return self._gradients(self._reference, "exact", batch, minibatch, part=part)
 
     def rounded(self, batch: Batch, minibatch: int) -> Gradients | None:
         """At half precision, the gradient of torch's own layers in that precision."""
         if self._rounded is None:
             return None
-        return self._gradients(self._rounded, "exact", batch, minibatch, 0)
+        return self._gradients(self._rounded, "exact", batch, minibatch)
 
     def estimates(self, batch: Batch, minibatch: int, repeats: int) -> Iterator[Gradients]:
         """The method's gradients of the same batch with one seed of the estimator after another."""
@@ -77,7 +81,7 @@ class Comparison:
         for repeat in range(repeats):
             yield self._gradients(self.model, method, batch, minibatch, repeat)
 
-    def layers(self) -> dict[str, nn.Module]:
+    def layers(self) -> dict[str, list[nn.Module]]:
         """The convolutions of the method's network whose weights get gradients, by name."""
         return trained_convolutions(self.model)
 
@@ -98,12 +102,21 @@ class Comparison:
         return twin
 
     def _gradients(
-        self, model: nn.Module, method: str, batch: Batch, minibatch: int, repeat: int
+        self,
+        model: nn.Module,
+        method: str,
+        batch: Batch,
+        minibatch: int,
+        repeat: int = 0,
+        part: int = 0,
     ) -> Gradients:
         seed = self.configuration.seed
-        torch.manual_seed(_seed("estimator", seed, minibatch, repeat))
+        # Not the same for all numbers of probes: their errors would depend on each other.
+        knobs = [getattr(self.configuration, knob) for knob in KNOBS]
+        torch.manual_seed(_seed("estimator", seed, *knobs, minibatch, repeat))
+        self._put_buffers_back(model)
         # Dropout differs from one minibatch to the next, and not from method to method.
-        with SameRandomNumbers(_seed("network", seed, minibatch)):
+        with SameRandomNumbers(_seed("network", seed, minibatch, part)):
             Training(model, batch, self.task).step()
         gradients = {_layer(name): g for name, g in weight_gradients(model).items()}
         infinite = [name for name, g in gradients.items() if not bool(torch.isfinite(g).all())]
@@ -114,10 +127,19 @@ class Comparison:
             )
         return gradients
 
+    def _put_buffers_back(self, model: nn.Module) -> None:
+        """So that no forward pass depends on how many there were before."""
+        with torch.no_grad():
+            for name, buffer in model.named_buffers():
+                buffer.copy_(self._buffers[name])
 
-def trained_convolutions(model: nn.Module) -> dict[str, nn.Module]:
-    """Convolutions whose weights get gradients, by name; one of several that share a weight."""
-    modules = {id(m.weight): m for m in model.modules() if isinstance(m, CONVOLUTIONS)}
+
+def trained_convolutions(model: nn.Module) -> dict[str, list[nn.Module]]:
+    """Convolutions whose weights get gradients, by name; several where they share one weight."""
+    modules: dict[int, list[nn.Module]] = {}
+    for module in model.modules():
+        if isinstance(module, CONVOLUTIONS):
+            modules.setdefault(id(module.weight), []).append(module)
     return {
         _layer(name): modules[id(parameter)]
         for name, parameter in model.named_parameters()

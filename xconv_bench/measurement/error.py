@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import sqrt
+from math import inf, sqrt
 from typing import Any
 
 import torch
@@ -119,12 +119,15 @@ class _LayerErrors:
             self.squared_estimates, self.products, self.spread.increments,
         )  # fmt: skip
         p_value = self.bias_test.p_value
+        # Beside a gradient of zero, any error is more than rounding.
         error = figures["relative_error"]
+        if error is None:
+            error = inf if any(self.squared_errors) else 0.0
         return {
             **figures,
             "bias_p_value": p_value,
             "bias_false_alarm_rate": FALSE_ALARM_RATE / layers,
-            "bias_verdict": "" if error is None else verdict(p_value, error, layers, rounding),
+            "bias_verdict": verdict(p_value, error, layers, rounding),
         }
 
 

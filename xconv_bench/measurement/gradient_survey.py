@@ -18,6 +18,7 @@ from xconv_bench.measurement.survey import Survey
 from xconv_bench.measurement.training import build
 from xconv_bench.models import Architecture, find
 from xconv_bench.models.messages import did_you_mean
+from xconv_bench.results.columns import ALL_LAYERS
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,15 @@ class GradientSurvey:
             )
             layers = trained_convolutions(model)
             if not layers:
-                raise UsageError(f"{architecture.name} has no convolution: there is no gradient")
+                raise UsageError(
+                    f"{architecture.name} has no convolution whose weight is trained: "
+                    "there is no gradient to compare"
+                )
+            if ALL_LAYERS in layers:
+                raise UsageError(
+                    f"{architecture.name} has a layer called {ALL_LAYERS!r}, which stands for all "
+                    "layers here: rename it"
+                )
             known |= dict.fromkeys(layers)
         for layer in self.layers:
             if layer not in known:

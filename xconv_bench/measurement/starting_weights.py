@@ -61,7 +61,23 @@ class StartingWeights:
             write_whole(self.path, _saved(model))
 
     def _load(self, model: nn.Module) -> None:
-        load_source(model, self.configuration.model, self.configuration.weights, self.download)
+        source = source_of(self.configuration.weights)
+        load_source(model, self.configuration.model, source, self.download)
+
+
+def label(weights: str) -> str:
+    """What a table calls the weights: a file with a digest, so that a changed one is another.
+
+    Raises UsageError where it cannot be read.
+    """
+    if weights in (RANDOM, PUBLISHED):
+        return weights
+    return f"{weights}#{_contents(weights)[:8]}"
+
+
+def source_of(label: str) -> str:
+    """What ``--weights`` was given for a label."""
+    return label.rpartition("#")[0] or label
 
 
 def load_source(model: nn.Module, name: str, source: str, download: bool) -> None:
@@ -89,7 +105,7 @@ def file_name(configuration: GradientConfiguration) -> str:
     Method, batch size, dtype and device do not count. A file of the user's counts by its name and
     contents: one that was changed is another. Raises UsageError where it cannot be read.
     """
-    weights = configuration.weights
+    weights = source_of(configuration.weights)
     words = (
         Path(configuration.model).name,
         f"{configuration.image_size}px",

@@ -16,6 +16,9 @@ from xconv_bench.statistics.single_weights import SingleWeights, evenly
 
 LAYERS_WITH_SINGLE_WEIGHTS = 4
 
+LARGE_SHARE = 0.1
+"""Minibatches that are a larger part of the data are remarked upon."""
+
 
 @dataclass(frozen=True)
 class VarianceMeasurement:
@@ -28,8 +31,9 @@ class VarianceMeasurement:
         """Measure; ``progress`` tells how much of it is done."""
         settings = self.configuration
         comparison = Comparison(settings, self.start)
+        count = len(comparison.samples)
         minibatches = random_minibatches(
-            len(comparison.samples), settings.batch_size, settings.minibatches, settings.seed
+            count, settings.batch_size, settings.minibatches, settings.seed
         )
         variances, saved = Variances(settings.repeats), None
         for number, indices in enumerate(minibatches):
@@ -48,8 +52,18 @@ class VarianceMeasurement:
         rows = [row | {"saved_bytes": saved[row["layer"]]} for row in variances.rows()]
         yield {
             "rows": {"estimates": variances.single_weights(), "variance": rows},
-            "message": comparison.remark,
+            "message": "; ".join(filter(None, (comparison.remark, self._remark(count)))),
         }
+
+    def _remark(self, samples: int) -> str:
+        """Minibatches are drawn as loaders draw them, so that no sample is in one twice."""
+        share = self.configuration.batch_size / samples
+        if share <= LARGE_SHARE:
+            return ""
+        return (
+            f"a minibatch is {share:.0%} of the data: drawn without replacement, they vary "
+            f"{1 - share:.2f}× as much as minibatches of fresh samples"
+        )
 
 
 class Variances:

@@ -1,6 +1,6 @@
 """What autograd keeps for each layer, and for the whole network."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -10,24 +10,27 @@ from xconv_bench.meters.saved import Saved, SavedMeter
 
 
 class LayerSavedMeter(SavedMeter):
-    """Bytes that autograd saved while one of the ``layers`` ran, layer by layer.
+    """Bytes that autograd saved while one of the ``layers`` ran, modules by name, layer by layer.
 
     A storage that two layers save, such as the input that they share, counts for both, and once
     for the network.
     """
 
-    def __init__(self, layers: dict[str, nn.Module], excluded: Iterable[Tensor]) -> None:
+    def __init__(
+        self, layers: Mapping[str, Sequence[nn.Module]], excluded: Iterable[Tensor]
+    ) -> None:
         super().__init__(excluded)
         self._layers = layers
         self._running: list[str] = []
         self._hooks_of_layers: list[RemovableHandle] = []
 
     def __enter__(self) -> "LayerSavedMeter":
-        for name, layer in self._layers.items():
-            self._hooks_of_layers += [
-                layer.register_forward_pre_hook(lambda *_, name=name: self._running.append(name)),
-                layer.register_forward_hook(lambda *_: self._leave(), always_call=True),
-            ]
+        for name, modules in self._layers.items():
+            for module in modules:
+                self._hooks_of_layers += [
+                    module.register_forward_pre_hook(lambda *_, name=name: self._enter(name)),
+                    module.register_forward_hook(lambda *_: self._leave(), always_call=True),
+                ]
         super().__enter__()
         return self
 
@@ -48,6 +51,9 @@ class LayerSavedMeter(SavedMeter):
         saved = super()._pack(tensor)
         saved.owner = self._running[-1] if self._running else ""
         return saved
+
+    def _enter(self, name: str) -> None:
+        self._running.append(name)
 
     def _leave(self) -> None:
         self._running.pop()

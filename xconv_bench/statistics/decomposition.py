@@ -88,8 +88,8 @@ class Decomposition:
             measured = mean(samples) if samples else None
             columns[column] = measured and measured.value
             columns[f"{column}_se"] = measured and measured.se
-        # The first minibatch has no increment to be paired with.
-        interval = ratio(self.estimator[1:], self.sampling) if self.sampling else None
+        # The first minibatch has no increment.
+        interval = ratio(self.estimator, self.sampling) if self.sampling else None
         for column, bound in zip(("", "_low", "_high"), interval or (None,) * 3, strict=True):
             columns[f"variance_ratio{column}"] = bound
         return columns

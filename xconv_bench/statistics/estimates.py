@@ -51,7 +51,8 @@ def ratio(
 ) -> Interval | None:
     """Ratio of two means over the same independent draws, which may depend on one another.
 
-    The interval is that of the logarithm, to first order (delta method) and with Student's t: it
+    There may be more numerators than denominators: the last of them are of the same draws. The
+    interval is that of the logarithm, to first order (delta method) and with Student's t: it
     stays positive, and the ratio and its inverse have the same one. None where the mean of the
     denominators is not positive. A ratio of 0 has no logarithm: its interval is [0, 0].
 
@@ -66,9 +67,10 @@ def ratio(
     value = above / below
     if value == 0:
         return Interval(0.0, 0.0, 0.0)
-    count = len(numerators)
+    count = len(denominators)
     if count < 2:
         return Interval(value, None, None)
-    influence = [a / above - b / below for a, b in zip(numerators, denominators, strict=True)]
+    pairs = zip(numerators[-count:], denominators, strict=True)
+    influence = [a / above - b / below for a, b in pairs]
     spread = float(stdtrit(count - 1, (1 + confidence) / 2)) * sqrt(variance(influence) / count)
     return Interval(value, exp(log(value) - spread), exp(log(value) + spread))

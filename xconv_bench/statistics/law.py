@@ -19,6 +19,8 @@ THEORY = -1.0
 FAR = 8
 """An answer so many times beyond or below what was measured is called an extrapolation."""
 
+_MOST_PROBES = 1e9
+
 ROUNDING = 1e-6
 """A ratio no larger is that of an exact gradient: sums whose order differs from run to run."""
 
@@ -141,9 +143,10 @@ def _smallest(
     keeps = [r for r, ratio in measured.items() if ratio <= target]
     fails = [r for r, ratio in measured.items() if ratio > target and r < min(keeps, default=r + 1)]
     lower, upper = max(fails, default=0) + 1, min(keeps, default=None)
-    if not isfinite(found) or found > 1e9:
+    if not isfinite(found) or found > _MOST_PROBES:
         answer = "no answer" if upper is None else "the fewest that were measured to be enough"
-        return upper, [f"the variance does not fall with the probes: {answer}"]
+        reason = "is out of reach" if isfinite(found) else "does not fall with the probes"
+        return upper, [f"the variance {reason}: {answer}"]
     smallest = max(ceil(found * (1 - 1e-9)), lower, 1)
     if upper is not None:
         smallest = min(smallest, upper)

@@ -6,7 +6,7 @@ The figure 3a of the XConv paper (arXiv 2106.06998).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import NormalDist
+from math import sqrt
 from typing import Any, TypeVar
 
 import torch
@@ -45,12 +45,18 @@ class SingleWeights:
             self._estimate = estimate.flatten()[self._indices].double().cpu()
 
     def rows(self) -> list[dict[str, Any]]:
-        """A row a weight; the bounds hold ``CONFIDENCE`` of normal minibatch gradients."""
+        """A row a weight; the bounds hold ``CONFIDENCE`` of further minibatches, if normal.
+
+        Of M of them, mean and deviation s are known with errors of their own: t · s · √(1 + 1/M).
+        """
+        from scipy.special import stdtrit
+
         assert self._estimate is not None
         exact = torch.stack(self._exact)
         center = exact.mean(0)
-        spread = exact.std(0) if len(exact) > 1 else torch.full_like(center, float("nan"))
-        reach = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) * spread
+        count = len(exact)
+        quantile = float(stdtrit(count - 1, (1 + CONFIDENCE) / 2))
+        reach = quantile * sqrt(1 + 1 / count) * exact.std(0)
         return [
             {
                 "weight_index": index,

@@ -23,7 +23,7 @@ def measure(command: Command, folder: Path, *options: object) -> Any:
 
 
 def test_from_end_to_end_and_again(command: Command, tmp_path: Path) -> None:
-    finished = measure(command, tmp_path / "run", "--bias-test")
+    finished = measure(command, tmp_path / "run", "--repeats", 32, "--bias-test")
     assert finished.code == 0, finished.errors
     table = pd.read_csv(tmp_path / "run/error.csv")
     assert tuple(table.columns) == ERROR_COLUMNS
@@ -37,11 +37,11 @@ def test_from_end_to_end_and_again(command: Command, tmp_path: Path) -> None:
     pictures = {path.name for path in (tmp_path / "run/plots").iterdir()}
     assert pictures == {"error.png", "error.svg", "error_bytes.png", "error_bytes.svg"}
 
-    again = measure(command, tmp_path / "run", "--bias-test")
+    again = measure(command, tmp_path / "run", "--repeats", 32, "--bias-test")
     assert again.output == finished.output
     assert again.errors.count("already measured") == 3
 
-    elsewhere = measure(command, tmp_path / "other")
+    elsewhere = measure(command, tmp_path / "other", "--repeats", 32)
     assert pd.read_csv(tmp_path / "other/error.csv").equals(table), elsewhere.errors
 
 
@@ -89,6 +89,16 @@ def test_the_average_error_at_a_budget(command: Command, tmp_path: Path) -> None
     assert 1 < exact < whole.loc["multi"].batch_size
 
 
+def test_a_budget_that_nothing_fits_is_a_row(command: Command, tmp_path: Path) -> None:
+    options = ("--age", "--memory-budget", "1KiB", "--method", "exact")
+    for _ in range(2):
+        finished = measure(command, tmp_path, *options)
+        assert finished.code == 1
+        (row,) = pd.read_csv(tmp_path / "age.csv").to_dict("records")
+        assert (row["status"], row["layer"], row["batch_size"]) == ("oom", "all", 1)
+        assert "needs" in row["message"] and row["message"] in finished.output
+
+
 def test_what_is_not_finite_is_a_row(command: Command, tmp_path: Path) -> None:
     finished = command(
         "error", "--model", name("overflows"), "--image-size", 3, "--batch-size", 2, "--samples", 4,
@@ -111,12 +121,14 @@ def test_what_is_not_finite_is_a_row(command: Command, tmp_path: Path) -> None:
         (["--data", "digits", "--batch-size", "2000"], "larger than the data, 20 samples of d"),
         (["--samples", "0"], "--samples"),
         (["--repeats", "1"], "--repeats"),
-        (["--repeats", "7", "--bias-test"], "--repeats 7: expected 8 or more"),
+        (["--repeats", "31", "--bias-test"], "--repeats 31: expected 32 or more"),
         (["--weights", "nosuch.pt"], "nosuch.pt cannot be read: No such file or dir"),
         (["--weights", "torchvision"], "torchvision"),
         (["--memory-budget", "16GiB"], "--age"),
         (["--age", "--memory-budget", "lots"], "--memory-budget"),
-        (["--age", "--memory-budget", "1KiB"], "needs"),
+        (["--headroom", "0.9"], "--headroom is a part of --memory-budget"),
+        (["--age", "--layer", "4"], "leave out --bias-test and --layer"),
+        (["--data", "digits", "--data-dir", "empty"], "--data-dir needs --data, one of mnist"),
         (["--headroom", "2"], "--headroom"),
         (["--scheme", "spectral"], "choose from independent, multi, orthogonal"),
     ],
@@ -132,7 +144,7 @@ def test_mistakes(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
     finished = command("error", *SMALL, *options)
-    assert finished.code == (1 if "1KiB" in options else 2)
+    assert finished.code == 2
     (line,) = finished.errors.splitlines()
     assert line.startswith("xconv-bench: ") and message in line
     assert [path.name for path in tmp_path.iterdir()] == ["empty"]

@@ -42,7 +42,7 @@ def test_from_end_to_end_and_again(command: Command, tmp_path: Path) -> None:
     answers = [line for line in finished.output.splitlines() if " the estimator adds " in line]
     assert len(answers) == 4
     pictures = {path.stem for path in (tmp_path / "run/plots").glob("*.png")}
-    assert {"estimates"} < pictures and any(p.startswith("variance_ratio") for p in pictures)
+    assert {"estimates_batch4", "estimates_batch8", "variance_ratio_batch8"} < pictures
 
     again = command("variance", *SMALL, "--output", tmp_path / "run")
     assert again.output == finished.output

@@ -15,7 +15,7 @@ from xconv_bench.configuration import (
 )
 from xconv_bench.data.sources import DataOptions
 from xconv_bench.errors import BenchError
-from xconv_bench.experiments.average_error import at_batch_size, at_budget
+from xconv_bench.experiments.average_error import Tasks, at_batch_size, at_budget
 from xconv_bench.experiments.gradients import measure_gradients, rows_of
 from xconv_bench.experiments.starting_weights import prepare_weights
 from xconv_bench.launch import Launcher, Outcome
@@ -144,27 +144,41 @@ def test_the_last_table_is_written_last(tmp_path: Path) -> None:
 CELL = GradientConfiguration("net", "xconv", "multi", 8, "rademacher", "conv", samples=100)
 
 
+def made(tasks: Tasks) -> list[Any]:
+    return [make(cell, Start(DataOptions())) for cell, make in tasks.items()]
+
+
+def sizes(task: Any) -> tuple[int, int]:
+    return task.configuration.batch_size, task.chunk_size
+
+
 def test_each_method_has_the_largest_batch_that_fits() -> None:
     cells = [CELL.as_exact(), CELL, replace(CELL, probes=9)]
     launcher = FakeLauncher(*(Outcome(readings={"batch_size": size}) for size in (10, 20, 19)))
-    chunks = at_budget(cells, 1000, 0.9, launcher)
-    assert [(c.method, c.probes, c.batch_size, chunk) for c, chunk in chunks.items()] == [
+    tasks = made(at_budget(cells, 1000, 0.9, launcher))
+    assert [
+        (task.configuration.method, task.configuration.probes, *sizes(task)) for task in tasks
+    ] == [
         ("exact", None, 10, 10),
         ("xconv", 8, 20, 10),
         ("xconv", 9, 19, 10),
     ]
-    assert {cell.memory_budget_bytes for cell in chunks} == {1000}
+    assert {task.configuration.memory_budget_bytes for task in tasks} == {1000}
     assert {(task.budget_bytes, task.most) for task in launcher.tasks} == {(900, 100)}
 
 
-def test_no_batch_fits() -> None:
-    with pytest.raises(BenchError, match="needs 3 GiB"):
-        at_budget([CELL], 1000, 0.9, FakeLauncher(Outcome("error", "net needs 3 GiB")))
+def test_what_does_not_fit_runs_out_of_memory_and_the_others_do_not() -> None:
+    outcomes = [Outcome("error", "net needs 3 GiB"), Outcome(readings={"batch_size": 4})]
+    exact, probed = made(at_budget([CELL.as_exact(), CELL], 1000, 0.9, FakeLauncher(*outcomes)))
+    with pytest.raises(MemoryError, match="needs 3 GiB"):
+        exact()
+    # Its exact gradients, which are measured all the same, are taken one sample at a time.
+    assert sizes(probed) == (4, 1)
 
 
 def test_one_batch_size_for_all() -> None:
-    chunks = at_batch_size([CELL])
-    assert [(c.batch_size, c.memory_budget_bytes, n) for c, n in chunks.items()] == [(32, None, 32)]
+    (task,) = made(at_batch_size([CELL]))
+    assert sizes(task) == (32, 32) and task.configuration.memory_budget_bytes is None
 
 
 def test_weights_are_made_once(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def test_the_whole_of_a_small_table() -> None:
     lines = printed(variance_sweep(("0", "2"), ("independent",), (16, 64)))
     assert lines[:12] == [
         "cifar, batch 128, 32 px, float32, cpu, photos, 4096 samples, random weights, "
-        "20 minibatches, 2 seeds of the estimator",
+        "10 minibatches, 2 seeds of the estimator",
         "",
         "method                                 ratio             deviation  total/sum"
         "            saved",

@@ -24,7 +24,7 @@ def test_p_values_of_unbiased_errors_are_uniform() -> None:
     """Kolmogorov and Smirnov at a rate of 1e-8; small p values are what matters: they too."""
     from scipy.stats import kstest
 
-    values = [p_value(errors(16, 20, number=number)) for number in range(1000)]
+    values = [p_value(errors(FEWEST_SEEDS, 20, number=number)) for number in range(1000)]
     assert kstest(values, "uniform").pvalue > 1e-8
     # Binomial with mean 10 below 0.01: 35 or more has a probability of 1e-9.
     assert sum(value < 0.01 for value in values if value is not None) < 35
@@ -38,8 +38,8 @@ def test_a_bias_far_below_the_noise_of_a_single_estimate_is_found() -> None:
 
 
 def test_without_noise_any_difference_is_a_bias() -> None:
-    assert p_value(torch.zeros(10, 3)) == 1.0
-    assert p_value(torch.ones(10, 3)) == 0.0
+    assert p_value(torch.zeros(FEWEST_SEEDS, 3)) == 1.0
+    assert p_value(torch.ones(FEWEST_SEEDS, 3)) == 0.0
 
 
 def test_too_few_seeds_tell_nothing() -> None:
