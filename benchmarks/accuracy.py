@@ -20,7 +20,7 @@ COMMON = [
     "--scheme", "independent,multi,orthogonal", "--probes", "16,64,256",
 ]  # fmt: skip
 EXPERIMENTS = {
-    "error": ["--repeats", "16", "--bias-test"],
+    "error": ["--repeats", "32", "--bias-test"],
     "variance": ["--minibatches", "10", "--repeats", "2"],
 }
 KEPT = ("error.csv", "variance.csv", "variance_law.csv", "environment.json", "plots/*.png")

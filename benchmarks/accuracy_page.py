@@ -35,7 +35,7 @@ def _by_layer(table: pd.DataFrame, column: str) -> pd.DataFrame:
         list(SCHEMES)
     ]
     wide = wide.map(cell)
-    wide.columns = [f"{scheme} r={probes}" for scheme, probes in wide.columns]
+    wide.columns = [f"{scheme} r={probes:.0f}" for scheme, probes in wide.columns]
     return wide
 
 

@@ -30,6 +30,8 @@ def folder(tmp_path: Path) -> Path:
     ]
     rows = pd.DataFrame(cells, columns=["layer", "scheme", "probes"])
     rows["method"], rows["status"] = "xconv", "ok"
+    exact = pd.DataFrame([{"layer": "all", "method": "exact", "status": "ok"}])
+    rows = pd.concat([exact, rows], ignore_index=True)  # without probes: the others become floats
     value = 100 / rows["probes"]
     rows.assign(relative_error=value).to_csv(start / "error.csv", index=False)
     rows.assign(variance_ratio=value * (rows["probes"] < 16)).to_csv(
@@ -48,6 +50,7 @@ def test_tables_stand_between_their_marks(folder: Path) -> None:
         lines = page.read_text().splitlines()
         assert lines[:2] == ["# Words", "<!-- error initial -->"] and "more words" in lines
         assert "old" not in lines
+        assert any(line.startswith("| layer | independent r=4 | indep") for line in lines)
         assert lines.count("| conv1 | 25.0 | 6.2 | 25.0 | 6.2 | 25.0 | 6.2 |") == 1
         assert "| all | 25.0 | – | 25.0 | – | 25.0 | – | 100 |" in lines
         assert lines.count("<!-- end -->") == 2
