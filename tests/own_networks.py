@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections import OrderedDict
 from pathlib import Path
 
 import torch
@@ -146,3 +147,24 @@ class Multiply(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         return features * 1e38 * 1e38
+
+
+TIED_SIDE = 6
+
+
+def tied() -> nn.Module:
+    """Two convolutions with one weight, and buffers that every forward pass changes."""
+    first, second = nn.Conv2d(3, 3, 3, padding=1), nn.Conv2d(3, 3, 3, padding=1)
+    second.weight = first.weight
+    last = nn.utils.spectral_norm(nn.Linear(3 * TIED_SIDE**2, 5))
+    return nn.Sequential(first, nn.Tanh(), second, nn.Dropout(0.5), nn.Flatten(), last)
+
+
+def ambiguous() -> nn.Module:
+    """A layer with the name that stands for all of them."""
+    return nn.Sequential(OrderedDict(all=nn.Conv2d(3, 4, 3)))
+
+
+def frozen() -> nn.Module:
+    """A convolution that is not trained."""
+    return nn.Sequential(nn.Conv2d(3, 4, 3).requires_grad_(False), nn.Conv2d(4, 4, 1))

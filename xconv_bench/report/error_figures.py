@@ -1,30 +1,23 @@
 """The figures of ``error.csv``: what each is called, how it is written and what it means."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from xconv_bench.report.gradient_figures import (
+    SAVED_MEANING,
+    ExactRows,
+    GradientFigure,
+    saved_words,
+)
 from xconv_bench.report.settings import number
 from xconv_bench.report.summary import Row
-from xconv_bench.report.units import format_bytes, format_measured, format_p_value, format_ratio
+from xconv_bench.report.units import format_measured, format_p_value, format_ratio
 from xconv_bench.report.words import status_words
-
-ExactRows = Mapping[str, Row]
-"""The rows of the exact method in the same setting, by layer; empty where there are none."""
 
 
 @dataclass(frozen=True)
-class ErrorFigure:
-    """A figure that people compare.
+class ErrorFigure(GradientFigure):
+    """A figure that is shown always, or of the bias test alone."""
 
-    ``write`` makes the text of its cell; ``mark`` is what stands below each other in a column.
-    Of several numbers of probes side by side only what ``is_essential`` is shown.
-    """
-
-    heading: str
-    meaning: str
-    write: Callable[[Row, ExactRows], str]
-    mark: str = " ±"
-    is_essential: bool = False
     is_of_bias_test: bool = False
 
 
@@ -57,15 +50,6 @@ def _bias(row: Row, _: ExactRows) -> str:
     return "" if bias is None or not noise or is_exact(row) else format_ratio(bias / noise)
 
 
-def _saved(row: Row, exact: ExactRows) -> str:
-    saved = number(row, "saved_bytes")
-    reference = exact.get(str(row["layer"]))
-    whole = None if reference is None or reference is row else number(reference, "saved_bytes")
-    if saved is None:
-        return ""
-    return format_bytes(saved) + (f" ({format_ratio(saved / whole)})" if whole else "")
-
-
 def _verdict(row: Row, _: ExactRows) -> str:
     return str(row["bias_verdict"] or "")
 
@@ -85,9 +69,8 @@ ERROR_FIGURES = (
     ),
     ErrorFigure(
         "saved",
-        "what autograd keeps for the layer between the forward and the backward pass, for all "
-        "layers what it keeps for the whole network, parameters excluded",
-        _saved,
+        SAVED_MEANING,
+        saved_words,
         mark=" (",
         is_essential=True,
     ),

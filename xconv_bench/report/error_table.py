@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import IO, TYPE_CHECKING
 
-from xconv_bench.report.error_figures import (
-    ERROR_FIGURES,
-    ErrorFigure,
-    ExactRows,
-    is_exact,
+from xconv_bench.report.error_figures import ERROR_FIGURES, ErrorFigure, is_exact
+from xconv_bench.report.gradient_figures import (
+    exact_rows,
+    layer_columns,
+    meanings,
+    print_network,
 )
-from xconv_bench.report.figures import RATIO_MEANING
 from xconv_bench.report.notes import notes_of
 from xconv_bench.report.settings import (
     Setting,
@@ -25,14 +25,12 @@ from xconv_bench.report.settings import (
 from xconv_bench.report.summary import Row
 from xconv_bench.report.text_table import (
     Column,
-    aligned,
     open_console,
     print_columns,
     print_heading,
     print_legend,
     print_notes,
 )
-from xconv_bench.report.words import method_words
 from xconv_bench.results.columns import ALL_LAYERS, ERROR_KEY
 
 if TYPE_CHECKING:
@@ -61,18 +59,10 @@ def print_error_table(
     figures = [figure for figure in ERROR_FIGURES if bias_test or not figure.is_of_bias_test]
     for setting in settings:
         print_heading(console, setting.title, is_first=setting is settings[0])
-        _print_network(console, setting, figures)
+        print_network(console, setting, figures)
         _print_layers(console, setting, figures, layers)
     print_notes(console, notes_of(settings))
     print_legend(console, _legend(figures, rows))
-
-
-def _print_network(console: Console, setting: Setting, figures: Sequence[ErrorFigure]) -> None:
-    rows = of_network(setting.rows)
-    methods = Column("method", [method_words(row) for row in rows], "left")
-    exact = _exact_rows(setting)
-    columns = [_column(figure, figure.heading, rows, exact) for figure in figures]
-    print_columns(console, [methods], [column for column in columns if any(column.cells)])
 
 
 def _print_layers(
@@ -81,49 +71,18 @@ def _print_layers(
     figures: Sequence[ErrorFigure],
     layers: Sequence[str] | None,
 ) -> None:
-    exact = _exact_rows(setting)
+    exact = exact_rows(setting)
     for name, rows in by_estimator(setting.rows).items():
         lines = by_layer(rows, layers)
         if lines.keys() == {ALL_LAYERS} or all(is_reference(r) and is_exact(r) for r in rows):
             continue
         print_heading(console, f"{name}, layer by layer")
-        columns = _layer_columns(figures, lines.values(), exact)
-        print_columns(console, [Column("layer", list(lines), "left")], list(columns))
-
-
-def _layer_columns(
-    figures: Sequence[ErrorFigure], lines: Collection[Sequence[Row]], exact: ExactRows
-) -> Iterator[Column]:
-    """For a single number of probes all figures, for several the essential ones of each."""
-    counts = dict.fromkeys(row["probes"] for rows in lines for row in rows)
-    for figure in figures:
-        if len(counts) > 1 and not figure.is_essential:
-            continue
-        for probes in counts:
-            rows = [next((r for r in line if r["probes"] == probes), None) for line in lines]
-            heading = f"{figure.heading} r={probes}" if len(counts) > 1 else figure.heading
-            column = _column(figure, heading, rows, exact)
-            if any(column.cells):
-                yield column
-
-
-def _column(
-    figure: ErrorFigure, heading: str, rows: Sequence[Row | None], exact: ExactRows
-) -> Column:
-    cells = ["" if row is None else figure.write(row, exact) for row in rows]
-    return Column(heading, cells if not any(cells) else aligned(cells, figure.mark))
-
-
-def _exact_rows(setting: Setting) -> ExactRows:
-    return {str(row["layer"]): row for row in setting.rows if is_reference(row)}
+        columns = list(layer_columns(figures, lines.values(), exact))
+        print_columns(console, [Column("layer", list(lines), "left")], columns)
 
 
 def _legend(figures: Sequence[ErrorFigure], rows: Sequence[Row]) -> Iterator[tuple[str, str]]:
-    for figure in figures:
-        if any(figure.write(row, {}) for row in rows):
-            yield figure.heading, figure.meaning
-    if any(map(is_reference, rows)) and not all(map(is_reference, rows)):
-        yield "(×)", RATIO_MEANING
+    yield from meanings(figures, rows)
     if any(figure.is_of_bias_test for figure in figures):
         yield from _false_alarms(rows)
 

@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from math import sqrt
 
+from xconv_bench.report.gradient_figures import (
+    SAVED_MEANING,
+    ExactRows,
+    GradientFigure,
+    saved_words,
+)
 from xconv_bench.report.settings import is_reference, number
 from xconv_bench.report.summary import Row
-from xconv_bench.report.units import format_bytes, format_measured, format_ratio
+from xconv_bench.report.units import format_measured, format_ratio
 from xconv_bench.report.variance_laws import ratio_words
 from xconv_bench.report.words import status_words
 from xconv_bench.statistics.estimates import Measured, root
-
-ExactRows = Mapping[str, Row]
-"""The rows of the exact method in the same setting, by layer; empty where there are none."""
-
-
-@dataclass(frozen=True)
-class VarianceFigure:
-    """A figure that people compare.
-
-    ``write`` makes the text of its cell; ``mark`` is what stands below each other in a column.
-    Of several numbers of probes side by side only what ``is_essential`` is shown.
-    """
-
-    heading: str
-    meaning: str
-    write: Callable[[Row, ExactRows], str]
-    mark: str
-    is_essential: bool = False
 
 
 def deviation(row: Row, column: str = "total_variance") -> Measured | None:
@@ -71,16 +57,8 @@ def _rounding(row: Row, _: ExactRows) -> str:
     return format_ratio(sqrt(error / rounding))
 
 
-def _saved(row: Row, exact: ExactRows) -> str:
-    saved, reference = number(row, "saved_bytes"), exact.get(str(row["layer"]))
-    if saved is None:
-        return ""
-    whole = None if reference is None or reference is row else number(reference, "saved_bytes")
-    return format_bytes(saved) + (f" ({format_ratio(saved / whole)})" if whole else "")
-
-
 VARIANCE_FIGURES = (
-    VarianceFigure(
+    GradientFigure(
         "ratio",
         "variance that the estimator adds, over that which sampling minibatches causes anyway, "
         "with its 95 % confidence interval: at 1 the variance is doubled",
@@ -88,21 +66,21 @@ VARIANCE_FIGURES = (
         mark="× (",
         is_essential=True,
     ),
-    VarianceFigure(
+    GradientFigure(
         "deviation",
         "standard deviation of the gradient over minibatches and seeds, √ of the variance summed "
         "over the weights, ± its standard error",
         _deviation,
         mark=" ±",
     ),
-    VarianceFigure(
+    GradientFigure(
         "total/sum",
         "variance of the estimates, measured by itself, over the sum of sampling and estimator "
         "variance: about 1, or the estimator is biased",
         _consistency,
         mark="×",
     ),
-    VarianceFigure(
+    GradientFigure(
         "error/rounding",
         "distance from the gradient in float64, root mean square, over that of torch's own layer "
         "in the same dtype: near 1 the estimator's error is no larger than rounding",
@@ -110,11 +88,10 @@ VARIANCE_FIGURES = (
         mark="×",
         is_essential=True,
     ),
-    VarianceFigure(
+    GradientFigure(
         "saved",
-        "what autograd keeps for the layer between the forward and the backward pass, for all "
-        "layers what it keeps for the whole network, parameters excluded",
-        _saved,
+        SAVED_MEANING,
+        saved_words,
         mark=" (",
     ),
 )

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import IO, TYPE_CHECKING
 
-from xconv_bench.report.figures import RATIO_MEANING
+from xconv_bench.report.gradient_figures import (
+    exact_rows,
+    layer_columns,
+    meanings,
+    print_network,
+)
 from xconv_bench.report.notes import notes_of
 from xconv_bench.report.settings import (
     Setting,
@@ -13,7 +18,6 @@ from xconv_bench.report.settings import (
     by_layer,
     is_reference,
     number,
-    of_network,
     settings_of,
 )
 from xconv_bench.report.summary import Row
@@ -26,9 +30,8 @@ from xconv_bench.report.text_table import (
     print_legend,
     print_notes,
 )
-from xconv_bench.report.variance_figures import VARIANCE_FIGURES, ExactRows, VarianceFigure
+from xconv_bench.report.variance_figures import VARIANCE_FIGURES
 from xconv_bench.report.variance_laws import Laws, answers, law_of, laws_by_key
-from xconv_bench.report.words import method_words
 from xconv_bench.results.columns import ALL_LAYERS, VARIANCE_KEY
 
 if TYPE_CHECKING:
@@ -61,45 +64,27 @@ def print_variance_table(
     by_key = laws_by_key(laws)
     for setting in settings:
         print_heading(console, setting.title, is_first=setting is settings[0])
-        _print_network(console, setting)
+        print_network(console, setting, VARIANCE_FIGURES)
         _print_layers(console, setting, by_key, layers)
     print_notes(console, [*notes_of(settings), *_law_notes(settings, by_key, layers)])
     print_legend(console, _legend(rows, laws))
     print_notes(console, answers(rows, laws))
 
 
-def _print_network(console: Console, setting: Setting) -> None:
-    rows, exact = of_network(setting.rows), _exact_rows(setting)
-    methods = Column("method", [method_words(row) for row in rows], "left")
-    columns = [_column(figure, figure.heading, rows, exact) for figure in VARIANCE_FIGURES]
-    print_columns(console, [methods], [column for column in columns if any(column.cells)])
-
-
 def _print_layers(
     console: Console, setting: Setting, laws: Laws, layers: Sequence[str] | None
 ) -> None:
-    exact = _exact_rows(setting)
+    exact = exact_rows(setting)
     for name, rows in by_estimator(setting.rows).items():
         lines = by_layer(rows, layers)
         if lines.keys() == {ALL_LAYERS} or is_reference(rows[0]):
             continue
         print_heading(console, f"{name}, layer by layer")
-        columns = [*_figure_columns(list(lines.values()), exact), *_law_columns(lines, laws)]
+        columns = [
+            *layer_columns(VARIANCE_FIGURES, lines.values(), exact),
+            *_law_columns(lines, laws),
+        ]
         print_columns(console, [Column("layer", list(lines), "left")], columns)
-
-
-def _figure_columns(lines: Sequence[Sequence[Row]], exact: ExactRows) -> Iterator[Column]:
-    """For a single number of probes all figures, for several the essential ones of each."""
-    counts = dict.fromkeys(row["probes"] for rows in lines for row in rows)
-    for figure in VARIANCE_FIGURES:
-        if len(counts) > 1 and not figure.is_essential:
-            continue
-        for probes in counts:
-            rows = [next((r for r in line if r["probes"] == probes), None) for line in lines]
-            heading = f"{figure.heading} r={probes}" if len(counts) > 1 else figure.heading
-            column = _column(figure, heading, rows, exact)
-            if any(column.cells):
-                yield column
 
 
 def _law_columns(lines: dict[str, list[Row]], laws: Laws) -> Iterator[Column]:
@@ -129,17 +114,6 @@ def _enough(target: object) -> str:
     return f"r for ≤ {target:g}×"
 
 
-def _column(
-    figure: VarianceFigure, heading: str, rows: Sequence[Row | None], exact: ExactRows
-) -> Column:
-    cells = ["" if row is None else figure.write(row, exact) for row in rows]
-    return Column(heading, aligned(cells, figure.mark) if any(cells) else cells)
-
-
-def _exact_rows(setting: Setting) -> ExactRows:
-    return {str(row["layer"]): row for row in setting.rows if is_reference(row)}
-
-
 def _law_notes(
     settings: Sequence[Setting], laws: Laws, layers: Sequence[str] | None
 ) -> Iterator[str]:
@@ -158,11 +132,7 @@ def _law_notes(
 
 
 def _legend(rows: Sequence[Row], laws: Sequence[Row]) -> Iterator[tuple[str, str]]:
-    for figure in VARIANCE_FIGURES:
-        if any(figure.write(row, {}) for row in rows if row["status"] == "ok"):
-            yield figure.heading, figure.meaning
-    if any(map(is_reference, rows)) and not all(map(is_reference, rows)):
-        yield "(×)", RATIO_MEANING
+    yield from meanings(VARIANCE_FIGURES, [row for row in rows if row["status"] == "ok"])
     if any(law["exponent"] is not None for law in laws):
         yield _EXPONENT, _EXPONENT_MEANING
     if any(law["message"] for law in laws):

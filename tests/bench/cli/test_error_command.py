@@ -60,6 +60,22 @@ def test_weights_and_warm_up_are_rows_of_their_own(command: Command, tmp_path: P
     assert list(table["gradient_norm"][3:6]) == list(table["gradient_norm"][6:])
 
 
+def test_weights_that_were_changed_are_measured_again(command: Command, tmp_path: Path) -> None:
+    import torch
+    from own_networks import normalized
+
+    file = tmp_path / "mine.pt"
+    for _ in range(2):
+        torch.save(normalized().state_dict(), file)
+        for known in (0, 1):
+            options = ("--method", "exact", "--weights", file)
+            finished = measure(command, tmp_path / "run", *options)
+            assert finished.errors.count("already measured") == known
+    table = pd.read_csv(tmp_path / "run/error.csv")
+    assert table["weights"].nunique() == 2 and table["gradient_norm"].nunique() == 6
+    assert table["weights"].str.startswith(f"{file}#").all()
+
+
 def test_chosen_layers(command: Command, tmp_path: Path) -> None:
     finished = measure(command, tmp_path, "--layer", "4")
     by_layer = finished.output.partition("layer by layer")[2]

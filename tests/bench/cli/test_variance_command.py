@@ -62,6 +62,16 @@ def test_the_target(command: Command, tmp_path: Path) -> None:
     assert (smallest[1] >= smallest[0]).all() and (smallest[1] > smallest[0]).any()
 
 
+def test_the_laws_of_earlier_runs_stay(command: Command, tmp_path: Path) -> None:
+    for scheme in ("independent", "multi"):
+        finished = command("variance", *SMALL, "--scheme", scheme, "--output", tmp_path)
+        assert finished.code == 0, finished.errors
+    laws = pd.read_csv(tmp_path / "variance_law.csv")
+    assert set(laws["scheme"]) == {"independent", "multi"}
+    # 8 of 40 samples: said, since minibatches then vary less than fresh ones would.
+    assert "a minibatch is 20% of the data" in finished.output
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -69,6 +79,7 @@ def test_the_target(command: Command, tmp_path: Path) -> None:
         (["--minibatches", "1"], "--minibatches"),
         (["--target-ratio", "0"], "--target-ratio"),
         (["--layer", "first"], "--layer 'first' is unknown"),
+        (["--batch-size", "40"], "--batch-size 40 is all of the data: its minibatches do not vary"),
         (["--batch-size", "41"], "--batch-size 41 is larger than the data, 40 samples"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

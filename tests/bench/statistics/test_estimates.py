@@ -24,6 +24,13 @@ def test_ratios_that_need_no_interval_or_have_none() -> None:
     assert ratio([2.0], [4.0]) == Interval(0.5, None, None)
 
 
+def test_numerators_without_a_denominator_count_for_the_mean() -> None:
+    below = [2.0, 1.0, 4.0]
+    found, pairs = ratio([9.0, 3.0, 2.0, 6.0], below), ratio([3.0, 2.0, 6.0], below)
+    assert found is not None and pairs is not None and found.low and pairs.low
+    assert found.value == pytest.approx(5 / (7 / 3)) and found.low < found.value
+
+
 def test_the_inverse_ratio_has_the_inverse_interval() -> None:
     above, below = [1.0, 2.0, 4.0, 3.0], [2.0, 1.0, 2.5, 3.5]
     there, back = ratio(above, below), ratio(below, above)
