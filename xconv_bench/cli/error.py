@@ -101,6 +101,7 @@ def _budget(memory_budget: str | None, headroom: float | None) -> tuple[int, flo
 def _average_error(
     plan: GradientPlan, budget: tuple[int, float] | None, output: Path | None
 ) -> int:
+    from xconv_bench.cli.progress import SweepProgress
     from xconv_bench.experiments.average_error import at_batch_size, at_budget
     from xconv_bench.experiments.gradients import rows_of
     from xconv_bench.report.average_error_plot import plot_average_error
@@ -109,7 +110,11 @@ def _average_error(
 
     cells = plan.configurations(at_budget=budget is not None)
     with RunDirectory("age", cells[0].model, output) as run, resumable(run):
-        tasks = at_budget(cells, *budget, plan.launcher) if budget else at_batch_size(cells)
+        if budget is None:
+            tasks = at_batch_size(cells)
+        else:
+            with SweepProgress(len(cells)) as progress:
+                tasks = at_budget(cells, *budget, plan.launcher, progress)
         plan.measure(list(tasks), run, ("age",), lambda cell, start: tasks[cell](cell, start))
         table = run.table("age")
         rows = rows_of(list(tasks), table)

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from xconv_bench.configuration import AverageErrorConfiguration, GradientConfiguration
+from xconv_bench.experiments.starting_weights import Watcher
 from xconv_bench.launch import Launcher
 from xconv_bench.launch.worker import Work
 from xconv_bench.measurement.average_error import AverageErrorMeasurement
@@ -50,7 +51,11 @@ def at_batch_size(cells: Sequence[GradientConfiguration]) -> Tasks:
 
 
 def at_budget(
-    cells: Sequence[GradientConfiguration], budget_bytes: int, headroom: float, launcher: Launcher
+    cells: Sequence[GradientConfiguration],
+    budget_bytes: int,
+    headroom: float,
+    launcher: Launcher,
+    watcher: Watcher,
 ) -> Tasks:
     """Each cell with the largest batch whose simulated step takes ``headroom`` of the budget.
 
@@ -62,9 +67,12 @@ def at_budget(
 
     def fit(cell: GradientConfiguration) -> Fit:
         if cell not in fits:
+            what = f"largest batch of {_words(cell)}"
+            watcher.prepares(what)
             task = LargestBatch(cell, int(budget_bytes * headroom), most=cell.samples)
             outcome = launcher.run(task)
             fits[cell] = Fit(outcome.readings.get("batch_size", 0), outcome.message)
+            watcher.prepared(what, str(fits[cell].batch_size))
         return fits[cell]
 
     tasks: Tasks = {}
@@ -78,3 +86,8 @@ def at_budget(
         else:
             tasks[key] = partial(DoesNotFit, message=found.message)
     return tasks
+
+
+def _words(cell: GradientConfiguration) -> str:
+    knobs = (cell.model, cell.method, cell.scheme, cell.probes and f"r={cell.probes}")
+    return " ".join(str(knob) for knob in knobs if knob)

@@ -155,7 +155,8 @@ def sizes(task: Any) -> tuple[int, int]:
 def test_each_method_has_the_largest_batch_that_fits() -> None:
     cells = [CELL.as_exact(), CELL, replace(CELL, probes=9)]
     launcher = FakeLauncher(*(Outcome(readings={"batch_size": size}) for size in (10, 20, 19)))
-    tasks = made(at_budget(cells, 1000, 0.9, launcher))
+    witness = Witness()
+    tasks = made(at_budget(cells, 1000, 0.9, launcher, witness))
     assert [
         (task.configuration.method, task.configuration.probes, *sizes(task)) for task in tasks
     ] == [
@@ -164,12 +165,18 @@ def test_each_method_has_the_largest_batch_that_fits() -> None:
         ("xconv", 9, 19, 10),
     ]
     assert {task.configuration.memory_budget_bytes for task in tasks} == {1000}
+    assert [told for told in witness.told if told[0] == "prepared"] == [
+        ("prepared", "10"),
+        ("prepared", "20"),
+        ("prepared", "19"),
+    ]
     assert {(task.budget_bytes, task.most) for task in launcher.tasks} == {(900, 100)}
 
 
 def test_what_does_not_fit_runs_out_of_memory_and_the_others_do_not() -> None:
     outcomes = [Outcome("error", "net needs 3 GiB"), Outcome(readings={"batch_size": 4})]
-    exact, probed = made(at_budget([CELL.as_exact(), CELL], 1000, 0.9, FakeLauncher(*outcomes)))
+    launcher = FakeLauncher(*outcomes)
+    exact, probed = made(at_budget([CELL.as_exact(), CELL], 1000, 0.9, launcher, Witness()))
     with pytest.raises(MemoryError, match="needs 3 GiB"):
         exact()
     # Its exact gradients, which are measured all the same, are taken one sample at a time.
