@@ -25,7 +25,7 @@ def cell(value: float) -> str:
     """Two or three digits; a dash where the layer falls back to the exact gradient."""
     if value < 1e-4:
         return "–"
-    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2g}"
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 1 else f"{value:.2f}"
 
 
 def _by_layer(table: pd.DataFrame, column: str) -> pd.DataFrame:

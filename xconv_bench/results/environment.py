@@ -41,7 +41,7 @@ def describe_environment(seed: int) -> dict[str, Any]:
 
     return {
         "started": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "command": shlex.join(sys.argv),
+        "command": _command(),
         "seed": seed,
         "xconv_bench": __version__,
         "source": read_source(),
@@ -92,6 +92,13 @@ def _cudnn_version() -> int | None:
         return torch.backends.cudnn.version()
     except RuntimeError:  # another cuDNN than the one that torch was built with
         return None
+
+
+def _command() -> str:
+    """As it was given, without the folder that the program lies in: that is of no use elsewhere."""
+    name = Path(sys.argv[0]).name
+    program = ["python", "-m", "xconv_bench"] if name == "__main__.py" else [name]
+    return shlex.join([*program, *sys.argv[1:]])
 
 
 def _cpu_model() -> str | None:
