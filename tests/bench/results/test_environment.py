@@ -40,6 +40,18 @@ def test_the_record_is_complete_and_starts_no_cuda(
     assert [file.name for file in tmp_path.iterdir()] == ["environment.json"]
 
 
+@pytest.mark.parametrize(
+    ("program", "expected"),
+    [("/home/me/.venv/bin/xconv-bench", "xconv-bench"),
+     ("/home/me/xconv_bench/__main__.py", "python -m xconv_bench")],
+)  # fmt: skip
+def test_the_folder_of_the_program_is_left_out(
+    program: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", [program, "models"])
+    assert describe_environment(seed=0)["command"] == f"{expected} models"
+
+
 def test_a_second_run_is_appended_to_the_record_of_the_first(tmp_path: Path) -> None:
     path = tmp_path / "environment.json"
     for seed in (1, 2, 3):
