@@ -10,9 +10,9 @@ Kind = TypeVar("Kind", bound="Configuration")
 class Configuration:
     """One cell of a sweep: the columns by which a row is known, in their order in the tables.
 
-    ``scheme``, ``probes``, ``distribution`` and ``compress`` are None where the method has no such
-    knob, so that combinations that mean the same thing compare equal. ``image_size`` is in pixels
-    a side. ``device`` is ``"simulated"`` where nothing is computed.
+    ``KNOBS`` are None where the method has no such knob, so that combinations that mean the same
+    thing compare equal. ``image_size`` is in pixels a side. ``device`` is ``"simulated"`` where
+    nothing is computed.
     """
 
     model: str
@@ -21,6 +21,9 @@ class Configuration:
     probes: int | None = None
     distribution: str | None = None
     compress: str | None = None
+    segments: int | None = None
+    keep: float | None = None
+    bits: int | None = None
     batch_size: int = 32
     image_size: int = 224
     dtype: str = "float32"
@@ -42,7 +45,7 @@ class Configuration:
         return kind(**asdict(self), **columns)
 
 
-KNOBS = ("scheme", "probes", "distribution", "compress")
+KNOBS = ("scheme", "probes", "distribution", "compress", "segments", "keep", "bits")
 """The settings that some methods read and others do not know."""
 
 SIMULATED = "simulated"

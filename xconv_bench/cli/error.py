@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xconv_bench.cli import options, parsing
+from xconv_bench.cli.given import GradientOptions, taking
 from xconv_bench.cli.gradients import GradientPlan, gradient_plan, print_written
 from xconv_bench.cli.resume import resumable
 from xconv_bench.cli.sweeps import exit_code
@@ -15,36 +16,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-_PROBES = ["8,32,128,512"]
-_BATCH_SIZE = ["128"]
-
-
+@taking(
+    GradientOptions,
+    scheme=[options.ALL_SCHEMES],
+    probes=["8,32,128,512"],
+    batch_size=["128"],
+)
 def error(
-    model: options.Models = options.CIFAR,
-    method: options.Methods = options.METHODS,
-    scheme: options.Schemes = options.ALL_SCHEMES,
-    probes: options.Probes = _PROBES,
-    distribution: options.Distributions = options.DISTRIBUTION,
-    compress: options.Compress = options.COMPRESS,
-    batch_size: options.BatchSizes = _BATCH_SIZE,
-    image_size: options.ImageSizes = None,
-    dtype: options.Dtypes = options.DTYPE,
-    device: options.Devices = None,
-    data: options.Data = None,
-    data_dir: options.DataDir = None,
-    download: options.Download = False,
-    samples: options.Samples = None,
-    weights: options.Weights = "random",
-    warmup_steps: options.WarmupSteps = 0,
-    layer: options.Layers = None,
+    given: GradientOptions,
     repeats: options.EstimatorSeeds = 32,
     bias_test: options.BiasTest = False,
     age: options.Age = False,
     memory_budget: options.MemoryBudget = None,
     headroom: options.Headroom = None,
-    seed: options.Seed = 0,
-    timeout: options.Timeout = 7200.0,
-    output: options.Output = None,
 ) -> int:
     """Measure how far estimated gradients lie from the exact ones, layer by layer.
 
@@ -53,21 +37,16 @@ def error(
     Over --repeats seeds of the estimator on one batch: relative error, bias, spread and cosine,
     beside the bytes saved. With --age: the average gradient error over all minibatches of the data.
     """
-    plan = gradient_plan(
-        model=model, method=method, scheme=scheme, probes=probes, distribution=distribution,
-        compress=compress, batch_size=batch_size, image_size=image_size, dtype=dtype,
-        device=device, seed=seed, data=data, data_dir=data_dir, download=download,
-        samples=samples, weights=weights, warmup_steps=warmup_steps, layer=layer, timeout=timeout,
-    )  # fmt: skip
+    plan = gradient_plan(given)
     if headroom is not None and memory_budget is None:
         raise UsageError("--headroom is a part of --memory-budget: give both, or neither")
     if not age:
         if memory_budget is not None:
             raise UsageError("--memory-budget chooses the batches of --age: give both, or neither")
-        return _error(plan, repeats, bias_test, output)
-    if bias_test or layer:
+        return _error(plan, repeats, bias_test, given.output)
+    if bias_test or given.layer:
         raise UsageError("--age is of the whole network: leave out --bias-test and --layer")
-    return _average_error(plan, _budget(memory_budget, headroom), output)
+    return _average_error(plan, _budget(memory_budget, headroom), given.output)
 
 
 def _error(plan: GradientPlan, repeats: int, bias_test: bool, output: Path | None) -> int:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from xconv_bench.cli import parsing
+from xconv_bench.cli.given import GradientOptions
 from xconv_bench.cli.sweeps import read_devices, read_sweep
 from xconv_bench.configuration import GradientConfiguration
 from xconv_bench.errors import BenchError, UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from xconv_bench.data.sources import DataOptions
     from xconv_bench.experiments.sweep import Sweep
     from xconv_bench.launch import Launcher
@@ -99,35 +101,20 @@ class GradientPlan:
             )
 
 
-def gradient_plan(
-    *,
-    device: Sequence[str] | None,
-    data: str | None,
-    data_dir: Path | None,
-    download: bool,
-    samples: int | None,
-    weights: str,
-    warmup_steps: int,
-    layer: Sequence[str] | None,
-    timeout: float,
-    **sweep: Any,
-) -> GradientPlan:
-    """The options as they were given, read; ``sweep`` as ``read_sweep`` takes them.
-
-    Raises UsageError for what an option does not take.
-    """
+def gradient_plan(given: GradientOptions) -> GradientPlan:
+    """The options read. Raises UsageError for what an option does not take."""
     from xconv_bench.data.sources import IN_A_FOLDER, DataOptions
     from xconv_bench.launch import Launcher
 
-    if data_dir is not None and data not in IN_A_FOLDER:
+    if given.data_dir is not None and given.data not in IN_A_FOLDER:
         raise UsageError(f"--data-dir needs --data, one of {', '.join(IN_A_FOLDER)}")
     return GradientPlan(
-        read_sweep(devices=read_devices(device), **sweep),
-        DataOptions(data, samples, data_dir, download),
-        weights,
-        warmup_steps,
-        parsing.words("--layer", layer) if layer else (),
-        Launcher(timeout),
+        read_sweep(given, read_devices(given.device)),
+        DataOptions(given.data, given.samples, given.data_dir, given.download),
+        given.weights,
+        given.warmup_steps,
+        parsing.words("--layer", given.layer) if given.layer else (),
+        Launcher(given.timeout),
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from xconv_bench.cli import options, parsing
+from xconv_bench.cli import options
+from xconv_bench.cli.given import SweepOptions, taking
 from xconv_bench.cli.resume import resumable
 from xconv_bench.cli.sweeps import exit_code, read_devices, read_sweep
 from xconv_bench.configuration import SIMULATED, MemoryConfiguration
@@ -17,24 +18,12 @@ if TYPE_CHECKING:
     from xconv_bench.results.run_directory import RunDirectory
 
 
+@taking(SweepOptions, model=...)
 def memory(
-    model: options.Models,
-    method: options.Methods = options.METHODS,
-    scheme: options.Schemes = options.SCHEMES,
-    probes: options.Probes = options.PROBES,
-    distribution: options.Distributions = options.DISTRIBUTION,
-    compress: options.Compress = options.COMPRESS,
-    batch_size: options.BatchSizes = options.BATCH_SIZES,
-    image_size: options.ImageSizes = None,
-    frames: options.Frames = None,
-    dtype: options.Dtypes = options.DTYPE,
-    device: options.Devices = None,
+    given: SweepOptions,
     simulate: options.Simulate = False,
     repeats: options.Repeats = 1,
-    seed: options.Seed = 0,
     steps: options.Steps = 3,
-    timeout: options.Timeout = 1800.0,
-    output: options.Output = None,
 ) -> int:
     """Measure memory, time and gradient error of a training step, method by method.
 
@@ -46,25 +35,11 @@ def memory(
     from xconv_bench.launch import Launcher
     from xconv_bench.results.run_directory import RunDirectory
 
-    sweep = read_sweep(
-        model=model
-        if frames is None
-        else [f"{n}@{frames}" for n in parsing.words("--model", model)],
-        method=method,
-        scheme=scheme,
-        probes=probes,
-        distribution=distribution,
-        compress=compress,
-        batch_size=batch_size,
-        image_size=image_size,
-        dtype=dtype,
-        devices=_devices(device, simulate),
-        seed=seed,
-    )
-    launcher = Launcher(timeout)
+    sweep = read_sweep(given, _devices(given.device, simulate))
+    launcher = Launcher(given.timeout)
     configurations = repeat(sweep.configurations(_designed_sizes(sweep, launcher)), repeats)
-    with RunDirectory("memory", sweep.models[0], output) as run, resumable(run):
-        rows = _measure(configurations, run, launcher, seed, steps)
+    with RunDirectory("memory", sweep.models[0], given.output) as run, resumable(run):
+        rows = _measure(configurations, run, launcher, given.seed, steps)
         _show(rows, run)
     return exit_code(rows)
 

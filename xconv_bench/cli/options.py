@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+BITS = ("1", "2", "4", "8")
 DTYPES = ("float32", "float64", "bfloat16", "float16")
 
 Models = Annotated[
@@ -19,7 +20,13 @@ Models = Annotated[
     ),
 ]
 Methods = Annotated[
-    list[str], typer.Option("--method", metavar="NAME...", help="Compared: exact and xconv.")
+    list[str],
+    typer.Option(
+        "--method",
+        metavar="NAME...",
+        help="exact, xconv, checkpoint, rad-projection, rad-sampling, invertible, quantized, "
+        "offload.",
+    ),
 ]
 Schemes = Annotated[
     list[str],
@@ -39,8 +46,25 @@ Compress = Annotated[
     typer.Option(
         "--compress",
         metavar="SET...",
-        help="What xconv swaps: conv,relu or one of them; to sweep, repeat the option.",
+        help="What xconv, rad and quantized swap: conv,relu or one of them; to sweep, repeat.",
     ),
+]
+Segments = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--segments",
+        metavar="N...",
+        help="Of checkpoint: into how many the blocks are grouped.",
+        show_default="each block",
+    ),
+]
+Keep = Annotated[
+    list[str],
+    typer.Option("--keep", metavar="X...", help="Of rad: the part of the pixels that is kept."),
+]
+Bits = Annotated[
+    list[str],
+    typer.Option("--bits", metavar="N...", help=f"Of quantized: {', '.join(BITS)} a number."),
 ]
 BatchSizes = Annotated[
     list[str], typer.Option("--batch-size", metavar="N...", help="Images of a step.")
@@ -150,15 +174,8 @@ Headroom = Annotated[
     ),
 ]
 
-METHODS = ["exact", "xconv"]
-CIFAR = ["paper/cifar"]
-ALL_SCHEMES = ["independent,multi,orthogonal"]
-SCHEMES = ["independent"]
-PROBES = ["8"]
-DISTRIBUTION = ["rademacher"]
-COMPRESS = ["conv,relu"]
-BATCH_SIZES = ["32"]
-DTYPE = ["float32"]
+CIFAR = "paper/cifar"
+ALL_SCHEMES = "independent,multi,orthogonal"
 
 Data = Annotated[
     str | None,

@@ -37,6 +37,11 @@ def integers(option: str, given: Iterable[str], least: int) -> tuple[int, ...]:
     return tuple(dict.fromkeys(_integer(option, word, least) for word in words(option, given)))
 
 
+def fractions(option: str, given: Iterable[str]) -> tuple[float, ...]:
+    """Numbers above 0 and up to 1, each once. Raises UsageError for anything else."""
+    return tuple(dict.fromkeys(_fraction(option, word) for word in words(option, given)))
+
+
 def families(option: str, given: Iterable[str], allowed: Collection[str]) -> tuple[str, ...]:
     """Each value a comma-separated set, in the order of ``allowed``. Raises UsageError."""
     sets = [set(names(option, [value], allowed)) for value in given]
@@ -62,6 +67,16 @@ def size_in_bytes(option: str, text: str) -> int:
 def _unit(match: re.Match[str]) -> int:
     power = _PREFIXES.index(match["prefix"].upper()) + 1 if match["prefix"] else 0
     return int((1024 if match["binary"] else 1000) ** power)
+
+
+def _fraction(option: str, word: str) -> float:
+    try:
+        value = float(word)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 1:
+        raise UsageError(f"{option} {word!r}: expected a number above 0 and up to 1")
+    return value
 
 
 def _integer(option: str, word: str, least: int) -> int:

@@ -11,7 +11,7 @@ from rich.progress import TimeRemainingColumn as Remaining
 from rich.table import Column
 
 from xconv_bench.configuration import Configuration
-from xconv_bench.report.words import USUAL_DISTRIBUTION, status_words
+from xconv_bench.report.words import method_words, status_words
 
 
 class SweepProgress:
@@ -86,11 +86,7 @@ def _describe(configuration: Configuration) -> str:
     repeat = configuration.key.get("repeat")
     knobs = (
         configuration.model,
-        configuration.method,
-        configuration.scheme,
-        None if configuration.probes is None else f"r={configuration.probes}",
-        None if configuration.distribution == USUAL_DISTRIBUTION else configuration.distribution,
-        configuration.compress,
+        method_words(configuration.key),
         f"batch {configuration.batch_size}",
         f"{configuration.image_size} px",
         configuration.dtype,

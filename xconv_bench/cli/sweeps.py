@@ -8,24 +8,12 @@ from typing import TYPE_CHECKING
 from xconv_bench.cli import options, parsing
 
 if TYPE_CHECKING:
+    from xconv_bench.cli.given import SweepOptions
     from xconv_bench.experiments.sweep import Sweep
     from xconv_bench.results.table import Row
 
 
-def read_sweep(
-    *,
-    model: Sequence[str],
-    method: Sequence[str],
-    scheme: Sequence[str],
-    probes: Sequence[str],
-    distribution: Sequence[str],
-    compress: Sequence[str],
-    batch_size: Sequence[str],
-    image_size: Sequence[str] | None,
-    dtype: Sequence[str],
-    devices: tuple[str, ...],
-    seed: int,
-) -> Sweep:
+def read_sweep(given: SweepOptions, devices: tuple[str, ...]) -> Sweep:
     """Values of each setting. Raises UsageError for what an option does not take."""
     from xconv.convert import FAMILIES
     from xconv.random import DISTRIBUTIONS
@@ -33,19 +21,28 @@ def read_sweep(
     from xconv_bench.experiments.sweep import Sweep
     from xconv_bench.methods import METHODS
 
+    sizes, segments = given.image_size, given.segments
     return Sweep(
-        models=parsing.words("--model", model),
-        methods=parsing.names("--method", method, METHODS),
-        schemes=parsing.names("--scheme", scheme, SCHEMES),
-        probes=parsing.integers("--probes", probes, least=0),
-        distributions=parsing.names("--distribution", distribution, DISTRIBUTIONS),
-        compress=parsing.families("--compress", compress, FAMILIES),
-        batch_sizes=parsing.integers("--batch-size", batch_size, least=1),
-        image_sizes=parsing.integers("--image-size", image_size, least=1) if image_size else (),
-        dtypes=parsing.names("--dtype", dtype, options.DTYPES),
+        models=_models(given.model, given.frames),
+        methods=parsing.names("--method", given.method, METHODS),
+        schemes=parsing.names("--scheme", given.scheme, SCHEMES),
+        probes=parsing.integers("--probes", given.probes, least=0),
+        distributions=parsing.names("--distribution", given.distribution, DISTRIBUTIONS),
+        compress=parsing.families("--compress", given.compress, FAMILIES),
+        segments=parsing.integers("--segments", segments, least=1) if segments else (None,),
+        keep=parsing.fractions("--keep", given.keep),
+        bits=tuple(map(int, parsing.names("--bits", given.bits, options.BITS))),
+        batch_sizes=parsing.integers("--batch-size", given.batch_size, least=1),
+        image_sizes=parsing.integers("--image-size", sizes, least=1) if sizes else (),
+        dtypes=parsing.names("--dtype", given.dtype, options.DTYPES),
         devices=devices,
-        seed=seed,
+        seed=given.seed,
     )
+
+
+def _models(given: Sequence[str], frames: int | None) -> tuple[str, ...]:
+    names = parsing.words("--model", given)
+    return names if frames is None else tuple(f"{name}@{frames}" for name in names)
 
 
 def read_devices(given: Sequence[str] | None) -> tuple[str, ...]:

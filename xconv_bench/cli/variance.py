@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xconv_bench.cli import options
+from xconv_bench.cli.given import GradientOptions, taking
 from xconv_bench.cli.gradients import GradientPlan, gradient_plan, print_written
 from xconv_bench.cli.resume import resumable
 from xconv_bench.cli.sweeps import exit_code
@@ -19,30 +20,17 @@ _PROBES = ["4,16,64,256"]
 _BATCH_SIZES = ["64,128"]
 
 
+@taking(
+    GradientOptions,
+    scheme=[options.ALL_SCHEMES],
+    probes=_PROBES,
+    batch_size=_BATCH_SIZES,
+)
 def variance(
-    model: options.Models = options.CIFAR,
-    method: options.Methods = options.METHODS,
-    scheme: options.Schemes = options.ALL_SCHEMES,
-    probes: options.Probes = _PROBES,
-    distribution: options.Distributions = options.DISTRIBUTION,
-    compress: options.Compress = options.COMPRESS,
-    batch_size: options.BatchSizes = _BATCH_SIZES,
-    image_size: options.ImageSizes = None,
-    dtype: options.Dtypes = options.DTYPE,
-    device: options.Devices = None,
-    data: options.Data = None,
-    data_dir: options.DataDir = None,
-    download: options.Download = False,
-    samples: options.Samples = None,
-    weights: options.Weights = "random",
-    warmup_steps: options.WarmupSteps = 0,
-    layer: options.Layers = None,
+    given: GradientOptions,
     minibatches: options.Minibatches = 10,
     repeats: options.EstimatorSeeds = 2,
     target_ratio: options.TargetRatio = 1.0,
-    seed: options.Seed = 0,
-    timeout: options.Timeout = 7200.0,
-    output: options.Output = None,
 ) -> int:
     """Measure how much noise the estimator adds to the noise that minibatches have anyway.
 
@@ -54,12 +42,7 @@ def variance(
     from xconv_bench.measurement.variance import VarianceMeasurement
     from xconv_bench.results.run_directory import RunDirectory
 
-    plan = gradient_plan(
-        model=model, method=method, scheme=scheme, probes=probes, distribution=distribution,
-        compress=compress, batch_size=batch_size, image_size=image_size, dtype=dtype,
-        device=device, seed=seed, data=data, data_dir=data_dir, download=download,
-        samples=samples, weights=weights, warmup_steps=warmup_steps, layer=layer, timeout=timeout,
-    )  # fmt: skip
+    plan = gradient_plan(given)
     cells = [
         cell.extended(VarianceConfiguration, minibatches=minibatches, repeats=repeats)
         for cell in plan.configurations()
@@ -70,7 +53,7 @@ def variance(
                 f"--batch-size {cell.batch_size} is all of the data: its minibatches do not vary; "
                 "take a smaller batch, or more --samples where there are more"
             )
-    with RunDirectory("variance", cells[0].model, output) as run, resumable(run):
+    with RunDirectory("variance", cells[0].model, given.output) as run, resumable(run):
         plan.measure(cells, run, ("estimates", "variance"), VarianceMeasurement)
         rows = _show(plan, cells, run, target_ratio)
     return exit_code(rows)

@@ -22,6 +22,9 @@ class Sweep:
     probes: tuple[int, ...] = (8,)
     distributions: tuple[str, ...] = ("rademacher",)
     compress: tuple[str, ...] = ("conv,relu",)
+    segments: tuple[int | None, ...] = (None,)
+    keep: tuple[float, ...] = (0.1,)
+    bits: tuple[int, ...] = (2,)
     batch_sizes: tuple[int, ...] = (32,)
     image_sizes: tuple[int, ...] = ()
     dtypes: tuple[str, ...] = ("float32",)
@@ -63,6 +66,9 @@ class Sweep:
             "probes": self.probes,
             "distribution": self.distributions,
             "compress": self.compress,
+            "segments": self.segments,
+            "keep": self.keep,
+            "bits": self.bits,
         }
         names = [name for name in values if name in METHODS[method].knobs]
         for combination in itertools.product(*(values[name] for name in names)):

@@ -1,12 +1,11 @@
 """Error of weight gradients against the exact layer's."""
 
-import itertools
-from typing import Any
+from contextlib import ExitStack
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_iter
 
 CONVOLUTIONS = (
     nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d,
@@ -42,13 +41,27 @@ class SameRandomNumbers(TorchDispatchMode):
 
     Dropout and its like draw from the generator that the probes' seeds come from, and a method
     that draws seeds would shift them: its error would be mostly that of another dropout mask. So
-    the n-th random operation of the network starts from the n-th seed. The draw of a single
-    integer, which is how seeds are drawn, is let through.
+    the network's numbers start from ``seed``, and the draws of a single integer, which is how
+    seeds are drawn, go on where the generator stood before. A method that runs a part of the
+    network again and restores the generator for it, as checkpointing does, finds the same masks.
     """
 
     def __init__(self, seed: int) -> None:
         super().__init__()
-        self._seeds = itertools.count(seed)
+        self._seed = seed
+        self._outside = ExitStack()
+
+    def __enter__(self) -> Self:
+        gpus = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+        self._outside.enter_context(torch.random.fork_rng(gpus))
+        self._seeds = torch.get_rng_state()
+        torch.manual_seed(self._seed)
+        return super().__enter__()
+
+    def __exit__(self, *exception: Any) -> None:
+        super().__exit__(*exception)
+        self._outside.close()
+        torch.set_rng_state(self._seeds)
 
     def __torch_dispatch__(
         self,
@@ -58,12 +71,14 @@ class SameRandomNumbers(TorchDispatchMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
-        if torch.Tag.nondeterministic_seeded not in func.tags or _draws_a_seed(func, args):
+        if not _draws_a_seed(func, args):
             return func(*args, **kwargs)
-        gpus = {t.device for t in tree_iter(args) if isinstance(t, Tensor) and t.is_cuda}
-        with torch.random.fork_rng(gpus):
-            torch.manual_seed(next(self._seeds))
-            return func(*args, **kwargs)
+        own = torch.get_rng_state()
+        torch.set_rng_state(self._seeds)
+        drawn = func(*args, **kwargs)
+        self._seeds = torch.get_rng_state()
+        torch.set_rng_state(own)
+        return drawn
 
 
 def _draws_a_seed(func: Any, args: tuple[Any, ...]) -> bool:

@@ -8,7 +8,7 @@ from torch import nn
 
 from xconv import account, convert
 from xconv.convert import FAMILIES
-from xconv_bench.configuration import KNOBS, Configuration
+from xconv_bench.configuration import Configuration
 from xconv_bench.errors import Unsupported
 from xconv_bench.methods.base import Method
 
@@ -17,7 +17,7 @@ class XConv(Method):
     """``xconv.convert`` with the scheme, probes and families of the configuration."""
 
     name = "xconv"
-    knobs = KNOBS
+    knobs = ("scheme", "probes", "distribution", "compress")
 
     def settle(self, knobs: Mapping[str, Any]) -> dict[str, Any]:
         """Nothing on probes where no convolution is swapped, no scheme without probes."""

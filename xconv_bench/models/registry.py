@@ -4,10 +4,11 @@ import re
 from typing import NoReturn
 
 from xconv_bench.errors import UsageError
-from xconv_bench.models import own, paper, timm_models, torchvision_models
+from xconv_bench.models import own, paper, revnet, timm_models, torchvision_models
 from xconv_bench.models.base import Architecture
 from xconv_bench.models.messages import did_you_mean
 
+_OURS = {**paper.NETWORKS, **revnet.NETWORKS}
 _NAME_AND_FRAMES = re.compile(r"(?P<name>[^@]+)@(?P<frames>[^@/\\]*)")
 
 
@@ -15,7 +16,7 @@ def find(name: str) -> Architecture:
     """The network of that name.
 
     ``resnet50`` and the other names of torchvision, ``r3d_18@8`` for a video network on 8 frames,
-    ``paper/cifar`` and its like, ``timm:NAME``, ``package.module:callable``,
+    ``paper/cifar`` or ``revnet50`` and their like, ``timm:NAME``, ``package.module:callable``,
     ``path/to/file.py:callable``. Raises UsageError, one line, for any other.
     """
     _check_takes_frames(name)
@@ -23,8 +24,8 @@ def find(name: str) -> Architecture:
         return timm_models.find(name.removeprefix(timm_models.PREFIX))
     if ":" in name:
         return own.find(name)
-    if name in paper.NETWORKS:
-        return paper.NETWORKS[name]
+    if name in _OURS:
+        return _OURS[name]
     plain, frames = _split_frames(name)
     try:
         return torchvision_models.find(plain, frames)
@@ -33,16 +34,16 @@ def find(name: str) -> Architecture:
 
 
 def listing() -> list[Architecture]:
-    """Every network that has a name here: those of the paper, then those of torchvision.
+    """Every network that has a name here: those built here, then those of torchvision.
 
     timm's and the user's own have names too, but they are not listed.
     """
-    return [*paper.NETWORKS.values(), *map(torchvision_models.find, torchvision_models.names())]
+    return [*_OURS.values(), *map(torchvision_models.find, torchvision_models.names())]
 
 
 def _check_takes_frames(name: str) -> None:
     match = _NAME_AND_FRAMES.fullmatch(name)
-    if match and (":" in name or match["name"] in paper.NETWORKS):
+    if match and (":" in name or match["name"] in _OURS):
         raise UsageError(
             f"{match['name']} takes no frames: --frames, or {name}, is for torchvision's "
             "video networks only"
@@ -62,7 +63,7 @@ def _split_frames(name: str) -> tuple[str, int | None]:
 
 
 def _refuse(name: str, plain: str) -> NoReturn:
-    near = did_you_mean(plain, [*paper.NETWORKS, *torchvision_models.names()])
+    near = did_you_mean(plain, [*_OURS, *torchvision_models.names()])
     raise UsageError(
         f"there is no model named '{name}'{near or ';'} 'xconv-bench models' lists them; "
         "timm:NAME, package.module:callable and path/to/file.py:callable are names too"

@@ -69,6 +69,9 @@ def method_words(row: Mapping[str, Cell]) -> str:
         row["scheme"],
         None if row["probes"] is None else f"r={row['probes']}",
         None if row["distribution"] == USUAL_DISTRIBUTION else row["distribution"],
+        None if row["segments"] is None else f"{row['segments']} segments",
+        None if row["keep"] is None else f"keep={row['keep']}",
+        None if row["bits"] is None else f"{row['bits']} bits",
         row["compress"],
     ]
     return " ".join(str(knob) for knob in knobs if knob is not None)

@@ -170,8 +170,8 @@ LONGEST_TEXT = 2000
 
 _COUNTS = frozenset(
     {
-        "probes", "batch_size", "image_size", "repeat", "seed", "parameters", "convolutions",
-        "samples", "warmup_steps", "repeats", "minibatches", "minibatch_count", "weight_elements",
+        "probes", "segments", "bits", "batch_size", "image_size", "repeat", "seed", "parameters",
+        "convolutions", "samples", "warmup_steps", "repeats", "minibatches", "minibatch_count", "weight_elements",
         "weight_index", "points", "smallest_probes",
     }
 )  # fmt: skip
@@ -179,7 +179,7 @@ _COUNTS = frozenset(
 _FLOAT_ENDINGS = (
     "_seconds", "_error", "_se", "_norm", "_bias", "_noise", "_spread", "_value", "_rate",
     "_variance", "_ratio", "_low", "_high", "_gradient", "cosine", "estimate", "exponent",
-    "r_squared", "ratio_at_one_probe",
+    "r_squared", "ratio_at_one_probe", "keep",
 )  # fmt: skip
 
 

@@ -1,0 +1,59 @@
+"""Offloading: what autograd saves is kept in the host's memory, and fetched in backward.
+
+``torch.autograd.graph.save_on_cpu``, pinned. Gradients are exact; the GPU pays in transfers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensor
+from torch.autograd.graph import save_on_cpu, saved_tensors_hooks
+
+from xconv_bench.configuration import SIMULATED, Configuration
+from xconv_bench.errors import Unsupported
+from xconv_bench.methods.base import Method
+
+
+class Offload(Method):
+    """Everything that is saved between forward and backward, parameters included."""
+
+    name = "offload"
+
+    def apply(self, model: nn.Module, configuration: Configuration) -> nn.Module:
+        """The model, with another ``forward`` function.
+
+        Unsupported on the CPU, whose memory is the host's.
+        """
+        if configuration.device == "cpu":
+            raise Unsupported(
+                "offload moves what is saved from a GPU to the host, and on the CPU it is there "
+                f"already: take --device cuda, or --device {SIMULATED}"
+            )
+        forward: Callable[..., Any] = model.forward
+
+        def offloaded(*args: Any, **kwargs: Any) -> Any:
+            with _hooks(next(model.parameters())):
+                return forward(*args, **kwargs)
+
+        model.forward = offloaded
+        return model
+
+
+def _hooks(parameter: Tensor) -> saved_tensors_hooks:
+    if isinstance(parameter, FakeTensor):
+        return saved_tensors_hooks(_leave, _return)
+    return save_on_cpu(pin_memory=parameter.is_cuda)
+
+
+def _leave(tensor: Tensor) -> tuple[torch.device, Tensor]:
+    """In a simulation the host is a device of which nothing is counted."""
+    return tensor.device, torch.empty_like(tensor, device="meta")
+
+
+def _return(left: tuple[torch.device, Tensor]) -> Tensor:
+    device, tensor = left
+    return torch.empty_like(tensor, device=device)

@@ -1,0 +1,70 @@
+"""The natural blocks of a network: the repeated parts that it is a sequence of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from torch import nn
+
+_SEQUENCES = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
+
+
+@dataclass(frozen=True)
+class Run:
+    """Blocks that follow one another.
+
+    ``container`` calls them in their order, and does nothing else; it is None where each is
+    called by whatever code.
+    """
+
+    container: nn.Sequential | None
+    blocks: Sequence[nn.Module]
+
+
+def runs_of_blocks(model: nn.Module) -> list[Run]:
+    """What a network consists of, in the order in which its modules were made.
+
+    A block is what stands in a sequence (``Sequential``, ``ModuleList``, ``ModuleDict``), or a
+    module of several layers that stands alone; but not a sequence of blocks, nor a module with a
+    sequence of repeated blocks in it, a stage: the blocks of these count. Single layers count in a
+    ``Sequential`` only.
+    """
+    return list(_visit(model))
+
+
+def is_layer(module: nn.Module) -> bool:
+    """Whether there are no modules in it."""
+    return next(module.children(), None) is None
+
+
+def _visit(module: nn.Module) -> Iterator[Run]:
+    children = list(module.children())
+    if _is_chain(module) and not any(map(_is_divided, children)):
+        assert isinstance(module, nn.Sequential)
+        yield Run(module, children)
+        return
+    for child in children:
+        if _is_divided(child) or (_is_chain(child) and not isinstance(module, _SEQUENCES)):
+            yield from _visit(child)
+        elif not is_layer(child):
+            yield Run(None, [child])
+
+
+def _is_divided(module: nn.Module) -> bool:
+    """A sequence of blocks, or a module that has one with repeated blocks in it."""
+    if isinstance(module, _SEQUENCES):
+        return not all(map(is_layer, module.children()))
+    return any(_repeats(child) for child in module.children())
+
+
+def _repeats(module: nn.Module) -> bool:
+    """Whether it is a sequence with two blocks of one kind, blocks that are no sequences."""
+    if not isinstance(module, _SEQUENCES):
+        return False
+    blocks = [m for m in module.children() if not is_layer(m) and not isinstance(m, _SEQUENCES)]
+    return len(blocks) > len({type(block) for block in blocks})
+
+
+def _is_chain(module: nn.Module) -> bool:
+    return isinstance(module, nn.Sequential) and type(module).forward is nn.Sequential.forward

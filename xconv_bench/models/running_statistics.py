@@ -1,0 +1,31 @@
+"""Batch normalisation in a part of a network that runs a second time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+_UPDATED = ("running_mean", "running_var", "num_batches_tracked")
+
+
+@contextmanager
+def not_updated(modules: Iterable[nn.Module]) -> Iterator[None]:
+    """Inside, copies take the updates of running statistics and of their count.
+
+    In training normalisation is by the batch: its result does not depend on them.
+    """
+    kept = []
+    for module in {m for each in modules for m in each.modules() if isinstance(m, _BatchNorm)}:
+        for name in _UPDATED:
+            buffer = module._buffers.get(name)
+            if buffer is not None and module.training:
+                kept.append((module, name, buffer))
+                module._buffers[name] = buffer.clone()
+    try:
+        yield
+    finally:
+        for module, name, buffer in kept:
+            module._buffers[name] = buffer
