@@ -51,7 +51,8 @@ class Checkpoint(Method):
         for run in runs:
             if run.container is None:
                 (block,) = run.blocks
-                block.forward = _checkpointed(block.forward, [block])
+                if not _overwrites(block):
+                    block.forward = _checkpointed(block.forward, [block])
             else:
                 run.container.forward = _chain(  # type: ignore[method-assign]
                     list(_segments(run.blocks, size))
@@ -125,4 +126,7 @@ def _cut(modules: Sequence[nn.Module], size: int) -> Iterator[Segment]:
 
 
 def _overwrites(module: nn.Module) -> bool:
+    """Whether it changes its input, as far as one can see that from outside."""
+    while isinstance(module, nn.Sequential) and len(module):
+        module = module[0]
     return bool(getattr(module, "inplace", False))
