@@ -7,23 +7,32 @@ from typing import Any
 
 from xconv_bench.configuration import Configuration
 from xconv_bench.errors import BenchError
-from xconv_bench.measurement.counting import simulate
+from xconv_bench.measurement.counting import Simulation
 
 Peak = Callable[[int], int]
 """From a batch size to the peak of a training step, in bytes."""
 
-_GROWTH = 4  # simulating many samples takes as long as simulating few
+MOST_ELEMENTS = 2**31 - 1
+"""Of a tensor: many CUDA kernels count them in 32 bits."""
+
+FITS_NO_MORE = "memory"
+TOO_MANY_ELEMENTS = "elements"
+AS_MANY_AS_ASKED = "max"
+
+_GROWTH = 8  # simulating many samples takes as long as simulating few
+_NEVER = 2**62
 _MIB = 2**20
 _REMEDY = "raise the budget or take smaller images"
 
 
 @dataclass(frozen=True)
 class LargestBatch:
-    """Yields ``batch_size``, at most ``most``, and its ``simulated_peak_bytes``.
+    """Yields ``batch_size``, at most ``most``, its ``simulated_peak_bytes`` and ``limited_by``.
 
-    The peak is at most ``budget_bytes``; that of one sample more was simulated too and is not,
-    unless the batch size is ``most``. Raises BenchError where not even one sample fits, or where
-    it would and cannot be trained alone.
+    The peak is at most ``budget_bytes``, and no tensor has more than ``MOST_ELEMENTS``; of one
+    sample more that is not so, which was simulated too, unless the batch size is ``most``.
+    ``limited_by`` is ``"memory"``, ``"elements"`` or ``"max"``. Raises BenchError where not even
+    one sample fits, or where it would and cannot be trained alone.
     """
 
     configuration: Configuration
@@ -32,27 +41,59 @@ class LargestBatch:
 
     def __call__(self) -> Iterator[dict[str, Any]]:
         """Search."""
-        batch_size, peak = largest_batch(self._peak, self.budget_bytes, self.most)
+        steps = _Steps(self.configuration, self.most)
+        batch_size, peak = largest_batch(steps.peak, self.budget_bytes, self.most)
         if batch_size == 0:
             raise BenchError(
                 f"{self.configuration.method} {self.configuration.model} needs "
                 f"{peak / _MIB:.1f} MiB for a batch of one sample, and there are "
                 f"{self.budget_bytes / _MIB:.1f} MiB: {_REMEDY}"
             )
-        yield {"batch_size": batch_size, "simulated_peak_bytes": peak}
+        yield {
+            "batch_size": batch_size,
+            "simulated_peak_bytes": peak,
+            "limited_by": self._limit(batch_size, steps),
+            "message": steps.message(),
+        }
 
-    def _peak(self, batch_size: int) -> int:
+    def _limit(self, batch_size: int, steps: "_Steps") -> str:
+        if batch_size == self.most:
+            return AS_MANY_AS_ASKED
+        return TOO_MANY_ELEMENTS if batch_size + 1 in steps.too_many_elements else FITS_NO_MORE
+
+
+class _Steps:
+    """Simulated steps of one network with one batch after another."""
+
+    def __init__(self, configuration: Configuration, most: int) -> None:
+        self._configuration = configuration
+        self._simulation: Simulation | None = None
+        # Not 1: batch normalisation of one pixel cannot be trained with a single sample.
+        self._first = min(2, most)
+        self.too_many_elements: set[int] = set()
+
+    def peak(self, batch_size: int) -> int:
         try:
-            readings = simulate(replace(self.configuration, batch_size=batch_size))
+            if self._simulation is None:
+                first = replace(self._configuration, batch_size=self._first)
+                self._simulation = Simulation(first)
+            readings = self._simulation.count(batch_size)
         except ValueError as error:
             if batch_size > 1:
                 raise
             raise BenchError(
                 f"a batch of one sample, the most that may fit, cannot train "
-                f"{self.configuration.model} ({error}): {_REMEDY}"
+                f"{self._configuration.model} ({error}): {_REMEDY}"
             ) from error
+        if readings["largest_elements"] > MOST_ELEMENTS:
+            self.too_many_elements.add(batch_size)
+            return _NEVER
         peak: int = readings["simulated_peak_bytes"]
         return peak
+
+    def message(self) -> str:
+        """What the method says of its network."""
+        return "" if self._simulation is None else str(self._simulation.facts()["message"])
 
 
 def largest_batch(peak: Peak, budget_bytes: int, most: int) -> tuple[int, int]:
@@ -61,35 +102,41 @@ def largest_batch(peak: Peak, budget_bytes: int, most: int) -> tuple[int, int]:
     Peaks are taken to grow with the batch size, and to be nearly affine in it.
     """
     peaks: dict[int, int] = {}
-
-    def is_small_enough(size: int) -> bool:
-        peaks[size] = peak(size)
-        return peaks[size] <= budget_bytes
-
-    # Not from 1: batch normalisation of one pixel cannot be trained with a single sample.
-    fits, size = 0, min(2, most)
-    while fits < most and is_small_enough(size):
-        fits, size = size, min(_GROWTH * size, most)
-    too_large = size if fits < most else most + 1
+    fits, too_large, size = 0, most + 1, min(2, most)
     for attempt in itertools.count(1):
-        if too_large - fits == 1:
-            break
-        size = _between(fits, too_large, peaks, budget_bytes, bisect=attempt % 3 == 0)
-        if is_small_enough(size):
+        peaks[size] = peak(size)
+        if peaks[size] <= budget_bytes:
             fits = size
         else:
             too_large = size
-    return fits, peaks[fits or 1]
+        if too_large - fits == 1:
+            return fits, peaks[fits or 1]
+        # In turns: where a line misleads, halving and multiplying still lead somewhere.
+        is_straight = attempt % 2 == 0
+        if fits == 0:
+            size = 1
+        elif too_large in peaks:
+            size = _between(fits, too_large, peaks, budget_bytes, is_straight)
+        else:
+            size = min(_beyond(fits, peaks, budget_bytes, is_straight), most)
+    raise AssertionError("every attempt narrows the range")
 
 
 def _between(
-    fits: int, too_large: int, peaks: dict[int, int], budget_bytes: int, bisect: bool
+    fits: int, too_large: int, peaks: dict[int, int], budget_bytes: int, is_straight: bool
 ) -> int:
-    """Where a straight line meets the budget; in the middle, where the line has misled before."""
-    if fits == 0:
-        return 1
-    if bisect:
+    """Where the line through both meets the budget, or the middle."""
+    if not is_straight:
         return (fits + too_large) // 2
     rise = peaks[too_large] - peaks[fits]
     guess = fits + (budget_bytes - peaks[fits]) * (too_large - fits) // rise
     return max(guess, fits + 1)
+
+
+def _beyond(fits: int, peaks: dict[int, int], budget_bytes: int, is_straight: bool) -> int:
+    """Where the line through the last two that fit meets the budget, or several times as many."""
+    before = max((size for size in peaks if size < fits), default=None)
+    if before is None or not is_straight or peaks[fits] <= peaks[before]:
+        return _GROWTH * fits
+    slope = (peaks[fits] - peaks[before]) / (fits - before)
+    return max(fits + int((budget_bytes - peaks[fits]) / slope), fits + 1)

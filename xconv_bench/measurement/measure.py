@@ -48,7 +48,9 @@ class Measurement:
         yield {"message": problem}
         yield {"message": remark(training, self.configuration)}
         yield _peaks(training, self.configuration.device)
-        yield count(training)
+        counted = count(training)
+        del counted["largest_elements"]
+        yield counted
         yield time_steps(
             training.forward,
             training.backward,

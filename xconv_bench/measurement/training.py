@@ -84,13 +84,18 @@ def prepare_simulated(configuration: Configuration, mode: FakeTensorMode) -> Tra
                 if tensor is not None:
                     tensors[name] = mode.from_tensor(tensor)  # type: ignore[assignment]
     with mode:
-        samples = simulated_batch(
-            architecture,
-            configuration.batch_size,
-            configuration.image_size,
-            dtype_of(configuration),
-        )
+        samples = simulated_samples(configuration)
     return Training(model, samples, architecture.task)
+
+
+def simulated_samples(configuration: Configuration) -> Batch:
+    """A batch without contents, of the mode that is entered."""
+    return simulated_batch(
+        find(configuration.model),
+        configuration.batch_size,
+        configuration.image_size,
+        dtype_of(configuration),
+    )
 
 
 def remark(training: Training, configuration: Configuration) -> str:

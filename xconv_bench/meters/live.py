@@ -21,7 +21,8 @@ class LiveMeter(TorchDispatchMode):
     """Counts the bytes of live storages on ``device`` while it is entered.
 
     Whatever exists before must be shown to ``track``. ``peak_bytes`` is the highest count since
-    ``reset_peak``; ``live_bytes`` the count now.
+    ``reset_peak``; ``live_bytes`` the count now; ``largest_elements`` the elements of the largest
+    tensor that was seen.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -30,6 +31,7 @@ class LiveMeter(TorchDispatchMode):
         self._known: dict[int, weakref.ref[torch.UntypedStorage]] = {}
         self.live_bytes = 0
         self.peak_bytes = 0
+        self.largest_elements = 0
 
     @property
     def reading(self) -> dict[str, int]:
@@ -44,6 +46,7 @@ class LiveMeter(TorchDispatchMode):
         """Count the storages of every tensor in a structure, until each is freed."""
         for tensor in tree_iter(tensors):
             if isinstance(tensor, Tensor):
+                self.largest_elements = max(self.largest_elements, tensor.numel())
                 self._track_storage(tensor.untyped_storage(), tensor.device.type)
 
     def track_model(self, model: nn.Module) -> None:

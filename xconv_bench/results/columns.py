@@ -171,7 +171,8 @@ LONGEST_TEXT = 2000
 _COUNTS = frozenset(
     {
         "probes", "segments", "bits", "batch_size", "image_size", "repeat", "seed", "parameters",
-        "convolutions", "samples", "warmup_steps", "repeats", "minibatches", "minibatch_count", "weight_elements",
+        "convolutions", "samples", "warmup_steps", "repeats", "minibatches", "minibatch_count",
+        "weight_elements",
         "weight_index", "points", "smallest_probes",
     }
 )  # fmt: skip

@@ -8,7 +8,7 @@ from own_networks import name
 from xconv_bench.configuration import Configuration
 from xconv_bench.errors import BenchError
 from xconv_bench.measurement import largest_batch as module
-from xconv_bench.measurement.counting import simulate
+from xconv_bench.measurement.counting import Simulation
 from xconv_bench.measurement.largest_batch import LargestBatch, largest_batch
 
 PEAKS: dict[str, Callable[[int], int]] = {
@@ -54,17 +54,18 @@ def test_nearly_affine_peaks_need_few_simulations() -> None:
 def test_the_papers_largest_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     """PAPER: 78 images of 512² in 0.92 of 16 GiB; ours is a simulation, so one less will do."""
     sizes: list[int] = []
+    count = Simulation.count
 
-    def counted(configuration: Configuration) -> dict[str, int]:
-        sizes.append(configuration.batch_size)
-        return simulate(configuration)
+    def counted(simulation: Simulation, batch_size: int) -> dict[str, int]:
+        sizes.append(batch_size)
+        return count(simulation, batch_size)
 
-    monkeypatch.setattr(module, "simulate", counted)
+    monkeypatch.setattr(Simulation, "count", counted)
     budget = int(0.92 * 2**34)
     (found,) = LargestBatch(Configuration("squeezenet1_0", image_size=512), budget, 4096)()
     assert 77 <= found["batch_size"] <= 79
     assert {found["batch_size"], found["batch_size"] + 1} <= set(sizes)
-    assert len(sizes) <= 12
+    assert len(sizes) <= 8 and found["limited_by"] == "memory"
 
 
 def test_a_method_that_saves_memory_gets_a_larger_batch() -> None:
@@ -79,7 +80,14 @@ def test_a_method_that_saves_memory_gets_a_larger_batch() -> None:
 def test_no_more_than_there_are_samples() -> None:
     cell = Configuration(name("plain"), image_size=12)
     (found,) = LargestBatch(cell, 2**40, most=11)()
-    assert found["batch_size"] == 11
+    assert found["batch_size"] == 11 and found["limited_by"] == "max"
+
+
+def test_no_tensor_is_larger_than_kernels_can_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The largest is what the first convolution leaves: 8 channels of 24² pixels."""
+    monkeypatch.setattr(module, "MOST_ELEMENTS", 100 * 8 * 24**2)
+    (found,) = LargestBatch(Configuration(name("plain"), image_size=24), 2**40, most=5000)()
+    assert found["batch_size"] == 100 and found["limited_by"] == "elements"
 
 
 def test_a_network_that_a_single_sample_cannot_train() -> None:
