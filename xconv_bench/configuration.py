@@ -99,6 +99,23 @@ class AverageErrorConfiguration(GradientConfiguration):
     memory_budget_bytes: int | None = None
 
 
+@dataclass(frozen=True)
+class MaxBatchConfiguration(Configuration):
+    """A cell of ``max-batch``: the batch size is not given but looked for.
+
+    A step may take ``headroom`` of ``memory_budget_bytes``; ``most`` samples are tried at most.
+    """
+
+    memory_budget_bytes: int = 16 * 2**30
+    headroom: float = 0.92
+    most: int = 65536
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """As always, without the batch size."""
+        return {column: value for column, value in super().key.items() if column != "batch_size"}
+
+
 def columns_of(kind: type[Configuration]) -> tuple[str, ...]:
     """The columns by which rows of ``kind`` are known."""
     return tuple(field.name for field in fields(kind))

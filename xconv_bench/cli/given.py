@@ -49,19 +49,23 @@ class GradientOptions(SweepOptions):
     timeout: options.Timeout = 7200.0
 
 
-def taking(kind: type[SweepOptions], **defaults: Any) -> Callable[[Command], Command]:
+def taking(
+    kind: type[SweepOptions], without: tuple[str, ...] = (), **defaults: Any
+) -> Callable[[Command], Command]:
     """Turn a command's first parameter, of ``kind``, into the options that ``kind`` lists.
 
-    ``defaults`` are those that differ for this command; ``...`` makes an option required.
+    ``defaults`` are those that differ for this command; ``...`` makes an option required. What is
+    ``without`` keeps the default of ``kind``.
     """
 
     def decorate(command: Command) -> Command:
         hints = get_type_hints(kind, include_extras=True)
-        shared = [_parameter(each, hints[each.name], defaults) for each in fields(kind)]
+        taken = [each for each in fields(kind) if each.name not in without]
+        shared = [_parameter(each, hints[each.name], defaults) for each in taken]
         _, *own = inspect.signature(command, eval_str=True).parameters.values()
 
         def called(**given: Any) -> int:
-            chosen = {each.name: given.pop(each.name) for each in fields(kind)}
+            chosen = {each.name: given.pop(each.name) for each in taken}
             return command(kind(**chosen), **given)
 
         own = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]

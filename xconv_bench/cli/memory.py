@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 from xconv_bench.cli import options
 from xconv_bench.cli.given import SweepOptions, taking
 from xconv_bench.cli.resume import resumable
-from xconv_bench.cli.sweeps import exit_code, read_devices, read_sweep
+from xconv_bench.cli.sweeps import designed_sizes, exit_code, read_devices, read_sweep
 from xconv_bench.configuration import SIMULATED, MemoryConfiguration
-from xconv_bench.errors import BenchError, UsageError
+from xconv_bench.errors import UsageError
 
 if TYPE_CHECKING:
-    from xconv_bench.experiments.sweep import Sweep
     from xconv_bench.launch import Launcher
     from xconv_bench.results.run_directory import RunDirectory
 
@@ -37,7 +36,7 @@ def memory(
 
     sweep = read_sweep(given, _devices(given.device, simulate))
     launcher = Launcher(given.timeout)
-    configurations = repeat(sweep.configurations(_designed_sizes(sweep, launcher)), repeats)
+    configurations = repeat(sweep.configurations(designed_sizes(sweep, launcher)), repeats)
     with RunDirectory("memory", sweep.models[0], given.output) as run, resumable(run):
         rows = _measure(configurations, run, launcher, given.seed, steps)
         _show(rows, run)
@@ -50,17 +49,6 @@ def _devices(given: Sequence[str] | None, simulate: bool) -> tuple[str, ...]:
             raise UsageError("--simulate uses no device: leave out either it or --device")
         return (SIMULATED,)
     return read_devices(given)
-
-
-def _designed_sizes(sweep: Sweep, launcher: Launcher) -> dict[str, int]:
-    """Each model's own image size; an error for a model or device that does not exist."""
-    from xconv_bench.measurement.survey import Survey
-
-    outcome = launcher.run(Survey(sweep.models, sweep.devices, sweep.image_sizes))
-    if outcome.status != "ok":
-        raise BenchError(outcome.message)
-    sizes: dict[str, int] = outcome.readings["designed_sizes"]
-    return sizes
 
 
 def _measure(

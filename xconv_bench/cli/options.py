@@ -161,6 +161,19 @@ MemoryBudget = Annotated[
         help="With --age: the largest batch that fits, for each method, e.g. 16GiB.",
     ),
 ]
+Budget = Annotated[
+    str, typer.Option("--memory-budget", metavar="SIZE", help="Of the GPU, e.g. 16GiB.")
+]
+PartOfBudget = Annotated[
+    float,
+    typer.Option(
+        "--headroom", metavar="X", help="Part of the budget that a step may take.", min=0.01, max=1
+    ),
+]
+Most = Annotated[int, typer.Option("--max", metavar="N", help="Try no larger batch.", min=1)]
+Verify = Annotated[
+    bool, typer.Option("--verify", help="Train the answer for ten steps, with --device cuda.")
+]
 HEADROOM = 0.92
 Headroom = Annotated[
     float | None,

@@ -87,7 +87,7 @@ def _describe(configuration: Configuration) -> str:
     knobs = (
         configuration.model,
         method_words(configuration.key),
-        f"batch {configuration.batch_size}",
+        f"batch {configuration.batch_size}" if "batch_size" in configuration.key else None,
         f"{configuration.image_size} px",
         configuration.dtype,
         configuration.device,

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from xconv_bench.cli import options, parsing
+from xconv_bench.errors import BenchError
 
 if TYPE_CHECKING:
     from xconv_bench.cli.given import SweepOptions
     from xconv_bench.experiments.sweep import Sweep
+    from xconv_bench.launch import Launcher
     from xconv_bench.results.table import Row
 
 
@@ -52,6 +54,17 @@ def read_devices(given: Sequence[str] | None) -> tuple[str, ...]:
     import torch
 
     return ("cuda" if torch.cuda.is_available() else "cpu",)
+
+
+def designed_sizes(sweep: Sweep, launcher: Launcher) -> dict[str, int]:
+    """Each model's own image size; an error for a model or device that does not exist."""
+    from xconv_bench.measurement.survey import Survey
+
+    outcome = launcher.run(Survey(sweep.models, sweep.devices, sweep.image_sizes))
+    if outcome.status != "ok":
+        raise BenchError(outcome.message)
+    sizes: dict[str, int] = outcome.readings["designed_sizes"]
+    return sizes
 
 
 def exit_code(rows: Sequence[Row]) -> int:

@@ -71,7 +71,7 @@ def at_budget(
             watcher.prepares(what)
             task = LargestBatch(cell, int(budget_bytes * headroom), most=cell.samples)
             outcome = launcher.run(task)
-            fits[cell] = Fit(outcome.readings.get("batch_size", 0), outcome.message)
+            fits[cell] = Fit(outcome.readings.get("max_batch_size", 0), outcome.message)
             watcher.prepared(what, str(fits[cell].batch_size))
         return fits[cell]
 

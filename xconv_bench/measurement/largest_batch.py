@@ -1,7 +1,7 @@
 """The largest batch whose training step fits in a number of bytes, by simulation alone."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,24 +15,22 @@ Peak = Callable[[int], int]
 MOST_ELEMENTS = 2**31 - 1
 """Of a tensor: many CUDA kernels count them in 32 bits."""
 
-FITS_NO_MORE = "memory"
-TOO_MANY_ELEMENTS = "elements"
-AS_MANY_AS_ASKED = "max"
-
 _GROWTH = 8  # simulating many samples takes as long as simulating few
-_NEVER = 2**62
+NEVER = 2**62
+"""The peak of a step that cannot be."""
+
 _MIB = 2**20
 _REMEDY = "raise the budget or take smaller images"
 
 
 @dataclass(frozen=True)
 class LargestBatch:
-    """Yields ``batch_size``, at most ``most``, its ``simulated_peak_bytes`` and ``limited_by``.
+    """Yields ``max_batch_size``, at most ``most``, its ``simulated_peak_bytes`` and ``limited_by``.
 
     The peak is at most ``budget_bytes``, and no tensor has more than ``MOST_ELEMENTS``; of one
     sample more that is not so, which was simulated too, unless the batch size is ``most``.
-    ``limited_by`` is ``"memory"``, ``"elements"`` or ``"max"``. Raises BenchError where not even
-    one sample fits, or where it would and cannot be trained alone.
+    ``limited_by`` is ``"memory"``, ``"elements"`` or ``"max"``. Raises MemoryError where not even
+    one sample fits, and BenchError where it would and cannot be trained alone.
     """
 
     configuration: Configuration
@@ -44,22 +42,24 @@ class LargestBatch:
         steps = _Steps(self.configuration, self.most)
         batch_size, peak = largest_batch(steps.peak, self.budget_bytes, self.most)
         if batch_size == 0:
-            raise BenchError(
+            raise MemoryError(
                 f"{self.configuration.method} {self.configuration.model} needs "
                 f"{peak / _MIB:.1f} MiB for a batch of one sample, and there are "
                 f"{self.budget_bytes / _MIB:.1f} MiB: {_REMEDY}"
             )
         yield {
-            "batch_size": batch_size,
+            "max_batch_size": batch_size,
             "simulated_peak_bytes": peak,
-            "limited_by": self._limit(batch_size, steps),
+            "limited_by": limit(batch_size, self.most, steps.too_many_elements),
             "message": steps.message(),
         }
 
-    def _limit(self, batch_size: int, steps: "_Steps") -> str:
-        if batch_size == self.most:
-            return AS_MANY_AS_ASKED
-        return TOO_MANY_ELEMENTS if batch_size + 1 in steps.too_many_elements else FITS_NO_MORE
+
+def limit(batch_size: int, most: int, too_many_elements: Collection[int]) -> str:
+    """Why the largest batch is no larger: ``"memory"``, ``"elements"`` or ``"max"``."""
+    if batch_size == most:
+        return "max"
+    return "elements" if batch_size + 1 in too_many_elements else "memory"
 
 
 class _Steps:
@@ -87,7 +87,7 @@ class _Steps:
             ) from error
         if readings["largest_elements"] > MOST_ELEMENTS:
             self.too_many_elements.add(batch_size)
-            return _NEVER
+            return NEVER
         peak: int = readings["simulated_peak_bytes"]
         return peak
 
@@ -111,14 +111,13 @@ def largest_batch(peak: Peak, budget_bytes: int, most: int) -> tuple[int, int]:
             too_large = size
         if too_large - fits == 1:
             return fits, peaks[fits or 1]
-        # In turns: where a line misleads, halving and multiplying still lead somewhere.
-        is_straight = attempt % 2 == 0
+        # Not always by a line: where it misleads, halving and multiplying still lead somewhere.
         if fits == 0:
             size = 1
         elif too_large in peaks:
-            size = _between(fits, too_large, peaks, budget_bytes, is_straight)
+            size = _between(fits, too_large, peaks, budget_bytes, is_straight=attempt % 3 != 2)
         else:
-            size = min(_beyond(fits, peaks, budget_bytes, is_straight), most)
+            size = min(_beyond(fits, peaks, budget_bytes, is_straight=attempt % 3 != 1), most)
     raise AssertionError("every attempt narrows the range")
 
 
@@ -126,7 +125,7 @@ def _between(
     fits: int, too_large: int, peaks: dict[int, int], budget_bytes: int, is_straight: bool
 ) -> int:
     """Where the line through both meets the budget, or the middle."""
-    if not is_straight:
+    if not is_straight or peaks[too_large] == NEVER:
         return (fits + too_large) // 2
     rise = peaks[too_large] - peaks[fits]
     guess = fits + (budget_bytes - peaks[fits]) * (too_large - fits) // rise

@@ -93,8 +93,8 @@ def by_layer(rows: Iterable[Row], layers: Sequence[str] | None = None) -> dict[s
 
 
 def of_network(rows: Iterable[Row]) -> list[Row]:
-    """The rows over all layers together: one for each configuration."""
-    return [row for row in rows if row["layer"] == ALL_LAYERS]
+    """The rows over all layers together: one for each configuration; all where none has a layer."""
+    return [row for row in rows if row.get("layer", ALL_LAYERS) == ALL_LAYERS]
 
 
 def number(row: Row, column: str) -> float | None:

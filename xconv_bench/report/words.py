@@ -39,6 +39,8 @@ _PHRASES = {
     "weights": "{} weights",
     "warmup_steps": "{} steps of training",
     "minibatches": "{} minibatches",
+    "headroom": "headroom {}",
+    "most": "at most {} samples",
     "repeats": "{} seeds of the estimator",
 }
 

@@ -7,6 +7,7 @@ A column is text unless its name says otherwise: counts and ``*_bytes`` are inte
 from xconv_bench.configuration import (
     AverageErrorConfiguration,
     ErrorConfiguration,
+    MaxBatchConfiguration,
     MemoryConfiguration,
     VarianceConfiguration,
     columns_of,
@@ -140,6 +141,26 @@ AGE_COLUMNS = (
 ``exact_average_gradient_error`` is that of exact gradients on the same minibatches: the floor.
 """
 
+MAX_BATCH_KEY = tuple(
+    column for column in columns_of(MaxBatchConfiguration) if column != "batch_size"
+)
+
+MAX_BATCH_COLUMNS = (
+    *MAX_BATCH_KEY,
+    "status",
+    "message",
+    "max_batch_size",
+    "limited_by",
+    "simulated_peak_bytes",
+    "allocated_peak_bytes",
+    "trained_steps",
+)
+"""The columns of ``max_batch.csv``: the largest batch whose training step fits.
+
+``limited_by`` is ``memory``, ``elements`` (a tensor of 2³¹) or ``max``. The peak is that of a step
+with this batch. ``trained_steps`` is how many steps it was trained for to see that it holds.
+"""
+
 LAW_KEY = tuple(column for column in VARIANCE_KEY if column != "probes")
 
 LAW_COLUMNS = (
@@ -173,14 +194,14 @@ _COUNTS = frozenset(
         "probes", "segments", "bits", "batch_size", "image_size", "repeat", "seed", "parameters",
         "convolutions", "samples", "warmup_steps", "repeats", "minibatches", "minibatch_count",
         "weight_elements",
-        "weight_index", "points", "smallest_probes",
+        "weight_index", "points", "smallest_probes", "most", "max_batch_size", "trained_steps",
     }
 )  # fmt: skip
 
 _FLOAT_ENDINGS = (
     "_seconds", "_error", "_se", "_norm", "_bias", "_noise", "_spread", "_value", "_rate",
     "_variance", "_ratio", "_low", "_high", "_gradient", "cosine", "estimate", "exponent",
-    "r_squared", "ratio_at_one_probe", "keep",
+    "r_squared", "ratio_at_one_probe", "keep", "headroom",
 )  # fmt: skip
 
 

@@ -154,7 +154,7 @@ def sizes(task: Any) -> tuple[int, int]:
 
 def test_each_method_has_the_largest_batch_that_fits() -> None:
     cells = [CELL.as_exact(), CELL, replace(CELL, probes=9)]
-    launcher = FakeLauncher(*(Outcome(readings={"batch_size": size}) for size in (10, 20, 19)))
+    launcher = FakeLauncher(*(Outcome(readings={"max_batch_size": size}) for size in (10, 20, 19)))
     witness = Witness()
     tasks = made(at_budget(cells, 1000, 0.9, launcher, witness))
     assert [
@@ -174,7 +174,7 @@ def test_each_method_has_the_largest_batch_that_fits() -> None:
 
 
 def test_what_does_not_fit_runs_out_of_memory_and_the_others_do_not() -> None:
-    outcomes = [Outcome("error", "net needs 3 GiB"), Outcome(readings={"batch_size": 4})]
+    outcomes = [Outcome("error", "net needs 3 GiB"), Outcome(readings={"max_batch_size": 4})]
     launcher = FakeLauncher(*outcomes)
     exact, probed = made(at_budget([CELL.as_exact(), CELL], 1000, 0.9, launcher, Witness()))
     with pytest.raises(MemoryError, match="needs 3 GiB"):

@@ -37,7 +37,7 @@ def test_the_search_finds_what_counting_finds(
     assert largest_batch(noted, budget, most) == (expected, peak(expected or 1))
     # Nothing is told that was not seen, and nothing is looked at twice.
     assert {expected or 1, min(expected + 1, most)} <= set(asked) <= set(range(1, most + 1))
-    assert len(asked) == len(set(asked)) <= 20
+    assert len(asked) == len(set(asked)) <= 30
 
 
 def test_nearly_affine_peaks_need_few_simulations() -> None:
@@ -48,11 +48,17 @@ def test_nearly_affine_peaks_need_few_simulations() -> None:
         return 10**8 + -(-123_457 * size // 512) * 512
 
     assert largest_batch(peak, 2**34, 10**9)[0] == 138_346
-    assert len(asked) <= 12
+    assert len(asked) <= 7
 
 
-def test_the_papers_largest_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    """PAPER: 78 images of 512² in 0.92 of 16 GiB; ours is a simulation, so one less will do."""
+BUDGET = int(0.92 * 2**34)
+
+
+@pytest.mark.parametrize(("image_size", "published"), [(128, 1392), (256, 324), (512, 78)])
+def test_the_papers_largest_batches(
+    image_size: int, published: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of exact SqueezeNet 1.0, within 1.5 %: they were allocated, ours are simulated."""
     sizes: list[int] = []
     count = Simulation.count
 
@@ -61,11 +67,20 @@ def test_the_papers_largest_batch(monkeypatch: pytest.MonkeyPatch) -> None:
         return count(simulation, batch_size)
 
     monkeypatch.setattr(Simulation, "count", counted)
-    budget = int(0.92 * 2**34)
-    (found,) = LargestBatch(Configuration("squeezenet1_0", image_size=512), budget, 4096)()
-    assert 77 <= found["batch_size"] <= 79
-    assert {found["batch_size"], found["batch_size"] + 1} <= set(sizes)
-    assert len(sizes) <= 8 and found["limited_by"] == "memory"
+    (found,) = LargestBatch(Configuration("squeezenet1_0", image_size=image_size), BUDGET, 4096)()
+    assert found["max_batch_size"] == pytest.approx(published, rel=0.015)
+    assert {found["max_batch_size"], found["max_batch_size"] + 1} <= set(sizes)
+    assert len(sizes) <= 6 and found["limited_by"] == "memory"
+
+
+@pytest.mark.parametrize(("image_size", "published"), [(128, 1988), (256, 493), (512, 122)])
+def test_at_least_the_papers_batches_with_probes(image_size: int, published: int) -> None:
+    probed = Configuration(
+        "squeezenet1_0", "xconv", "independent", 16, "rademacher", "conv,relu",
+        image_size=image_size,
+    )  # fmt: skip
+    (found,) = LargestBatch(probed, BUDGET, most=4096)()
+    assert found["max_batch_size"] >= published
 
 
 def test_a_method_that_saves_memory_gets_a_larger_batch() -> None:
@@ -73,34 +88,34 @@ def test_a_method_that_saves_memory_gets_a_larger_batch() -> None:
     probed = Configuration(
         name("plain"), "xconv", "multi", 4, "rademacher", "conv,relu", image_size=24
     )
-    sizes = [next(LargestBatch(cell, 10**7, 5000)())["batch_size"] for cell in (exact, probed)]
+    sizes = [next(LargestBatch(cell, 10**7, 5000)())["max_batch_size"] for cell in (exact, probed)]
     assert 1 < sizes[0] < sizes[1] < 5000
 
 
 def test_no_more_than_there_are_samples() -> None:
     cell = Configuration(name("plain"), image_size=12)
     (found,) = LargestBatch(cell, 2**40, most=11)()
-    assert found["batch_size"] == 11 and found["limited_by"] == "max"
+    assert found["max_batch_size"] == 11 and found["limited_by"] == "max"
 
 
 def test_no_tensor_is_larger_than_kernels_can_count(monkeypatch: pytest.MonkeyPatch) -> None:
     """The largest is what the first convolution leaves: 8 channels of 24² pixels."""
     monkeypatch.setattr(module, "MOST_ELEMENTS", 100 * 8 * 24**2)
     (found,) = LargestBatch(Configuration(name("plain"), image_size=24), 2**40, most=5000)()
-    assert found["batch_size"] == 100 and found["limited_by"] == "elements"
+    assert found["max_batch_size"] == 100 and found["limited_by"] == "elements"
 
 
 def test_a_network_that_a_single_sample_cannot_train() -> None:
     cell = Configuration(name("one_pixel"), image_size=12)
     (found,) = LargestBatch(cell, 2**20, most=9)()
-    assert found["batch_size"] == 9
+    assert found["max_batch_size"] == 9
     with pytest.raises(BenchError, match="a batch of one sample, the most that may fit, cannot tr"):
         list(LargestBatch(cell, 5000, most=9)())
 
 
 def test_a_budget_too_small_for_anything() -> None:
     cell = Configuration(name("plain"), image_size=256)
-    with pytest.raises(BenchError) as caught:
+    with pytest.raises(MemoryError) as caught:
         list(LargestBatch(cell, 2**20, most=9)())
     message = str(caught.value)
     assert message.startswith(f"exact {cell.model} needs ")

@@ -1,0 +1,92 @@
+"""The largest batch whose training step fits in memory, method by method."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from xconv_bench.configuration import SIMULATED, MaxBatchConfiguration
+from xconv_bench.errors import BenchError
+from xconv_bench.experiments.rows import Watcher, measure_rows
+from xconv_bench.launch import Launcher, Outcome
+from xconv_bench.measurement.allocated_peak import AllocatedPeak
+from xconv_bench.measurement.largest_batch import (
+    MOST_ELEMENTS,
+    NEVER,
+    LargestBatch,
+    largest_batch,
+    limit,
+)
+from xconv_bench.results.table import Row, Table
+
+VERIFYING_STEPS = 10
+
+
+def find_max_batches(
+    cells: Sequence[MaxBatchConfiguration],
+    table: Table,
+    launcher: Launcher,
+    watcher: Watcher,
+    verify: bool = False,
+) -> list[Row]:
+    """Look for what the table does not hold yet; the rows of all, in the order of the plan.
+
+    On a GPU each batch is really trained for a step, in a process of its own; with ``verify`` the
+    answer for ``VERIFYING_STEPS`` steps more.
+    """
+
+    def search(cell: MaxBatchConfiguration) -> Outcome:
+        if cell.device == SIMULATED:
+            budget = int(cell.memory_budget_bytes * cell.headroom)
+            return launcher.run(LargestBatch(cell, budget, cell.most))
+        return _Allocating(cell, launcher).search(verify)
+
+    return measure_rows(cells, table, watcher, search)
+
+
+class _Allocating:
+    """Steps of one cell on a GPU, one batch size after another."""
+
+    def __init__(self, cell: MaxBatchConfiguration, launcher: Launcher) -> None:
+        self._cell = cell
+        self._launcher = launcher
+        self._too_many_elements: set[int] = set()
+        self._message = ""
+
+    def search(self, verify: bool) -> Outcome:
+        """The row's outcome."""
+        budget = int(self._cell.memory_budget_bytes * self._cell.headroom)
+        try:
+            size, peak = largest_batch(self._peak, budget, self._cell.most)
+        except BenchError as error:
+            return Outcome("error", str(error))
+        if size == 0:
+            needs = "more than there is" if peak == NEVER else f"{peak / 2**20:.1f} MiB"
+            return Outcome("oom", f"a batch of one sample needs {needs}")
+        readings = {
+            "max_batch_size": size,
+            "allocated_peak_bytes": peak,
+            "limited_by": limit(size, self._cell.most, self._too_many_elements),
+        }
+        if not verify:
+            return Outcome(message=self._message, readings=readings)
+        trained = self._launcher.run(self._task(size, VERIFYING_STEPS))
+        readings |= {"trained_steps": trained.readings.get("trained_steps")}
+        return Outcome(trained.status, trained.message, readings)
+
+    def _peak(self, batch_size: int) -> int:
+        outcome = self._launcher.run(self._task(batch_size))
+        if outcome.status == "oom":
+            return NEVER
+        if outcome.status != "ok":
+            raise BenchError(outcome.message)
+        self._message = outcome.message
+        if (outcome.readings["largest_elements"] or 0) > MOST_ELEMENTS:
+            self._too_many_elements.add(batch_size)
+            return NEVER
+        peak: int = outcome.readings["allocated_peak_bytes"]
+        return peak
+
+    def _task(self, batch_size: int, training_steps: int = 0) -> AllocatedPeak:
+        cell = replace(self._cell, batch_size=batch_size)
+        return AllocatedPeak(cell, MOST_ELEMENTS, training_steps or 1, training_steps > 0)
