@@ -24,6 +24,7 @@ class Configuration:
     segments: int | None = None
     keep: float | None = None
     bits: int | None = None
+    budget: float | None = None
     batch_size: int = 32
     image_size: int = 224
     dtype: str = "float32"
@@ -45,7 +46,7 @@ class Configuration:
         return kind(**asdict(self), **columns)
 
 
-KNOBS = ("scheme", "probes", "distribution", "compress", "segments", "keep", "bits")
+KNOBS = ("scheme", "probes", "distribution", "compress", "segments", "keep", "bits", "budget")
 """The settings that some methods read and others do not know."""
 
 SIMULATED = "simulated"

@@ -25,6 +25,7 @@ class SweepOptions:
     segments: options.Segments = None
     keep: options.Keep = field(default_factory=lambda: ["0.1"])
     bits: options.Bits = field(default_factory=lambda: ["2"])
+    budget: options.ActivationBudgets = field(default_factory=lambda: ["0.5"])
     batch_size: options.BatchSizes = field(default_factory=lambda: ["32"])
     image_size: options.ImageSizes = None
     frames: options.Frames = None

@@ -25,7 +25,7 @@ Methods = Annotated[
         "--method",
         metavar="NAME...",
         help="exact, xconv, checkpoint, rad-projection, rad-sampling, invertible, quantized, "
-        "offload.",
+        "offload, compile-budget.",
     ),
 ]
 Schemes = Annotated[
@@ -65,6 +65,14 @@ Keep = Annotated[
 Bits = Annotated[
     list[str],
     typer.Option("--bits", metavar="N...", help=f"Of quantized: {', '.join(BITS)} a number."),
+]
+ActivationBudgets = Annotated[
+    list[str],
+    typer.Option(
+        "--budget",
+        metavar="X...",
+        help="Of compile-budget: the part of the activations that is kept.",
+    ),
 ]
 BatchSizes = Annotated[
     list[str], typer.Option("--batch-size", metavar="N...", help="Images of a step.")

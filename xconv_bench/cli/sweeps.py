@@ -34,6 +34,7 @@ def read_sweep(given: SweepOptions, devices: tuple[str, ...]) -> Sweep:
         segments=parsing.integers("--segments", segments, least=1) if segments else (None,),
         keep=parsing.fractions("--keep", given.keep),
         bits=tuple(map(int, parsing.names("--bits", given.bits, options.BITS))),
+        budgets=parsing.fractions("--budget", given.budget),
         batch_sizes=parsing.integers("--batch-size", given.batch_size, least=1),
         image_sizes=parsing.integers("--image-size", sizes, least=1) if sizes else (),
         dtypes=parsing.names("--dtype", given.dtype, options.DTYPES),

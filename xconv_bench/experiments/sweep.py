@@ -25,6 +25,7 @@ class Sweep:
     segments: tuple[int | None, ...] = (None,)
     keep: tuple[float, ...] = (0.1,)
     bits: tuple[int, ...] = (2,)
+    budgets: tuple[float, ...] = (0.5,)
     batch_sizes: tuple[int, ...] = (32,)
     image_sizes: tuple[int, ...] = ()
     dtypes: tuple[str, ...] = ("float32",)
@@ -69,6 +70,7 @@ class Sweep:
             "segments": self.segments,
             "keep": self.keep,
             "bits": self.bits,
+            "budget": self.budgets,
         }
         names = [name for name in values if name in METHODS[method].knobs]
         for combination in itertools.product(*(values[name] for name in names)):

@@ -6,17 +6,24 @@ from typing import Any
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from xconv_bench.configuration import Configuration
+from xconv_bench.errors import Unsupported
 from xconv_bench.measurement.training import Training, prepare_simulated, remark, simulated_samples
 from xconv_bench.meters.live import LiveMeter
 from xconv_bench.meters.saved import SavedMeter
+from xconv_bench.methods import METHODS
 
 
 def count(training: Training) -> dict[str, int]:
-    """``live_peak_bytes``, ``saved_bytes`` and ``largest_elements`` of a step, not the first.
+    """``live_peak_bytes`` and ``saved_bytes`` of a step that is not the first.
 
     Gradients of the step before are there until ``zero_grad``, as they are in training.
-    ``largest_elements`` are those of the largest tensor.
     """
+    readings, _ = _count(training)
+    return readings
+
+
+def _count(training: Training) -> tuple[dict[str, int], int]:
+    """The same, and the elements of the largest tensor."""
     live = LiveMeter(training.batch.input.device)
     live.track(training.batch)
     live.track_model(training.model)
@@ -28,7 +35,7 @@ def count(training: Training) -> dict[str, int]:
         readings = saved.reading
         training.zero_grad()
         training.backward(loss)
-    return {**live.reading, **readings, "largest_elements": live.largest_elements}
+    return {**live.reading, **readings}, live.largest_elements
 
 
 class Simulation:
@@ -39,6 +46,8 @@ class Simulation:
     """
 
     def __init__(self, configuration: Configuration) -> None:
+        if not METHODS[configuration.method].is_simulated:
+            raise Unsupported(f"{configuration.method} cannot be simulated, only really run")
         self._mode = FakeTensorMode(allow_non_fake_inputs=True)
         self._configuration = configuration
         self._training = prepare_simulated(configuration, self._mode)
@@ -52,8 +61,12 @@ class Simulation:
             if batch_size != len(samples.input):
                 configuration = replace(self._configuration, batch_size=batch_size)
                 samples = simulated_samples(configuration)
-            readings = count(replace(self._training, batch=samples))
-        return {"simulated_peak_bytes": readings.pop("live_peak_bytes"), **readings}
+            readings, largest = _count(replace(self._training, batch=samples))
+        return {
+            "simulated_peak_bytes": readings["live_peak_bytes"],
+            "saved_bytes": readings["saved_bytes"],
+            "largest_elements": largest,
+        }
 
     def facts(self) -> dict[str, Any]:
         """Size of the network, and the method's ``message``."""

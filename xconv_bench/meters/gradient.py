@@ -63,6 +63,16 @@ class SameRandomNumbers(TorchDispatchMode):
         self._outside.close()
         torch.set_rng_state(self._seeds)
 
+    @classmethod
+    def is_infra_mode(cls) -> bool:
+        """True: ``torch.compile`` is to do inside what it does outside."""
+        return True
+
+    @classmethod
+    def ignore_compile_internals(cls) -> bool:
+        """True, for the same reason."""
+        return True
+
     def __torch_dispatch__(
         self,
         func: Any,

@@ -54,6 +54,16 @@ class LiveMeter(TorchDispatchMode):
         self.track([*model.parameters(), *model.buffers()])
         self.track([p.grad for p in model.parameters() if p.grad is not None])
 
+    @classmethod
+    def is_infra_mode(cls) -> bool:
+        """True: ``torch.compile`` is to do inside what it does outside."""
+        return True
+
+    @classmethod
+    def ignore_compile_internals(cls) -> bool:
+        """True, for the same reason."""
+        return True
+
     def __torch_dispatch__(
         self,
         func: Callable[..., Any],

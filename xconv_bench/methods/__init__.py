@@ -2,6 +2,7 @@
 
 from xconv_bench.methods.base import Method
 from xconv_bench.methods.checkpoint import Checkpoint
+from xconv_bench.methods.compile_budget import CompileBudget
 from xconv_bench.methods.exact import Exact
 from xconv_bench.methods.invertible import Invertible
 from xconv_bench.methods.offload import Offload
@@ -21,6 +22,7 @@ METHODS: dict[str, Method] = {
         Invertible(),
         Quantized(),
         Offload(),
+        CompileBudget(),
     )
 }
 

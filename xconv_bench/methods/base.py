@@ -16,6 +16,9 @@ class Method(ABC):
     knobs: tuple[str, ...] = ()
     """Fields of ``Configuration`` that this method reads; the others are left out of a sweep."""
 
+    is_simulated: bool = True
+    """Whether a training step can be counted without computing it."""
+
     def settle(self, knobs: Mapping[str, Any]) -> dict[str, Any]:
         """The knobs, with None for each that changes nothing beside the others.
 

@@ -74,6 +74,7 @@ def method_words(row: Mapping[str, Cell]) -> str:
         None if row["segments"] is None else f"{row['segments']} segments",
         None if row["keep"] is None else f"keep={row['keep']}",
         None if row["bits"] is None else f"{row['bits']} bits",
+        None if row["budget"] is None else f"budget={row['budget']}",
         row["compress"],
     ]
     return " ".join(str(knob) for knob in knobs if knob is not None)

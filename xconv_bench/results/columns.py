@@ -201,7 +201,7 @@ _COUNTS = frozenset(
 _FLOAT_ENDINGS = (
     "_seconds", "_error", "_se", "_norm", "_bias", "_noise", "_spread", "_value", "_rate",
     "_variance", "_ratio", "_low", "_high", "_gradient", "cosine", "estimate", "exponent",
-    "r_squared", "ratio_at_one_probe", "keep", "headroom",
+    "r_squared", "ratio_at_one_probe", "keep", "budget", "headroom",
 )  # fmt: skip
 
 
