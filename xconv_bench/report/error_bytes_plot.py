@@ -22,6 +22,7 @@ from xconv_bench.report.settings import (
 )
 from xconv_bench.report.summary import Row
 from xconv_bench.report.units import bytes_unit, format_bytes
+from xconv_bench.report.words import dial_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,7 +36,7 @@ _ROOM_FOR_WORDS = 0.85
 class _Trade:
     """What a configuration saves, in bytes, and the error that this makes; 0 is exact."""
 
-    probes: str
+    dial: str
     saved: float
     error: float
     standard_error: float
@@ -65,20 +66,19 @@ def draw_error_bytes(setting: Setting) -> Picture | None:
         points = [(each.saved / unit, each.error, each.standard_error) for each in line]
         draw_line(axes, points, strokes[name])
         label_points(
-            axes, points, [each.probes for each in line], name == lowest, strokes[name].colour
+            axes, points, [each.dial for each in line], name == lowest, strokes[name].colour
         )
     return picture
 
 
 def _trades(rows: Sequence[Row]) -> list[_Trade]:
     trades = []
-    for row in sorted(rows, key=lambda row: number(row, "probes") or 0):
+    for row in sorted(rows, key=lambda row: number(row, "saved_bytes") or 0):
         saved, error = number(row, "saved_bytes"), number(row, "relative_error")
         if saved and error is not None:
             known = 0.0 if is_exact(row) else error
             bar = number(row, "relative_error_se") or 0.0
-            probes = "" if row["probes"] is None else f"r={row['probes']}"
-            trades.append(_Trade(probes, saved, known, bar))
+            trades.append(_Trade(dial_words(row), saved, known, bar))
     return trades
 
 

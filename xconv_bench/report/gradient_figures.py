@@ -11,7 +11,7 @@ from xconv_bench.report.settings import Setting, is_reference, number, of_networ
 from xconv_bench.report.summary import Row
 from xconv_bench.report.text_table import Column, aligned, print_columns
 from xconv_bench.report.units import format_bytes, format_ratio
-from xconv_bench.report.words import method_words
+from xconv_bench.report.words import dial_words, method_words
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -67,15 +67,15 @@ def layer_columns(
 ) -> Iterator[Column]:
     """For a single number of probes all figures, for several the essential ones of each.
 
-    ``lines`` are the rows of one layer each.
+    ``lines`` are the rows of one layer each. What goes for probes goes for every dial.
     """
-    counts = dict.fromkeys(row["probes"] for rows in lines for row in rows)
+    dials = dict.fromkeys(dial_words(row) for rows in lines for row in rows)
     for figure in figures:
-        if len(counts) > 1 and not figure.is_essential:
+        if len(dials) > 1 and not figure.is_essential:
             continue
-        for probes in counts:
-            rows = [next((r for r in line if r["probes"] == probes), None) for line in lines]
-            heading = f"{figure.heading} r={probes}" if len(counts) > 1 else figure.heading
+        for dial in dials:
+            rows = [next((r for r in line if dial_words(r) == dial), None) for line in lines]
+            heading = f"{figure.heading} {dial}" if len(dials) > 1 else figure.heading
             column = _column(figure, heading, rows, exact)
             if any(column.cells):
                 yield column

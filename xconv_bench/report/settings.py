@@ -61,7 +61,7 @@ def settings_of(rows: Iterable[Row], key: Sequence[str]) -> list[Setting]:
 
 
 def by_estimator(rows: Iterable[Row]) -> dict[str, list[Row]]:
-    """The rows of each method with its knobs but the probes, by its name in words."""
+    """The rows of each method, whatever its dial, by its name in words."""
     found: dict[str, list[Row]] = {}
     for row in rows:
         found.setdefault(estimator_words(row), []).append(row)
@@ -73,9 +73,9 @@ def strokes_of(rows: Iterable[Row]) -> dict[str, style.Stroke]:
     variants: Counter[str] = Counter()
     strokes = {}
     for name, some in by_estimator(rows).items():
-        scheme = str(some[0]["scheme"])
-        strokes[name] = style.stroke(scheme, variants[scheme])
-        variants[scheme] += 1
+        look = str(some[0]["scheme"] or some[0]["method"])
+        strokes[name] = style.stroke(look, variants[look])
+        variants[look] += 1
     return strokes
 
 

@@ -24,21 +24,24 @@ class Stroke:
     dashes: Dashes = "-"
 
 
-# Hues of Okabe and Ito, told apart by colour-blind readers; light and dark differ in print too.
-_METHODS = {
-    "exact": Shades(dark="#5f5f5f", light="#c4c4c4"),
-    "xconv": Shades(dark="#0072b2", light="#8fc4e3"),
-    "checkpoint": Shades(dark="#c07a00", light="#f4d08a"),
-    "rad": Shades(dark="#007a58", light="#8fd3bd"),
-}
-_OTHER = Shades(dark="#a3527f", light="#e3b9d0")
-
-_SCHEMES = {
+# Hues of Okabe and Ito, and of Tol, told apart by colour-blind readers, and by their points.
+_LOOKS = {
+    "exact": ("#5f5f5f", ""),
+    "xconv": ("#0072b2", "o"),
     "independent": ("#0072b2", "o"),
     "multi": ("#d55e00", "s"),
     "orthogonal": ("#009e73", "^"),
+    "checkpoint": ("#c07a00", "P"),
+    "rad-projection": ("#5f8fc9", "v"),
+    "rad-sampling": ("#3f4a6b", "<"),
+    "quantized": ("#aa3377", "X"),
+    "invertible": ("#6f4e9c", "h"),
+    "offload": ("#77752c", "d"),
+    "compile-budget": ("#b5a11a", "p"),
 }
-_OTHER_SCHEME = ("#a3527f", "D")
+"""Of methods, and of the schemes of xconv."""
+_OTHER = ("#a3527f", "D")
+_LIGHTNESS = 0.55
 _VARIANTS: tuple[Dashes, ...] = ("-", (0, (4, 1.5)), (0, (1, 1.2)))
 
 
@@ -49,7 +52,7 @@ INK = "#222222"
 FAINT = "#767676"
 FAILURE = "#b03a00"
 
-EXACT = Stroke(_METHODS["exact"].dark, "", (0, (5, 3)))
+EXACT = Stroke(_LOOKS["exact"][0], "", (0, (5, 3)))
 """The line of what is exact, or as exact as it can be."""
 
 _MARKERS = "osD^vP*X"
@@ -92,12 +95,15 @@ SETTINGS: dict[Any, Any] = {
 
 def shades(method: str) -> Shades:
     """The shades of a method by name, in every picture the same."""
-    return _METHODS.get(method, _OTHER)
+    colour, _ = _LOOKS.get(method, _OTHER)
+    parts = [int(colour[place : place + 2], 16) for place in (1, 3, 5)]
+    light = [round(part + (255 - part) * _LIGHTNESS) for part in parts]
+    return Shades(dark=colour, light="#" + "".join(f"{part:02x}" for part in light))
 
 
-def stroke(scheme: str, variant: int = 0) -> Stroke:
-    """The line of a scheme, in every picture the same; variants of a scheme differ in dashes."""
-    colour, marker = _SCHEMES.get(scheme, _OTHER_SCHEME)
+def stroke(name: str, variant: int = 0) -> Stroke:
+    """The line of a method or scheme, in every picture the same; its variants differ in dashes."""
+    colour, marker = _LOOKS.get(name, _OTHER)
     return Stroke(colour, marker, _VARIANTS[variant % len(_VARIANTS)])
 
 

@@ -45,6 +45,16 @@ _PHRASES = {
 }
 
 
+_DIALS = {
+    "probes": "r={}",
+    "segments": "{} segments",
+    "keep": "keep={}",
+    "bits": "{} bits",
+    "budget": "budget={}",
+}
+"""A method has one of these at the most."""
+
+
 def varying(summaries: Sequence[Summary]) -> list[str]:
     """The columns of ``HEADINGS`` in which the summaries differ."""
     return [column for column in HEADINGS if len(_values(summaries, column)) > 1]
@@ -66,23 +76,26 @@ def label(summary: Summary, setting: Sequence[str] = ()) -> str:
 
 def method_words(row: Mapping[str, Cell]) -> str:
     """``xconv multi r=8 relu``: the method of a row and its knobs."""
+    distribution = row["distribution"]
     knobs = [
         row["method"],
         row["scheme"],
-        None if row["probes"] is None else f"r={row['probes']}",
-        None if row["distribution"] == USUAL_DISTRIBUTION else row["distribution"],
-        None if row["segments"] is None else f"{row['segments']} segments",
-        None if row["keep"] is None else f"keep={row['keep']}",
-        None if row["bits"] is None else f"{row['bits']} bits",
-        None if row["budget"] is None else f"budget={row['budget']}",
+        dial_words(row),
+        None if distribution == USUAL_DISTRIBUTION else distribution,
         row["compress"],
     ]
-    return " ".join(str(knob) for knob in knobs if knob is not None)
+    return " ".join(str(knob) for knob in knobs if knob)
+
+
+def dial_words(row: Mapping[str, Cell]) -> str:
+    """``r=8`` or ``2 bits``: the knob that trades memory for error or time; often nothing."""
+    dials = (phrase.format(row[name]) for name, phrase in _DIALS.items() if row[name] is not None)
+    return next(dials, "").replace("1 bits", "1 bit")
 
 
 def estimator_words(row: Mapping[str, Cell]) -> str:
-    """``xconv multi relu``: the same whatever the number of probes."""
-    return method_words({**row, "probes": None})
+    """``xconv multi relu``: the same wherever the dial stands."""
+    return method_words({**row, **dict.fromkeys(_DIALS)})
 
 
 def phrases(columns: Mapping[str, Cell]) -> str:
