@@ -11,6 +11,7 @@ import typer
 from xconv_bench import __version__
 from xconv_bench.cli.data import data
 from xconv_bench.cli.error import error
+from xconv_bench.cli.frontier import frontier
 from xconv_bench.cli.max_batch import max_batch
 from xconv_bench.cli.memory import memory
 from xconv_bench.cli.models import models
@@ -34,6 +35,7 @@ app.command()(memory)
 app.command("max-batch")(max_batch)
 app.command()(error)
 app.command()(variance)
+app.command()(frontier)
 app.command()(models)
 app.command()(data)
 

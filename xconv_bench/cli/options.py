@@ -197,6 +197,9 @@ Headroom = Annotated[
 
 CIFAR = "paper/cifar"
 ALL_SCHEMES = "independent,multi,orthogonal"
+ALL_METHODS = (
+    "exact,xconv,checkpoint,rad-projection,rad-sampling,invertible,quantized,offload,compile-budget"
+)
 
 Data = Annotated[
     str | None,

@@ -15,10 +15,13 @@ if TYPE_CHECKING:
 Point = tuple[float, float, float]
 """Where it lies, x and y, and the standard error of y."""
 
-_STEPS = ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7), tuple(n / 10 for n in range(10, 100)))
+_STEPS = ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7))
 """Ticks within a factor of ten, ever closer."""
 
 _FEWEST_TICKS = 3
+_STRAIGHT_TICKS = 5
+"""About so many, evenly spaced, where the axis is so short that it is nearly linear."""
+
 _MOST_PROBES_LABELS = 6
 _MARGIN = 1.25
 _ROOM_FOR_WORDS = 0.08
@@ -126,13 +129,20 @@ def draw_slope(axes: Axes, start: float, power: float, text: str) -> None:
 
 
 def _ticks(low: float, high: float) -> list[float]:
+    """
+    >>> _ticks(0.8, 150), _ticks(2500, 5300)
+    ([1.0, 10.0, 100.0], [2500.0, 3000.0, 3500.0, 4000.0, 4500.0, 5000.0])
+    """
     decades = range(floor(log10(low)), ceil(log10(high)) + 1)
     for steps in _STEPS:
         ticks = [step * 10.0**decade for decade in decades for step in steps]
         inside = [tick for tick in ticks if low <= tick <= high]
         if len(inside) >= _FEWEST_TICKS:
-            break
-    return inside
+            return inside
+    rough = (high - low) / _STRAIGHT_TICKS
+    power = 10.0 ** floor(log10(rough))
+    gap = min((factor * power for factor in (1, 2, 5, 10)), key=lambda gap: abs(gap - rough))
+    return [gap * number for number in range(ceil(low / gap), floor(high / gap) + 1)]
 
 
 def _plain(value: float) -> str:

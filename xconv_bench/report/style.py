@@ -26,7 +26,7 @@ class Stroke:
 
 # Hues of Okabe and Ito, and of Tol, told apart by colour-blind readers, and by their points.
 _LOOKS = {
-    "exact": ("#5f5f5f", ""),
+    "exact": ("#5f5f5f", "*"),
     "xconv": ("#0072b2", "o"),
     "independent": ("#0072b2", "o"),
     "multi": ("#d55e00", "s"),

@@ -89,8 +89,12 @@ def method_words(row: Mapping[str, Cell]) -> str:
 
 def dial_words(row: Mapping[str, Cell]) -> str:
     """``r=8`` or ``2 bits``: the knob that trades memory for error or time; often nothing."""
-    dials = (phrase.format(row[name]) for name, phrase in _DIALS.items() if row[name] is not None)
-    return next(dials, "").replace("1 bits", "1 bit")
+    for name, phrase in _DIALS.items():
+        value = row[name]
+        if value is not None:
+            words = phrase.format(value)
+            return words.removesuffix("s") if value == 1 else words
+    return ""
 
 
 def estimator_words(row: Mapping[str, Cell]) -> str:

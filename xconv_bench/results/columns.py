@@ -7,6 +7,7 @@ A column is text unless its name says otherwise: counts and ``*_bytes`` are inte
 from xconv_bench.configuration import (
     AverageErrorConfiguration,
     ErrorConfiguration,
+    GradientConfiguration,
     MaxBatchConfiguration,
     MemoryConfiguration,
     VarianceConfiguration,
@@ -139,6 +140,31 @@ AGE_COLUMNS = (
 """The columns of ``age.csv``: (1/M) Σ_b ‖g - ĝ_b‖² with g the exact gradient of all samples.
 
 ``exact_average_gradient_error`` is that of exact gradients on the same minibatches: the floor.
+"""
+
+FRONTIER_KEY = columns_of(GradientConfiguration)
+
+FRONTIER_COLUMNS = (
+    *FRONTIER_KEY,
+    "status",
+    "message",
+    "peak_meter",
+    "peak_bytes",
+    "peak_ratio",
+    "relative_error",
+    "relative_error_se",
+    "step_seconds",
+    "step_ratio",
+    "beaten_in_error_by",
+    "beaten_in_time_by",
+    "beaten_in_all_by",
+)
+"""The columns of ``frontier.csv``, which follows from ``memory.csv`` and ``error.csv``.
+
+``peak_meter`` is the column of ``memory.csv`` that ``peak_bytes`` is from; ratios are to exact;
+``relative_error`` is that of all layers, and 0 where it is rounding. A method is beaten where
+another takes no more memory and has no larger error, or no longer step, or neither; the column
+names it, and is empty on the front.
 """
 
 MAX_BATCH_KEY = tuple(

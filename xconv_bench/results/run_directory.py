@@ -19,6 +19,7 @@ RUNS = Path("runs")
 TABLES = {
     "memory": (columns.MEMORY_COLUMNS, columns.MEMORY_KEY),
     "max_batch": (columns.MAX_BATCH_COLUMNS, columns.MAX_BATCH_KEY),
+    "frontier": (columns.FRONTIER_COLUMNS, columns.FRONTIER_KEY),
     "error": (columns.ERROR_COLUMNS, columns.ERROR_KEY),
     "age": (columns.AGE_COLUMNS, columns.AGE_KEY),
     "variance": (columns.VARIANCE_COLUMNS, columns.VARIANCE_KEY),
