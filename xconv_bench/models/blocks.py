@@ -52,10 +52,11 @@ def _visit(module: nn.Module) -> Iterator[Run]:
 
 
 def _is_divided(module: nn.Module) -> bool:
-    """A sequence of blocks, or a module that has one with repeated blocks in it."""
+    """A sequence of blocks, or a module that has a single one with repeated blocks in it."""
     if isinstance(module, _SEQUENCES):
         return not all(map(is_layer, module.children()))
-    return any(_repeats(child) for child in module.children())
+    # Of several such sequences side by side, as in an inception module, none is what it is made of.
+    return sum(map(_repeats, module.children())) == 1
 
 
 def _repeats(module: nn.Module) -> bool:
