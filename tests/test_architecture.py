@@ -13,7 +13,17 @@ PACKAGES = ("xconv", "xconv_bench")
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 50
 HEAVY_MODULES = ("torch", "torchvision", "pandas", "matplotlib", "numpy", "scipy", "sklearn", "PIL")
-COMMANDS = ("memory", "max-batch", "error", "variance", "frontier", "run", "models", "data")
+COMMANDS = (
+    "memory",
+    "max-batch",
+    "error",
+    "variance",
+    "runtime",
+    "frontier",
+    "run",
+    "models",
+    "data",
+)
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -16,6 +16,7 @@ from xconv_bench.cli.max_batch import max_batch
 from xconv_bench.cli.memory import memory
 from xconv_bench.cli.models import models
 from xconv_bench.cli.run import run
+from xconv_bench.cli.runtime import runtime
 from xconv_bench.cli.variance import variance
 from xconv_bench.errors import BenchError
 
@@ -36,6 +37,7 @@ app.command()(memory)
 app.command("max-batch")(max_batch)
 app.command()(error)
 app.command()(variance)
+app.command()(runtime)
 app.command()(frontier)
 app.command()(run)
 app.command()(models)

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from xconv_bench.configuration import GradientConfiguration
     from xconv_bench.results.run_directory import RunDirectory
-    from xconv_bench.results.table import Row
 
 
 @taking(
@@ -31,14 +30,14 @@ if TYPE_CHECKING:
 def frontier(
     given: GradientOptions,
     repeats: options.EstimatorSeeds = 8,
-    steps: options.Steps = 5,
+    rounds: options.Rounds = 7,
 ) -> int:
     """Compare methods at their own best: error and time of a step against its peak memory.
 
     Options marked ... take several values: repeat them, or put commas between.
 
-    Memory and time are measured as `memory` does, the error of the weight gradients as `error`
-    does. What no other method beats is the front; of the others it is said what beats them.
+    Memory, time and the error of the weight gradients are measured as the commands memory, runtime
+    and error do. What no other method beats is the front; of the others it is said what beats them.
     """
     from xconv_bench.experiments.frontier import frontier_rows
     from xconv_bench.report.frontier_plot import plot_frontier
@@ -48,15 +47,16 @@ def frontier(
     plan = gradient_plan(given)
     cells = plan.configurations()
     with RunDirectory("frontier", cells[0].model, given.output) as run, resumable(run):
-        _measure(plan, cells, run, repeats, steps)
+        _measure(plan, cells, run, repeats, rounds)
         table = run.table("frontier")
-        rows = frontier_rows(cells, run.table("memory"), run.table("error"), repeats)
+        memory, runtime, error = (run.table(name) for name in ("memory", "runtime", "error"))
+        rows = frontier_rows(cells, memory, runtime, error, repeats)
         table.clear()  # it follows from the others, and they may have become more
         table.put(*rows)
         rows = table.rows()
         pictures = plot_frontier(rows, run.plots)
         print_frontier_table(rows)
-        print_written(run, run.table("memory"), run.table("error"), table, pictures=pictures)
+        print_written(run, memory, runtime, error, table, pictures=pictures)
     return exit_code(rows)
 
 
@@ -65,14 +65,18 @@ def _measure(
     cells: Sequence[GradientConfiguration],
     run: RunDirectory,
     repeats: int,
-    steps: int,
-) -> list[Row]:
+    rounds: int,
+) -> None:
     from xconv_bench.cli.progress import SweepProgress
-    from xconv_bench.experiments.frontier import error_cell, memory_cell
+    from xconv_bench.experiments.frontier import error_cell, memory_cell, runtime_cell
     from xconv_bench.experiments.memory import measure_memory
+    from xconv_bench.experiments.runtime import measure_runtime
     from xconv_bench.measurement.error import ErrorMeasurement
 
     plan.measure([error_cell(cell, repeats) for cell in cells], run, ("error",), ErrorMeasurement)
     peaks = [memory_cell(cell) for cell in cells]
     with SweepProgress(len(peaks)) as progress:
-        return measure_memory(peaks, run.table("memory"), plan.launcher, progress, steps)
+        measure_memory(peaks, run.table("memory"), plan.launcher, progress, timed_steps=1)
+    steps = [runtime_cell(cell) for cell in cells]
+    with SweepProgress(len(steps)) as progress:
+        measure_runtime(steps, run.table("runtime"), plan.launcher, progress, rounds)

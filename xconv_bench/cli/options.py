@@ -169,6 +169,17 @@ MemoryBudget = Annotated[
         help="With --age: the largest batch that fits, for each method, e.g. 16GiB.",
     ),
 ]
+Grid = Annotated[
+    str | None,
+    typer.Option(
+        "--grid",
+        metavar="NAME",
+        help="paper: its layers, sizes and batches; for a GPU.",
+    ),
+]
+Rounds = Annotated[
+    int, typer.Option("--rounds", metavar="N", help="Steps of each method, in turns.", min=1)
+]
 Budget = Annotated[
     str, typer.Option("--memory-budget", metavar="SIZE", help="Of the GPU, e.g. 16GiB.")
 ]

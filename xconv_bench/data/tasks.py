@@ -119,6 +119,22 @@ class Automatic(Task):
         return _mean_squared_error(first, first.new_zeros(()).expand_as(first))
 
 
+@dataclass(frozen=True)
+class Total(Task):
+    """The sum of the output: for a layer alone, whose loss is to cost next to nothing."""
+
+    classes: int = 1
+
+    def target_shape(self, sample_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """() for every input: a label, of which nothing is read."""
+        return ()
+
+    def loss(self, output: Any, target: Tensor) -> Tensor:
+        """The sum over all elements."""
+        total: Tensor = output.sum()
+        return total
+
+
 def _mean_squared_error(output: Tensor, target: Tensor) -> Tensor:
     # The scalar that mse_loss reduces to is of a storage as large as the output, which no
     # simulation knows of; what is reduced afterwards is freed.

@@ -1,4 +1,4 @@
-"""Memory against error and time: the rows of two tables joined, and which of them are beaten."""
+"""Memory against error and time: the rows of three tables joined, and which are beaten."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from xconv_bench.configuration import (
     KNOBS,
+    Configuration,
     ErrorConfiguration,
     GradientConfiguration,
     MemoryConfiguration,
@@ -33,13 +34,22 @@ def memory_cell(cell: GradientConfiguration) -> MemoryConfiguration:
     return MemoryConfiguration(**{name: cell.key[name] for name in names})
 
 
+def runtime_cell(cell: GradientConfiguration) -> Configuration:
+    """What ``runtime.csv`` is to hold for this cell."""
+    return Configuration(**{name: cell.key[name] for name in columns_of(Configuration)})
+
+
 def error_cell(cell: GradientConfiguration, repeats: int) -> ErrorConfiguration:
     """What ``error.csv`` is to hold for this cell."""
     return cell.extended(ErrorConfiguration, repeats=repeats)
 
 
 def frontier_rows(
-    cells: Sequence[GradientConfiguration], memory: Table, error: Table, repeats: int
+    cells: Sequence[GradientConfiguration],
+    memory: Table,
+    runtime: Table,
+    error: Table,
+    repeats: int,
 ) -> list[Row]:
     """The rows of ``frontier.csv`` for these cells, in their order.
 
@@ -49,7 +59,12 @@ def frontier_rows(
     rows = []
     for cell in cells:
         whole = {**error_cell(cell, repeats).key, "layer": ALL_LAYERS}
-        row = _joined(cell, memory.find(memory_cell(cell).key), error.find(whole))
+        row = _joined(
+            cell,
+            memory.find(memory_cell(cell).key),
+            runtime.find(runtime_cell(cell).key),
+            error.find(whole),
+        )
         setting = tuple(v for c, v in cell.key.items() if c not in ("method", *KNOBS))
         groups.setdefault(setting, []).append(row)
         rows.append(row)
@@ -58,9 +73,11 @@ def frontier_rows(
     return [{c: v for c, v in row.items() if c not in PEAK_METERS} for row in rows]
 
 
-def _joined(cell: GradientConfiguration, memory: Row | None, error: Row | None) -> dict[str, Any]:
+def _joined(
+    cell: GradientConfiguration, memory: Row | None, runtime: Row | None, error: Row | None
+) -> dict[str, Any]:
     """What is known of a cell; its status is that of the first table that has no result."""
-    found = [row for row in (memory, error) if row is not None]
+    found = [row for row in (memory, runtime, error) if row is not None]
     failed = [row for row in found if row["status"] != "ok"][:1]
     messages = dict.fromkeys(
         part for row in failed or found for part in str(row["message"] or "").split("; ") if part
@@ -69,7 +86,8 @@ def _joined(cell: GradientConfiguration, memory: Row | None, error: Row | None) 
         **cell.key,
         "status": failed[0]["status"] if failed else "ok",
         "message": "; ".join(messages),
-        **{column: (memory or {}).get(column) for column in (*PEAK_METERS, "step_seconds")},
+        **{meter: (memory or {}).get(meter) for meter in PEAK_METERS},
+        **{column: (runtime or {}).get(column) for column in ("step_seconds", "step_ratio")},
         **_error(error or {}),
     }
 
@@ -90,7 +108,6 @@ def _compare(rows: list[dict[str, Any]]) -> None:
         row |= {"peak_meter": meter, "peak_bytes": row[meter]}
         if exact is not None:
             row["peak_ratio"] = _ratio(row[meter], exact[meter])
-            row["step_ratio"] = _ratio(row["step_seconds"], exact["step_seconds"])
     for column, axes in _AXES.items():
         placed = [row for row in measured if all(row[axis] is not None for axis in axes)]
         points: list[Point] = [tuple(float(row[axis]) for axis in axes) for row in placed]

@@ -4,7 +4,7 @@ import re
 from typing import NoReturn
 
 from xconv_bench.errors import UsageError
-from xconv_bench.models import own, paper, revnet, timm_models, torchvision_models
+from xconv_bench.models import layer, own, paper, revnet, timm_models, torchvision_models
 from xconv_bench.models.base import Architecture
 from xconv_bench.models.messages import did_you_mean
 
@@ -16,12 +16,15 @@ def find(name: str) -> Architecture:
     """The network of that name.
 
     ``resnet50`` and the other names of torchvision, ``r3d_18@8`` for a video network on 8 frames,
-    ``paper/cifar`` or ``revnet50`` and their like, ``timm:NAME``, ``package.module:callable``,
-    ``path/to/file.py:callable``. Raises UsageError, one line, for any other.
+    ``paper/cifar`` or ``revnet50`` and their like, ``timm:NAME``, ``conv:64`` for a
+    layer alone, ``package.module:callable``, ``path/to/file.py:callable``. Raises UsageError, one
+    line, for any other.
     """
     _check_takes_frames(name)
     if name.startswith(timm_models.PREFIX):
         return timm_models.find(name.removeprefix(timm_models.PREFIX))
+    if name.startswith(layer.PREFIX):
+        return layer.find(name.removeprefix(layer.PREFIX))
     if ":" in name:
         return own.find(name)
     if name in _OURS:

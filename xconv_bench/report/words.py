@@ -41,6 +41,7 @@ _PHRASES = {
     "minibatches": "{} minibatches",
     "headroom": "headroom {}",
     "most": "at most {} samples",
+    "rounds": "{} rounds",
     "repeats": "{} seeds of the estimator",
 }
 

@@ -6,6 +6,7 @@ A column is text unless its name says otherwise: counts and ``*_bytes`` are inte
 
 from xconv_bench.configuration import (
     AverageErrorConfiguration,
+    Configuration,
     ErrorConfiguration,
     GradientConfiguration,
     MaxBatchConfiguration,
@@ -159,12 +160,31 @@ FRONTIER_COLUMNS = (
     "beaten_in_time_by",
     "beaten_in_all_by",
 )
-"""The columns of ``frontier.csv``, which follows from ``memory.csv`` and ``error.csv``.
+"""The columns of ``frontier.csv``: it follows from those of memory, runtime and error.
 
 ``peak_meter`` is the column of ``memory.csv`` that ``peak_bytes`` is from; ratios are to exact;
 ``relative_error`` is that of all layers, and 0 where it is rounding. A method is beaten where
 another takes no more memory and has no larger error, or no longer step, or neither; the column
 names it, and is empty on the front.
+"""
+
+RUNTIME_KEY = columns_of(Configuration)
+
+RUNTIME_COLUMNS = (
+    *RUNTIME_KEY,
+    "status",
+    "message",
+    "rounds",
+    *(
+        f"{phase}_{figure}{bound}"
+        for figure in ("seconds", "ratio")
+        for phase in ("forward", "backward", "step")
+        for bound in ("", "_low", "_high")
+    ),
+)
+"""The columns of ``runtime.csv``: medians over rounds, and the bounds of their 95 % intervals.
+
+A ratio is the median of the ratios to the exact step of the same round; exact has none.
 """
 
 MAX_BATCH_KEY = tuple(
@@ -219,8 +239,8 @@ _COUNTS = frozenset(
     {
         "probes", "segments", "bits", "batch_size", "image_size", "repeat", "seed", "parameters",
         "convolutions", "samples", "warmup_steps", "repeats", "minibatches", "minibatch_count",
-        "weight_elements",
-        "weight_index", "points", "smallest_probes", "most", "max_batch_size", "trained_steps",
+        "weight_elements", "weight_index", "points", "smallest_probes", "most", "rounds",
+        "max_batch_size", "trained_steps",
     }
 )  # fmt: skip
 

@@ -6,7 +6,12 @@ from typing import Any
 import pytest
 
 from xconv_bench.configuration import GradientConfiguration
-from xconv_bench.experiments.frontier import error_cell, frontier_rows, memory_cell
+from xconv_bench.experiments.frontier import (
+    error_cell,
+    frontier_rows,
+    memory_cell,
+    runtime_cell,
+)
 from xconv_bench.results.run_directory import RunDirectory
 
 REPEATS = 8
@@ -27,12 +32,16 @@ FIGURES: dict[str, tuple[Any, ...]] = {
 
 def rows(folder: Path, **changed: Any) -> dict[str, Any]:
     with RunDirectory("frontier", "net", folder) as run:
-        memory, error = run.table("memory"), run.table("error")
+        memory, runtime, error = (run.table(name) for name in ("memory", "runtime", "error"))
         for method, (peak, seconds, found, verdict) in {**FIGURES, **changed}.items():
             cell = CELLS[method]
             memory.put(
                 {**memory_cell(cell).key, "status": "ok", "message": "m; both",
-                 "live_peak_bytes": peak, "step_seconds": seconds}
+                 "live_peak_bytes": peak, "step_seconds": 99.0}
+            )  # fmt: skip
+            runtime.put(
+                {**runtime_cell(cell).key, "status": "ok", "step_seconds": seconds,
+                 "step_ratio": None if method == "exact" else seconds}
             )  # fmt: skip
             error.put(
                 {**error_cell(cell, REPEATS).key, "layer": "all", "status": "ok",
@@ -42,7 +51,7 @@ def rows(folder: Path, **changed: Any) -> dict[str, Any]:
         failure = {"status": "unsupported", "message": "no GPU"}
         memory.put({**memory_cell(CELLS["offload"]).key, **failure})
         error.put({**error_cell(CELLS["offload"], REPEATS).key, "layer": "all", **failure})
-        found_rows = frontier_rows(list(CELLS.values()), memory, error, REPEATS)
+        found_rows = frontier_rows(list(CELLS.values()), memory, runtime, error, REPEATS)
         table = run.table("frontier")
         table.put(*found_rows)
         return {str(row["method"]): row for row in table.rows()}
