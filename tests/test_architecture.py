@@ -18,6 +18,7 @@ COMMANDS = (
     "max-batch",
     "error",
     "variance",
+    "layers",
     "runtime",
     "frontier",
     "run",

@@ -12,6 +12,7 @@ from xconv_bench import __version__
 from xconv_bench.cli.data import data
 from xconv_bench.cli.error import error
 from xconv_bench.cli.frontier import frontier
+from xconv_bench.cli.layers import layers
 from xconv_bench.cli.max_batch import max_batch
 from xconv_bench.cli.memory import memory
 from xconv_bench.cli.models import models
@@ -37,6 +38,7 @@ app.command()(memory)
 app.command("max-batch")(max_batch)
 app.command()(error)
 app.command()(variance)
+app.command()(layers)
 app.command()(runtime)
 app.command()(frontier)
 app.command()(run)

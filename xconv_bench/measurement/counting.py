@@ -1,5 +1,7 @@
 """Memory of a training step counted tensor by tensor: really computed, or simulated."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -67,6 +69,12 @@ class Simulation:
             "saved_bytes": readings["saved_bytes"],
             "largest_elements": largest,
         }
+
+    @contextmanager
+    def entered(self) -> Iterator[Training]:
+        """The network with its batch; inside, what it computes has a shape and no contents."""
+        with self._mode:
+            yield self._training
 
     def facts(self) -> dict[str, Any]:
         """Size of the network, and the method's ``message``."""

@@ -30,3 +30,24 @@ def published_max_batch(row: Mapping[str, Cell]) -> int | None:
     if not is_published or not isinstance(size, int) or not isinstance(probes, int | None):
         return None
     return _MAX_BATCHES.get(size, {}).get(probes)
+
+
+_LAYERS_SETTING = {"batch_size": 128, "image_size": 64, "dtype": "float32"}
+_GIGABYTE = 10**9
+_LAYERS_PEAKS = {
+    # Read off a figure: exact, probes alone, probes and ReLUs of a byte.
+    "resnet50": {None: 0.87, "conv": 0.83, "conv,relu": 0.60},
+    "squeezenet1_0": {None: 0.30, "conv": 0.225, "conv,relu": 0.14},
+}
+
+
+def published_layers_peak(row: Mapping[str, Cell]) -> float | None:
+    """The paper's peak above the start, in bytes, for the setting of a row of ``layers.csv``."""
+    if any(row[column] != value for column, value in _LAYERS_SETTING.items()):
+        return None
+    if row["method"] not in ("exact", "xconv"):
+        return None
+    peaks = _LAYERS_PEAKS.get(str(row["model"]), {})
+    compress = row["compress"]
+    peak = peaks.get(compress) if compress is None or isinstance(compress, str) else None
+    return None if peak is None else peak * _GIGABYTE

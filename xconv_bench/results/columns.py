@@ -187,6 +187,28 @@ RUNTIME_COLUMNS = (
 A ratio is the median of the ratios to the exact step of the same round; exact has none.
 """
 
+LAYERS_KEY = (*columns_of(Configuration), "position")
+
+LAYERS_COLUMNS = (
+    *LAYERS_KEY,
+    "status",
+    "message",
+    "phase",
+    "layer",
+    "kind",
+    "start_bytes",
+    "layer_bytes",
+    "layer_peak_bytes",
+    "nvml_process_bytes",
+)
+"""The columns of ``layers.csv``: the moments of a step in their order, ``position`` from 0 on.
+
+``phase`` is ``forward``, ``backward`` or ``recompute``. ``layer_bytes`` is what there is behind the
+layer, simulated and on the CPU of live tensors, on a GPU of torch's allocator;
+``layer_peak_bytes`` the most since the moment before; ``start_bytes`` what there was before the
+step. ``nvml_process_bytes`` is the driver's count, with torch's cache off.
+"""
+
 MAX_BATCH_KEY = tuple(
     column for column in columns_of(MaxBatchConfiguration) if column != "batch_size"
 )
@@ -240,7 +262,7 @@ _COUNTS = frozenset(
         "probes", "segments", "bits", "batch_size", "image_size", "repeat", "seed", "parameters",
         "convolutions", "samples", "warmup_steps", "repeats", "minibatches", "minibatch_count",
         "weight_elements", "weight_index", "points", "smallest_probes", "most", "rounds",
-        "max_batch_size", "trained_steps",
+        "position", "max_batch_size", "trained_steps",
     }
 )  # fmt: skip
 

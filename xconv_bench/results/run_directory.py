@@ -21,6 +21,7 @@ TABLES = {
     "max_batch": (columns.MAX_BATCH_COLUMNS, columns.MAX_BATCH_KEY),
     "frontier": (columns.FRONTIER_COLUMNS, columns.FRONTIER_KEY),
     "runtime": (columns.RUNTIME_COLUMNS, columns.RUNTIME_KEY),
+    "layers": (columns.LAYERS_COLUMNS, columns.LAYERS_KEY),
     "error": (columns.ERROR_COLUMNS, columns.ERROR_KEY),
     "age": (columns.AGE_COLUMNS, columns.AGE_KEY),
     "variance": (columns.VARIANCE_COLUMNS, columns.VARIANCE_KEY),

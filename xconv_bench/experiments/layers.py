@@ -1,0 +1,62 @@
+"""Memory at every layer: a configuration becomes a row for each moment of its step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from xconv_bench.configuration import Configuration
+from xconv_bench.experiments.rows import Watcher
+from xconv_bench.launch import Launcher, Outcome
+from xconv_bench.measurement.layers import LayersMeasurement, UncachedLayersMeasurement
+from xconv_bench.results.columns import FINAL_STATUSES
+from xconv_bench.results.table import Row, Table
+
+
+def measure_layers(
+    cells: Sequence[Configuration], table: Table, launcher: Launcher, watcher: Watcher
+) -> list[Row]:
+    """Measure what the table does not hold yet; the rows of all, in the order of the plan.
+
+    The row of position 0 is written last, so that a configuration that has it has all others.
+    """
+    for cell in cells:
+        row = table.find({**cell.key, "position": 0})
+        known = row is not None and row["status"] in FINAL_STATUSES
+        if not known:
+            watcher.started(cell)
+            first, *others = _measure(cell, launcher)
+            table.put(*others, first)
+            row = first
+        assert row is not None
+        watcher.finished(cell, row, known)
+    return _rows_of(cells, table)
+
+
+def _measure(cell: Configuration, launcher: Launcher) -> list[Row]:
+    outcome = launcher.run(LayersMeasurement(cell))
+    if outcome.status == "ok" and cell.device.startswith("cuda"):
+        _add_process_bytes(outcome, launcher.run(UncachedLayersMeasurement(cell)))
+    rows = outcome.readings.get("rows") or [{"position": 0}]
+    key, end = cell.key, {"status": outcome.status, "message": outcome.message}
+    return [{**key, "status": outcome.status, **(end if not n else {}), **row}
+            for n, row in enumerate(rows)]  # fmt: skip
+
+
+def _add_process_bytes(outcome: Outcome, uncached: Outcome) -> None:
+    """The driver's count beside the allocator's, where it was measured at the same moments."""
+    counts = uncached.readings.get("process_bytes", [])
+    rows = outcome.readings["rows"]
+    if len(counts) != len(rows):
+        outcome.note(f"nvml: {uncached.message or 'the steps differ'}")
+        return
+    for row, count in zip(rows, counts, strict=True):
+        row["nvml_process_bytes"] = count
+
+
+def _rows_of(cells: Sequence[Configuration], table: Table) -> list[Row]:
+    """In the order of the plan and of time."""
+    places = {tuple(cell.key.values()): number for number, cell in enumerate(cells)}
+    names = table.key_columns[:-1]
+    found = [(places.get(tuple(row[name] for name in names)), row) for row in table.rows()]
+    kept = [(place, row) for place, row in found if place is not None]
+    return [row for _, row in sorted(kept, key=lambda pair: (pair[0], pair[1]["position"]))]

@@ -1,0 +1,90 @@
+"""Memory at every layer of a training step, forward and backward."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+from torch.utils._pytree import tree_iter
+
+FORWARD, BACKWARD, RECOMPUTE = "forward", "backward", "recompute"
+
+
+class Gauge(Protocol):
+    """How much memory there is now, and how much there was at most since the last question."""
+
+    def now(self) -> int:
+        """Bytes."""
+
+    def peak(self) -> int:
+        """The most since the last call of this, in bytes."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """A moment of a step: behind a layer's forward pass, or as its output's gradient arrives.
+
+    ``peak_bytes`` is the most since the point before.
+    """
+
+    phase: str
+    layer: str
+    kind: str
+    bytes: int
+    peak_bytes: int
+
+
+class LayerMemoryMeter:
+    """Points of a step, in the order of time, while ``watching``.
+
+    A layer is a module without modules in it. One that runs several times has several points; one
+    that runs in the backward pass, having been checkpointed, has some of the phase
+    ``"recompute"``. Hooks on tensors see the backward pass, since those on modules do not allow
+    layers that overwrite their input.
+    """
+
+    def __init__(self, model: nn.Module, gauge: Gauge) -> None:
+        self.points: list[Point] = []
+        self._model = model
+        self._gauge = gauge
+        self._turned = False
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Inside, the forward pass is watched, until ``turn``; then the backward pass."""
+        layers = [(n, m) for n, m in self._model.named_modules() if not any(m.children())]
+        handles = [
+            module.register_forward_hook(self._hook(name, type(module).__name__))
+            for name, module in layers
+        ]
+        self._gauge.peak()
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def turn(self) -> None:
+        """The forward pass is over, its loss included."""
+        self._turned = True
+        self._note(FORWARD, "loss", "loss")
+
+    def end(self) -> None:
+        """The step is over."""
+        self._note(BACKWARD, "end", "end")
+
+    def _hook(self, name: str, kind: str) -> Any:
+        def behind(module: nn.Module, inputs: Any, output: Any) -> None:
+            self._note(RECOMPUTE if self._turned else FORWARD, name, kind)
+            tensors = (t for t in tree_iter(output) if isinstance(t, Tensor) and t.requires_grad)
+            first = next(tensors, None)
+            if first is not None:
+                first.register_hook(lambda _: self._note(BACKWARD, name, kind))
+
+        return behind
+
+    def _note(self, phase: str, layer: str, kind: str) -> None:
+        self.points.append(Point(phase, layer, kind, self._gauge.now(), self._gauge.peak()))
