@@ -75,6 +75,8 @@ def _partitioned() -> Function:
     from torch._functorch.compilers import nop
     from torch._inductor.decomposition import select_decomp_table
 
+    # Some decompositions take it for granted that this was imported.
+    importlib.import_module("torch._inductor.lowering")
     # What is random stays whole: its numbers are then those of the exact network.
     decompositions = {
         operator: function
