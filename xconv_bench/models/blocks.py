@@ -53,17 +53,18 @@ def _visit(module: nn.Module) -> Iterator[Run]:
 
 def _is_divided(module: nn.Module) -> bool:
     """A sequence of blocks, or a module that has a single one with repeated blocks in it."""
+    children = list(module.children())
     if isinstance(module, _SEQUENCES):
-        return not all(map(is_layer, module.children()))
+        return not all(map(is_layer, children))
+    if _repeats(children) and len({type(child) for child in children}) == 1:
+        return True
     # Of several such sequences side by side, as in an inception module, none is what it is made of.
-    return sum(map(_repeats, module.children())) == 1
+    return sum(isinstance(c, _SEQUENCES) and _repeats(list(c.children())) for c in children) == 1
 
 
-def _repeats(module: nn.Module) -> bool:
-    """Whether it is a sequence with two blocks of one kind, blocks that are no sequences."""
-    if not isinstance(module, _SEQUENCES):
-        return False
-    blocks = [m for m in module.children() if not is_layer(m) and not isinstance(m, _SEQUENCES)]
+def _repeats(modules: Sequence[nn.Module]) -> bool:
+    """Whether two of them are blocks of one kind, blocks that are no sequences."""
+    blocks = [m for m in modules if not is_layer(m) and not isinstance(m, _SEQUENCES)]
     return len(blocks) > len({type(block) for block in blocks})
 
 

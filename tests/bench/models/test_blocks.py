@@ -52,3 +52,26 @@ def test_what_stands_alone_is_a_run_of_its_own() -> None:
 def test_single_layers_outside_of_sequences_are_no_blocks() -> None:
     assert runs_of_blocks(residual()) == []
     assert [len(run.blocks) for run in runs_of_blocks(perceptron())] == [2]
+
+
+def test_a_stage_without_a_container() -> None:
+    class Block(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Tanh()
+
+    class Stage(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.b1, self.b2 = Block(), Block()
+
+    class Network(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.stage, self.other = Stage(), Block()
+
+    network = Network()
+    stage = network.stage
+    assert [run.blocks for run in runs_of_blocks(network)] == [
+        [stage.b1], [stage.b2], [network.other]
+    ]  # fmt: skip
