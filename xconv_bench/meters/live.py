@@ -46,8 +46,11 @@ class LiveMeter(TorchDispatchMode):
         """Count the storages of every tensor in a structure, until each is freed."""
         for tensor in tree_iter(tensors):
             if isinstance(tensor, Tensor):
-                self.largest_elements = max(self.largest_elements, tensor.numel())
-                self._track_storage(tensor.untyped_storage(), tensor.device.type)
+                storage = tensor.untyped_storage()
+                # Not of a view that repeats the same numbers: no kernel counts them one by one.
+                elements = min(tensor.numel(), storage.nbytes() // tensor.itemsize)
+                self.largest_elements = max(self.largest_elements, elements)
+                self._track_storage(storage, tensor.device.type)
 
     def track_model(self, model: nn.Module) -> None:
         """Count parameters, buffers and gradients."""

@@ -138,3 +138,12 @@ def test_what_autograd_alone_keeps_is_counted_until_the_backward_pass() -> None:
         assert meter.live_bytes == 3 * 4 * KIB + 512
         loss.backward()
     assert meter.live_bytes == 2 * 4 * KIB + 512
+
+
+def test_the_largest_tensor_is_one_that_is_really_there() -> None:
+    meter = LiveMeter(torch.device("cpu"))
+    with meter:
+        torch.zeros(3, 5).sum()
+        torch.zeros(7).expand(100, 7).clone().view(10, 70)
+        torch.zeros(1).expand(10**6)
+    assert meter.largest_elements == 700
