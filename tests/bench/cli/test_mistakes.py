@@ -38,7 +38,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["nosuch"], "No such command 'nosuch'"),
         (["memory"], "Missing option '--model'"),
         ([*MNIST, "--nosuch"], "No such option: --nosuch"),
-        ([*MNIST, "--method", "exact,nosuch"], "--method 'nosuch' is unknown: choose from exact,"),
+        (
+            [*MNIST, "--method", "exact,nosuch"],
+            "--method 'nosuch' is unknown: choose from checkpoint,",
+        ),
         ([*MNIST, "--scheme", "nosuch"], "choose from independent, multi, orthogonal"),
         ([*MNIST, "--dtype", "int8"], "--dtype 'int8' is unknown: choose from bfloat16,"),
         ([*MNIST, "--compress", "conv,pool"], "--compress 'pool' is unknown: choose from conv, r"),
