@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -19,6 +20,9 @@ from xconv_bench.errors import Unsupported
 from xconv_bench.methods.base import Method
 
 Function = Callable[..., Any]
+
+_KEEPS_LAYOUT = "constrain_to_fx_strides_if_fallback_random"
+"""A torch without it (2.11) may draw dropout masks in another order of memory, channels last."""
 
 
 class CompileBudget(Method):
@@ -73,39 +77,41 @@ def _partitioned() -> Function:
     """A backend that divides the network as inductor does, and leaves the kernels to torch."""
     from torch._dynamo.backends.common import aot_autograd
     from torch._functorch.compilers import nop
-    from torch._inductor.decomposition import select_decomp_table
 
-    # Some decompositions take it for granted that this was imported.
-    importlib.import_module("torch._inductor.lowering")
-    # What is random stays whole: its numbers are then those of the exact network.
-    decompositions = {
-        operator: function
-        for operator, function in select_decomp_table().items()
-        if not _is_random(operator)
-    }
     backend: Function = aot_autograd(
-        fw_compiler=nop, partition_fn=partition, decompositions=decompositions
+        fw_compiler=nop, partition_fn=partition, decompositions=_decompositions()
     )
     return backend
 
 
-def _inductor() -> str:
+def _inductor() -> Function:
+    """Inductor, told to divide the network as above and to leave random numbers to torch."""
     settings: Any = importlib.import_module("torch._inductor.config")
     if not hasattr(settings, "custom_partitioner_fn"):
         raise Unsupported("this torch's inductor takes no partitioner: take a newer one")
-    from torch._inductor.custom_graph_pass import CustomPartitionerFn, get_hash_for_files
+    from torch._inductor.compile_fx import compile_fx
 
-    class Partitioner(CustomPartitionerFn):
-        def __call__(self, gm: Any, joint_inputs: Any, **kwargs: Any) -> Any:
-            return partition(gm, joint_inputs, **kwargs)
+    from xconv_bench.methods.inductor_partition import Partition
 
-        def uuid(self) -> Any:
-            return get_hash_for_files((__file__,))
-
-    settings.custom_partitioner_fn = Partitioner()
-    # For the same reason as above; inductor's own would be other dropout masks.
+    lowering: Any = importlib.import_module("torch._inductor.lowering")
+    settings.custom_partitioner_fn = Partition()
     settings.fallback_random = True
-    return "inductor"
+    if not hasattr(lowering, _KEEPS_LAYOUT):
+        settings.layout_optimization = False
+    return partial(compile_fx, decompositions=_decompositions())
+
+
+def _decompositions() -> dict[Any, Any]:
+    """Inductor's, but what is random stays whole: its numbers are then the exact network's."""
+    from torch._inductor.decomposition import select_decomp_table
+
+    # Some of them take it for granted that this was imported.
+    importlib.import_module("torch._inductor.lowering")
+    return {
+        operator: function
+        for operator, function in select_decomp_table().items()
+        if not _is_random(operator)
+    }
 
 
 def _is_random(operator: Any) -> bool:

@@ -31,7 +31,7 @@ def as_before() -> Any:
     torch._dynamo.reset()
     with (
         settings.patch(activation_memory_budget=1.0),
-        inductor.patch(custom_partitioner_fn=None, fallback_random=False),
+        inductor.patch(custom_partitioner_fn=None, fallback_random=False, layout_optimization=True),
     ):
         yield
     torch._dynamo.reset()
