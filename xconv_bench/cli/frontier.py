@@ -47,8 +47,9 @@ def frontier(
     plan = gradient_plan(given)
     cells = plan.configurations()
     with RunDirectory("frontier", cells[0].model, given.output) as run, resumable(run):
-        _measure(plan, cells, run, repeats, rounds)
         table = run.table("frontier")
+        table.rows()  # a file that is no table is refused before anything is written
+        _measure(plan, cells, run, repeats, rounds)
         memory, runtime, error = (run.table(name) for name in ("memory", "runtime", "error"))
         rows = frontier_rows(cells, memory, runtime, error, repeats)
         table.clear()  # it follows from the others, and they may have become more

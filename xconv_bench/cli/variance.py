@@ -54,6 +54,7 @@ def variance(
                 "take a smaller batch, or more --samples where there are more"
             )
     with RunDirectory("variance", cells[0].model, given.output) as run, resumable(run):
+        run.table("variance_law").rows()  # a file that is no table is not to be overwritten
         plan.measure(cells, run, ("estimates", "variance"), VarianceMeasurement)
         rows = _show(plan, cells, run, target_ratio)
     return exit_code(rows)

@@ -49,7 +49,7 @@ def _check_device(name: str) -> None:
     if not torch.cuda.is_available() or count == 0:
         raise BenchError(
             f"--device {name}: no CUDA device is usable here (torch {torch.__version__}); "
-            "use --device cpu, or --simulate, which needs no GPU"
+            "use --device cpu, or --device simulated, which needs no GPU"
         )
     if (device.index or 0) >= count:
         raise UsageError(f"--device {name}: the last CUDA device is cuda:{count - 1}")

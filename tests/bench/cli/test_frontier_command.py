@@ -44,3 +44,11 @@ def test_from_end_to_end_and_again(command: Command, tmp_path: Path) -> None:
 def test_the_network_as_a_whole_is_compared(command: Command) -> None:
     finished = command("frontier", *SMALL, "--layer", "0")
     assert finished.code == 2 and "--layer" in finished.errors
+
+
+def test_a_foreign_table_is_not_overwritten(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "frontier.csv").write_text("mine\n")
+    finished = command("frontier", *SMALL, "--output", tmp_path)
+    assert finished.code == 1 and "is not a table of this version" in finished.errors
+    assert (tmp_path / "frontier.csv").read_text() == "mine\n"
+    assert not (tmp_path / "error.csv").exists()

@@ -97,3 +97,10 @@ def test_mistakes(
     (line,) = finished.errors.splitlines()
     assert line.startswith("xconv-bench: ") and message in line
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_foreign_table_is_not_overwritten(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "variance_law.csv").write_text("mine\n")
+    finished = command("variance", *SMALL, "--output", tmp_path)
+    assert finished.code == 1 and "is not a table of this version" in finished.errors
+    assert (tmp_path / "variance_law.csv").read_text() == "mine\n"
