@@ -107,7 +107,7 @@ def test_a_network_that_cannot_be_built(command: Command) -> None:
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_a_device_that_is_not_there(command: Command, folder: Path) -> None:
     line = complaint(command, *MNIST, "--device", "cuda", code=1)
-    assert "no CUDA device is usable here" in line and "--simulate" in line
+    assert "no CUDA device is usable here" in line and "--device simulated" in line
     assert list(folder.iterdir()) == []
 
 
