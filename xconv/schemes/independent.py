@@ -64,8 +64,8 @@ class Independent(Scheme):
             columns = lines.t().expand(len(result), -1, -1)
             turned.baddbmm_(columns, coefficients.transpose(1, 2), beta=beta)
         else:
-            rows = result.flatten(2).flatten(0, 1)
-            rows.addmm_(coefficients.flatten(0, 1), lines, beta=beta)
+            rows = result.view(-1, lines.shape[1])
+            rows.addmm_(coefficients.reshape(len(rows), -1), lines, beta=beta)
 
     def expanding_costs_less(
         self, layout: Layout, probes: int, weight: torch.Size, output: torch.Size

@@ -15,7 +15,7 @@ Peak = Callable[[int], int]
 MOST_ELEMENTS = 2**31 - 1
 """Of a tensor: many CUDA kernels count them in 32 bits."""
 
-_GROWTH = 8  # simulating many samples takes as long as simulating few
+_GROWTH = 16  # simulating many samples takes as long as simulating few
 NEVER = 2**62
 """The peak of a step that cannot be."""
 
