@@ -8,12 +8,14 @@ from functools import partial
 from typing import Any
 
 from xconv_bench.configuration import AverageErrorConfiguration, GradientConfiguration
+from xconv_bench.errors import BenchError, Unsupported
 from xconv_bench.experiments.starting_weights import Watcher
 from xconv_bench.launch import Launcher
 from xconv_bench.launch.worker import Work
 from xconv_bench.measurement.average_error import AverageErrorMeasurement
 from xconv_bench.measurement.comparison import Start
 from xconv_bench.measurement.largest_batch import LargestBatch
+from xconv_bench.report.words import method_words
 
 Tasks = dict[AverageErrorConfiguration, Callable[[AverageErrorConfiguration, Start], Work]]
 """Cells to measure, each with what makes its task."""
@@ -21,23 +23,26 @@ Tasks = dict[AverageErrorConfiguration, Callable[[AverageErrorConfiguration, Sta
 
 @dataclass(frozen=True)
 class Fit:
-    """The largest batch of a cell, 0 where none fits, and what is to be said of that."""
+    """The largest batch of a cell, 0 where there is none, and why there is none."""
 
     batch_size: int
+    status: str = "ok"
     message: str = ""
 
 
 @dataclass(frozen=True)
 class DoesNotFit:
-    """The task of a cell of which not even one sample fits: it runs out of memory at once."""
+    """The task of a cell for which no batch was found: it fails at once, as the search did."""
 
     configuration: AverageErrorConfiguration
     start: Start
+    status: str
     message: str
 
     def __call__(self) -> Iterator[dict[str, Any]]:
-        """Raises MemoryError."""
-        raise MemoryError(self.message)
+        """Raises MemoryError where not even one sample fits, Unsupported or BenchError."""
+        kinds: dict[str, type[Exception]] = {"oom": MemoryError, "unsupported": Unsupported}
+        raise kinds.get(self.status, BenchError)(self.message)
 
 
 def at_batch_size(cells: Sequence[GradientConfiguration]) -> Tasks:
@@ -67,11 +72,12 @@ def at_budget(
 
     def fit(cell: GradientConfiguration) -> Fit:
         if cell not in fits:
-            what = f"largest batch of {_words(cell)}"
+            what = f"largest batch of {cell.model} {method_words(cell.key)}"
             watcher.prepares(what)
             task = LargestBatch(cell, int(budget_bytes * headroom), most=cell.samples)
             outcome = launcher.run(task)
-            fits[cell] = Fit(outcome.readings.get("max_batch_size", 0), outcome.message)
+            size = outcome.readings.get("max_batch_size", 0)
+            fits[cell] = Fit(size, outcome.status, outcome.message)
             watcher.prepared(what, str(fits[cell].batch_size))
         return fits[cell]
 
@@ -84,10 +90,5 @@ def at_budget(
             chunk_size = max(exact.batch_size, 1)
             tasks[key] = partial(AverageErrorMeasurement, chunk_size=chunk_size)
         else:
-            tasks[key] = partial(DoesNotFit, message=found.message)
+            tasks[key] = partial(DoesNotFit, status=found.status, message=found.message)
     return tasks
-
-
-def _words(cell: GradientConfiguration) -> str:
-    knobs = (cell.model, cell.method, cell.scheme, cell.probes and f"r={cell.probes}")
-    return " ".join(str(knob) for knob in knobs if knob)

@@ -14,7 +14,7 @@ from xconv_bench.configuration import (
     VarianceConfiguration,
 )
 from xconv_bench.data.sources import DataOptions
-from xconv_bench.errors import BenchError
+from xconv_bench.errors import BenchError, Unsupported
 from xconv_bench.experiments.average_error import Tasks, at_batch_size, at_budget
 from xconv_bench.experiments.gradients import measure_gradients, rows_of
 from xconv_bench.experiments.starting_weights import prepare_weights
@@ -174,11 +174,16 @@ def test_each_method_has_the_largest_batch_that_fits() -> None:
 
 
 def test_what_does_not_fit_runs_out_of_memory_and_the_others_do_not() -> None:
-    outcomes = [Outcome("error", "net needs 3 GiB"), Outcome(readings={"max_batch_size": 4})]
+    outcomes = [Outcome("oom", "net needs 3 GiB"), Outcome(readings={"max_batch_size": 4})]
     launcher = FakeLauncher(*outcomes)
     exact, probed = made(at_budget([CELL.as_exact(), CELL], 1000, 0.9, launcher, Witness()))
     with pytest.raises(MemoryError, match="needs 3 GiB"):
         exact()
+    for status, error in (("unsupported", Unsupported), ("error", BenchError)):
+        launcher = FakeLauncher(Outcome(status, "not this one"), Outcome("error"))
+        (failing,) = made(at_budget([CELL], 1000, 0.9, launcher, Witness()))
+        with pytest.raises(error, match="not this one"):
+            failing()
     # Its exact gradients, which are measured all the same, are taken one sample at a time.
     assert sizes(probed) == (4, 1)
 
