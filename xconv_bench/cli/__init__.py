@@ -11,6 +11,7 @@ import typer
 from xconv_bench import __version__
 from xconv_bench.cli.data import data
 from xconv_bench.cli.error import error
+from xconv_bench.cli.experiment import Experiment
 from xconv_bench.cli.frontier import frontier
 from xconv_bench.cli.layers import layers
 from xconv_bench.cli.max_batch import max_batch
@@ -66,7 +67,8 @@ def main() -> int:
     """Run the command line; the exit code: 0 fine, 1 not measured, 2 wrong usage."""
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        code = app(standalone_mode=False)
+        result = app(standalone_mode=False)
+        code = result.carry_out() if isinstance(result, Experiment) else result
         sys.stdout.flush()
     except (BenchError, _ParserError) as error:
         return _complain(error)

@@ -5,15 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xconv_bench.cli import options, parsing
+from xconv_bench.cli.experiment import Experiment, exit_code
 from xconv_bench.cli.given import GradientOptions, taking
-from xconv_bench.cli.gradients import GradientPlan, gradient_plan, print_written
-from xconv_bench.cli.resume import resumable
-from xconv_bench.cli.sweeps import exit_code
+from xconv_bench.cli.gradients import GradientPlan, gradient_plan
 from xconv_bench.configuration import ErrorConfiguration
 from xconv_bench.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+    from xconv_bench.cli.progress import SweepProgress
+    from xconv_bench.results.run_directory import RunDirectory
+    from xconv_bench.results.table import Row
 
 
 @taking(
@@ -29,7 +33,7 @@ def error(
     age: options.Age = False,
     memory_budget: options.MemoryBudget = None,
     headroom: options.Headroom = None,
-) -> int:
+) -> Experiment:
     """Measure how far estimated gradients lie from the exact ones, layer by layer.
 
     Options marked ... take several values: repeat them, or put commas between.
@@ -49,26 +53,38 @@ def error(
     return _average_error(plan, _budget(memory_budget, headroom), given.output)
 
 
-def _error(plan: GradientPlan, repeats: int, bias_test: bool, output: Path | None) -> int:
+def _error(plan: GradientPlan, repeats: int, bias_test: bool, output: Path | None) -> Experiment:
     from xconv_bench.experiments.gradients import rows_of
     from xconv_bench.measurement.error import ErrorMeasurement
     from xconv_bench.report.error_plot import plot_error
     from xconv_bench.report.error_table import print_error_table
-    from xconv_bench.results.run_directory import RunDirectory
     from xconv_bench.statistics.bias import FEWEST_SEEDS
 
     if bias_test and repeats < FEWEST_SEEDS:
         raise UsageError(f"--bias-test with --repeats {repeats}: expected {FEWEST_SEEDS} or more")
     cells = [cell.extended(ErrorConfiguration, repeats=repeats) for cell in plan.configurations()]
-    with RunDirectory("error", cells[0].model, output) as run, resumable(run):
-        plan.measure(cells, run, ("error",), ErrorMeasurement)
-        table = run.table("error")
-        rows = rows_of(cells, table)
-        pictures = plot_error(rows, run.plots, plan.layers or None)
-        print_error_table(rows, plan.layers or None, bias_test)
-        print_written(run, table, pictures=pictures)
-    is_biased = any(row["bias_verdict"] == "biased" for row in rows)
-    return int(bias_test and is_biased) or exit_code(rows)
+    layers = plan.layers or None
+
+    def measure(run: RunDirectory, progress: SweepProgress) -> list[Row]:
+        plan.measure(cells, run, ("error",), ErrorMeasurement, progress)
+        return rows_of(cells, run.table("error"))
+
+    def code(rows: Sequence[Row]) -> int:
+        is_biased = any(row["bias_verdict"] == "biased" for row in rows)
+        return int(bias_test and is_biased) or exit_code(rows)
+
+    return Experiment(
+        name="error",
+        cells=cells,
+        tables=("error",),
+        launcher=plan.launcher,
+        measure=measure,
+        draw=lambda rows, run: plot_error(rows, run.plots, layers),
+        show=lambda rows, run: print_error_table(rows, layers, bias_test),
+        steps=repeats + 2,
+        output=output,
+        code=code,
+    )
 
 
 def _budget(memory_budget: str | None, headroom: float | None) -> tuple[int, float] | None:
@@ -79,25 +95,32 @@ def _budget(memory_budget: str | None, headroom: float | None) -> tuple[int, flo
 
 def _average_error(
     plan: GradientPlan, budget: tuple[int, float] | None, output: Path | None
-) -> int:
-    from xconv_bench.cli.progress import SweepProgress
+) -> Experiment:
     from xconv_bench.experiments.average_error import at_batch_size, at_budget
     from xconv_bench.experiments.gradients import rows_of
     from xconv_bench.report.average_error_plot import plot_average_error
     from xconv_bench.report.average_error_table import print_average_error_table
-    from xconv_bench.results.run_directory import RunDirectory
 
     cells = plan.configurations(at_budget=budget is not None)
-    with RunDirectory("age", cells[0].model, output) as run, resumable(run):
+
+    def measure(run: RunDirectory, progress: SweepProgress) -> list[Row]:
         if budget is None:
             tasks = at_batch_size(cells)
         else:
-            with SweepProgress(len(cells)) as progress:
-                tasks = at_budget(cells, *budget, plan.launcher, progress)
-        plan.measure(list(tasks), run, ("age",), lambda cell, start: tasks[cell](cell, start))
-        table = run.table("age")
-        rows = rows_of(list(tasks), table)
-        pictures = plot_average_error(rows, run.plots)
-        print_average_error_table(rows)
-        print_written(run, table, pictures=pictures)
-    return exit_code(rows)
+            tasks = at_budget(cells, *budget, plan.launcher, progress)
+        plan.measure(
+            list(tasks), run, ("age",), lambda cell, start: tasks[cell](cell, start), progress
+        )
+        return rows_of(list(tasks), run.table("age"))
+
+    return Experiment(
+        name="age",
+        cells=cells,
+        tables=("age",),
+        launcher=plan.launcher,
+        measure=measure,
+        draw=lambda rows, run: plot_average_error(rows, run.plots),
+        show=lambda rows, run: print_average_error_table(rows),
+        steps=3 * cells[0].samples // (cells[0].batch_size if budget is None else 128),
+        output=output,
+    )

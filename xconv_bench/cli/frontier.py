@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xconv_bench.cli import options
+from xconv_bench.cli.experiment import Experiment
 from xconv_bench.cli.given import GradientOptions, taking
-from xconv_bench.cli.gradients import GradientPlan, gradient_plan, print_written
-from xconv_bench.cli.resume import resumable
-from xconv_bench.cli.sweeps import exit_code
+from xconv_bench.cli.gradients import gradient_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from xconv_bench.configuration import GradientConfiguration
+    from xconv_bench.cli.progress import SweepProgress
     from xconv_bench.results.run_directory import RunDirectory
+    from xconv_bench.results.table import Row
+
+_TABLES = ("memory", "runtime", "error", "frontier")
 
 
 @taking(
@@ -31,7 +31,7 @@ def frontier(
     given: GradientOptions,
     repeats: options.EstimatorSeeds = 8,
     rounds: options.Rounds = 7,
-) -> int:
+) -> Experiment:
     """Compare methods at their own best: error and time of a step against its peak memory.
 
     Options marked ... take several values: repeat them, or put commas between.
@@ -39,45 +39,37 @@ def frontier(
     Memory, time and the error of the weight gradients are measured as the commands memory, runtime
     and error do. What no other method beats is the front; of the others it is said what beats them.
     """
-    from xconv_bench.experiments.frontier import frontier_rows
-    from xconv_bench.report.frontier_plot import plot_frontier
-    from xconv_bench.report.frontier_table import print_frontier_table
-    from xconv_bench.results.run_directory import RunDirectory
-
-    plan = gradient_plan(given)
-    cells = plan.configurations()
-    with RunDirectory("frontier", cells[0].model, given.output) as run, resumable(run):
-        table = run.table("frontier")
-        table.rows()  # a file that is no table is refused before anything is written
-        _measure(plan, cells, run, repeats, rounds)
-        memory, runtime, error = (run.table(name) for name in ("memory", "runtime", "error"))
-        rows = frontier_rows(cells, memory, runtime, error, repeats)
-        table.clear()  # it follows from the others, and they may have become more
-        table.put(*rows)
-        rows = table.rows()
-        pictures = plot_frontier(rows, run.plots)
-        print_frontier_table(rows)
-        print_written(run, memory, runtime, error, table, pictures=pictures)
-    return exit_code(rows)
-
-
-def _measure(
-    plan: GradientPlan,
-    cells: Sequence[GradientConfiguration],
-    run: RunDirectory,
-    repeats: int,
-    rounds: int,
-) -> None:
-    from xconv_bench.cli.progress import SweepProgress
-    from xconv_bench.experiments.frontier import error_cell, memory_cell, runtime_cell
+    from xconv_bench.experiments import frontier as joined
     from xconv_bench.experiments.memory import measure_memory
     from xconv_bench.experiments.runtime import measure_runtime
     from xconv_bench.measurement.error import ErrorMeasurement
+    from xconv_bench.report.frontier_plot import plot_frontier
+    from xconv_bench.report.frontier_table import print_frontier_table
 
-    plan.measure([error_cell(cell, repeats) for cell in cells], run, ("error",), ErrorMeasurement)
-    peaks = [memory_cell(cell) for cell in cells]
-    with SweepProgress(len(peaks)) as progress:
-        measure_memory(peaks, run.table("memory"), plan.launcher, progress, timed_steps=1)
-    steps = [runtime_cell(cell) for cell in cells]
-    with SweepProgress(len(steps)) as progress:
-        measure_runtime(steps, run.table("runtime"), plan.launcher, progress, rounds)
+    plan = gradient_plan(given)
+    cells = plan.configurations()
+    errors = [joined.error_cell(cell, repeats) for cell in cells]
+    peaks = [joined.memory_cell(cell) for cell in cells]
+    steps = [joined.runtime_cell(cell) for cell in cells]
+
+    def measure(run: RunDirectory, progress: SweepProgress) -> list[Row]:
+        memory, runtime, error, table = (run.table(name) for name in _TABLES)
+        plan.measure(errors, run, ("error",), ErrorMeasurement, progress)
+        measure_memory(peaks, memory, plan.launcher, progress, timed_steps=1)
+        measure_runtime(steps, runtime, plan.launcher, progress, rounds)
+        rows = joined.frontier_rows(cells, memory, runtime, error, repeats)
+        table.clear()  # it follows from the others, and they may have become more
+        table.put(*rows)
+        return table.rows()
+
+    return Experiment(
+        name="frontier",
+        cells=[*errors, *peaks, *steps],
+        tables=_TABLES,
+        launcher=plan.launcher,
+        measure=measure,
+        draw=lambda rows, run: plot_frontier(rows, run.plots),
+        show=lambda rows, run: print_frontier_table(rows),
+        steps=(repeats + rounds) // 2 + 4,
+        output=given.output,
+    )

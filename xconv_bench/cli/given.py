@@ -8,8 +8,9 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, get_type_hints
 
 from xconv_bench.cli import options
+from xconv_bench.cli.experiment import Experiment
 
-Command = Callable[..., int]
+Command = Callable[..., Experiment]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,9 @@ class SweepOptions:
     device: options.Devices = None
     seed: options.Seed = 0
     timeout: options.Timeout = 1800.0
+    jobs: options.Jobs = None
+    launcher: options.Launcher = "local"
+    address: options.Address = None
     output: options.Output = None
 
 
@@ -65,7 +69,7 @@ def taking(
         shared = [_parameter(each, hints[each.name], defaults) for each in taken]
         _, *own = inspect.signature(command, eval_str=True).parameters.values()
 
-        def called(**given: Any) -> int:
+        def called(**given: Any) -> Experiment:
             chosen = {each.name: given.pop(each.name) for each in taken}
             return command(kind(**chosen), **given)
 

@@ -8,20 +8,18 @@ from typing import TYPE_CHECKING, TypeVar
 
 from xconv_bench.cli import parsing
 from xconv_bench.cli.given import GradientOptions
-from xconv_bench.cli.sweeps import read_devices, read_sweep
+from xconv_bench.cli.sweeps import read_devices, read_launcher, read_sweep
 from xconv_bench.configuration import GradientConfiguration
 from xconv_bench.errors import BenchError, UsageError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from xconv_bench.cli.progress import SweepProgress
     from xconv_bench.data.sources import DataOptions
     from xconv_bench.experiments.sweep import Sweep
     from xconv_bench.launch import Launcher
     from xconv_bench.launch.worker import Work
     from xconv_bench.measurement.comparison import Start
     from xconv_bench.results.run_directory import RunDirectory
-    from xconv_bench.results.table import Table
 
 Cell = TypeVar("Cell", bound=GradientConfiguration)
 
@@ -82,29 +80,23 @@ class GradientPlan:
         run: RunDirectory,
         tables: Sequence[str],
         measurement: Callable[[Cell, Start], Work],
+        progress: SweepProgress,
     ) -> None:
         """Write the rows of all cells into the tables; what they hold already is kept."""
-        from xconv_bench.cli.progress import SweepProgress
         from xconv_bench.experiments.gradients import measure_gradients
         from xconv_bench.experiments.starting_weights import prepare_weights
-        from xconv_bench.results.environment import record_environment
 
         opened = [run.table(name) for name in tables]
-        for table in opened:
-            table.rows()  # a file that is no table is refused before anything is written
-        record_environment(run.environment, self.sweep.seed)
         starts = {cell: self.start(cell, run) for cell in cells}
-        with SweepProgress(len(cells)) as progress:
-            prepare_weights(starts.items(), self.launcher, progress, self.data.download)
-            measure_gradients(
-                cells, opened, self.launcher, progress, lambda cell: measurement(cell, starts[cell])
-            )
+        prepare_weights(starts.items(), self.launcher, progress, self.data.download)
+        measure_gradients(
+            cells, opened, self.launcher, progress, lambda cell: measurement(cell, starts[cell])
+        )
 
 
 def gradient_plan(given: GradientOptions) -> GradientPlan:
     """The options read. Raises UsageError for what an option does not take."""
     from xconv_bench.data.sources import IN_A_FOLDER, DataOptions
-    from xconv_bench.launch import Launcher
 
     if given.data_dir is not None and given.data not in IN_A_FOLDER:
         raise UsageError(f"--data-dir needs --data, one of {', '.join(IN_A_FOLDER)}")
@@ -114,12 +106,5 @@ def gradient_plan(given: GradientOptions) -> GradientPlan:
         given.weights,
         given.warmup_steps,
         parsing.words("--layer", given.layer) if given.layer else (),
-        Launcher(given.timeout),
+        read_launcher(given),
     )
-
-
-def print_written(run: RunDirectory, *tables: Table, pictures: Sequence[Path]) -> None:
-    """Where the results of a run lie."""
-    print()
-    for path in (*(table.path for table in tables), run.environment, *pictures):
-        print(f"written: {path}")

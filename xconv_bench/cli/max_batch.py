@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from xconv_bench.cli import options, parsing
+from xconv_bench.cli.experiment import Experiment
 from xconv_bench.cli.given import SweepOptions, taking
-from xconv_bench.cli.resume import resumable
-from xconv_bench.cli.sweeps import designed_sizes, exit_code, read_sweep
+from xconv_bench.cli.sweeps import designed_sizes, read_launcher, read_sweep
 from xconv_bench.configuration import SIMULATED, MaxBatchConfiguration
 from xconv_bench.errors import UsageError
+
+_STEPS = 30
+"""Of a search, roughly: two for each of the batches that are tried."""
 
 
 @taking(SweepOptions, without=("batch_size",), model=..., device=[SIMULATED])
@@ -17,7 +20,7 @@ def max_batch(
     headroom: options.PartOfBudget = options.HEADROOM,
     most: options.Most = 65536,
     verify: options.Verify = False,
-) -> int:
+) -> Experiment:
     """Find the largest batch whose training step fits in a memory budget.
 
     Options marked ... take several values: repeat them, or put commas between.
@@ -25,31 +28,31 @@ def max_batch(
     Simulated, unless --device cuda: then each batch is really trained for a step, and what is
     counted is the peak of torch's allocator. The answer has been tried, and so has one sample more.
     """
-    from xconv_bench.cli.progress import SweepProgress
     from xconv_bench.experiments.max_batch import find_max_batches
-    from xconv_bench.launch import Launcher
     from xconv_bench.report.max_batch_table import print_max_batch_table
-    from xconv_bench.results.environment import record_environment
-    from xconv_bench.results.run_directory import RunDirectory
 
     budget_bytes = parsing.size_in_bytes("--memory-budget", memory_budget)
     devices = _devices(given, verify)
-    sweep, launcher = read_sweep(given, devices), Launcher(given.timeout)
+    sweep, launcher = read_sweep(given, devices), read_launcher(given)
     cells = [
         cell.extended(
             MaxBatchConfiguration, memory_budget_bytes=budget_bytes, headroom=headroom, most=most
         )
         for cell in sweep.configurations(designed_sizes(sweep, launcher))
     ]
-    with RunDirectory("max-batch", sweep.models[0], given.output) as run, resumable(run):
-        table = run.table("max_batch")
-        table.rows()  # a file that is no table is refused before anything is written
-        record_environment(run.environment, given.seed)
-        with SweepProgress(len(cells)) as progress:
-            rows = find_max_batches(cells, table, launcher, progress, verify)
-        print_max_batch_table(rows)
-        print(f"\nwritten: {table.path}\nwritten: {run.environment}")
-    return exit_code(rows)
+    return Experiment(
+        name="max-batch",
+        cells=cells,
+        tables=("max_batch",),
+        launcher=launcher,
+        measure=lambda run, progress: find_max_batches(
+            cells, run.table("max_batch"), launcher, progress, verify
+        ),
+        draw=lambda rows, run: [],
+        show=lambda rows, run: print_max_batch_table(rows),
+        steps=_STEPS,
+        output=given.output,
+    )
 
 
 def _devices(given: SweepOptions, verify: bool) -> tuple[str, ...]:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
 from xconv_bench.cli import options
+from xconv_bench.cli.experiment import Experiment
 from xconv_bench.cli.given import SweepOptions, taking
-from xconv_bench.cli.resume import resumable
-from xconv_bench.cli.sweeps import designed_sizes, exit_code, read_devices, read_sweep
-from xconv_bench.configuration import SIMULATED, MemoryConfiguration
+from xconv_bench.cli.sweeps import designed_sizes, read_devices, read_launcher, read_sweep
+from xconv_bench.configuration import SIMULATED
 from xconv_bench.errors import UsageError
 
-if TYPE_CHECKING:
-    from xconv_bench.launch import Launcher
-    from xconv_bench.results.run_directory import RunDirectory
+_UNTIMED_STEPS = 6
 
 
 @taking(SweepOptions, model=...)
@@ -23,24 +20,33 @@ def memory(
     simulate: options.Simulate = False,
     repeats: options.Repeats = 1,
     steps: options.Steps = 3,
-) -> int:
+) -> Experiment:
     """Measure memory, time and gradient error of a training step, method by method.
 
     Options marked ... take several values: repeat them, or put commas between.
 
     All combinations that make sense are measured, each in a process of its own.
     """
-    from xconv_bench.experiments.memory import repeat
-    from xconv_bench.launch import Launcher
-    from xconv_bench.results.run_directory import RunDirectory
+    from xconv_bench.experiments.memory import measure_memory, repeat
+    from xconv_bench.report.memory_plot import plot_memory
+    from xconv_bench.report.memory_table import print_memory_table
 
     sweep = read_sweep(given, _devices(given.device, simulate))
-    launcher = Launcher(given.timeout)
-    configurations = repeat(sweep.configurations(designed_sizes(sweep, launcher)), repeats)
-    with RunDirectory("memory", sweep.models[0], given.output) as run, resumable(run):
-        rows = _measure(configurations, run, launcher, given.seed, steps)
-        _show(rows, run)
-    return exit_code(rows)
+    launcher = read_launcher(given)
+    cells = repeat(sweep.configurations(designed_sizes(sweep, launcher)), repeats)
+    return Experiment(
+        name="memory",
+        cells=cells,
+        tables=("memory",),
+        launcher=launcher,
+        measure=lambda run, progress: measure_memory(
+            cells, run.table("memory"), launcher, progress, steps
+        ),
+        draw=lambda rows, run: plot_memory(rows, run.plots),
+        show=lambda rows, run: print_memory_table(rows),
+        steps=steps + _UNTIMED_STEPS,
+        output=given.output,
+    )
 
 
 def _devices(given: Sequence[str] | None, simulate: bool) -> tuple[str, ...]:
@@ -49,33 +55,3 @@ def _devices(given: Sequence[str] | None, simulate: bool) -> tuple[str, ...]:
             raise UsageError("--simulate uses no device: leave out either it or --device")
         return (SIMULATED,)
     return read_devices(given)
-
-
-def _measure(
-    configurations: list[MemoryConfiguration],
-    run: RunDirectory,
-    launcher: Launcher,
-    seed: int,
-    steps: int,
-) -> list[dict[str, Any]]:
-    from xconv_bench.cli.progress import SweepProgress
-    from xconv_bench.experiments.memory import measure_memory
-    from xconv_bench.results.environment import record_environment
-
-    table = run.table("memory")
-    table.rows()  # a file that is no table is refused before anything is written
-    record_environment(run.environment, seed)
-    with SweepProgress(len(configurations)) as progress:
-        return measure_memory(configurations, table, launcher, progress, steps)
-
-
-def _show(rows: list[dict[str, Any]], run: RunDirectory) -> None:
-    from xconv_bench.report.memory_plot import plot_memory
-    from xconv_bench.report.memory_table import print_memory_table
-
-    # Before printing: who reads our output may close it after the first lines.
-    pictures = plot_memory(rows, run.plots)
-    print_memory_table(rows)
-    print()
-    for path in (run.table("memory").path, run.environment, *pictures):
-        print(f"written: {path}")

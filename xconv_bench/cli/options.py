@@ -127,6 +127,34 @@ Timeout = Annotated[
         "--timeout", metavar="SECONDS", help="After which a measurement is given up.", min=1
     ),
 ]
+LAUNCHERS = ("local", "ray")
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        metavar="N",
+        help="Simulations at once, and GPUs; what is timed on the CPU has it alone.",
+        min=1,
+        show_default="1",
+    ),
+]
+Launcher = Annotated[
+    str,
+    typer.Option(
+        "--launcher",
+        metavar="NAME",
+        help="local, or ray for a cluster: one measurement has one GPU.",
+    ),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        metavar="HOST:PORT",
+        help="Of a Ray cluster.",
+        show_default="the one of RAY_ADDRESS, or one of this machine",
+    ),
+]
 Output = Annotated[
     Path | None,
     typer.Option(

@@ -1,4 +1,4 @@
-"""How a sweep gets on, on standard error: a bar in a terminal, a line a measurement elsewhere."""
+"""How measurements get on, on standard error: a bar in a terminal, a line each elsewhere."""
 
 import time
 from types import TracebackType
@@ -13,15 +13,21 @@ from rich.table import Column
 from xconv_bench.configuration import Configuration
 from xconv_bench.report.words import method_words, status_words
 
+_FEWEST_TO_ESTIMATE_FROM = 1000
+"""Estimates of the time left look back this far: measurements differ in length."""
+
 
 class SweepProgress:
-    """Watches an experiment of ``total`` measurements."""
+    """Watches ``total`` measurements, of one experiment or of several in turn.
+
+    It shows a bar from ``with`` to the end of the block, and may be entered again.
+    """
 
     def __init__(self, total: int) -> None:
         self._console = Console(stderr=True, highlight=False)
         self._total = total
         self._done = 0
-        self._began = time.monotonic()
+        self._running: dict[Configuration, tuple[float, float]] = {}
         self._bar = Progress(
             SpinnerColumn(),
             BarColumn(bar_width=12),
@@ -37,6 +43,7 @@ class SweepProgress:
             console=self._console,
             transient=True,
             disable=not self._console.is_terminal,
+            speed_estimate_period=_FEWEST_TO_ESTIMATE_FROM,
         )
         self._task = self._bar.add_task("starting", total=total)
 
@@ -52,34 +59,44 @@ class SweepProgress:
     ) -> None:
         self._bar.stop()
 
+    def says(self, text: str) -> None:
+        """A line that stays."""
+        self._console.print(text, markup=False, soft_wrap=True)
+
     def prepares(self, what: str) -> None:
         """Say what has to be done before measurements can begin."""
         self._bar.update(self._task, description=what)
 
     def prepared(self, what: str, message: str) -> None:
         """Say what came of it."""
-        self._console.print(f"{what}: {message}", markup=False, soft_wrap=True)
+        self.says(f"{what}: {message}")
 
     def started(self, configuration: Configuration) -> None:
         """Say what is being measured."""
-        self._began = time.monotonic()
-        self._bar.update(self._task, description=_describe(configuration))
+        self._running[configuration] = (time.monotonic(), 0.0)
+        beside = f"{len(self._running)} at once, " if len(self._running) > 1 else ""
+        self._bar.update(self._task, description=beside + _describe(configuration))
 
-    def progressed(self, fraction: float) -> None:
-        """Say how much of the present measurement is done, from 0 to 1."""
-        self._bar.update(self._task, completed=self._done + fraction)
+    def progressed(self, configuration: Configuration, fraction: float) -> None:
+        """Say how much of a measurement is done, from 0 to 1."""
+        if configuration in self._running:
+            began, _ = self._running[configuration]
+            self._running[configuration] = (began, fraction)
+        self._update()
 
     def finished(self, configuration: Configuration, row: dict[str, Any], known: bool) -> None:
         """Say what came of it."""
         self._done += 1
-        self._bar.update(self._task, completed=self._done)
-        took = "already measured" if known else f"{time.monotonic() - self._began:.0f} s"
-        self._console.print(
-            f"[{self._done}/{self._total}] {_describe(configuration)}: "
-            f"{status_words(str(row['status']))}, {took}",
-            markup=False,
-            soft_wrap=True,
-        )
+        began, _ = self._running.pop(configuration, (None, 0.0))
+        self._update()
+        seconds = None if began is None else time.monotonic() - began
+        took = "already measured" if known else "" if seconds is None else f"{seconds:.0f} s"
+        words = ", ".join(part for part in (status_words(str(row["status"])), took) if part)
+        self.says(f"[{self._done}/{self._total}] {_describe(configuration)}: {words}")
+
+    def _update(self) -> None:
+        running = sum(fraction for _, fraction in self._running.values())
+        self._bar.update(self._task, completed=self._done + running)
 
 
 def _describe(configuration: Configuration) -> str:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from xconv_bench.cli import options
+from xconv_bench.cli.experiment import Experiment
 from xconv_bench.cli.given import SweepOptions, taking
-from xconv_bench.cli.resume import resumable
-from xconv_bench.cli.sweeps import designed_sizes, exit_code, read_devices, read_sweep
+from xconv_bench.cli.sweeps import designed_sizes, read_devices, read_launcher, read_sweep
 from xconv_bench.errors import UsageError
 
-if TYPE_CHECKING:
-    from xconv_bench.configuration import Configuration
-    from xconv_bench.launch import Launcher
-    from xconv_bench.results.run_directory import RunDirectory
-    from xconv_bench.results.table import Row
+_UNTIMED_STEPS = 3
 
 _GRIDS: dict[str, dict[str, Any]] = {
     "paper": {
@@ -39,48 +35,33 @@ def runtime(
     given: SweepOptions,
     grid: options.Grid = None,
     rounds: options.Rounds = 9,
-) -> int:
+) -> Experiment:
     """Time forward, backward and step of a layer (conv:CHANNELS) or network, beside exact.
 
     Options marked ... take several values: repeat them, or put commas between.
 
     In each round every method takes a step, in an order drawn anew: what disturbs one disturbs all.
     """
-    from xconv_bench.launch import Launcher
-    from xconv_bench.results.run_directory import RunDirectory
+    from xconv_bench.experiments.runtime import measure_runtime
+    from xconv_bench.report.runtime_plot import plot_runtime
+    from xconv_bench.report.runtime_table import print_runtime_table
 
     if grid is not None:
         if grid not in _GRIDS:
             raise UsageError(f"--grid {grid!r} is unknown: choose from {', '.join(_GRIDS)}")
         given = replace(given, **_GRIDS[grid])
-    sweep, launcher = read_sweep(given, read_devices(given.device)), Launcher(given.timeout)
+    sweep, launcher = read_sweep(given, read_devices(given.device)), read_launcher(given)
     cells = sweep.configurations(designed_sizes(sweep, launcher))
-    with RunDirectory("runtime", sweep.models[0], given.output) as run, resumable(run):
-        rows = _measure(cells, run, launcher, rounds)
-        _show(rows, run)
-    return exit_code(rows)
-
-
-def _measure(
-    cells: list[Configuration], run: RunDirectory, launcher: Launcher, rounds: int
-) -> list[Row]:
-    from xconv_bench.cli.progress import SweepProgress
-    from xconv_bench.experiments.runtime import measure_runtime
-    from xconv_bench.results.environment import record_environment
-
-    table = run.table("runtime")
-    table.rows()  # a file that is no table is refused before anything is written
-    record_environment(run.environment, cells[0].seed)
-    with SweepProgress(len(cells)) as progress:
-        return measure_runtime(cells, table, launcher, progress, rounds)
-
-
-def _show(rows: list[Row], run: RunDirectory) -> None:
-    from xconv_bench.report.runtime_plot import plot_runtime
-    from xconv_bench.report.runtime_table import print_runtime_table
-
-    pictures = plot_runtime(rows, run.plots)
-    print_runtime_table(rows)
-    print()
-    for path in (run.table("runtime").path, run.environment, *pictures):
-        print(f"written: {path}")
+    return Experiment(
+        name="runtime",
+        cells=cells,
+        tables=("runtime",),
+        launcher=launcher,
+        measure=lambda run, progress: measure_runtime(
+            cells, run.table("runtime"), launcher, progress, rounds
+        ),
+        draw=lambda rows, run: plot_runtime(rows, run.plots),
+        show=lambda rows, run: print_runtime_table(rows),
+        steps=rounds + _UNTIMED_STEPS,
+        output=given.output,
+    )

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from xconv_bench.cli import options, parsing
-from xconv_bench.errors import BenchError
+from xconv_bench.configuration import SIMULATED
+from xconv_bench.errors import BenchError, UsageError
 
 if TYPE_CHECKING:
     from xconv_bench.cli.given import SweepOptions
     from xconv_bench.experiments.sweep import Sweep
     from xconv_bench.launch import Launcher
-    from xconv_bench.results.table import Row
 
 
 def read_sweep(given: SweepOptions, devices: tuple[str, ...]) -> Sweep:
@@ -61,14 +61,33 @@ def designed_sizes(sweep: Sweep, launcher: Launcher) -> dict[str, int]:
     """Each model's own image size; an error for a model or device that does not exist."""
     from xconv_bench.measurement.survey import Survey
 
-    outcome = launcher.run(Survey(sweep.models, sweep.devices, sweep.image_sizes))
+    outcome = launcher.run(
+        Survey(sweep.models, sweep.devices, sweep.image_sizes), device=neediest(sweep.devices)
+    )
     if outcome.status != "ok":
         raise BenchError(outcome.message)
     sizes: dict[str, int] = outcome.readings["designed_sizes"]
     return sizes
 
 
-def exit_code(rows: Sequence[Row]) -> int:
-    """1 where something could not be measured; running out of memory is an answer."""
-    statuses = {row["status"] for row in rows}
-    return int(bool(statuses & {"error", "timeout"}) or "ok" not in statuses)
+def neediest(devices: Sequence[str]) -> str:
+    """The device that a machine needs to have to look at all of them."""
+    return next((device for device in devices if device.startswith("cuda")), SIMULATED)
+
+
+def read_launcher(given: SweepOptions) -> Launcher:
+    """What carries out measurements. Raises UsageError for what an option does not take."""
+    from xconv_bench.launch.side_by_side import SideBySide
+
+    if given.launcher not in options.LAUNCHERS:
+        choice = ", ".join(options.LAUNCHERS)
+        raise UsageError(f"--launcher {given.launcher!r} is unknown: choose from {choice}")
+    if given.launcher == "ray":
+        from xconv_bench.launch.cluster import Cluster
+
+        if given.jobs is not None:
+            raise UsageError("--jobs is of this machine: leave it out with --launcher ray")
+        return Cluster(given.timeout, given.address)
+    if given.address is not None:
+        raise UsageError("--address is of a cluster: it needs --launcher ray")
+    return SideBySide(given.timeout, given.jobs or 1)

@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xconv_bench.cli import options
+from xconv_bench.cli.experiment import Experiment
 from xconv_bench.cli.given import GradientOptions, taking
-from xconv_bench.cli.gradients import GradientPlan, gradient_plan, print_written
-from xconv_bench.cli.resume import resumable
-from xconv_bench.cli.sweeps import exit_code
+from xconv_bench.cli.gradients import gradient_plan
 from xconv_bench.configuration import VarianceConfiguration
 from xconv_bench.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from xconv_bench.cli.progress import SweepProgress
     from xconv_bench.results.run_directory import RunDirectory
     from xconv_bench.results.table import Row
 
@@ -31,7 +34,7 @@ def variance(
     minibatches: options.Minibatches = 10,
     repeats: options.EstimatorSeeds = 2,
     target_ratio: options.TargetRatio = 1.0,
-) -> int:
+) -> Experiment:
     """Measure how much noise the estimator adds to the noise that minibatches have anyway.
 
     Options marked ... take several values: repeat them, or put commas between.
@@ -39,8 +42,9 @@ def variance(
     The variance of the gradient over minibatches, that of the estimator within each, and their
     ratio, layer by layer; a ratio of 1 doubles the variance.
     """
+    from xconv_bench.experiments.gradients import rows_of
     from xconv_bench.measurement.variance import VarianceMeasurement
-    from xconv_bench.results.run_directory import RunDirectory
+    from xconv_bench.report.variance_table import print_variance_table
 
     plan = gradient_plan(given)
     cells = [
@@ -53,37 +57,47 @@ def variance(
                 f"--batch-size {cell.batch_size} is all of the data: its minibatches do not vary; "
                 "take a smaller batch, or more --samples where there are more"
             )
-    with RunDirectory("variance", cells[0].model, given.output) as run, resumable(run):
-        run.table("variance_law").rows()  # a file that is no table is not to be overwritten
-        plan.measure(cells, run, ("estimates", "variance"), VarianceMeasurement)
-        rows = _show(plan, cells, run, target_ratio)
-    return exit_code(rows)
+    layers = plan.layers or None
+
+    def measure(run: RunDirectory, progress: SweepProgress) -> list[Row]:
+        plan.measure(cells, run, ("estimates", "variance"), VarianceMeasurement, progress)
+        _fit_laws(run, target_ratio)
+        return rows_of(cells, run.table("variance"))
+
+    def draw(rows: list[Row], run: RunDirectory) -> Sequence[Path]:
+        return _draw(rows, rows_of(cells, run.table("estimates")), run, layers)
+
+    return Experiment(
+        name="variance",
+        cells=cells,
+        tables=("variance", "estimates", "variance_law"),
+        launcher=plan.launcher,
+        measure=measure,
+        draw=draw,
+        show=lambda rows, run: print_variance_table(rows, run.table("variance_law").rows(), layers),
+        steps=minibatches * (repeats + 1),
+        output=given.output,
+    )
 
 
-def _show(
-    plan: GradientPlan,
-    cells: list[VarianceConfiguration],
-    run: RunDirectory,
-    target_ratio: float,
-) -> list[Row]:
-    """Print and draw what was measured, fit the law, and return the rows of ``variance``."""
-    from xconv_bench.experiments.gradients import rows_of
-    from xconv_bench.report.estimates_plot import plot_estimates
-    from xconv_bench.report.variance_plot import plot_variance
-    from xconv_bench.report.variance_table import print_variance_table
+def _fit_laws(run: RunDirectory, target_ratio: float) -> None:
+    """Of all that the table holds: earlier runs into this directory had other schemes, perhaps."""
     from xconv_bench.statistics.law import fit_laws
 
-    table, single, law = (run.table(name) for name in ("variance", "estimates", "variance_law"))
-    rows = rows_of(cells, table)
-    # Of all that the table holds: earlier runs into this directory had other schemes, perhaps.
-    laws = fit_laws(table.rows(), target_ratio)
+    law = run.table("variance_law")
+    laws = fit_laws(run.table("variance").rows(), target_ratio)
     law.clear()  # it follows from the rows, and they may have become more
     law.put(*laws)
-    layers = plan.layers or None
-    pictures = [
+
+
+def _draw(
+    rows: list[Row], single: list[Row], run: RunDirectory, layers: Sequence[str] | None
+) -> Sequence[Path]:
+    from xconv_bench.report.estimates_plot import plot_estimates
+    from xconv_bench.report.variance_plot import plot_variance
+
+    laws = run.table("variance_law").rows()
+    return [
         *plot_variance(rows, laws, run.plots, layers),
-        *plot_estimates(rows_of(cells, single), run.plots, layers),
+        *plot_estimates(single, run.plots, layers),
     ]
-    print_variance_table(rows, laws, layers)
-    print_written(run, table, single, law, pictures=pictures)
-    return rows

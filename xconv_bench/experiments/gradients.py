@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from xconv_bench.configuration import Configuration
-from xconv_bench.launch import Launcher, Outcome
+from xconv_bench.experiments.rows import Watcher, measure_missing, rows_by_cell
+from xconv_bench.launch import Job, Launcher, Outcome
 from xconv_bench.launch.worker import Work
-from xconv_bench.results.columns import ALL_LAYERS, FINAL_STATUSES
+from xconv_bench.results.columns import ALL_LAYERS
 from xconv_bench.results.table import Row, Table
 
 Cell = TypeVar("Cell", bound=Configuration)
-
-
-class Watcher(Protocol):
-    """Who is told how the experiment gets on."""
-
-    def started(self, configuration: Configuration) -> None:
-        """A measurement begins."""
-
-    def progressed(self, fraction: float) -> None:
-        """So much of it is done, from 0 to 1."""
-
-    def finished(self, configuration: Configuration, row: dict[str, Any], known: bool) -> None:
-        """Its rows are on the disk; ``row`` is that of all layers."""
 
 
 def measure_gradients(
@@ -40,17 +28,14 @@ def measure_gradients(
     ``tables``, by its name, rows without their key. The last table is written last, its row of all
     layers last of all: a configuration that has this row has all the others.
     """
-    last = tables[-1]
-    measured = {_cell(row, last): row for row in last.rows() if row["layer"] == ALL_LAYERS}
-    for configuration in configurations:
-        row = measured.get(tuple(configuration.key.values()))
-        known = row is not None and row["status"] in FINAL_STATUSES
-        if not known:
-            watcher.started(configuration)
-            outcome = launcher.run(measurement(configuration), watcher.progressed)
-            row = _put(configuration, outcome, tables)
-        assert row is not None
-        watcher.finished(configuration, row, known)
+    measure_missing(
+        [(configuration,) for configuration in configurations],
+        rows_by_cell(tables[-1], layer=ALL_LAYERS),
+        launcher,
+        watcher,
+        lambda group: Job.of(measurement(group[0]), *group),
+        lambda done, outcome: [_put(done.cells[0], outcome, tables)],
+    )
 
 
 def rows_of(configurations: Sequence[Configuration], table: Table) -> list[Row]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from xconv_bench.configuration import Configuration
-from xconv_bench.experiments.rows import Watcher
-from xconv_bench.launch import Launcher, Outcome
+from xconv_bench.experiments.rows import Watcher, measure_missing, rows_by_cell
+from xconv_bench.launch import Job, Launcher, Outcome
+from xconv_bench.launch.job import Progress
 from xconv_bench.measurement.layers import LayersMeasurement, UncachedLayersMeasurement
-from xconv_bench.results.columns import FINAL_STATUSES
 from xconv_bench.results.table import Row, Table
 
 
@@ -19,23 +20,32 @@ def measure_layers(
 
     The row of position 0 is written last, so that a configuration that has it has all others.
     """
-    for cell in cells:
-        row = table.find({**cell.key, "position": 0})
-        known = row is not None and row["status"] in FINAL_STATUSES
-        if not known:
-            watcher.started(cell)
-            first, *others = _measure(cell, launcher)
-            table.put(*others, first)
-            row = first
-        assert row is not None
-        watcher.finished(cell, row, known)
+
+    def write(done: Job, outcome: Outcome) -> list[Row]:
+        (cell,) = done.cells
+        first, *others = _rows(cell, outcome)
+        table.put(*others, first)
+        return [first]
+
+    measure_missing(
+        [(cell,) for cell in cells],
+        rows_by_cell(table, position=0),
+        launcher,
+        watcher,
+        lambda group: Job(group, partial(_measure, group[0])),
+        write,
+    )
     return _rows_of(cells, table)
 
 
-def _measure(cell: Configuration, launcher: Launcher) -> list[Row]:
-    outcome = launcher.run(LayersMeasurement(cell))
+def _measure(cell: Configuration, launcher: Launcher, on_progress: Progress) -> Outcome:
+    outcome = launcher.run(LayersMeasurement(cell), on_progress)
     if outcome.status == "ok" and cell.device.startswith("cuda"):
-        _add_process_bytes(outcome, launcher.run(UncachedLayersMeasurement(cell)))
+        _add_process_bytes(outcome, launcher.run(UncachedLayersMeasurement(cell), on_progress))
+    return outcome
+
+
+def _rows(cell: Configuration, outcome: Outcome) -> list[Row]:
     rows = outcome.readings.get("rows") or [{"position": 0}]
     key, end = cell.key, {"status": outcome.status, "message": outcome.message}
     return [{**key, "status": outcome.status, **(end if not n else {}), **row}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from xconv_bench.configuration import SIMULATED, MaxBatchConfiguration
 from xconv_bench.errors import BenchError
 from xconv_bench.experiments.rows import Watcher, measure_rows
-from xconv_bench.launch import Launcher, Outcome
+from xconv_bench.launch import Job, Launcher, Outcome
+from xconv_bench.launch.job import Progress
 from xconv_bench.measurement.allocated_peak import AllocatedPeak
 from xconv_bench.measurement.largest_batch import (
     MOST_ELEMENTS,
@@ -34,14 +36,18 @@ def find_max_batches(
     On a GPU each batch is really trained for a step, in a process of its own; with ``verify`` the
     answer for ``VERIFYING_STEPS`` steps more.
     """
+    return measure_rows(
+        cells, table, launcher, watcher, lambda cell: Job((cell,), partial(_search, cell, verify))
+    )
 
-    def search(cell: MaxBatchConfiguration) -> Outcome:
-        if cell.device == SIMULATED:
-            budget = int(cell.memory_budget_bytes * cell.headroom)
-            return launcher.run(LargestBatch(cell, budget, cell.most))
-        return _Allocating(cell, launcher).search(verify)
 
-    return measure_rows(cells, table, watcher, search)
+def _search(
+    cell: MaxBatchConfiguration, verify: bool, launcher: Launcher, on_progress: Progress
+) -> Outcome:
+    if cell.device == SIMULATED:
+        budget = int(cell.memory_budget_bytes * cell.headroom)
+        return launcher.run(LargestBatch(cell, budget, cell.most), on_progress)
+    return _Allocating(cell, launcher).search(verify)
 
 
 class _Allocating:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from xconv_bench.configuration import Configuration, MemoryConfiguration
 from xconv_bench.experiments.rows import Watcher, measure_rows
-from xconv_bench.launch import Launcher
+from xconv_bench.launch import Job, Launcher
 from xconv_bench.measurement.measure import Measurement
 from xconv_bench.results.table import Row, Table
 
@@ -29,5 +29,9 @@ def measure_memory(
 ) -> list[Row]:
     """Measure what the table does not hold yet; the rows of all, in the order of the plan."""
     return measure_rows(
-        configurations, table, watcher, lambda cell: launcher.run(Measurement(cell, timed_steps))
+        configurations,
+        table,
+        launcher,
+        watcher,
+        lambda cell: Job.of(Measurement(cell, timed_steps), cell),
     )

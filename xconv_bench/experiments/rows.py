@@ -1,43 +1,101 @@
-"""A configuration becomes a row: measured once, on the disk at once."""
+"""A configuration becomes rows: measured once, on the disk at once."""
 
-from collections.abc import Callable, Iterable
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from typing import Any, Protocol, TypeVar
 
 from xconv_bench.configuration import Configuration
-from xconv_bench.launch import Outcome
+from xconv_bench.launch import Job, Launcher, Outcome
+from xconv_bench.launch.job import Watcher as JobWatcher
 from xconv_bench.results.columns import FINAL_STATUSES
 from xconv_bench.results.table import Row, Table
 
 Cell = TypeVar("Cell", bound=Configuration)
 
 
-class Watcher(Protocol):
+class Watcher(JobWatcher, Protocol):
     """Who is told how the experiment gets on."""
 
-    def started(self, configuration: Configuration) -> None:
-        """A measurement begins."""
-
     def finished(self, configuration: Configuration, row: dict[str, Any], known: bool) -> None:
-        """Its row is on the disk; ``known`` if it was there before."""
+        """Its rows are on the disk; ``known`` if they were there before."""
 
 
 def measure_rows(
-    configurations: Iterable[Cell],
+    cells: Iterable[Cell],
     table: Table,
+    launcher: Launcher,
     watcher: Watcher,
-    measure: Callable[[Cell], Outcome],
+    job: Callable[[Cell], Job],
 ) -> list[Row]:
     """Measure what the table does not hold yet; the rows of all, in the order of the plan."""
-    rows = []
-    for configuration in configurations:
-        row = table.find(configuration.key)
-        known = row is not None and row["status"] in FINAL_STATUSES
-        if row is None or not known:
-            watcher.started(configuration)
-            outcome = measure(configuration)
-            table.put({**configuration.key, **outcome.row})
-            row = table.find(configuration.key)
+    plan = list(cells)
+
+    def write(done: Job, outcome: Outcome) -> list[Row]:
+        (cell,) = done.cells
+        table.put({**cell.key, **outcome.row})
+        row = table.find(cell.key)
         assert row is not None
-        watcher.finished(configuration, row, known)
-        rows.append(row)
+        return [row]
+
+    rows = measure_missing(
+        [(cell,) for cell in plan],
+        rows_by_cell(table),
+        launcher,
+        watcher,
+        lambda group: job(group[0]),
+        write,
+    )
+    return [rows[cell] for cell in plan]
+
+
+def measure_missing(
+    groups: Sequence[tuple[Cell, ...]],
+    found: Mapping[tuple[Any, ...], Row],
+    launcher: Launcher,
+    watcher: Watcher,
+    job: Callable[[tuple[Cell, ...]], Job],
+    write: Callable[[Job, Outcome], Iterable[Row]],
+) -> dict[Configuration, Row]:
+    """The rows that cells are known by: those ``found`` before, or else measured and written.
+
+    The cells of a group are measured in one job; where anything of it is missing, all of it is.
+    ``write`` puts rows on the disk, and returns for each cell the one that it is known by.
+    """
+    rows: dict[Configuration, Row] = {}
+    missing = []
+    for group in groups:
+        known = {cell: found[key_of(cell)] for cell in group if key_of(cell) in found}
+        if len(known) < len(group) or any(not _is_final(row) for row in known.values()):
+            missing.append(job(group))
+            continue
+        for cell, row in known.items():
+            rows[cell] = row
+            watcher.finished(cell, row, True)
+    # Closed at once where a row cannot be written: what runs meanwhile is ended.
+    with closing(launcher.each(missing, watcher)) as results:
+        for done, outcome in results:
+            for measured, row in zip(done.cells, write(done, outcome), strict=True):
+                rows[measured] = row
+                watcher.finished(measured, row, False)
     return rows
+
+
+def rows_by_cell(table: Table, **chosen: Any) -> dict[tuple[Any, ...], Row]:
+    """The rows of a table that have the values ``chosen``, by the keys of their cells."""
+    names = [column for column in table.key_columns if column not in chosen]
+    return {
+        tuple(row[name] for name in names): row
+        for row in table.rows()
+        if all(row[column] == value for column, value in chosen.items())
+    }
+
+
+def key_of(cell: Configuration) -> tuple[Any, ...]:
+    """The values of a cell's key."""
+    return tuple(cell.key.values())
+
+
+def _is_final(row: Row) -> bool:
+    return row["status"] in FINAL_STATUSES

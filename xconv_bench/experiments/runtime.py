@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
 
 from xconv_bench.configuration import KNOBS, Configuration
-from xconv_bench.launch import Launcher
+from xconv_bench.experiments.rows import Watcher, measure_missing, rows_by_cell
+from xconv_bench.launch import Job, Launcher, Outcome
 from xconv_bench.measurement.runtime import RuntimeMeasurement
-from xconv_bench.results.columns import FINAL_STATUSES, Cell
+from xconv_bench.results.columns import Cell
 from xconv_bench.results.table import Row, Table
-
-
-class Watcher(Protocol):
-    """Who is told how the experiment gets on."""
-
-    def started(self, configuration: Configuration) -> None:
-        """A group begins; ``configuration`` is its first."""
-
-    def progressed(self, fraction: float) -> None:
-        """So much of it is done, from 0 to 1."""
-
-    def finished(self, configuration: Configuration, row: dict[str, Any], known: bool) -> None:
-        """Its row is on the disk; ``known`` if it was there before."""
 
 
 def measure_runtime(
@@ -30,25 +17,25 @@ def measure_runtime(
 ) -> list[Row]:
     """Measure what the table does not hold yet; the rows of all, in the order of the plan.
 
-    Ratios need the exact step of the same rounds: where anything of a group is missing, the whole
-    group is measured.
+    Ratios need the exact step of the same rounds: what is compared is measured in one job.
     """
-    rows: list[Row] = []
-    for group in groups_of(cells):
-        found = [table.find(cell.key) for cell in group]
-        known = all(row is not None and row["status"] in FINAL_STATUSES for row in found)
-        if not known:
-            watcher.started(group[0])
-            outcome = launcher.run(RuntimeMeasurement(tuple(group), rounds), watcher.progressed)
-            failure = {"status": outcome.status, "message": outcome.message}
-            measured = outcome.readings.get("rows") or [failure] * len(group)
-            table.put(*({**c.key, **row} for c, row in zip(group, measured, strict=True)))
-        for cell in group:
-            row = table.find(cell.key)
-            assert row is not None
-            watcher.finished(cell, row, known)
-            rows.append(row)
-    return rows
+
+    def write(done: Job, outcome: Outcome) -> list[Row]:
+        failure = {"status": outcome.status, "message": outcome.message}
+        measured = outcome.readings.get("rows") or [failure] * len(done.cells)
+        table.put(*({**c.key, **row} for c, row in zip(done.cells, measured, strict=True)))
+        found = [table.find(cell.key) for cell in done.cells]
+        return [row for row in found if row is not None]
+
+    rows = measure_missing(
+        [tuple(group) for group in groups_of(cells)],
+        rows_by_cell(table),
+        launcher,
+        watcher,
+        lambda group: Job.of(RuntimeMeasurement(group, rounds), *group),
+        write,
+    )
+    return [rows[cell] for cell in cells]
 
 
 def groups_of(cells: Sequence[Configuration]) -> list[list[Configuration]]:

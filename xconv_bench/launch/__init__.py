@@ -1,6 +1,7 @@
-"""Where a measurement runs: in a process of its own."""
+"""Where a measurement runs: in a process of its own, beside others or on another machine."""
 
+from xconv_bench.launch.job import Job
 from xconv_bench.launch.outcome import Outcome
 from xconv_bench.launch.process import Launcher
 
-__all__ = ["Launcher", "Outcome"]
+__all__ = ["Job", "Launcher", "Outcome"]

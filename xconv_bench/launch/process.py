@@ -8,32 +8,45 @@ import multiprocessing
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
 from xconv_bench.errors import UsageError
+from xconv_bench.launch.job import Job, Progress, Watcher, untold
 from xconv_bench.launch.outcome import Outcome
 from xconv_bench.launch.worker import Work, work
 
-Progress = Callable[[float], None]
+Results = Generator[tuple[Job, Outcome], None, None]
+"""Jobs with what came of them; closing it ends those that run."""
+
+_children = threading.Lock()
+"""Around all that looks at the list of child processes, which is one for all threads."""
 
 
 class Launcher:
-    """Runs one task at a time; a task that takes longer than ``timeout_seconds`` is ended."""
+    """Runs one task at a time; a task that takes longer than ``timeout_seconds`` is ended.
 
-    def __init__(self, timeout_seconds: float) -> None:
+    ``environment`` is what its processes have beside this one's.
+    """
+
+    def __init__(
+        self, timeout_seconds: float, environment: Mapping[str, str] | None = None
+    ) -> None:
         self._timeout_seconds = timeout_seconds
+        self._environment = dict(environment or {})
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["xconv_bench.launch.preload"])
 
-    def run(self, task: Work, on_progress: Progress = lambda fraction: None) -> Outcome:
+    def run(self, task: Work, on_progress: Progress = untold, device: str = "simulated") -> Outcome:
         """What the task yielded and how it ended. Raises UsageError where the task did.
 
-        ``on_progress`` is told of each ``progress`` that the task yields, from 0 to 1.
+        ``on_progress`` is told of each ``progress`` that the task yields, from 0 to 1. ``device``
+        is what the task needs, for a launcher that has to find a machine.
         """
         _start_server()
         process, pipe = self._start(task)
@@ -41,15 +54,24 @@ class Launcher:
             return self._collect(process, pipe, on_progress)
         finally:
             process.kill()
-            process.join()
+            with _children:
+                process.join()
             pipe.close()
+
+    def each(self, jobs: Iterable[Job], watcher: Watcher) -> Results:
+        """The jobs with what came of them, each as soon as it is done: here one after another."""
+        for job in jobs:
+            watcher.started(job.cells[0])
+            yield job, job.measure(self, partial(watcher.progressed, job.cells[0]))
 
     def _start(self, task: Work) -> tuple[BaseProcess, Connection]:
         """A process that works on ``task``, and what it is heard through."""
         # One that got half of its task would complain of that, with a traceback.
-        with _interrupted_afterwards():
+        with _children, _interrupted_afterwards():
             ours, theirs = self._context.Pipe()
-            process = self._context.Process(target=work, args=(task, theirs), daemon=True)
+            process = self._context.Process(
+                target=work, args=(task, theirs, self._environment), daemon=True
+            )
             process.start()
             theirs.close()
         return process, ours
@@ -61,7 +83,9 @@ class Launcher:
         while ready := wait([pipe, process.sentinel], max(0.0, deadline - time.monotonic())):
             received = _receive(pipe) if pipe in ready else None
             if received is None:
-                process.join()  # soon: without its pipe a worker ends itself
+                wait([process.sentinel])  # soon: without its pipe a worker ends itself
+                with _children:
+                    process.join()
                 return outcome.end(*_explain_death(process.exitcode))
             if isinstance(received, dict):
                 if "progress" in received:

@@ -3,7 +3,7 @@
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -14,13 +14,17 @@ from xconv_bench.errors import BenchError, Unsupported, UsageError
 Work = Callable[[], Iterable[dict[str, Any]]]
 """What a worker is given: picklable, called without arguments, yields readings."""
 
+_THREADS = "OMP_NUM_THREADS"
 
-def work(task: Work, pipe: Connection) -> None:
+
+def work(task: Work, pipe: Connection, environment: Mapping[str, str]) -> None:
     """Send each of the task's readings, then how it ended: ``(status, message)``.
 
-    ``status`` is one of a row's, or ``"usage"`` for a mistake of the user's.
+    ``status`` is one of a row's, or ``"usage"`` for a mistake of the user's. ``environment`` is
+    what the process has beside that of the fork server.
     """
     _prepare_process(pipe)
+    _take(environment)
     try:
         for readings in task():
             pipe.send(readings)
@@ -43,6 +47,14 @@ def _prepare_process(pipe: Connection) -> None:
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
     threading.Thread(target=_end_with_parent, args=(pipe,), daemon=True).start()
+
+
+def _take(environment: Mapping[str, str]) -> None:
+    os.environ.update(environment)
+    if _THREADS in environment:  # read by torch at its import, which is over
+        import torch
+
+        torch.set_num_threads(int(environment[_THREADS]))
 
 
 def _end_with_parent(pipe: Connection) -> None:

@@ -54,7 +54,7 @@ class Witness:
     def started(self, configuration: Configuration) -> None:
         self.told.append(("started", configuration.batch_size))
 
-    def progressed(self, fraction: float) -> None:
+    def progressed(self, configuration: Configuration, fraction: float) -> None:
         self.told.append((fraction,))
 
     def finished(self, configuration: Configuration, row: dict[str, Any], known: bool) -> None:
@@ -107,8 +107,8 @@ def test_what_failed_is_a_row_of_all_layers_and_is_measured_again(table: Table) 
     assert launcher.tasks == [PLAN[1]]
     assert [told for told in witness.told if told[0] == "finished"] == [
         ("finished", 1, "ok", True),
-        ("finished", 2, "ok", False),
         ("finished", 3, "oom", True),
+        ("finished", 2, "ok", False),
     ]
     assert [row["layer"] for row in rows_of([PLAN[1]], table)] == ["all", "first"]
 

@@ -50,6 +50,9 @@ class Silent:
     def started(self, configuration: Configuration) -> None:
         pass
 
+    def progressed(self, configuration: Configuration, fraction: float) -> None:
+        pass
+
     def finished(self, configuration: Configuration, row: dict[str, Any], known: bool) -> None:
         pass
 

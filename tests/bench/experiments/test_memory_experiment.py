@@ -28,7 +28,7 @@ class FakeLauncher(Launcher):
         self.rows_before: list[int] = []
         self.steps: set[int] = set()
 
-    def run(self, task: Callable[..., Any]) -> Outcome:
+    def run(self, task: Callable[..., Any], *_: Any) -> Outcome:
         assert isinstance(task, Measurement)
         self.rows_before.append(len(self.table.rows()))
         self.measured.append(task.configuration.batch_size)
@@ -45,6 +45,9 @@ class Witness:
 
     def started(self, configuration: MemoryConfiguration) -> None:
         self.told.append(("started", configuration.batch_size))
+
+    def progressed(self, configuration: Configuration, fraction: float) -> None:
+        pass
 
     def finished(
         self, configuration: MemoryConfiguration, row: dict[str, Any], known: bool
@@ -95,7 +98,7 @@ def test_a_larger_plan_keeps_what_is_there(table: Table) -> None:
 @pytest.mark.parametrize("error", [UsageError("wrong"), KeyboardInterrupt()])
 def test_an_end_in_the_middle_keeps_what_was_measured(table: Table, error: BaseException) -> None:
     class EndsAtTwo(FakeLauncher):
-        def run(self, task: Callable[..., Any]) -> Outcome:
+        def run(self, task: Callable[..., Any], *_: Any) -> Outcome:
             outcome = super().run(task)
             if self.measured[-1] == 2:
                 raise error

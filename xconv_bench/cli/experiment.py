@@ -1,0 +1,84 @@
+"""What a command that measures returns: an experiment, planned and not yet carried out.
+
+``main`` carries it out; ``xconv-bench run`` plans several first, and has one directory for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from xconv_bench.cli.resume import resumable
+
+if TYPE_CHECKING:
+    from xconv_bench.cli.progress import SweepProgress
+    from xconv_bench.configuration import Configuration
+    from xconv_bench.launch import Launcher
+    from xconv_bench.results.run_directory import RunDirectory
+    from xconv_bench.results.table import Row
+
+Measure = Callable[["RunDirectory", "SweepProgress"], "list[Row]"]
+Draw = Callable[["list[Row]", "RunDirectory"], "Sequence[Path]"]
+Show = Callable[["list[Row]", "RunDirectory"], None]
+
+
+def exit_code(rows: Sequence[Row]) -> int:
+    """1 where something could not be measured; running out of memory is an answer."""
+    statuses = {row["status"] for row in rows}
+    return int(bool(statuses & {"error", "timeout"}) or "ok" not in statuses)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """Everything is read and checked; nothing is measured or written.
+
+    ``cells`` are the measurements, of ``steps`` training steps each, roughly. ``measure`` writes
+    the ``tables``, and returns rows; ``draw`` returns the pictures of them that it wrote, ``show``
+    prints them. ``name`` is that of the run directory, where ``output`` does not say another.
+    """
+
+    name: str
+    cells: Sequence[Configuration]
+    tables: tuple[str, ...]
+    launcher: Launcher
+    measure: Measure
+    draw: Draw
+    show: Show
+    steps: int
+    output: Path | None
+    code: Callable[[Sequence[Row]], int] = exit_code
+
+    def check(self, run: RunDirectory) -> None:
+        """Raises BenchError for a file in the directory that is no table of this version."""
+        for name in self.tables:
+            run.table(name).rows()
+
+    def carry_out(self) -> int:
+        """Measure into a directory of its own and show the results; the exit code."""
+        from xconv_bench.cli.progress import SweepProgress
+        from xconv_bench.results.environment import record_environment
+        from xconv_bench.results.run_directory import RunDirectory
+
+        with RunDirectory(self.name, self.cells[0].model, self.output) as run, resumable(run):
+            self.check(run)
+            record_environment(run.environment, self.cells[0].seed)
+            with SweepProgress(len(self.cells)) as progress:
+                rows = self.measure(run, progress)
+            # Before printing: who reads our output may close it after the first lines.
+            pictures = self.draw(rows, run)
+            self.show(rows, run)
+            print_written([self], run, pictures)
+        return self.code(rows)
+
+
+def print_written(
+    experiments: Sequence[Experiment], run: RunDirectory, pictures: Sequence[Path]
+) -> None:
+    """Where the results of a run lie."""
+    tables = dict.fromkeys(name for experiment in experiments for name in experiment.tables)
+    print()
+    for path in (*(run.table(name).path for name in tables), run.environment, *pictures):
+        if path.exists():
+            print(f"written: {path}")
