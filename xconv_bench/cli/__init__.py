@@ -9,24 +9,18 @@ from typing import Annotated
 import typer
 
 from xconv_bench import __version__
+from xconv_bench.cli.check import check
 from xconv_bench.cli.data import data
-from xconv_bench.cli.error import error
 from xconv_bench.cli.experiment import Experiment
-from xconv_bench.cli.frontier import frontier
-from xconv_bench.cli.layers import layers
-from xconv_bench.cli.max_batch import max_batch
-from xconv_bench.cli.memory import memory
+from xconv_bench.cli.measuring import MEASURING
+from xconv_bench.cli.mistakes import PARSER_ERROR, words_of
 from xconv_bench.cli.models import models
+from xconv_bench.cli.profiles import profiles
 from xconv_bench.cli.run import run
-from xconv_bench.cli.runtime import runtime
-from xconv_bench.cli.variance import variance
 from xconv_bench.errors import BenchError
 
 INTERRUPTED = 130
 """Exit code of a command that was stopped, as shells have it."""
-
-# Its place differs between versions of typer; its relation does not.
-_ParserError: type[Exception] = typer.BadParameter.__bases__[0]
 
 app = typer.Typer(
     name="xconv-bench",
@@ -35,14 +29,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(memory)
-app.command("max-batch")(max_batch)
-app.command()(error)
-app.command()(variance)
-app.command()(layers)
-app.command()(runtime)
-app.command()(frontier)
+for _name, _command in MEASURING.items():
+    app.command(_name)(_command)
 app.command()(run)
+app.command()(check)
+app.command()(profiles)
 app.command()(models)
 app.command()(data)
 
@@ -70,7 +61,7 @@ def main() -> int:
         result = app(standalone_mode=False)
         code = result.carry_out() if isinstance(result, Experiment) else result
         sys.stdout.flush()
-    except (BenchError, _ParserError) as error:
+    except (BenchError, PARSER_ERROR) as error:
         return _complain(error)
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
@@ -87,7 +78,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def _complain(error: Exception) -> int:
-    message = error.format_message() if hasattr(error, "format_message") else str(error)
+    message = words_of(error)
     if message:  # there is none where only the help was asked for
-        print(f"xconv-bench: {' '.join(message.split())}", file=sys.stderr)
+        print(f"xconv-bench: {message}", file=sys.stderr)
     return getattr(error, "exit_code", 2)

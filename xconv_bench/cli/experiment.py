@@ -34,7 +34,8 @@ def exit_code(rows: Sequence[Row]) -> int:
 class Experiment:
     """Everything is read and checked; nothing is measured or written.
 
-    ``cells`` are the measurements, of ``steps`` training steps each, roughly. ``measure`` writes
+    ``cells`` are the measurements, of ``steps`` training steps each, roughly, or, where they are
+    simulated, of so many ``simulations``. ``measure`` writes
     the ``tables``, and returns rows; ``draw`` returns the pictures of them that it wrote, ``show``
     prints them. ``name`` is that of the run directory, where ``output`` does not say another.
     """
@@ -47,6 +48,7 @@ class Experiment:
     draw: Draw
     show: Show
     steps: int
+    simulations: int = 1
     output: Path | None
     code: Callable[[Sequence[Row]], int] = exit_code
 
@@ -64,13 +66,20 @@ class Experiment:
         with RunDirectory(self.name, self.cells[0].model, self.output) as run, resumable(run):
             self.check(run)
             record_environment(run.environment, self.cells[0].seed)
-            with SweepProgress(len(self.cells)) as progress:
-                rows = self.measure(run, progress)
-            # Before printing: who reads our output may close it after the first lines.
-            pictures = self.draw(rows, run)
-            self.show(rows, run)
+            rows, pictures = self.measure_and_show(run, SweepProgress(len(self.cells)))
             print_written([self], run, pictures)
         return self.code(rows)
+
+    def measure_and_show(
+        self, run: RunDirectory, progress: SweepProgress
+    ) -> tuple[list[Row], Sequence[Path]]:
+        """The rows, which are on the disk, and the pictures of them."""
+        with progress:
+            rows = self.measure(run, progress)
+        # Before printing: who reads our output may close it after the first lines.
+        pictures = self.draw(rows, run)
+        self.show(rows, run)
+        return rows, pictures
 
 
 def print_written(

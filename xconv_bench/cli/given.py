@@ -35,7 +35,7 @@ class SweepOptions:
     seed: options.Seed = 0
     timeout: options.Timeout = 1800.0
     jobs: options.Jobs = None
-    launcher: options.Launcher = "local"
+    launcher: options.Launcher = None
     address: options.Address = None
     output: options.Output = None
 

@@ -9,8 +9,8 @@ from xconv_bench.cli.sweeps import designed_sizes, read_launcher, read_sweep
 from xconv_bench.configuration import SIMULATED, MaxBatchConfiguration
 from xconv_bench.errors import UsageError
 
-_STEPS = 30
-"""Of a search, roughly: two for each of the batches that are tried."""
+_TRIES = 15
+"""Batches of a search, roughly."""
 
 
 @taking(SweepOptions, without=("batch_size",), model=..., device=[SIMULATED])
@@ -50,7 +50,8 @@ def max_batch(
         ),
         draw=lambda rows, run: [],
         show=lambda rows, run: print_max_batch_table(rows),
-        steps=_STEPS,
+        steps=2 * _TRIES,
+        simulations=_TRIES,
         output=given.output,
     )
 

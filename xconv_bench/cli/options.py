@@ -139,11 +139,12 @@ Jobs = Annotated[
     ),
 ]
 Launcher = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--launcher",
         metavar="NAME",
         help="local, or ray for a cluster: one measurement has one GPU.",
+        show_default="local",
     ),
 ]
 Address = Annotated[

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,20 +15,27 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def resumable(run: RunDirectory) -> Iterator[None]:
-    """On an interrupt, tell on standard error with which command the run goes on."""
+def resumable(
+    run: RunDirectory, arguments: Callable[[Path], list[str]] | None = None
+) -> Iterator[None]:
+    """On an interrupt, tell on standard error with which command the run goes on.
+
+    ``arguments`` of the program, or those of this one, but into the directory of ``run``.
+    """
     try:
         yield
     except KeyboardInterrupt:
+        words = _same(run.path) if arguments is None else arguments(run.path)
         print(
-            f"interrupted: what was measured is kept in {run.path}; go on with:\n  {_command(run)}",
+            f"interrupted: what was measured is kept in {run.path}; go on with:\n"
+            f"  {shlex.join([*_program(), *words])}",
             file=sys.stderr,
         )
         raise
 
 
-def _command(run: RunDirectory) -> str:
-    """This command as it was given, but into the directory of ``run``."""
+def _same(directory: Path) -> list[str]:
+    """This command as it was given, but into ``directory``."""
     words = iter(sys.argv[1:])
     kept = []
     for word in words:
@@ -36,7 +43,7 @@ def _command(run: RunDirectory) -> str:
             next(words, None)
         elif not word.startswith("--output="):
             kept.append(word)
-    return shlex.join([*_program(), *kept, "--output", str(run.path)])
+    return [*kept, "--output", str(directory)]
 
 
 def _program() -> list[str]:

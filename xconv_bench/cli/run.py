@@ -1,44 +1,177 @@
-"""``xconv-bench run``: the commands of a profile, one after another, into one directory."""
+"""``xconv-bench run``: the experiments of a profile, one after another, into one directory."""
 
 from __future__ import annotations
 
-import shutil
 import sys
+import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from xconv_bench.cli import options
-from xconv_bench.errors import UsageError
+from xconv_bench.cli.experiment import Experiment, print_written
+from xconv_bench.cli.planning import plan_experiments
+from xconv_bench.cli.resume import resumable
+from xconv_bench.errors import BenchError, UsageError
 
-ProfilePath = Annotated[
-    Path, typer.Argument(metavar="PROFILE", help="A TOML file, such as those in profiles.")
+if TYPE_CHECKING:
+    from xconv_bench.cli.progress import SweepProgress
+    from xconv_bench.profiles import Profile
+    from xconv_bench.report.run_summary import Part
+    from xconv_bench.results.run_directory import RunDirectory
+
+ProfileName = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[PROFILE]", help="A name of `xconv-bench profiles`, or a TOML file.",
+        show_default=False,
+    ),
+]  # fmt: skip
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="In place of what the profile says, for all experiments or one: memory.probes=8.",
+    ),
+]
+Resume = Annotated[
+    Path | None,
+    typer.Option("--resume", metavar="FOLDER", help="Measure what an earlier run lacks."),
+]
+DryRun = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Show what would be measured, its memory and its time."),
 ]
 
 
-def run(context: typer.Context, profile: ProfilePath, output: options.Output = None) -> int:
-    """Run the commands of a profile, one after another, into one directory.
+def run(
+    profile: ProfileName = None,
+    overrides: Overrides = None,
+    resume: Resume = None,
+    dry_run: DryRun = False,
+    output: options.Output = None,
+    jobs: options.Jobs = None,
+    launcher: options.Launcher = None,
+    address: options.Address = None,
+) -> int:
+    """Run the experiments of a profile, one after another, into one directory.
 
-    Interrupted, it goes on where it was with the same --output.
+    Interrupted or killed, it goes on where it was with --resume.
     """
     from xconv_bench.profiles import read_profile
     from xconv_bench.results.run_directory import RunDirectory
 
-    plan = read_profile(profile)
-    known: dict[str, Any] = getattr(context.parent and context.parent.command, "commands", {})
-    known = {name: command for name, command in known.items() if name != context.command.name}
-    for name, *words in plan.commands:
-        if name not in known:
-            choice = ", ".join(sorted(known))
-            raise UsageError(f"{profile}: command {name!r} is unknown: choose from {choice}")
-        # All of them before the first is run.
-        known[name].make_context(name, words)
-    with RunDirectory("run", profile.stem, output) as directory:
-        shutil.copyfile(profile, directory.path / "profile.toml")
-    codes = []
-    for number, (name, *words) in enumerate(plan.commands, 1):
-        print(f"{plan.title}: {number} of {len(plan.commands)}: {name}", file=sys.stderr)
-        words += ["--output", str(directory.path)]
-        codes.append(known[name].main(words, prog_name=name, standalone_mode=False) or 0)
+    path, output = _chosen(profile, overrides, resume, output)
+    plan = read_profile(path, overrides or ())
+    experiments = plan_experiments(plan, _words(jobs, launcher, address))
+    if dry_run:
+        _show_plan(plan, experiments)
+        return 0
+    with RunDirectory("run", path.stem, output) as directory, resumable(directory, _go_on):
+        return _carry_out(plan, profile or "", experiments, directory)
+
+
+def _chosen(
+    profile: str | None, overrides: list[str] | None, resume: Path | None, output: Path | None
+) -> tuple[Path, Path | None]:
+    """The file of the profile, and the directory of the run where it is given."""
+    from xconv_bench.profiles import find_profile
+
+    if resume is None:
+        if profile is None:
+            raise UsageError(
+                "run needs a PROFILE, one of `xconv-bench profiles` or a file, or --resume FOLDER"
+            )
+        return find_profile(profile), output
+    if profile is not None or overrides or output is not None:
+        raise UsageError("--resume takes all from its folder: leave out PROFILE, --set, --output")
+    path = resume / "profile.toml"
+    if not path.is_file():
+        raise UsageError(f"--resume {resume}: no run of a profile is there (no profile.toml)")
+    return path, resume
+
+
+def _words(jobs: int | None, launcher: str | None, address: str | None) -> list[str]:
+    """The same words on the command line of each experiment."""
+    given = {"--jobs": jobs, "--launcher": launcher, "--address": address}
+    return [word for name, value in given.items() if value for word in (name, str(value))]
+
+
+def _go_on(directory: Path) -> list[str]:
+    return ["run", "--resume", str(directory)]
+
+
+def _carry_out(
+    plan: Profile, profile: str, experiments: Sequence[Experiment], directory: RunDirectory
+) -> int:
+    from xconv_bench.cli.progress import SweepProgress
+    from xconv_bench.report.run_summary import print_run_summary
+    from xconv_bench.results.environment import record_environment
+    from xconv_bench.results.files import explained, write_whole
+
+    for experiment in experiments:
+        experiment.check(directory)
+    with explained(directory.path):
+        write_whole(directory.path / "profile.toml", plan.text.encode())
+    record_environment(directory.environment, experiments[0].cells[0].seed)
+    progress = SweepProgress(sum(len(experiment.cells) for experiment in experiments))
+    parts: list[Part] = []
+    pictures: list[Path] = []
+    codes: list[int] = []
+    for number, experiment in enumerate(experiments, 1):
+        progress.says(f"{plan.title}: {number} of {len(experiments)}: {experiment.name}")
+        part, drawn, code = _carry_out_one(experiment, directory, progress)
+        parts.append(part)
+        pictures += drawn
+        codes.append(code)
+        print()
+    print_run_summary(plan.title, parts)
+    print_written(experiments, directory, list(dict.fromkeys(pictures)))
+    _advise(plan, profile, directory.path)
     return max(codes)
+
+
+def _carry_out_one(
+    experiment: Experiment, directory: RunDirectory, progress: SweepProgress
+) -> tuple[Part, Sequence[Path], int]:
+    """What came of an experiment; one that cannot be made does not keep the others from it."""
+    from xconv_bench.report.run_summary import Part
+
+    began = time.monotonic()
+    try:
+        rows, pictures = experiment.measure_and_show(directory, progress)
+    except UsageError:
+        raise
+    except BenchError as error:
+        if isinstance(error.__cause__, OSError):  # no other experiment could write either
+            raise
+        progress.says(f"{experiment.name}: {error}")
+        return Part(experiment.name, [], time.monotonic() - began, str(error)), [], error.exit_code
+    part = Part(experiment.name, rows, time.monotonic() - began)
+    return part, pictures, experiment.code(rows)
+
+
+def _advise(plan: Profile, profile: str, directory: Path) -> None:
+    print(f"to look at it: xconv-bench report {directory}", file=sys.stderr)
+    if plan.limits:
+        named = f" --profile {profile}" if profile else ""
+        print(f"its thresholds: xconv-bench check {directory}{named}", file=sys.stderr)
+
+
+def _show_plan(plan: Profile, experiments: Sequence[Experiment]) -> None:
+    from xconv_bench.cli.progress import SweepProgress
+    from xconv_bench.experiments.estimates import Estimator
+    from xconv_bench.report.plan_table import print_plan
+
+    lines = []
+    with SweepProgress(sum(len(experiment.cells) for experiment in experiments)) as progress:
+        for experiment in experiments:
+            estimator = Estimator(experiment.launcher, progress.prepares)
+            costs = estimator.costs(experiment.cells, experiment.steps, experiment.simulations)
+            lines.append(
+                (experiment.name, [(c.cell.key, c.peak_bytes, c.seconds, c.message) for c in costs])
+            )
+    print_plan(plan.title, lines)

@@ -79,10 +79,11 @@ def read_launcher(given: SweepOptions) -> Launcher:
     """What carries out measurements. Raises UsageError for what an option does not take."""
     from xconv_bench.launch.side_by_side import SideBySide
 
-    if given.launcher not in options.LAUNCHERS:
+    name = given.launcher or "local"
+    if name not in options.LAUNCHERS:
         choice = ", ".join(options.LAUNCHERS)
-        raise UsageError(f"--launcher {given.launcher!r} is unknown: choose from {choice}")
-    if given.launcher == "ray":
+        raise UsageError(f"--launcher {name!r} is unknown: choose from {choice}")
+    if name == "ray":
         from xconv_bench.launch.cluster import Cluster
 
         if given.jobs is not None:

@@ -69,6 +69,17 @@ def format_seconds(seconds: float) -> str:
     return seconds_unit(seconds).format(seconds)
 
 
+def format_duration(seconds: float) -> str:
+    """What somebody has to wait.
+
+    >>> format_duration(0.4), format_duration(47), format_duration(150), format_duration(7500)
+    ('1 s', '47 s', '2.5 min', '2.1 h')
+    """
+    if seconds < 100:
+        return f"{max(1, round(seconds))} s"
+    return f"{seconds / 60:.1f} min" if seconds < 5940 else f"{seconds / 3600:.1f} h"
+
+
 def format_ratio(ratio: float) -> str:
     """
     >>> format_ratio(0.6433), format_ratio(12)

@@ -288,6 +288,11 @@ def read_cell(column: str, text: str) -> Cell:
     return _kind(column)(text) if text else None
 
 
+def is_number(column: str) -> bool:
+    """Whether the cells of a column are numbers."""
+    return _kind(column) is not str
+
+
 def _kind(column: str) -> type[str] | type[int] | type[float]:
     if column in _COUNTS or column.endswith("_bytes"):
         return int

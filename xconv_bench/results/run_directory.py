@@ -4,6 +4,7 @@ import fcntl
 import itertools
 import os
 import re
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -11,7 +12,7 @@ from types import TracebackType
 from xconv_bench.errors import UsageError
 from xconv_bench.results import columns
 from xconv_bench.results.files import explained
-from xconv_bench.results.table import Table
+from xconv_bench.results.table import Row, Table
 
 RUNS = Path("runs")
 """Where runs go that are not told where to, below the current directory."""
@@ -93,6 +94,14 @@ class RunDirectory:
             raise UsageError(
                 f"{self.path} is in use by another run: wait for its end or choose another --output"
             ) from error
+
+
+def read_tables(run: Path, names: Iterable[str]) -> dict[str, list[Row]]:
+    """The rows of tables in the directory of a run, which may be in use; none of one not there.
+
+    Raises BenchError for a file that is no table of this version.
+    """
+    return {name: Table(run / f"{name}.csv", *TABLES[name]).rows() for name in names}
 
 
 def _make(experiment: str, model: str) -> Path:

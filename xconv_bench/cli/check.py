@@ -1,0 +1,133 @@
+"""``xconv-bench check``: the tables of a run against limits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from xconv_bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from xconv_bench.thresholds.limit import Limit
+    from xconv_bench.thresholds.verdict import Verdict
+
+Run = Annotated[
+    Path, typer.Argument(metavar="RUN", help="The directory of a run.", show_default=False)
+]
+ProfileName = Annotated[
+    str | None,
+    typer.Option(
+        "--profile",
+        metavar="NAME",
+        help="Whose thresholds: a name of `xconv-bench profiles`, or a TOML file.",
+        show_default="that of the run",
+    ),
+]
+Limits = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--limit",
+        metavar="LIMIT",
+        help='One more, e.g. "memory/resnet50/xconv: simulated_peak_bytes <= 0.65 * exact".',
+    ),
+]
+BaselinePath = Annotated[
+    Path | None,
+    typer.Option(
+        "--baseline",
+        metavar="RUN_OR_CSV",
+        help="What regressions are measured from.",
+        show_default="that of the profile",
+    ),
+]
+Junit = Annotated[
+    Path | None, typer.Option("--junit", metavar="FILE", help="Write the verdicts as JUnit XML.")
+]
+Github = Annotated[
+    bool, typer.Option("--github", help="Print annotations of GitHub Actions for what fails.")
+]
+Update = Annotated[
+    bool,
+    typer.Option("--update", help="Make this run the baseline, and show what that changes."),
+]
+
+
+def check(
+    run: Run,
+    profile: ProfileName = None,
+    limit: Limits = None,
+    baseline: BaselinePath = None,
+    junit: Junit = None,
+    github: Github = False,
+    update: Update = False,
+) -> int:
+    """Hold the tables of a run against thresholds; exit code 1 where any of them fails.
+
+    A threshold also fails where no row is selected by it, and where a selected one was not
+    measured. What another machine would measure differently is compared on the same machine only.
+    """
+    from xconv_bench.report.verdict_table import print_changes, print_verdicts
+    from xconv_bench.results.run_directory import read_tables
+    from xconv_bench.thresholds.baseline import Baseline, read_environment
+    from xconv_bench.thresholds.update import update_baseline
+    from xconv_bench.thresholds.verdict import judge
+
+    limits, path = _thresholds(run, profile, limit or (), baseline)
+    if update:
+        if path is None:
+            raise UsageError("--update needs a --baseline, or a profile that names one")
+        print_changes(update_baseline(run, path, limits), path)
+        return 0
+    tables = read_tables(run, {each.table for each in limits})
+    needs = any(each.reference == "baseline" for each in limits)
+    known = Baseline(path) if needs and path is not None else None
+    verdicts = judge(limits, tables.__getitem__, read_environment(run), known)
+    _write_reports(verdicts, junit)
+    print_verdicts(verdicts, run, None if known is None else known.path)
+    if github:
+        _annotate(verdicts)
+    return int(any(verdict.outcome == "fail" for verdict in verdicts))
+
+
+def _thresholds(
+    run: Path, name: str | None, texts: Sequence[str], baseline: Path | None
+) -> tuple[list[Limit], Path | None]:
+    """The limits, and where the baseline lies."""
+    from xconv_bench.profiles import find_profile, read_profile
+    from xconv_bench.thresholds.limit import read_limit
+
+    if not run.is_dir():
+        raise UsageError(f"{run} is no directory: expected that of a run")
+    limits = [read_limit(text) for text in texts]
+    own = run / "profile.toml"
+    path = find_profile(name) if name is not None else own if own.is_file() else None
+    if path is None:
+        if limits:
+            return limits, baseline
+        raise UsageError(f"{run} has no profile.toml: give --profile, or a --limit")
+    profile = read_profile(path)
+    limits += profile.limits
+    if not limits:
+        raise UsageError(f"{path} has no thresholds: add [[threshold]] or limits, or give --limit")
+    # That of the profile lies beside the profile, not beside the run's copy of it.
+    named = profile.baseline if path != own else None
+    return limits, baseline or named
+
+
+def _write_reports(verdicts: Sequence[Verdict], junit: Path | None) -> None:
+    from xconv_bench.report.junit import junit_xml
+    from xconv_bench.results.files import explained, write_whole
+
+    if junit is not None:
+        with explained(junit):
+            write_whole(junit, junit_xml(verdicts))
+
+
+def _annotate(verdicts: Sequence[Verdict]) -> None:
+    from xconv_bench.report.github import github_lines
+
+    for line in github_lines(verdicts):
+        print(line)

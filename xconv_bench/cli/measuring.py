@@ -1,0 +1,24 @@
+"""The commands that measure, by their names: each returns an experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from xconv_bench.cli.error import error
+from xconv_bench.cli.experiment import Experiment
+from xconv_bench.cli.frontier import frontier
+from xconv_bench.cli.layers import layers
+from xconv_bench.cli.max_batch import max_batch
+from xconv_bench.cli.memory import memory
+from xconv_bench.cli.runtime import runtime
+from xconv_bench.cli.variance import variance
+
+MEASURING: dict[str, Callable[..., Experiment]] = {
+    "memory": memory,
+    "max-batch": max_batch,
+    "error": error,
+    "variance": variance,
+    "layers": layers,
+    "runtime": runtime,
+    "frontier": frontier,
+}

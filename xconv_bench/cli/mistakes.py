@@ -1,0 +1,12 @@
+"""What the parser of the command line raises."""
+
+import typer
+
+# Its place differs between versions of typer; its relation does not.
+PARSER_ERROR: type[Exception] = typer.BadParameter.__bases__[0]
+
+
+def words_of(error: Exception) -> str:
+    """What an error says, in one line."""
+    message = error.format_message() if hasattr(error, "format_message") else str(error)
+    return " ".join(message.split())

@@ -1,0 +1,87 @@
+"""A profile becomes experiments: all of them are read and checked before the first is begun."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from xconv_bench.cli.experiment import Experiment
+from xconv_bench.cli.measuring import MEASURING
+from xconv_bench.cli.mistakes import PARSER_ERROR, words_of
+from xconv_bench.errors import BenchError, UsageError, suggest
+
+if TYPE_CHECKING:
+    from xconv_bench.profiles import Profile
+    from xconv_bench.profiles.reading import Planned
+
+_WITHOUT_EXPERIMENTS = frozenset({"output", "help"})
+
+
+def plan_experiments(profile: Profile, more: Sequence[str] = ()) -> list[Experiment]:
+    """The experiments of a profile, each with ``more`` words of a command line.
+
+    Raises UsageError or BenchError, which name the file and the experiment.
+    """
+    commands = _commands()
+    planned = [_with_settings(profile, each, commands) for each in profile.experiments]
+    _refuse_unused(profile, commands)
+    experiments = []
+    for number, each in enumerate(planned, 1):
+        name, *words = each.words
+        try:
+            result = commands[name].main([*words, *more], prog_name=name, standalone_mode=False)
+        except (UsageError, PARSER_ERROR) as error:
+            raise UsageError(f"{_where(profile, number, name)}: {words_of(error)}") from error
+        except BenchError as error:
+            raise BenchError(f"{_where(profile, number, name)}: {error}") from error
+        assert isinstance(result, Experiment)
+        experiments.append(result)
+    return experiments
+
+
+def _commands() -> dict[str, Any]:
+    app = typer.Typer()
+    for name, function in MEASURING.items():
+        app.command(name)(function)
+    commands: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    return commands
+
+
+def _with_settings(profile: Profile, planned: Planned, commands: Mapping[str, Any]) -> Planned:
+    """An experiment with the shared settings that it takes. Raises UsageError for what it lacks."""
+    number = profile.experiments.index(planned) + 1
+    where = _where(profile, number, planned.command)
+    if planned.command not in commands:
+        raise UsageError(
+            f"{profile.path}: experiment {number}: command {planned.command!r} is unknown: "
+            f"{suggest(planned.command, commands)}"
+        )
+    known = _options(commands[planned.command])
+    for option in planned.options:
+        if option not in known:
+            raise UsageError(f"{where}: {option!r} is unknown: {suggest(option, known)}")
+    shared = {name: value for name, value in profile.settings.items() if name in known}
+    return type(planned)(planned.command, {**shared, **planned.options})
+
+
+def _refuse_unused(profile: Profile, commands: Mapping[str, Any]) -> None:
+    used = {each.command for each in profile.experiments}
+    known = {option for command in used for option in _options(commands[command])}
+    for name in profile.settings:
+        if name not in known:
+            raise UsageError(
+                f"{profile.path}: settings: {name!r} is an option of no experiment here: "
+                f"{suggest(name, known)}"
+            )
+
+
+def _options(command: Any) -> set[str]:
+    """The options of a command, without dashes."""
+    names = {name for parameter in command.params for name in parameter.opts}
+    return {name.removeprefix("--") for name in names} - _WITHOUT_EXPERIMENTS
+
+
+def _where(profile: Profile, number: int, command: str) -> str:
+    return f"{profile.path}: experiment {number} ({command})"

@@ -1,0 +1,24 @@
+"""``xconv-bench profiles``: the plans that come with the package."""
+
+from __future__ import annotations
+
+
+def profiles() -> None:
+    """List the profiles that come with xconv-bench, what they show and what they cost."""
+    from xconv_bench.profiles import read_profile, shipped_profiles
+    from xconv_bench.report.text_table import Column, open_console, print_columns
+
+    found = {name: read_profile(path) for name, path in shipped_profiles().items()}
+    commands = [
+        ", ".join(dict.fromkeys(each.command for each in profile.experiments))
+        for profile in found.values()
+    ]
+    print_columns(
+        open_console(None),
+        [Column("profile", list(found), "left")],
+        [
+            Column("shows", [profile.title for profile in found.values()], "left"),
+            Column("measures", commands, "left"),
+            Column("takes", [profile.cost for profile in found.values()], "left"),
+        ],
+    )

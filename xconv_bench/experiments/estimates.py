@@ -1,0 +1,83 @@
+"""What measurements will take, before any is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from xconv_bench.configuration import SIMULATED, Configuration, MaxBatchConfiguration, columns_of
+from xconv_bench.launch import Launcher
+from xconv_bench.measurement.estimate import Estimate, Speed
+
+_START_SECONDS = {SIMULATED: 0.3, "cpu": 1.5, "cuda": 5.0}
+"""Of a process, by the kind of device: to begin, and to have the network there."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of a cell: peak memory of a step, and how long it takes; None where it cannot be said."""
+
+    cell: Configuration
+    peak_bytes: int | None
+    seconds: float | None
+    message: str
+
+
+class Estimator:
+    """Simulates each network once, whatever is to be measured of it."""
+
+    def __init__(self, launcher: Launcher, says: Callable[[str], None]) -> None:
+        self._launcher = launcher
+        self._says = says
+        self._known: dict[Configuration, tuple[dict[str, float], str]] = {}
+        self._speeds: dict[str, float | None] = {}
+
+    def costs(self, cells: Iterable[Configuration], steps: int, simulations: int) -> list[Cost]:
+        """Of cells that take ``steps`` steps each, or so many ``simulations``."""
+        return [self._cost(cell, steps, simulations) for cell in cells]
+
+    def _cost(self, cell: Configuration, steps: int, simulations: int) -> Cost:
+        known, message = self._simulate(_plain(cell))
+        peak = int(known["peak_bytes"]) if known else None
+        if isinstance(cell, MaxBatchConfiguration):
+            # The largest batch is not known yet; with it a step takes nearly all that it may.
+            peak = int(cell.memory_budget_bytes * cell.headroom)
+        return Cost(cell, peak, self._seconds(cell, known, steps, simulations), message)
+
+    def _seconds(
+        self, cell: Configuration, known: dict[str, float], steps: int, simulations: int
+    ) -> float | None:
+        if not known:
+            return None
+        start = _START_SECONDS[cell.device.partition(":")[0]]
+        if cell.device == SIMULATED:
+            return start + simulations * known["seconds"]
+        speed = self._speed(cell.device)
+        if speed is None:
+            return None
+        return start + known["seconds"] + steps * known["step_operations"] / speed
+
+    def _simulate(self, cell: Configuration) -> tuple[dict[str, float], str]:
+        if cell not in self._known:
+            self._says(f"simulating {cell.model} {cell.method}")
+            outcome = self._launcher.run(Estimate(cell))
+            self._known[cell] = (outcome.readings, outcome.message)
+        return self._known[cell]
+
+    def _speed(self, device: str) -> float | None:
+        if device not in self._speeds:
+            outcome = self._launcher.run(Speed(device), device=device)
+            self._speeds[device] = outcome.readings.get("operations_per_second")
+        return self._speeds[device]
+
+
+def _plain(cell: Configuration) -> Configuration:
+    """What decides the step alone."""
+    values = {name: getattr(cell, name) for name in columns_of(Configuration)}
+    return Configuration(**{**values, "seed": 0, "device": SIMULATED})
+
+
+def total_seconds(costs: Sequence[Cost]) -> float | None:
+    """Of all together; None where not even one is known."""
+    known = [cost.seconds for cost in costs if cost.seconds is not None]
+    return sum(known) if known else None

@@ -1,0 +1,154 @@
+"""A profile, read and with settings of the command line in place of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+import tomlkit.exceptions
+from pydantic import ValidationError
+
+from xconv_bench.errors import UsageError
+from xconv_bench.profiles.schema import ExperimentTable, ProfileTable, ThresholdTable, explain
+from xconv_bench.thresholds.limit import Bounds, Limit, limits_of, read_limit
+
+_RESERVED = ("output",)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """An experiment of a profile: a command and its options, before anyone has looked at them."""
+
+    command: str
+    options: Mapping[str, Any]
+
+    @property
+    def words(self) -> list[str]:
+        """The command line behind ``xconv-bench``: ``--option value`` for each; a flag alone."""
+        return [self.command, *(word for item in self.options.items() for word in _words(*item))]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """``text`` is the file with what was set in it; ``baseline`` is a path that can be opened.
+
+    ``settings`` hold for all experiments that have such an option and do not say another.
+    """
+
+    path: Path
+    text: str
+    title: str
+    about: str
+    cost: str
+    settings: Mapping[str, Any]
+    experiments: tuple[Planned, ...]
+    limits: tuple[Limit, ...]
+    baseline: Path | None
+
+
+def read_profile(path: Path, overrides: Sequence[str] = ()) -> Profile:
+    """Read a profile; each override is ``key=value`` or ``command.key=value``.
+
+    Raises UsageError, one line, for a file that is none and for an override that cannot be read.
+    """
+    document = _parse(path)
+    for override in overrides:
+        _set(document, override)
+    try:
+        table = ProfileTable.model_validate(document.unwrap())
+    except ValidationError as error:
+        raise UsageError(f"{path}: {explain(error.errors()[0])}") from error
+    try:
+        planned = tuple(_planned(n, each) for n, each in enumerate(table.experiment, 1))
+        _refuse_empty("settings", table.settings)
+        limits = [read_limit(text) for text in table.limits]
+        limits += [limit for each in table.threshold for limit in _limits(each)]
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
+    return Profile(
+        path=path,
+        text=tomlkit.dumps(document),
+        title=table.title,
+        about=table.about,
+        cost=table.cost,
+        settings=table.settings,
+        experiments=planned,
+        limits=tuple(limits),
+        baseline=None if table.baseline is None else path.parent / table.baseline,
+    )
+
+
+def _parse(path: Path) -> tomlkit.TOMLDocument:
+    try:
+        return tomlkit.parse(path.read_text())
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+    except (tomlkit.exceptions.TOMLKitError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not TOML: {error}") from error
+
+
+def _planned(number: int, table: ExperimentTable) -> Planned:
+    options = dict(table.__pydantic_extra__)
+    where = f"experiment {number} ({table.command})"
+    for option in _RESERVED:
+        if option in options:
+            raise UsageError(f"{where}: {option} is given to xconv-bench run, not in a profile")
+    _refuse_empty(where, options)
+    return Planned(table.command, options)
+
+
+def _limits(table: ThresholdTable) -> list[Limit]:
+    return limits_of(
+        table.experiment,
+        table.__pydantic_extra__,
+        table.metric,
+        Bounds(table.max, table.min, table.max_ratio_to_exact, table.max_regression),
+        table.noise,
+    )
+
+
+def _refuse_empty(where: str, options: Mapping[str, Any]) -> None:
+    for option, value in options.items():
+        if value == []:
+            raise UsageError(f"{where}: {option} is empty: expected at least one value")
+
+
+def _set(document: tomlkit.TOMLDocument, override: str) -> None:
+    """Put a value in the place of what the profile says, for all experiments or those of one."""
+    key, equals, text = override.partition("=")
+    command, dot, option = key.strip().rpartition(".")
+    if not equals or not option or (dot and not command):
+        raise UsageError(f"--set {override!r}: expected key=value or command.key=value")
+    value = _value(text.strip())
+    experiments = document.get("experiment")
+    tables = [each for each in experiments or [] if isinstance(each, dict)]
+    if command:
+        chosen = [table for table in tables if table.get("command") == command]
+        if not chosen:
+            raise UsageError(f"--set {override!r}: the profile has no experiment {command!r}")
+        for table in chosen:
+            table[option] = value
+        return
+    for table in tables:
+        table.pop(option, None)
+    document.setdefault("settings", tomlkit.table())[option] = value
+
+
+def _value(text: str) -> Any:
+    """``8``, ``[8, 32]`` and ``true`` as TOML has them; anything else is a string."""
+    try:
+        return tomlkit.value(text).unwrap()
+    except (tomlkit.exceptions.TOMLKitError, ValueError):
+        return text
+
+
+def _words(option: str, value: Any) -> Iterator[str]:
+    for each in value if isinstance(value, list) else [value]:
+        if each is False:
+            continue
+        yield f"--{option}"
+        if each is not True:
+            yield str(each)

@@ -1,0 +1,33 @@
+"""The profiles that come with the package, found by their names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from xconv_bench.errors import UsageError, suggest
+
+# In a checkout they lie at the top; a wheel has them beside this file.
+_CHECKOUT = Path(__file__).resolve().parents[2] / "profiles"
+_INSTALLED = Path(__file__).resolve().parent / "shipped"
+
+
+def shipped_profiles() -> dict[str, Path]:
+    """Their files by name, such as ``ci`` and ``paper/max_batch``."""
+    folder = _INSTALLED if _INSTALLED.is_dir() else _CHECKOUT
+    files = sorted(folder.rglob("*.toml"))
+    return {file.relative_to(folder).with_suffix("").as_posix(): file for file in files}
+
+
+def find_profile(name: str) -> Path:
+    """The file of a profile: a path, or the name of one that is shipped. Raises UsageError."""
+    path = Path(name)
+    if path.is_file():
+        return path
+    shipped = shipped_profiles()
+    if name in shipped:
+        return shipped[name]
+    if path.suffix == ".toml" or path.exists():
+        reason = "is a folder" if path.is_dir() else "does not exist"
+        raise UsageError(f"profile {name} {reason}: expected a TOML file, or the name of one "
+                         "of `xconv-bench profiles`")  # fmt: skip
+    raise UsageError(f"profile {name!r} is unknown: {suggest(name, shipped)}")

@@ -1,0 +1,1 @@
+"""Thresholds: tables and limits become verdicts."""

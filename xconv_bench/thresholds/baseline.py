@@ -1,0 +1,102 @@
+"""What a run is held against: an earlier run, or a table of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from xconv_bench.errors import UsageError
+from xconv_bench.results.columns import Cell
+from xconv_bench.results.run_directory import TABLES
+from xconv_bench.results.table import Row, Table
+
+_OF_THE_MACHINE = ("allocated_", "reserved_", "nvml_", "rss_", "forward_", "backward_", "step_")
+"""What metrics that another machine would give other values begin with."""
+
+_MACHINE = (
+    ("cpu", "model"), ("cpu", "torch_threads"), ("gpus",), ("driver",), ("torch",), ("cuda",),
+    ("cudnn",), ("flags",),
+)  # fmt: skip
+"""What must be the same in two records of an environment, for such metrics to be compared."""
+
+
+class Baseline:
+    """The rows of a run directory or of one CSV, and the environment that they were measured in."""
+
+    def __init__(self, path: Path) -> None:
+        if not path.exists():
+            raise UsageError(
+                f"the baseline {path} does not exist: expected a run directory or a CSV; "
+                "`check --update` writes one"
+            )
+        self.path = path
+        self.environment = read_environment(path if path.is_dir() else path.parent)
+        self._rows: dict[str, dict[tuple[Cell, ...], Row]] = {}
+
+    def find(self, table: str, key: Mapping[str, Cell]) -> Row | None:
+        """The row with this key; None where there is none."""
+        return self._of(table).get(tuple(key.values()))
+
+    def devices(self, table: str, key: Mapping[str, Cell]) -> list[str]:
+        """The devices of the rows that have this key but for the device."""
+        names = TABLES[table][1]
+        wanted = tuple(key[name] for name in names if name != "device")
+        return [
+            str(row["device"])
+            for row in self._of(table).values()
+            if tuple(row[name] for name in names if name != "device") == wanted
+        ]
+
+    def _of(self, table: str) -> dict[tuple[Cell, ...], Row]:
+        if table not in self._rows:
+            columns, key = TABLES[table]
+            path = self.path / f"{table}.csv" if self.path.is_dir() else self.path
+            is_this = self.path.is_dir() or self.path.stem == table
+            rows = Table(path, columns, key).rows() if is_this else []
+            self._rows[table] = {tuple(row[name] for name in key): row for row in rows}
+        return self._rows[table]
+
+
+def read_environment(folder: Path) -> dict[str, Any] | None:
+    """The record of a run's environment; None where there is none that can be read."""
+    try:
+        record = json.loads((folder / "environment.json").read_bytes())
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def why_not_comparable(
+    metric: str, ours: Mapping[str, Any] | None, theirs: Mapping[str, Any] | None
+) -> str | None:
+    """Why a metric of two runs says nothing about a change; None where it does.
+
+    What is counted or computed from a seed is the same on all machines, to rounding; what a clock
+    or the driver says is not.
+    """
+    if not metric.startswith(_OF_THE_MACHINE):
+        return None
+    if ours is None or theirs is None:
+        return "no record of the machine lies beside it (environment.json)"
+    for path in _MACHINE:
+        values = [_at(record, path) for record in (theirs, ours)]
+        if values[0] != values[1]:
+            return f"another {' '.join(path)}: {_words(values[0])}, here {_words(values[1])}"
+    return None
+
+
+def _at(record: Mapping[str, Any], path: tuple[str, ...]) -> Any:
+    value: Any = record
+    for name in path:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(str(each.get("name")) for each in value) or "none"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}={each}" for name, each in value.items())
+    return "none" if value is None else str(value)

@@ -1,0 +1,205 @@
+"""A limit of a metric: which rows of which table, and what their metric must not be beyond.
+
+    memory/resnet50/xconv probes=8: simulated_peak_bytes <= 0.65 * exact
+    memory/*/*: saved_bytes <= 1.02 * baseline
+    error/paper/cifar/xconv: relative_error <= 3.5
+    max_batch/squeezenet1_0: max_batch_size >= 70
+
+Before the colon ``TABLE/MODEL/METHOD`` and any other column as ``column=value``; ``*`` and ``?``
+stand for any text. Behind it the metric, a column, and a number: times what the ``exact`` row of
+the same setting has, or the same row of a ``baseline``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from xconv_bench.errors import UsageError, suggest
+from xconv_bench.results.columns import Cell, is_number, read_cell
+from xconv_bench.results.run_directory import TABLES
+
+Reference = Literal["exact", "baseline"]
+
+_UNITS = {
+    "KiB": 2.0**10, "MiB": 2.0**20, "GiB": 2.0**30, "kB": 1e3, "MB": 1e6, "GB": 1e9,
+    "s": 1.0, "ms": 1e-3, "%": 1e-2,
+}  # fmt: skip
+_SHORT = re.compile(
+    r"(?P<rows>.*):\s*(?P<metric>\w+)\s*(?P<sign><=|>=)\s*"
+    r"(?P<number>[0-9.eE+-]+)\s*(?P<unit>[KMG]iB|kB|[MG]B|ms|s|%)?"
+    r"(\s*\*\s*(?P<reference>exact|baseline))?\s*(?P<noise>beyond noise)?\s*"
+)
+_EXPECTED = (
+    'expected "TABLE/MODEL/METHOD column=value: METRIC <= NUMBER", the number alone, '
+    "* exact or * baseline"
+)
+
+LARGER_IS_BETTER = frozenset({"max_batch_size", "cosine", "bias_p_value", "smallest_probes"})
+"""Metrics that a regression makes smaller."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """The ``metric`` of the rows ``where`` is at most (or at least) ``factor`` times a reference.
+
+    Without a ``reference`` the factor is the limit itself. ``beyond_noise``: only what is beyond
+    the limit with its whole interval (``*_low`` to ``*_high``, or three standard errors) fails.
+    """
+
+    table: str
+    where: Mapping[str, Cell] = field(hash=False)
+    metric: str
+    is_upper: bool
+    factor: float
+    reference: Reference | None = None
+    beyond_noise: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.rows}: {self.demand}"
+
+    @property
+    def rows(self) -> str:
+        """The short form of what selects rows."""
+        where = dict(self.where)
+        words = [f"{column}={value}" for column, value in where.items() if column not in _PATH]
+        path = [str(where[column]) if column in where else "*" for column in _PATH]
+        while path and path[-1] == "*":
+            path.pop()
+        return " ".join(["/".join([self.table, *path]), *words])
+
+    @property
+    def demand(self) -> str:
+        """The short form of what is demanded of them."""
+        words = [self.metric, "<=" if self.is_upper else ">=", f"{self.factor:g}"]
+        words += ["*", self.reference] if self.reference else []
+        words += ["beyond noise"] if self.beyond_noise else []
+        return " ".join(words)
+
+
+_PATH = ("model", "method")
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a ``[[threshold]]`` demands: any of them."""
+
+    largest: float | None = None
+    smallest: float | None = None
+    max_ratio_to_exact: float | None = None
+    max_regression: str | float | None = None
+
+
+def read_limit(text: str) -> Limit:
+    """The short form read. Raises UsageError, which shows it."""
+    match = _SHORT.fullmatch(text)
+    if match is None:
+        raise UsageError(f"limit {text!r}: {_EXPECTED}")
+    path, *words = match["rows"].split()
+    table, _, rest = path.partition("/")
+    where: dict[str, Cell] = {}
+    if rest:
+        # A model's name may hold slashes; a method's does not.
+        model, slash, method = rest.rpartition("/")
+        where = {"model": model, "method": method} if slash else {"model": rest}
+    for word in words:
+        column, equals, value = word.partition("=")
+        if not equals:
+            raise UsageError(f"limit {text!r}: {word!r} is no column=value; {_EXPECTED}")
+        where[column] = value
+    try:
+        number = float(match["number"]) * _UNITS.get(match["unit"], 1.0)
+        return _checked(
+            Limit(
+                table.replace("-", "_"),
+                {column: value for column, value in where.items() if value != "*"},
+                match["metric"],
+                match["sign"] == "<=",
+                number,
+                _reference(match["reference"]),
+                match["noise"] is not None,
+            )
+        )
+    except (UsageError, ValueError) as error:
+        raise UsageError(f"limit {text!r}: {error}") from error
+
+
+def limits_of(
+    table: str, where: Mapping[str, Cell], metric: str, bounds: Bounds, beyond_noise: bool
+) -> list[Limit]:
+    """The limits of a ``[[threshold]]``. Raises UsageError for what cannot be."""
+    demands: list[tuple[bool, float, Reference | None]] = []
+    if bounds.largest is not None:
+        demands.append((True, bounds.largest, None))
+    if bounds.smallest is not None:
+        demands.append((False, bounds.smallest, None))
+    if bounds.max_ratio_to_exact is not None:
+        demands.append((True, bounds.max_ratio_to_exact, "exact"))
+    if bounds.max_regression is not None:
+        part = _part(bounds.max_regression)
+        is_upper = metric not in LARGER_IS_BETTER
+        demands.append((is_upper, 1 + part if is_upper else 1 - part, "baseline"))
+    if not demands:
+        raise UsageError(
+            f"the threshold of {metric} demands nothing: expected max, min, max_ratio_to_exact or "
+            "max_regression"
+        )
+    table = table.replace("-", "_")
+    return [_checked(Limit(table, where, metric, *demand, beyond_noise)) for demand in demands]
+
+
+def _checked(limit: Limit) -> Limit:
+    """The limit with the values of its columns read. Raises UsageError for a name that is none."""
+    if limit.table not in TABLES:
+        raise UsageError(f"table {limit.table!r} is unknown: {suggest(limit.table, TABLES)}")
+    columns, key = TABLES[limit.table]
+    metrics = [column for column in columns if is_number(column) and column not in key]
+    if limit.metric not in metrics:
+        raise UsageError(
+            f"metric {limit.metric!r} is no number in {limit.table}.csv: "
+            f"{suggest(limit.metric, metrics)}"
+        )
+    if limit.beyond_noise and not spread_columns(limit.metric, columns):
+        raise UsageError(
+            f"noise of {limit.metric} is not in {limit.table}.csv: expected a metric with "
+            "an interval (_low, _high) or a standard error (_se), such as step_ratio of runtime"
+        )
+    where = {column: _selected(limit.table, column, limit.where[column]) for column in limit.where}
+    return Limit(**{**limit.__dict__, "where": where})
+
+
+def spread_columns(metric: str, columns: tuple[str, ...]) -> tuple[str, ...]:
+    """The columns that say how far chance may have moved a metric; none where there are none."""
+    interval = (f"{metric}_low", f"{metric}_high")
+    if all(column in columns for column in interval):
+        return interval
+    error = f"{metric}_se"
+    return (error,) if error in columns else ()
+
+
+def _selected(table: str, column: str, value: Cell) -> Cell:
+    columns, key = TABLES[table]
+    if column not in columns:
+        raise UsageError(f"column {column!r} is not in {table}.csv: {suggest(column, key)}")
+    if is_number(column) and isinstance(value, str):
+        try:
+            return read_cell(column, value)
+        except ValueError:
+            raise UsageError(f"{column}={value}: expected a number") from None
+    return value
+
+
+def _reference(word: str | None) -> Reference | None:
+    return "exact" if word == "exact" else "baseline" if word == "baseline" else None
+
+
+def _part(text: str | float) -> float:
+    """``"2%"`` and 0.02 are the same. Raises UsageError for what is no part."""
+    if not isinstance(text, str):
+        return text
+    try:
+        return float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        raise UsageError(f'max_regression = {text!r}: expected a part such as "2%"') from None
