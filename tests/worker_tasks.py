@@ -96,3 +96,35 @@ def yield_a_function() -> Iterator[Readings]:
     """What cannot be pickled."""
     yield {"saved_bytes": 7}
     yield {"live_peak_bytes": lambda: 8}
+
+
+@dataclass(frozen=True)
+class Meets:
+    """Waits until as many others as it expects are there too, and says which GPU it sees."""
+
+    folder: Path
+    name: str
+    expected: int
+
+    def __call__(self) -> Iterator[Readings]:
+        (self.folder / self.name).touch()
+        deadline = time.monotonic() + 60
+        while len(list(self.folder.iterdir())) < self.expected:
+            if time.monotonic() > deadline:
+                raise TimeoutError("nobody else came")
+            time.sleep(0.01)
+        yield {"visible": os.environ.get("CUDA_VISIBLE_DEVICES"), "pid": os.getpid()}
+
+
+@dataclass(frozen=True)
+class IsAlone:
+    """Fails where another of its kind runs at the same time."""
+
+    folder: Path
+
+    def __call__(self) -> Iterator[Readings]:
+        mark = self.folder / "here"
+        mark.touch(exist_ok=False)
+        time.sleep(0.1)
+        mark.unlink()
+        yield {}

@@ -74,8 +74,11 @@ class Experiment:
         self, run: RunDirectory, progress: SweepProgress
     ) -> tuple[list[Row], Sequence[Path]]:
         """The rows, which are on the disk, and the pictures of them."""
+        from xconv_bench.results.environment import record_machines
+
         with progress:
             rows = self.measure(run, progress)
+            record_machines(run.environment, self.launcher.machines())
         # Before printing: who reads our output may close it after the first lines.
         pictures = self.draw(rows, run)
         self.show(rows, run)

@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +25,7 @@ from xconv_bench.launch.process import Launcher, Results
 from xconv_bench.launch.worker import Work
 
 _TRIES_AFTER_A_DEATH = 3
+_LONGEST_KNOCK_SECONDS = 10
 
 
 class Cluster(Launcher):
@@ -33,12 +38,12 @@ class Cluster(Launcher):
     def __init__(self, timeout_seconds: float, address: str | None = None) -> None:
         super().__init__(timeout_seconds)
         self._address = address
+        self._nodes: set[str] = set()
 
     def run(self, task: Work, on_progress: Progress = untold, device: str = SIMULATED) -> Outcome:
         """What the task yielded and how it ended. Raises UsageError where the task did."""
         ray = self._connect()
-        reference = self._submit(ray, partial(_run, task), device)
-        return _outcome(ray, reference)
+        return self._outcome(ray, self._submit(ray, partial(_run, task), device))
 
     def each(self, jobs: Iterable[Job], watcher: Watcher) -> Results:
         """The jobs with what came of them, each as soon as it is done."""
@@ -47,13 +52,40 @@ class Cluster(Launcher):
         try:
             for job in jobs:
                 waiting[self._submit(ray, job.measure, job.device)] = job
-                watcher.started(job.cells[0])
             while waiting:
                 (done, *_), _ = ray.wait(list(waiting))
-                yield waiting.pop(done), _outcome(ray, done)
+                yield waiting.pop(done), self._outcome(ray, done)
         finally:
             for reference in waiting:
                 ray.cancel(reference, force=True)
+
+    def machines(self) -> list[dict[str, Any]]:
+        """The machines that measured something, as ``environment.json`` describes them."""
+        ray = self._connect()
+        nodes = {node["NodeID"]: node for node in ray.nodes()}
+        found = []
+        for name in sorted(self._nodes):
+            strategy = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(name, True)
+            task = ray.remote(_describe).options(num_cpus=0, scheduling_strategy=strategy)
+            try:
+                record = ray.get(task.remote())
+            except ray.exceptions.RayError:  # it died, perhaps: what it was is known in part
+                record = {"host": nodes.get(name, {}).get("NodeManagerHostname"), "died": True}
+            if record not in found:
+                found.append(record)
+        return found
+
+    def _outcome(self, ray: Any, reference: Any) -> Outcome:
+        """What came of a task; its death is an outcome too. Raises UsageError where it did."""
+        try:
+            outcome, node = ray.get(reference)
+        except ray.exceptions.RayTaskError as error:
+            raise error.cause from None
+        except ray.exceptions.RayError as error:
+            return Outcome("error", f"the cluster lost it: {' '.join(str(error).split())}")
+        self._nodes.add(node)
+        measured: Outcome = outcome
+        return measured
 
     def _connect(self) -> Any:
         try:
@@ -63,18 +95,20 @@ class Cluster(Launcher):
                 "--launcher ray needs Ray: pip install 'xconv-bench[ray]', or leave it out"
             ) from error
         if not ray.is_initialized():
+            address = self._address or os.environ.get("RAY_ADDRESS")
             try:
-                ray.init(
-                    self._address,
-                    log_to_driver=False,
-                    logging_level=logging.ERROR,
-                    runtime_env={"env_vars": {"PYTHONPATH": _python_path()}},
-                )
-            except (ConnectionError, ValueError, RuntimeError) as error:
-                where = self._address or os.environ.get("RAY_ADDRESS") or "this machine"
+                _knock(address)
+                with _same_handler(signal.SIGTERM):
+                    ray.init(
+                        address,
+                        log_to_driver=False,
+                        logging_level=logging.ERROR,
+                        runtime_env={"env_vars": {"PYTHONPATH": _python_path()}},
+                    )
+            except (OSError, ValueError, RuntimeError) as error:
                 raise BenchError(
-                    f"no Ray cluster answers at {where} ({error}); start one with ray start, or "
-                    "leave out --launcher ray"
+                    f"no Ray cluster answers at {address or 'this machine'} ({error}); start one "
+                    "with ray start, or leave out --launcher ray"
                 ) from error
         return ray
 
@@ -89,6 +123,24 @@ class Cluster(Launcher):
             )
         task = ray.remote(_work).options(max_retries=_TRIES_AFTER_A_DEATH, **needs)
         return task.remote(measure, self._timeout_seconds, int(needs["num_cpus"]), os.getcwd())
+
+
+def _knock(address: str | None) -> None:
+    """Raise OSError at once where nobody listens: Ray itself would try for minutes."""
+    host, colon, port = (address or "").rpartition("://")[2].rpartition(":")
+    if colon and port.isdecimal():
+        socket.create_connection((host, int(port)), _LONGEST_KNOCK_SECONDS).close()
+
+
+@contextmanager
+def _same_handler(number: signal.Signals) -> Iterator[None]:
+    """Keep what this process does on a signal, whatever happens inside."""
+    handler = signal.getsignal(number)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(number, handler)
 
 
 def _python_path() -> str:
@@ -110,26 +162,24 @@ def _work(
     timeout_seconds: float,
     threads: int,
     folder: str,
-) -> Outcome:
-    """On a machine of the cluster: the measurement as it would be made by hand there."""
+) -> tuple[Outcome, str]:
+    """On a machine of the cluster: the measurement as it would be made by hand there, and where."""
+    import ray
+
     if os.path.isdir(folder):
         os.chdir(folder)
     environment = {"OMP_NUM_THREADS": str(threads)}
     if "CUDA_VISIBLE_DEVICES" in os.environ:  # Ray's choice, for this task
         environment["CUDA_VISIBLE_DEVICES"] = os.environ["CUDA_VISIBLE_DEVICES"]
-    return measure(Launcher(timeout_seconds, environment), untold)
+    outcome = measure(Launcher(timeout_seconds, environment), untold)
+    return outcome, ray.get_runtime_context().get_node_id()
+
+
+def _describe() -> dict[str, Any]:
+    from xconv_bench.results.environment import describe_machine
+
+    return describe_machine()
 
 
 def _run(task: Work, launcher: Launcher, on_progress: Progress) -> Outcome:
     return launcher.run(task, on_progress)
-
-
-def _outcome(ray: Any, reference: Any) -> Outcome:
-    """What came of a task; its death is an outcome too. Raises UsageError where the task did."""
-    try:
-        outcome: Outcome = ray.get(reference)
-    except ray.exceptions.RayTaskError as error:
-        raise error.cause from None
-    except ray.exceptions.RayError as error:
-        return Outcome("error", f"the cluster lost it: {' '.join(str(error).split())}")
-    return outcome

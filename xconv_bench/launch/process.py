@@ -64,6 +64,10 @@ class Launcher:
             watcher.started(job.cells[0])
             yield job, job.measure(self, partial(watcher.progressed, job.cells[0]))
 
+    def machines(self) -> list[dict[str, Any]]:
+        """Other machines that measured something, as ``environment.json`` describes them."""
+        return []
+
     def _start(self, task: Work) -> tuple[BaseProcess, Connection]:
         """A process that works on ``task``, and what it is heard through."""
         # One that got half of its task would complain of that, with a traceback.

@@ -31,6 +31,9 @@ _USUAL: Mapping[str, Cell] = {
 """What is not worth a word."""
 
 
+_FAR_PERCENT = 1000
+
+
 def print_verdicts(
     verdicts: Sequence[Verdict], run: Path, baseline: Path | None, file: IO[str] | None = None
 ) -> None:
@@ -93,6 +96,8 @@ def excess_words(verdict: Verdict) -> str:
     if excess is None:
         return ""
     percent = 100 * excess
+    if abs(percent) >= _FAR_PERCENT:
+        return f"{'beyond +' if percent > 0 else 'below -'}{_FAR_PERCENT} %"
     return f"{percent:+.2g} %" if abs(percent) < 100 else f"{percent:+.0f} %"
 
 

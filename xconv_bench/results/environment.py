@@ -5,6 +5,7 @@ import os
 import platform
 import shlex
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
@@ -37,12 +38,33 @@ def record_environment(path: Path, seed: int) -> None:
 
 def describe_environment(seed: int) -> dict[str, Any]:
     """What the record says; None stands for what this machine does not have or tell."""
-    import torch
-
     return {
         "started": datetime.now().astimezone().isoformat(timespec="seconds"),
         "command": _command(),
         "seed": seed,
+        **describe_machine(),
+    }
+
+
+def record_machines(path: Path, machines: Sequence[dict[str, Any]]) -> None:
+    """Add the other machines that measured something to the record at ``path``, as ``machines``.
+
+    Raises BenchError where ``path`` cannot be used or holds something else.
+    """
+    if not machines:
+        return
+    with explained(path):
+        record = _read(path) or {}
+        known = record.setdefault("machines", [])
+        known += [machine for machine in machines if machine not in known]
+        write_whole(path, (json.dumps(record, indent=2) + "\n").encode())
+
+
+def describe_machine() -> dict[str, Any]:
+    """The machine of this process and what runs on it; None for what it lacks or does not tell."""
+    import torch
+
+    return {
         "xconv_bench": __version__,
         "source": read_source(),
         "python": platform.python_version(),
