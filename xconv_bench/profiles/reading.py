@@ -60,7 +60,9 @@ def read_profile(path: Path, overrides: Sequence[str] = ()) -> Profile:
     try:
         table = ProfileTable.model_validate(document.unwrap())
     except ValidationError as error:
-        raise UsageError(f"{path}: {explain(error.errors()[0])}") from error
+        # A key that is misspelt is missing, too.
+        first, *_ = sorted(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
+        raise UsageError(f"{path}: {explain(first)}") from error
     try:
         planned = tuple(_planned(n, each) for n, each in enumerate(table.experiment, 1))
         _refuse_empty("settings", table.settings)

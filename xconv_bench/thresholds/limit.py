@@ -73,7 +73,7 @@ class Limit:
     @property
     def demand(self) -> str:
         """The short form of what is demanded of them."""
-        words = [self.metric, "<=" if self.is_upper else ">=", f"{self.factor:g}"]
+        words = [self.metric, "<=" if self.is_upper else ">=", f"{self.factor:.12g}"]
         words += ["*", self.reference] if self.reference else []
         words += ["beyond noise"] if self.beyond_noise else []
         return " ".join(words)
