@@ -22,6 +22,7 @@ COMMANDS = (
     "runtime",
     "frontier",
     "run",
+    "report",
     "models",
     "data",
 )

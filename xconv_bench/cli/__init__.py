@@ -16,6 +16,7 @@ from xconv_bench.cli.layers import layers
 from xconv_bench.cli.max_batch import max_batch
 from xconv_bench.cli.memory import memory
 from xconv_bench.cli.models import models
+from xconv_bench.cli.report import report
 from xconv_bench.cli.run import run
 from xconv_bench.cli.runtime import runtime
 from xconv_bench.cli.variance import variance
@@ -42,6 +43,7 @@ app.command()(layers)
 app.command()(runtime)
 app.command()(frontier)
 app.command()(run)
+app.command()(report)
 app.command()(models)
 app.command()(data)
 
