@@ -30,6 +30,8 @@ _HEADINGS = {
     "r_squared": "R²",
 }
 _UNITS = ("_bytes", "_seconds")
+_CHOSEN = ("headroom", "target_ratio")
+"""Numbers that somebody chose: nothing is to be rounded."""
 DOUBTS = ("_se", "_low", "_high")
 """Ends of columns that say how well the column before them is known."""
 
@@ -70,6 +72,8 @@ def writer(column: str, rows: Iterable[Mapping[str, Cell]]) -> Write:
 def _formatter(column: str, rows: Iterable[Mapping[str, Cell]]) -> Callable[[float], str]:
     if column == "memory_budget_bytes":
         return lambda value: format_budget(int(value))
+    if column in _CHOSEN:
+        return lambda value: f"{value:g}"
     values = [row.get(column) for row in rows]
     largest = max((value for value in values if isinstance(value, int | float)), default=0)
     if column.endswith("_bytes"):

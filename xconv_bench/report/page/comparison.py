@@ -9,16 +9,15 @@ from math import inf, isfinite, log
 from xconv_bench.configuration import KNOBS
 from xconv_bench.report import style
 from xconv_bench.report.page.cells import heading, writer
-from xconv_bench.report.page.kinds import KINDS, Kind, shown_figures
+from xconv_bench.report.page.findings import ROUNDING
+from xconv_bench.report.page.kinds import KINDS, Kind, name_of, shown_figures
 from xconv_bench.report.summary import Row
 from xconv_bench.report.units import format_ratio
-from xconv_bench.report.words import method_words, phrases, status_words
+from xconv_bench.report.words import phrases, status_words
 from xconv_bench.results.columns import write_cell
 from xconv_bench.results.recorded import RecordedRun
 
 _METHOD = ("method", *KNOBS)
-_ROUNDING = 1e-6
-"""A relative error below this is none."""
 _NEXT_TO_NOTHING = 0.005
 """A change by less than half a percent."""
 
@@ -104,7 +103,7 @@ def _changes(kind: Kind, shared: Sequence[Sequence[Row | None]]) -> Iterator[Cha
         if first is None:
             continue
         where = phrases({name: first[name] for name in names})
-        common = (kind.title, where, method_words(first), style.shades(str(first["method"])).dark)
+        common = (kind.title, where, name_of(first), style.shades(str(first["method"])).dark)
         if len({row["status"] for row in rows if row is not None}) > 1:
             states = ["" if row is None else status_words(str(row["status"])) for row in rows]
             yield Change(*common, "outcome", states, [None] * len(rows), inf)
@@ -138,4 +137,4 @@ def _value(name: str, row: Row | None) -> float | None:
     value = None if row is None else row[name]
     if not isinstance(value, int | float):
         return None
-    return 0.0 if name.endswith("_error") and abs(value) < _ROUNDING else float(value)
+    return 0.0 if name.endswith("_error") and abs(value) < ROUNDING else float(value)

@@ -5,13 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xconv_bench.report.page.cells import heading, writer
-from xconv_bench.report.page.kinds import Kind, candidates, condensed, shown_figures
+from xconv_bench.report.page.kinds import Kind, candidates, condensed, name_of, shown_figures
 from xconv_bench.report.settings import Setting, is_reference, number
 from xconv_bench.report.summary import Row
 from xconv_bench.report.units import format_ratio
-from xconv_bench.report.words import method_words, status_words
+from xconv_bench.report.words import status_words
 
 _COMPARED_ENDS = ("_bytes", "_seconds", "max_batch_size")
+ROUNDING = 1e-6
+"""A relative error below this is none."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,9 @@ def outcome_of(kind: Kind, setting: Setting) -> str:
     choose = max if kind.extreme == "largest" else min
     row = choose(rows, key=lambda each: number(each, best) or 0)
     words = figure_words(best, row, exact, setting.rows)
-    text = f"{kind.extreme} {heading(best)} {words} with {method_words(row)}"
-    beside = exact is not None and writer(best, setting.rows)(exact)
+    name = heading(best).removeprefix(f"{kind.extreme} ")
+    text = f"{kind.extreme} {name} {words} with {name_of(row)}"
+    beside = exact is not None and _plain(best, exact, setting.rows)
     if beside and best.endswith(_COMPARED_ENDS):
         text = f"{text}, where exact has {beside}"
     others = [
@@ -57,12 +60,12 @@ def outcome_of(kind: Kind, setting: Setting) -> str:
 
 def figure_words(column: str, row: Row, exact: Row | None, rows: Sequence[Row]) -> str:
     """``338 MiB (0.79×)``: a figure, and its ratio to that of exact."""
-    text = writer(column, rows)(row)
-    value = number(row, column) if column in row else None
-    whole = number(exact, column) if exact and not is_reference(row) else None
-    if value is None or not whole or not column.endswith(_COMPARED_ENDS):
-        return text
-    return f"{text} ({format_ratio(value / whole)})"
+    value = number(row, column)
+    if column.endswith("_error") and value is not None and abs(value) < ROUNDING:
+        return "that of rounding" if value else "0"
+    text = _plain(column, row, rows)
+    ratio = _ratio(column, row, exact)
+    return text if ratio is None else f"{text} ({format_ratio(ratio)})"
 
 
 def statuses(rows: Sequence[Row]) -> str:
@@ -71,8 +74,25 @@ def statuses(rows: Sequence[Row]) -> str:
     return ", ".join(f"{count:,} {status_words(status)}" for status, count in counts.items())
 
 
+def _ratio(column: str, row: Row, exact: Row | None) -> float | None:
+    """That of the table where it has one, such as a median over rounds."""
+    if not column.endswith(_COMPARED_ENDS) or is_reference(row) or exact is None:
+        return None
+    own = "_ratio".join(column.rsplit(f"_{column.rsplit('_', 1)[-1]}", 1))
+    if row.get(own) is not None:
+        return number(row, own)
+    value, whole = number(row, column), number(exact, column)
+    return value / whole if value is not None and whole else None
+
+
+def _plain(column: str, row: Row, rows: Sequence[Row]) -> str:
+    """Without the bounds of an interval, which a sentence has no room for."""
+    bounds = dict.fromkeys((f"{column}_low", f"{column}_high"))
+    return writer(column, rows)({**row, **bounds})
+
+
 def _alone(best: str, rows: Sequence[Row], exact: Row | None) -> str:
-    text = writer(best, rows)(exact) if exact else ""
+    text = _plain(best, exact, rows) if exact else ""
     said = f"{heading(best)} {text} with exact" if text else ""
     return ". ".join(filter(None, [said, _failures(rows)])) or "nothing was measured"
 

@@ -13,8 +13,6 @@ from xconv_bench.report.summary import Row, summarize
 from xconv_bench.report.words import method_words
 from xconv_bench.results.run_directory import TABLES
 
-_METHOD = ("method", *KNOBS)
-
 
 @dataclass(frozen=True)
 class Kind:
@@ -175,8 +173,13 @@ def _highest(rows: Sequence[Row], key: Sequence[str]) -> Mapping[tuple[object, .
     return found
 
 
+def name_of(row: Row) -> str:
+    """The method of a row in words, of any table: a law is across the knob that it is fitted to."""
+    return method_words({**dict.fromkeys(KNOBS), **row})
+
+
 def first_methods(rows: Sequence[Row], most: int) -> list[Row]:
     """The rows of the first ``most`` methods with their knobs."""
-    names = list(dict.fromkeys(method_words(row) for row in rows))
+    names = list(dict.fromkeys(name_of(row) for row in rows))
     kept = set(names[:most])
-    return list(rows) if len(names) <= most else [row for row in rows if method_words(row) in kept]
+    return list(rows) if len(names) <= most else [row for row in rows if name_of(row) in kept]

@@ -10,14 +10,14 @@ from xconv_bench.report.page.chapters import outcomes_of
 from xconv_bench.report.page.comparison import Comparison, compare
 from xconv_bench.report.page.environment import properties_of
 from xconv_bench.report.page.findings import figure_words
-from xconv_bench.report.page.kinds import KINDS, Kind, condensed, shown_figures
+from xconv_bench.report.page.kinds import KINDS, Kind, condensed, name_of, shown_figures
 from xconv_bench.report.settings import Setting, is_reference
 from xconv_bench.report.summary import Row
-from xconv_bench.report.words import method_words, status_words
+from xconv_bench.report.words import status_words
 from xconv_bench.results.recorded import RecordedRun
 
 MOST_ROWS = 20
-"""Of a table."""
+"""Of a table and run."""
 _MOST_FINDINGS = 2
 _LONGEST_CELL = 160
 
@@ -61,21 +61,30 @@ def _chapter(kind: Kind, runs: Sequence[RecordedRun]) -> list[str]:
         for setting in condensed(kind, run.tables[kind.name].rows)
         for row in setting.rows
     ]
+    # The runs of one configuration stand together.
+    places = {place: n for n, place in enumerate(dict.fromkeys(map(_place, found)))}
+    found.sort(key=lambda each: places[_place(each)])
+    most = MOST_ROWS * len(runs)
     figures = shown_figures(kind, [row for _, _, row in found])
     titles = {setting.title for _, setting, _ in found}
     names = {"run": len(runs) > 1, "setting": len(titles) > 1, "method": True}
     headings = [name for name, is_shown in names.items() if is_shown]
     lines = []
-    for run, setting, row in found[:MOST_ROWS]:
-        identity = {"run": run, "setting": setting.title, "method": method_words(row)}
+    for run, setting, row in found[:most]:
+        identity = {"run": run, "setting": setting.title, "method": name_of(row)}
         lines.append([*(identity[name] for name in headings), *_figures(figures, setting, row)])
     blocks = [f"### {kind.title}"]
     if len(titles) == 1:
         blocks.append(_safe(titles.pop()))
     blocks.append(_table([*headings, *map(heading, figures)], lines, len(headings)))
-    if len(found) > MOST_ROWS:
-        blocks.append(f"The first {MOST_ROWS} of {len(found):,} rows.")
+    if len(found) > most:
+        blocks.append(f"The first {most} of {len(found):,} rows.")
     return [block for block in blocks if block]
+
+
+def _place(found: tuple[str, Setting, Row]) -> tuple[str, str]:
+    _, setting, row = found
+    return setting.title, name_of(row)
 
 
 def _figures(figures: Sequence[str], setting: Setting, row: Row) -> list[str]:

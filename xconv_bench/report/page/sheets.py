@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from xconv_bench.configuration import KNOBS
 from xconv_bench.report import style
 from xconv_bench.report.page.cells import DOUBTS, heading, writer
-from xconv_bench.report.page.kinds import Kind
+from xconv_bench.report.page.kinds import Kind, name_of
 from xconv_bench.report.summary import Row
-from xconv_bench.report.words import method_words, status_words
 from xconv_bench.results.columns import ALL_LAYERS, Cell
 from xconv_bench.results.run_directory import TABLES
 
@@ -42,11 +41,16 @@ class SheetCell:
 
 @dataclass(frozen=True)
 class Line:
-    """A row; ``colour`` is that of its method, in pictures too. ``failure`` is empty where ok."""
+    """A row; ``colour`` is that of its method, in pictures too.
+
+    ``has_failed`` where it is not ok. ``reason`` stands in the place of the cells after the last,
+    where none of these has anything else to say.
+    """
 
     cells: list[SheetCell]
     colour: str
-    failure: str
+    has_failed: bool
+    reason: str | None
 
 
 @dataclass(frozen=True)
@@ -63,43 +67,47 @@ class Sheet:
 def sheet_of(kind: Kind, rows_by_run: Mapping[str, Sequence[Row]]) -> Sheet:
     """The rows of all runs; with several runs each says whose it is."""
     rows: list[Row] = [{"run": name, **row} for name, some in rows_by_run.items() for row in some]
-    shown, remark = _selected(rows)
+    shown, remark = _selected(kind, rows)
     used = [name for name in TABLES[kind.name][0] if any(row[name] is not None for row in rows)]
     same = [name for name in used if _is_same(kind, name, rows)]
-    columns = [
-        *(["run"] if len(rows_by_run) > 1 else []),
-        "method",
-        *(name for name in used if _is_shown(name, used) and name not in same),
-    ]
-    columns = _with_status(columns, rows)
+    own = [name for name in used if _is_shown(name, used) and name not in same]
+    run = ["run"] if len(rows_by_run) > 1 else []
+    columns = [*run, "method", *_ordered(kind, own, rows)]
     return Sheet(
         [Column(name, heading(name), _is_number(name, rows)) for name in columns],
         _lines(shown, columns, rows),
-        [(heading(name), writer(name, rows[:1])(rows[0])) for name in same],
+        [(heading(name), _said(name, rows)) for name in same],
         len(rows),
         remark,
     )
 
 
-def _selected(rows: Sequence[Row]) -> tuple[Sequence[Row], str]:
+def _selected(kind: Kind, rows: Sequence[Row]) -> tuple[Sequence[Row], str]:
     if len(rows) <= MOST_ROWS:
         return rows, ""
+    whole = "layer" in kind.key
     # Sorting is stable: within these, rows stay in the order of the file.
     ordered = sorted(
-        rows, key=lambda row: (row["status"] == "ok", row.get("layer", ALL_LAYERS) != ALL_LAYERS)
+        rows, key=lambda row: (row["status"] == "ok", whole and row["layer"] != ALL_LAYERS)
     )
+    first = [
+        *(["those that failed"] if any(row["status"] != "ok" for row in rows) else []),
+        *(["those of whole networks"] if whole else []),
+    ]
+    order = f" (first {', then '.join(first)})" if first else ""
     return ordered[:MOST_ROWS], (
-        f"{MOST_ROWS} of {len(rows):,} rows are shown, first those that failed, then those of "
-        "whole networks; the download holds all."
+        f"{MOST_ROWS} of {len(rows):,} rows are shown{order}; the download holds all."
     )
 
 
 def _is_same(kind: Kind, name: str, rows: Sequence[Row]) -> bool:
     if name in _METHOD or name in _ALWAYS or name.endswith(DOUBTS):
         return False
-    if len(rows) == 1 and name not in kind.key:
-        return False
-    return len({row[name] for row in rows}) == 1 and name not in kind.figures
+    if name in kind.key:
+        return len({row[name] for row in rows}) == 1
+    # A row that failed early does not know every fact: that is no difference.
+    known = {row[name] for row in rows if row["status"] == "ok" or row[name] is not None}
+    return len(known) == 1 and len(rows) > 1 and name not in kind.figures
 
 
 def _is_shown(name: str, used: Sequence[str]) -> bool:
@@ -109,12 +117,20 @@ def _is_shown(name: str, used: Sequence[str]) -> bool:
     return not any(name.endswith(end) and name.removesuffix(end) in used for end in DOUBTS)
 
 
-def _with_status(columns: Sequence[str], rows: Sequence[Row]) -> list[str]:
+def _said(name: str, rows: Sequence[Row]) -> str:
+    return next(text for row in rows if (text := writer(name, [row])(row)))
+
+
+def _ordered(kind: Kind, names: Sequence[str], rows: Sequence[Row]) -> list[str]:
+    """What tells a row from others, how it ended, its figures, and what there is to say."""
     has_failures = any(row["status"] != "ok" for row in rows)
     has_messages = any(row["message"] for row in rows)
-    place = columns.index("method") + 1
-    state = ["status"] if has_failures else []
-    return [*columns[:place], *state, *columns[place:], *(["message"] if has_messages else [])]
+    return [
+        *(name for name in names if name in kind.key),
+        *(["status"] if has_failures else []),
+        *(name for name in names if name not in kind.key),
+        *(["message"] if has_messages else []),
+    ]
 
 
 def _is_number(name: str, rows: Sequence[Row]) -> bool:
@@ -125,13 +141,27 @@ def _lines(shown: Sequence[Row], columns: Sequence[str], rows: Sequence[Row]) ->
     write = {name: writer(name, rows) for name in columns}
     lines = []
     for row in shown:
-        failure = "" if row["status"] == "ok" else status_words(str(row["status"]))
         cells = []
         for name in columns:
-            text = method_words(row) if name == "method" else write[name](row)
+            text = name_of(row) if name == "method" else write[name](row)
             cells.append(SheetCell(text, _sort(name, row), len(text) > _LONG_TEXT))
-        lines.append(Line(cells, style.shades(str(row["method"])).dark, failure))
+        has_failed = row["status"] != "ok"
+        reason = None
+        if has_failed:
+            cells, reason = _shortened(cells, columns, row)
+        lines.append(Line(cells, style.shades(str(row["method"])).dark, has_failed, reason))
     return lines
+
+
+def _shortened(
+    cells: list[SheetCell], columns: Sequence[str], row: Row
+) -> tuple[list[SheetCell], str | None]:
+    """Without the cells after the status where there is no figure: the reason stands there."""
+    end = columns.index("status") + 1
+    rest = [cell for cell, name in zip(cells, columns, strict=True) if name != "message"][end:]
+    if end == len(columns) or any(cell.text for cell in rest):
+        return cells, None
+    return cells[:end], str(row["message"] or "")
 
 
 def _sort(name: str, row: Row) -> str:
