@@ -83,7 +83,7 @@ def _write_markdown(
         return
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, text.encode("utf-8", "backslashreplace"))
+        write_whole(path, text.encode())
     print(f"written: {path}")
 
 

@@ -89,5 +89,5 @@ def _formatter(column: str, rows: Iterable[Mapping[str, Cell]]) -> Callable[[flo
 
 def _format_number(value: float) -> str:
     if isinstance(value, int):
-        return f"{value:,}" if abs(value) >= 100_000 else str(value)
+        return f"{value:,}" if abs(value) >= 10_000 else str(value)
     return format_measured(value, None) if value != 0 else "0"

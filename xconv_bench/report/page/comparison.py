@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import inf, isfinite, log
+from math import inf, isfinite, isnan, log
 
 from xconv_bench.configuration import KNOBS
 from xconv_bench.report import style
@@ -103,7 +103,7 @@ def _changes(kind: Kind, shared: Sequence[Sequence[Row | None]]) -> Iterator[Cha
         if first is None:
             continue
         where = phrases({name: first[name] for name in names})
-        common = (kind.title, where, name_of(first), style.shades(str(first["method"])).dark)
+        common = (kind.name, where, name_of(first), style.shades(str(first["method"])).dark)
         if len({row["status"] for row in rows if row is not None}) > 1:
             states = ["" if row is None else status_words(str(row["status"])) for row in rows]
             yield Change(*common, "outcome", states, [None] * len(rows), inf)
@@ -122,7 +122,7 @@ def _ratios(name: str, rows: Sequence[Row | None]) -> tuple[list[float | None], 
     for value in values[1:]:
         if first is None or value is None:
             ratios.append(None)
-        elif first == value:
+        elif first == value or (isnan(first) and isnan(value)):
             ratios.append(1.0)
         elif first == 0 or value / first <= 0 or not isfinite(value / first):
             ratios.append(None)

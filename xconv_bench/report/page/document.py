@@ -67,7 +67,9 @@ def changed(comparison: Comparison) -> list[Changed]:
     """The largest changes as they are drawn."""
     return [
         Changed(
-            f"{change.figure} of {change.method}, {change.where}", change.colour, change.ratios[1:]
+            f"{change.table}: {change.figure} of {change.method}, {change.where}",
+            change.colour,
+            change.ratios[1:],
         )
         for change in comparison.changes
         if change.size > 0 and any(ratio is not None for ratio in change.ratios)

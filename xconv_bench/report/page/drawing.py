@@ -41,7 +41,7 @@ def embedded_pictures(
     """The pictures of the first settings, and sentences on what is not shown."""
     groups = _groups(kind, rows)
     found: list[Embedded] = []
-    remarks = _remarks(groups, rows, MOST_EMBEDDED)
+    remarks = _remarks(kind, groups, rows, MOST_EMBEDDED)
     for group in groups[:MOST_EMBEDDED]:
         with TemporaryDirectory() as folder, kept_as("png"):
             paths, problems = _drawn(kind, group, laws, Path(folder))
@@ -63,7 +63,7 @@ def write_pictures(
     with kept_as(*kinds):
         some = [row for group in groups[:most] for row in group]
         paths, problems = _drawn(kind, some, laws, folder)
-    return paths, [*_remarks(groups, rows, most), *problems]
+    return paths, [*_remarks(kind, groups, rows, most), *problems]
 
 
 def _drawn(
@@ -142,13 +142,17 @@ def _bars(setting: Setting) -> int:
     return len(summarize(setting.rows))
 
 
-def _remarks(groups: Sequence[Sequence[Row]], rows: Sequence[Row], most: int) -> list[str]:
-    if not groups:
-        return []
+def _remarks(
+    kind: Kind, groups: Sequence[Sequence[Row]], rows: Sequence[Row], most: int
+) -> list[str]:
     drawn = sum(len(group) for group in groups[:most])
-    if drawn == len(rows):
+    if not groups or drawn == len(rows):
         return []
-    return [f"The pictures show {drawn:,} of {len(rows):,} rows: the first settings and methods."]
+    limit = {
+        "memory": f"{most} × {_MOST_BARS} configurations",
+        "runtime": f"{most} × {_MOST_LINES} shapes, with {_MOST_METHODS} methods each,",
+    }.get(kind.name, f"{most} settings, with {_MOST_METHODS} methods each,")
+    return [f"At most {limit} are drawn: pictures show {drawn:,} of {len(rows):,} rows."]
 
 
 _PARTS = {

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite, nan
 
 from xconv_bench.configuration import KNOBS
 from xconv_bench.report.error_figures import is_exact
 from xconv_bench.report.figures import PEAK_COLUMNS
-from xconv_bench.report.settings import Setting, number, of_network, settings_of
+from xconv_bench.report.settings import Setting, is_reference, number, of_network, settings_of
 from xconv_bench.report.summary import Row, summarize
 from xconv_bench.report.words import method_words
 from xconv_bench.results.run_directory import TABLES
@@ -140,9 +141,14 @@ def candidates(kind: Kind, rows: Sequence[Row], column: str) -> list[Row]:
     found = [
         row
         for row in rows
-        if row["status"] == "ok" and row["method"] != "exact" and number(row, column) is not None
+        if row["status"] == "ok" and not is_reference(row) and isfinite(_number(row, column))
     ]
     return [row for row in found if not is_exact(row)] if kind.name == "error" else found
+
+
+def _number(row: Row, column: str) -> float:
+    value = number(row, column)
+    return nan if value is None else value
 
 
 def _configurations(kind: Kind, rows: Sequence[Row]) -> list[Row]:

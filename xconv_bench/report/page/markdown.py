@@ -36,7 +36,8 @@ def markdown_of(runs: Sequence[RecordedRun], skipped: Sequence[str]) -> str:
         blocks.append(f"The environments differ in {_safe(', '.join(differing) or 'nothing')}.")
     for kind in kinds:
         blocks += _chapter(kind, runs)
-    return "\n\n".join(blocks) + "\n"
+    # A name on the disk that is not UTF-8 comes with surrogates, which nothing can print.
+    return ("\n\n".join(blocks) + "\n").encode("utf-8", "backslashreplace").decode()
 
 
 def _summary(kind: Kind, runs: Sequence[RecordedRun]) -> Iterator[str]:

@@ -1,13 +1,18 @@
 "use strict";
 (() => {
   const collator = new Intl.Collator("en", { numeric: true });
-  const raw = (cell) => (cell && cell.dataset.sort !== undefined ? Number(cell.dataset.sort.replace("inf", "Infinity")) : null);
+  function raw(cell) {
+    if (!cell || cell.dataset.sort === undefined) return null;
+    const value = Number(cell.dataset.sort.replace("inf", "Infinity"));
+    return Number.isNaN(value) ? null : value;
+  }
+
   const text = (cell) => (cell ? cell.textContent.trim() : "");
 
   // Numbers by their value, then words; cells without either stay last in both directions.
   function compare(a, b, sign) {
     const x = raw(a), y = raw(b);
-    if (x !== null && y !== null && !Number.isNaN(x) && !Number.isNaN(y)) return sign * (x - y);
+    if (x !== null && y !== null) return x === y ? 0 : sign * (x - y);
     if (x !== null || y !== null) return x !== null ? -1 : 1;
     const s = text(a), t = text(b);
     if (!s || !t) return s ? -1 : t ? 1 : 0;
