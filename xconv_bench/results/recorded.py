@@ -106,11 +106,11 @@ def _read_table(folder: Path, name: str, problems: list[str]) -> RecordedTable |
         problems.append(f"{path} cannot be read: {error.strerror}: skipped")
         return None
     whole = content[: content.rfind(b"\n") + 1]
-    if whole != content:
-        problems.append(f"{path}: its last line is incomplete: this line is left out")
     if not rows:
         problems.append(f"{path} has no rows: skipped")
         return None
+    if whole != content:
+        problems.append(f"{path}: its last line is incomplete: this line is left out")
     nameless = next((n for n, row in enumerate(rows, 2) if not _is_named(row)), None)
     if nameless is not None:
         problems.append(f"{path}: line {nameless} lacks its model, method or status: skipped")

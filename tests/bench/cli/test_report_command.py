@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from run_directories import MEMORY, error_row, make_run
+from run_directories import MEMORY, error_row, make_run, memory_row
 
 Command = Callable[..., Any]
 
@@ -43,7 +42,7 @@ def test_pictures(command: Command, run: Path, kind: str) -> None:
 
 
 def test_pictures_of_several_runs(command: Command, run: Path, tmp_path: Path) -> None:
-    other = make_run(tmp_path / "other", memory=MEMORY[:1], error=[error_row(0.1)])
+    other = make_run(tmp_path / "other", memory=[memory_row(200)], error=[error_row(0.1)])
     folder = tmp_path / "pictures"
     assert command("report", run, other, "--format", "svg", "--output", folder).code == 0
     found = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.svg"))

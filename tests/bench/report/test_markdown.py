@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from run_directories import MEMORY, XCONV, make_run, memory_row
+
 from xconv_bench.report.page.markdown import markdown_of
 from xconv_bench.results.recorded import read_runs
 

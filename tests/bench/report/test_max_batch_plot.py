@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from run_directories import XCONV
+
 from xconv_bench.configuration import MaxBatchConfiguration
 from xconv_bench.report.max_batch_plot import plot_max_batch
 from xconv_bench.report.pictures import kept_as

@@ -1,14 +1,15 @@
 """The page: what it says, that it is whole, and that it needs nothing else."""
 
 import base64
+import itertools
 import re
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
-
 from run_directories import MEMORY, XCONV, error_row, make_run, memory_row, runtime_row
+
 from xconv_bench.report.page.document import page_of, write_page
 from xconv_bench.results.recorded import read_runs
 
@@ -76,7 +77,7 @@ def test_it_is_accessible(tmp_path: Path) -> None:
     outline = Outline(page(run, make_run(tmp_path / "other", memory=MEMORY)))
     levels = [int(tag[1]) for tag, _ in outline.found if re.fullmatch("h[1-6]", tag)]
     assert levels[0] == 1 and levels.count(1) == 1
-    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
     assert outline.all("html") == [{"lang": "en"}]
     assert all(each.get("scope") in ("col", "row") for each in outline.all("th"))
     assert len(outline.all("caption")) == len(outline.all("table"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +71,8 @@ def _drawn(
     kind: Kind, rows: Sequence[Row], laws: Sequence[Row], folder: Path
 ) -> tuple[list[Path], list[str]]:
     try:
-        return _plot_of(kind.name, laws)(rows, folder), []
+        with warnings.catch_warnings(action="ignore"):  # of figures that have no place on an axis
+            return _plot_of(kind.name, laws)(rows, folder), []
     except BenchError:
         raise
     except Exception as error:  # odd figures must not take the rest of the report with them

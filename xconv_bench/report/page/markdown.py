@@ -127,6 +127,6 @@ def _safe(text: str) -> str:
     text = " ".join(text.split())
     if len(text) > _LONGEST_CELL * 2:
         text = f"{text[: _LONGEST_CELL * 2]}…"
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace("@", "&#64;")
     text = re.sub(r"([\\`*|\[\]~#])", r"\\\1", text)
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace("@", "&#64;")
     return re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", text)
