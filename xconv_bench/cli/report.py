@@ -26,7 +26,7 @@ class Format(StrEnum):
 
 
 Runs = Annotated[
-    list[Path], typer.Argument(metavar="RUN...", help="Directories of runs; several are compared.")
+    list[Path], typer.Argument(metavar="RUN", help="Directories of runs; several are compared.")
 ]
 ReportFormat = Annotated[
     Format,

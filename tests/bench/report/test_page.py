@@ -107,6 +107,14 @@ def test_names_are_text(tmp_path: Path) -> None:
     assert name in outline.words and "<b>&amp;" in outline.words
 
 
+def test_methods_sort_by_their_knobs(tmp_path: Path) -> None:
+    knobs: list[dict[str, Any]] = [{**XCONV, "probes": n} for n in (128, 16, 4)]
+    knobs += [{"method": "rad-sampling", "keep": keep} for keep in (0.1, 0.03)]
+    run = make_run(tmp_path / "run", memory=[memory_row(1, **each) for each in [*knobs, {}]])
+    headings = [each for each in Outline(page(run)).all("th") if "data-sort" in each]
+    assert [each["data-sort"] for each in headings] == ["5", "4", "3", "2", "1", "0"]
+
+
 def test_nothing_is_loaded_from_elsewhere(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", memory=MEMORY)
     text = page(run, make_run(tmp_path / "other", memory=MEMORY))

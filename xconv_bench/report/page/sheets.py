@@ -139,11 +139,15 @@ def _is_number(name: str, rows: Sequence[Row]) -> bool:
 
 def _lines(shown: Sequence[Row], columns: Sequence[str], rows: Sequence[Row]) -> list[Line]:
     write = {name: writer(name, rows) for name in columns}
+    ranks = _ranks(shown)
     lines = []
     for row in shown:
         cells = []
         for name in columns:
-            text = name_of(row) if name == "method" else write[name](row)
+            if name == "method":
+                cells.append(SheetCell(name_of(row), str(ranks[_method(row)])))
+                continue
+            text = write[name](row)
             cells.append(SheetCell(text, _sort(name, row), len(text) > _LONG_TEXT))
         has_failed = row["status"] != "ok"
         reason = None
@@ -151,6 +155,17 @@ def _lines(shown: Sequence[Row], columns: Sequence[str], rows: Sequence[Row]) ->
             cells, reason = _shortened(cells, columns, row)
         lines.append(Line(cells, style.shades(str(row["method"])).dark, has_failed, reason))
     return lines
+
+
+def _ranks(rows: Sequence[Row]) -> dict[tuple[tuple[Cell, ...], ...], int]:
+    """Methods in the order of their names and of the values of their knobs."""
+    return {method: rank for rank, method in enumerate(sorted({_method(row) for row in rows}))}
+
+
+def _method(row: Row) -> tuple[tuple[Cell, ...], ...]:
+    # A knob that a method does not have comes before any of its values.
+    values = (row.get(name) for name in _METHOD)
+    return tuple(() if value is None else (value,) for value in values)
 
 
 def _shortened(
