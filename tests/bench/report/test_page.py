@@ -83,7 +83,8 @@ def test_it_is_accessible(tmp_path: Path) -> None:
     assert len(outline.all("caption")) == len(outline.all("table"))
     ids = [attributes["id"] for _, attributes in outline.found if "id" in attributes]
     assert len(ids) == len(set(ids))
-    targets = [str(each["href"])[1:] for each in outline.all("a") if each["href"][0] == "#"]  # type: ignore[index]
+    addresses = [str(each["href"]) for each in outline.all("a")]
+    targets = [address[1:] for address in addresses if address.startswith("#")]
     assert set(targets) <= set(ids)
 
 

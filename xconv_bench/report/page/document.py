@@ -50,9 +50,8 @@ def page_of(runs: Sequence[RecordedRun], skipped: Sequence[str]) -> str:
     environment.filters["base64"] = lambda content: b64encode(content).decode()
     comparison = compare(runs) if len(runs) > 1 else None
     return environment.get_template("page.html.j2").render(
-        # They are ours, not the user's: as they are.
-        css=jinja2.utils.markupsafe.Markup(_part("page.css")),
-        script=jinja2.utils.markupsafe.Markup(_part("page.js")),
+        css=_part("page.css"),
+        script=_part("page.js"),
         runs=runs,
         skipped=skipped,
         version=__version__,
