@@ -12,7 +12,10 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("xconv", "xconv_bench")
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 50
-HEAVY_MODULES = ("torch", "torchvision", "pandas", "matplotlib", "numpy", "scipy", "sklearn", "PIL")
+HEAVY_MODULES = (
+    "torch", "torchvision", "pandas", "matplotlib", "numpy", "scipy", "sklearn", "PIL", "pydantic",
+    "tomlkit", "jinja2", "ray",
+)  # fmt: skip
 COMMANDS = (
     "memory",
     "max-batch",
@@ -22,6 +25,9 @@ COMMANDS = (
     "runtime",
     "frontier",
     "run",
+    "check",
+    "profiles",
+    "report",
     "models",
     "data",
 )

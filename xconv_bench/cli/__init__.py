@@ -16,6 +16,7 @@ from xconv_bench.cli.measuring import MEASURING
 from xconv_bench.cli.mistakes import PARSER_ERROR, words_of
 from xconv_bench.cli.models import models
 from xconv_bench.cli.profiles import profiles
+from xconv_bench.cli.report import report
 from xconv_bench.cli.run import run
 from xconv_bench.errors import BenchError
 
@@ -34,6 +35,7 @@ for _name, _command in MEASURING.items():
 app.command()(run)
 app.command()(check)
 app.command()(profiles)
+app.command()(report)
 app.command()(models)
 app.command()(data)
 

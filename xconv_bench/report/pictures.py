@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xconv_bench.report import style
 from xconv_bench.results.files import explained
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Picture
+
+# Without these entries a file says when and with which version it was drawn.
+_METADATA: dict[str, dict[str, Any]] = {
+    "png": {"Software": None},
+    "svg": {"Date": None},
+    "pdf": {"CreationDate": None},
+}
+
+_FORMATS: ContextVar[Sequence[str]] = ContextVar("formats", default=("png", "svg"))
+
+
+@contextmanager
+def kept_as(*formats: str) -> Iterator[None]:
+    """Within, ``save`` writes these formats, of png, svg and pdf, instead of PNG and SVG."""
+    token = _FORMATS.set(formats)
+    try:
+        yield
+    finally:
+        _FORMATS.reset(token)
 
 
 @contextmanager
@@ -30,11 +50,12 @@ def save(picture: Picture, folder: Path, name: str) -> list[Path]:
 
     The same picture is the same files. Raises BenchError where a file cannot be written.
     """
-    png, svg = folder / f"{name}.png", folder / f"{name}.svg"
     with explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    with explained(png):
-        picture.savefig(png, dpi=style.DOTS_PER_INCH, metadata={"Software": None})
-    with explained(svg):
-        picture.savefig(svg, metadata={"Date": None})
-    return [png, svg]
+    paths = []
+    for kind in _FORMATS.get():
+        path = folder / f"{name}.{kind}"
+        with explained(path):
+            picture.savefig(path, dpi=style.DOTS_PER_INCH, metadata=_METADATA[kind])
+        paths.append(path)
+    return paths

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from math import ceil
 from pathlib import Path
@@ -23,6 +24,7 @@ _WIDTH_INCHES = 8.0
 _ABREAST = 3
 _CELL_INCHES = 0.3
 _FRAME_INCHES = 1.1
+_TITLE_CHARACTERS = 26
 _DARK = 0.6
 """Of the scale, from the middle on: there white words are read better."""
 
@@ -65,7 +67,7 @@ def _draw(panels: dict[str, list[Row]]) -> Picture:
     grid = picture.subplots(down, abreast, sharey=True, squeeze=False)
     for axes, (name, rows) in zip(grid.flat, panels.items(), strict=False):
         _draw_panel(axes, rows, lines, sizes)
-        axes.set_title(name)
+        axes.set_title(textwrap.fill(name, _TITLE_CHARACTERS))
     for unused in grid.flat[len(panels) :]:
         unused.set_visible(False)
     picture.suptitle("Time of a step relative to exact", x=0.012, ha="left")

@@ -1,0 +1,110 @@
+"""``xconv-bench report``: what runs have measured, as a page, as Markdown or as pictures."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from xconv_bench.results.recorded import RecordedRun
+
+
+class Format(StrEnum):
+    """What a report is written as."""
+
+    html = "html"
+    markdown = "markdown"
+    png = "png"
+    svg = "svg"
+    pdf = "pdf"
+
+
+Runs = Annotated[
+    list[Path], typer.Argument(metavar="RUN", help="Directories of runs; several are compared.")
+]
+ReportFormat = Annotated[
+    Format,
+    typer.Option("--format", help="A page, Markdown for a pull request, or the pictures as files."),
+]
+ReportOutput = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        metavar="PATH",
+        help="A file for html and markdown, or a folder.",
+        show_default="report.html in the first RUN, pictures in plots of each RUN, "
+        "Markdown on standard output",
+    ),
+]
+
+
+def report(runs: Runs, kind: ReportFormat = Format.html, output: ReportOutput = None) -> None:
+    """Report on what runs have measured: summary, pictures, tables, and how runs differ.
+
+    The page is one file that works without a network. Nothing is measured.
+    """
+    from xconv_bench.results.recorded import read_runs
+
+    found, skipped = read_runs(runs)
+    for line in skipped:
+        print(line, file=sys.stderr)
+    if kind is Format.html:
+        _write_page(found, skipped, output)
+    elif kind is Format.markdown:
+        _write_markdown(found, skipped, output)
+    else:
+        _write_pictures(found, kind.value, output)
+
+
+def _write_page(runs: Sequence[RecordedRun], skipped: Sequence[str], output: Path | None) -> None:
+    path = _file(output or runs[0].path, ".html")
+    from xconv_bench.report.page.document import write_page
+
+    write_page(runs, skipped, path)
+    print(f"written: {path}")
+
+
+def _write_markdown(
+    runs: Sequence[RecordedRun], skipped: Sequence[str], output: Path | None
+) -> None:
+    path = None if output is None else _file(output, ".md")
+    from xconv_bench.report.page.markdown import markdown_of
+    from xconv_bench.results.files import explained, write_whole
+
+    text = markdown_of(runs, skipped)
+    if path is None:
+        print(text, end="")
+        return
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, text.encode())
+    print(f"written: {path}")
+
+
+def _write_pictures(runs: Sequence[RecordedRun], kind: str, output: Path | None) -> None:
+    from xconv_bench.report.page.files import write_all_pictures
+
+    paths, remarks = write_all_pictures(runs, output, kind)
+    for line in remarks:
+        print(line, file=sys.stderr)
+    for path in paths:
+        print(f"written: {path}")
+
+
+def _file(output: Path, ending: str) -> Path:
+    """``output`` where it is such a file, or else ``report`` with this ending in that folder."""
+    from xconv_bench.errors import UsageError
+
+    if output.suffix.lower() == ending and not output.is_dir():
+        return output
+    if output.is_file():
+        raise UsageError(
+            f"--output {output} is a file: give a folder, or a file ending in {ending}"
+        )
+    return output / f"report{ending}"

@@ -1,0 +1,1 @@
+"""The report on runs: one HTML page or a Markdown comment, from the tables and nothing else."""

@@ -1,0 +1,140 @@
+"""Rows of several runs that are known by the same key, side by side, largest change first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import inf, isfinite, isnan, log
+
+from xconv_bench.configuration import KNOBS
+from xconv_bench.report import style
+from xconv_bench.report.page.cells import heading, writer
+from xconv_bench.report.page.findings import ROUNDING
+from xconv_bench.report.page.kinds import KINDS, Kind, name_of, shown_figures
+from xconv_bench.report.summary import Row
+from xconv_bench.report.units import format_ratio
+from xconv_bench.report.words import phrases, status_words
+from xconv_bench.results.columns import write_cell
+from xconv_bench.results.recorded import RecordedRun
+
+_METHOD = ("method", *KNOBS)
+_NEXT_TO_NOTHING = 0.005
+"""A change by less than half a percent."""
+
+RowsByKey = Mapping[tuple[str, ...], Row]
+
+
+@dataclass(frozen=True)
+class Change:
+    """A figure in each of the runs; ``ratios`` to the first of them, None where there is none.
+
+    ``size`` is the largest change in either direction, infinite where it is not one by a factor.
+    """
+
+    table: str
+    where: str
+    method: str
+    colour: str
+    figure: str
+    texts: list[str]
+    ratios: list[float | None]
+    size: float
+
+    @property
+    def ratio_words(self) -> list[str]:
+        """The ratios as people write them; for the first run nothing."""
+        return ["" if ratio is None else format_ratio(ratio) for ratio in self.ratios]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """``changes`` has every figure that several runs have; ``unmatched`` rows are in one only."""
+
+    runs: list[str]
+    changes: list[Change]
+    unmatched: int
+
+    @property
+    def count(self) -> int:
+        """Figures that differ by more than half a percent."""
+        return sum(change.size > _NEXT_TO_NOTHING for change in self.changes)
+
+
+def compare(runs: Sequence[RecordedRun]) -> Comparison:
+    """What the first run has in common with the others."""
+    changes: list[Change] = []
+    unmatched = 0
+    for kind in KINDS.values():
+        by_run = [_by_key(kind, run) for run in runs]
+        keys = list(dict.fromkeys(key for rows in by_run for key in rows))
+        shared = [key for key in keys if key in by_run[0] and sum(key in r for r in by_run) > 1]
+        unmatched += len(keys) - len(shared)
+        changes += _changes(kind, [[rows.get(key) for rows in by_run] for key in shared])
+    changes.sort(key=lambda change: -change.size)
+    return Comparison([run.name for run in runs], changes, unmatched)
+
+
+def _by_key(kind: Kind, run: RecordedRun) -> RowsByKey:
+    table = run.tables.get(kind.name)
+    if table is None or not kind.has_answer:
+        return {}
+    # As text, as the tables themselves tell rows apart.
+    return {tuple(write_cell(name, row[name]) for name in kind.key): row for row in table.rows}
+
+
+def _changes(kind: Kind, shared: Sequence[Sequence[Row | None]]) -> Iterator[Change]:
+    every = [row for rows in shared for row in rows if row is not None]
+    if not every:
+        return
+    firsts = [rows[0] for rows in shared if rows[0] is not None]
+    names = [
+        name
+        for name in kind.key
+        if name == "model" or (name not in _METHOD and len({row[name] for row in firsts}) > 1)
+    ]
+    figures = [
+        name
+        for name in shown_figures(kind, every)
+        if any(isinstance(row[name], int | float) for row in every)
+    ]
+    write = {name: writer(name, every) for name in figures}
+    for rows in shared:
+        first = rows[0]
+        if first is None:
+            continue
+        where = phrases({name: first[name] for name in names})
+        common = (kind.name, where, name_of(first), style.shades(str(first["method"])).dark)
+        if len({row["status"] for row in rows if row is not None}) > 1:
+            states = ["" if row is None else status_words(str(row["status"])) for row in rows]
+            yield Change(*common, "outcome", states, [None] * len(rows), inf)
+        for name in figures:
+            if sum(row is not None and row[name] is not None for row in rows) > 1:
+                texts = ["" if row is None else write[name](row) for row in rows]
+                ratios, size = _ratios(name, rows)
+                yield Change(*common, heading(name), texts, ratios, size)
+
+
+def _ratios(name: str, rows: Sequence[Row | None]) -> tuple[list[float | None], float]:
+    values = [_value(name, row) for row in rows]
+    first = values[0]
+    ratios: list[float | None] = [None]
+    size = 0.0
+    for value in values[1:]:
+        if first is None or value is None:
+            ratios.append(None)
+        elif first == value or (isnan(first) and isnan(value)):
+            ratios.append(1.0)
+        elif first == 0 or value / first <= 0 or not isfinite(value / first):
+            ratios.append(None)
+            size = inf
+        else:
+            ratios.append(value / first)
+            size = max(size, abs(log(value / first)))
+    return ratios, size
+
+
+def _value(name: str, row: Row | None) -> float | None:
+    value = None if row is None else row[name]
+    if not isinstance(value, int | float):
+        return None
+    return 0.0 if name.endswith("_error") and abs(value) < ROUNDING else float(value)

@@ -1,0 +1,132 @@
+"""The report as compact Markdown, for a comment on a pull request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from xconv_bench.report.page.cells import heading
+from xconv_bench.report.page.chapters import outcomes_of
+from xconv_bench.report.page.comparison import Comparison, compare
+from xconv_bench.report.page.environment import properties_of
+from xconv_bench.report.page.findings import figure_words
+from xconv_bench.report.page.kinds import KINDS, Kind, condensed, name_of, shown_figures
+from xconv_bench.report.settings import Setting, is_reference
+from xconv_bench.report.summary import Row
+from xconv_bench.report.words import status_words
+from xconv_bench.results.recorded import RecordedRun
+
+MOST_ROWS = 20
+"""Of a table and run."""
+_MOST_FINDINGS = 2
+_LONGEST_CELL = 160
+
+
+def markdown_of(runs: Sequence[RecordedRun], skipped: Sequence[str]) -> str:
+    """A summary, a table of the main figures for each table measured, and what changed."""
+    kinds = [k for k in KINDS.values() if any(k.name in run.tables for run in runs)]
+    blocks = [
+        f"## xconv-bench: {', '.join(_safe(run.name) for run in runs)}",
+        "\n".join(line for kind in kinds for line in _summary(kind, runs)),
+        *(["\n".join(f"- {_safe(line)}" for line in skipped)] if skipped else []),
+    ]
+    if len(runs) > 1:
+        blocks += _comparison(compare(runs))
+        differing = [each.name for each in properties_of(runs) if each.differs]
+        blocks.append(f"The environments differ in {_safe(', '.join(differing) or 'nothing')}.")
+    for kind in kinds:
+        blocks += _chapter(kind, runs)
+    # A name on the disk that is not UTF-8 comes with surrogates, which nothing can print.
+    return ("\n\n".join(blocks) + "\n").encode("utf-8", "backslashreplace").decode()
+
+
+def _summary(kind: Kind, runs: Sequence[RecordedRun]) -> Iterator[str]:
+    for outcome in outcomes_of(kind, runs):
+        whose = f" of {_safe(outcome.run)}" if len(runs) > 1 else ""
+        ended = f"{outcome.rows:,} rows, {outcome.statuses}"
+        yield f"- **{kind.title}**{whose}: {ended}"
+        for finding in outcome.findings[:_MOST_FINDINGS]:
+            yield f"  - {_safe(finding.title)}: {_safe(finding.text)}"
+        more = outcome.more + len(outcome.findings[_MOST_FINDINGS:])
+        if more:
+            yield f"  - {more:,} further settings"
+
+
+def _chapter(kind: Kind, runs: Sequence[RecordedRun]) -> list[str]:
+    if not kind.has_answer:
+        return []
+    found = [
+        (run.name, setting, row)
+        for run in runs
+        if kind.name in run.tables
+        for setting in condensed(kind, run.tables[kind.name].rows)
+        for row in setting.rows
+    ]
+    # The runs of one configuration stand together.
+    places = {place: n for n, place in enumerate(dict.fromkeys(map(_place, found)))}
+    found.sort(key=lambda each: places[_place(each)])
+    most = MOST_ROWS * len(runs)
+    figures = shown_figures(kind, [row for _, _, row in found])
+    titles = {setting.title for _, setting, _ in found}
+    names = {"run": len(runs) > 1, "setting": len(titles) > 1, "method": True}
+    headings = [name for name, is_shown in names.items() if is_shown]
+    lines = []
+    for run, setting, row in found[:most]:
+        identity = {"run": run, "setting": setting.title, "method": name_of(row)}
+        lines.append([*(identity[name] for name in headings), *_figures(figures, setting, row)])
+    blocks = [f"### {kind.title}"]
+    if len(titles) == 1:
+        blocks.append(_safe(titles.pop()))
+    blocks.append(_table([*headings, *map(heading, figures)], lines, len(headings)))
+    if len(found) > most:
+        blocks.append(f"The first {most} of {len(found):,} rows.")
+    return [block for block in blocks if block]
+
+
+def _place(found: tuple[str, Setting, Row]) -> tuple[str, str]:
+    _, setting, row = found
+    return setting.title, name_of(row)
+
+
+def _figures(figures: Sequence[str], setting: Setting, row: Row) -> list[str]:
+    exact = next((each for each in setting.rows if is_reference(each)), None)
+    cells = [figure_words(name, row, exact, setting.rows) for name in figures]
+    if row["status"] != "ok" and cells:
+        cells[0] = status_words(str(row["status"]))
+    return cells
+
+
+def _comparison(comparison: Comparison) -> list[str]:
+    first, *others = comparison.runs
+    lines = []
+    for change in comparison.changes[:MOST_ROWS]:
+        cells = [change.table, change.where, change.method, change.figure, change.texts[0]]
+        for text, ratio in zip(change.texts[1:], change.ratio_words[1:], strict=True):
+            cells.append(f"{text} ({ratio})" if ratio else text)
+        lines.append(cells)
+    blocks = [
+        f"### Compared with {_safe(first)}",
+        f"{comparison.count:,} of {len(comparison.changes):,} figures differ by more than half a "
+        f"percent; the largest changes come first. {comparison.unmatched:,} rows have no "
+        "counterpart.",
+    ]
+    if lines:
+        blocks.append(_table(["table", "setting", "method", "figure", first, *others], lines, 4))
+    return blocks
+
+
+def _table(headings: Sequence[str], lines: Sequence[Sequence[str]], words: int) -> str:
+    """The first ``words`` columns from the left, the others, figures, from the right."""
+    rule = ["---"] * words + ["---:"] * (len(headings) - words)
+    rows = [[_safe(cell) for cell in line] for line in lines]
+    return "\n".join(f"| {' | '.join(row)} |" for row in ([*map(_safe, headings)], rule, *rows))
+
+
+def _safe(text: str) -> str:
+    """What a user named stays text: it makes no table, no tag, no link and calls nobody."""
+    text = " ".join(text.split())
+    if len(text) > _LONGEST_CELL * 2:
+        text = f"{text[: _LONGEST_CELL * 2]}…"
+    text = re.sub(r"([\\`*|\[\]~#])", r"\\\1", text)
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace("@", "&#64;")
+    return re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", text)

@@ -1,0 +1,156 @@
+"""What runs have left on the disk, read without their lock: nothing is made and nothing changed."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from xconv_bench.errors import BenchError, UsageError
+from xconv_bench.results.run_directory import TABLES
+from xconv_bench.results.table import Row, Table
+
+
+@dataclass(frozen=True)
+class RecordedTable:
+    """The rows of a table, at least one, and the bytes of its file."""
+
+    rows: list[Row]
+    content: bytes
+
+
+@dataclass(frozen=True)
+class RecordedRun:
+    """A run directory: its tables by name, in the order of ``TABLES``, at least one.
+
+    ``name`` tells it from the other runs. ``environment`` is None where there is no record.
+    """
+
+    name: str
+    path: Path
+    tables: dict[str, RecordedTable]
+    environment: dict[str, Any] | None
+
+    @property
+    def plots(self) -> Path:
+        """Where its pictures belong."""
+        return self.path / "plots"
+
+
+def read_runs(paths: Sequence[Path]) -> tuple[list[RecordedRun], list[str]]:
+    """The runs in which there is something to read, and a line on each thing that was skipped.
+
+    Raises UsageError for a path that does not exist, BenchError where nothing can be read.
+    """
+    for path in paths:
+        if not _exists(path):
+            raise UsageError(
+                f"{path} does not exist: give the directory of a run, such as runs/..."
+            )
+    skipped: list[str] = []
+    runs: list[RecordedRun] = []
+    known: set[Path] = set()
+    for path, name in zip(paths, _names(paths), strict=True):
+        if path.resolve() in known:
+            skipped.append(f"{path} is given twice: shown once")
+            continue
+        known.add(path.resolve())
+        run = _read_run(path, name, skipped)
+        if run is not None:
+            runs.append(run)
+    if not runs:
+        raise BenchError(f"there is nothing to report: {'; '.join(skipped)}")
+    return runs, skipped
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a name that no file can have, or a folder that is closed
+        return False
+
+
+def _read_run(path: Path, name: str, skipped: list[str]) -> RecordedRun | None:
+    if not path.is_dir():
+        skipped.append(f"{path} is not the directory of a run: skipped")
+        return None
+    try:
+        present = {entry.name for entry in path.iterdir()}
+    except OSError as error:
+        skipped.append(f"{path} cannot be read: {error.strerror}: skipped")
+        return None
+    tables = {}
+    problems: list[str] = []
+    for table in TABLES:
+        if f"{table}.csv" in present:
+            found = _read_table(path, table, problems)
+            if found is not None:
+                tables[table] = found
+    skipped += problems
+    if not tables:
+        reason = "no table in it can be read" if problems else "there is no table in it"
+        skipped.append(f"{path}: {reason}: skipped")
+        return None
+    return RecordedRun(name, path, tables, _read_environment(path, skipped))
+
+
+def _read_table(folder: Path, name: str, problems: list[str]) -> RecordedTable | None:
+    path = folder / f"{name}.csv"
+    try:
+        rows = Table(path, *TABLES[name]).rows()
+        content = path.read_bytes()
+    except BenchError as error:
+        problems.append(f"{_without_remedy(error)}: skipped")
+        return None
+    except OSError as error:
+        problems.append(f"{path} cannot be read: {error.strerror}: skipped")
+        return None
+    whole = content[: content.rfind(b"\n") + 1]
+    if not rows:
+        problems.append(f"{path} has no rows: skipped")
+        return None
+    if whole != content:
+        problems.append(f"{path}: its last line is incomplete: this line is left out")
+    nameless = next((n for n, row in enumerate(rows, 2) if not _is_named(row)), None)
+    if nameless is not None:
+        problems.append(f"{path}: line {nameless} lacks its model, method or status: skipped")
+        return None
+    return RecordedTable(rows, whole)
+
+
+def _is_named(row: Row) -> bool:
+    return all(row[column] for column in ("model", "method", "status"))
+
+
+def _read_environment(folder: Path, skipped: list[str]) -> dict[str, Any] | None:
+    path = folder / "environment.json"
+    try:
+        record = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        skipped.append(f"{path} does not exist: what this run was made with is not known")
+        return None
+    except OSError as error:
+        skipped.append(f"{path} cannot be read: {error.strerror}: skipped")
+        return None
+    except (ValueError, RecursionError):
+        record = None
+    if not isinstance(record, dict):
+        skipped.append(f"{path} is not a record of an environment: skipped")
+        return None
+    return record
+
+
+def _without_remedy(error: BenchError) -> str:
+    # The remedies of a table are those of who writes it.
+    return str(error).rpartition("; ")[0] or str(error)
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """The last parts of the paths, as few as tell them apart."""
+    whole = [path.resolve() for path in paths]
+    longest = max(len(path.parts) for path in whole)
+    for count in range(1, longest + 1):
+        names = ["/".join(path.parts[-count:]) for path in whole]
+        if len(set(names)) == len(set(whole)):
+            return names
+    return [str(path) for path in whole]
