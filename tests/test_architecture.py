@@ -13,7 +13,7 @@ PACKAGES = ("xconv", "xconv_bench")
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 50
 HEAVY_MODULES = (
-    "torch", "torchvision", "pandas", "matplotlib", "numpy", "scipy", "sklearn", "PIL", "pydantic",
+    "torch", "torchvision", "pandas", "matplotlib", "numpy", "scipy", "sklearn", "PIL",
     "tomlkit", "jinja2", "ray",
 )  # fmt: skip
 COMMANDS = (
