@@ -1,5 +1,7 @@
-"""``xconv-bench run``: several commands into one directory."""
+"""``xconv-bench run``: the experiments of a profile into one directory, planned before begun."""
 
+import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,6 +9,8 @@ from typing import Any
 import pandas as pd
 import pytest
 from own_networks import name
+
+from xconv_bench.results.run_directory import RunDirectory
 
 Command = Callable[..., Any]
 
@@ -16,17 +20,17 @@ def profile(folder: Path, second: str = "max-batch", extra: str = "") -> Path:
     path.write_text(
         f"""
         title = "Mine"
-        [[run]]
-        command = "memory"
+        limits = ["memory: simulated_peak_bytes <= 1 GiB"]
+        [settings]
         model = "{name("plain")}"
         image-size = 12
+        [[experiment]]
+        command = "memory"
         batch-size = [1, 2]
         method = "exact"
         simulate = true
-        [[run]]
+        [[experiment]]
         command = "{second}"
-        model = "{name("plain")}"
-        image-size = 12
         method = "exact"
         memory-budget = "1MiB"
         {extra}
@@ -43,8 +47,30 @@ def test_from_end_to_end_and_again(command: Command, tmp_path: Path) -> None:
     assert len(pd.read_csv(tmp_path / "run/max_batch.csv")) == 1
     assert (tmp_path / "run/profile.toml").read_bytes() == path.read_bytes()
     assert "Mine: 2 of 2: max-batch" in finished.errors
-    again = command("run", path, "--output", tmp_path / "run")
-    assert again.output == finished.output and again.errors.count("already measured") == 3
+    assert "[3/3]" in finished.errors
+    assert re.search(r"memory +2 ok", finished.output)
+    assert f"xconv-bench check {tmp_path / 'run'} --profile {path}" in finished.errors
+    again = command("run", "--resume", tmp_path / "run")
+    assert again.code == 0 and again.errors.count("already measured") == 3
+    assert len(json.loads((tmp_path / "run/environment.json").read_text())["continued"]) == 1
+    checked = command("check", tmp_path / "run")
+    assert checked.code == 0, checked.output
+
+
+def test_jobs_of_all_experiments(command: Command, tmp_path: Path) -> None:
+    finished = command("run", profile(tmp_path), "--jobs", 2, "--output", tmp_path / "run")
+    assert finished.code == 0, finished.errors
+    assert len(pd.read_csv(tmp_path / "run/memory.csv")) == 2
+
+
+def test_settings_are_kept_for_who_resumes(command: Command, tmp_path: Path) -> None:
+    changes = ("--set", "memory.batch-size=3", "--set", "memory-budget=2MiB")
+    finished = command("run", profile(tmp_path), *changes, "--output", tmp_path / "run")
+    assert finished.code == 0, finished.errors
+    assert list(pd.read_csv(tmp_path / "run/memory.csv")["batch_size"]) == [3]
+    assert list(pd.read_csv(tmp_path / "run/max_batch.csv")["memory_budget_bytes"]) == [2**21]
+    again = command("run", "--resume", tmp_path / "run")
+    assert again.code == 0 and again.errors.count("already measured") == 2
 
 
 def test_the_worst_exit_code_counts(command: Command, tmp_path: Path) -> None:
@@ -52,20 +78,98 @@ def test_the_worst_exit_code_counts(command: Command, tmp_path: Path) -> None:
     assert command("run", path, "--output", tmp_path / "run").code == 1
 
 
+def test_one_experiment_that_cannot_be_made_does_not_keep_the_others_from_it(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from xconv_bench.errors import BenchError
+    from xconv_bench.experiments import memory
+
+    def fails(*arguments: object) -> None:
+        raise BenchError("no weights")
+
+    monkeypatch.setattr(memory, "measure_memory", fails)
+    finished = command("run", profile(tmp_path), "--output", tmp_path / "run")
+    assert finished.code == 1
+    assert re.search(r"memory +not made: no weights", finished.output)
+    assert re.search(r"max-batch +1 ok", finished.output)
+
+
+def test_a_dry_run_measures_nothing(command: Command, tmp_path: Path) -> None:
+    finished = command("run", profile(tmp_path), "--dry-run", "--output", tmp_path / "run")
+    assert finished.code == 0, finished.errors
+    assert "1. memory: 2 measurements" in finished.output
+    assert re.search(r"in all: 3 measurements, about \d+ s, the largest peak", finished.output)
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize(
     ("second", "extra", "message"),
     [
-        ("measure", "", "command 'measure' is unknown: choose from data, error, "),
+        ("max-bach", "", "experiment 2: command 'max-bach' is unknown: did you mean 'max-batch'?"),
         ("run", "", "command 'run' is unknown"),
-        ("max-batch", "nosuch = 3", "nosuch"),
-        ("max-batch", "max = 0", "--max"),
+        ("max-batch", "budjet = 3", "experiment 2 (max-batch): 'budjet' is unknown: did you mean"),
+        ("max-batch", "max = 0", "experiment 2 (max-batch): Invalid value for '--max'"),
+        ("max-batch", "scheme = 'x'", "(max-batch): --scheme 'x' is unknown: choose from"),
+        ("max-batch", "help = true", "(max-batch): 'help' is unknown"),
+        ("layers", "", "(layers): 'memory-budget' is unknown"),
     ],
 )
-def test_mistakes_are_found_before_the_first_command(
+def test_mistakes_are_found_before_the_first_experiment(
     command: Command, tmp_path: Path, second: str, extra: str, message: str
 ) -> None:
     finished = command("run", profile(tmp_path, second, extra), "--output", tmp_path / "run")
     assert finished.code == 2
     (line,) = finished.errors.splitlines()
-    assert line.startswith("xconv-bench: ") and message in line
+    assert line.startswith(f"xconv-bench: {tmp_path / 'mine.toml'}: ") and message in line
     assert not (tmp_path / "run").exists()
+
+
+def test_a_setting_that_no_experiment_takes(command: Command, tmp_path: Path) -> None:
+    finished = command("run", profile(tmp_path), "--set", "probs=3")
+    assert finished.code == 2
+    assert "settings: 'probs' is an option of no experiment here: did you mean 'probes'?" in (
+        finished.errors
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "run needs a PROFILE"),
+        (["nosuch"], "profile 'nosuch' is unknown: choose from"),
+        (["--resume", "nowhere"], "--resume nowhere: no run of a profile is there"),
+        (["quick", "--resume", "nowhere"], "--resume takes all from its folder"),
+        (["--resume", "nowhere", "--set", "a=b"], "--resume takes all from its folder"),
+        (["quick", "--set", "a"], "--set 'a': expected key=value"),
+    ],
+)
+def test_arguments_that_cannot_be(command: Command, arguments: list[str], message: str) -> None:
+    finished = command("run", *arguments)
+    assert finished.code == 2 and message in finished.errors
+    assert len(finished.errors.splitlines()) == 1
+
+
+def test_a_second_run_into_the_same_directory_is_refused(command: Command, tmp_path: Path) -> None:
+    with RunDirectory("run", "first", tmp_path / "run"):
+        finished = command("run", profile(tmp_path), "--output", tmp_path / "run")
+    assert finished.code == 2
+    assert "is in use by another run: wait for its end or choose another --output" in (
+        finished.errors
+    )
+
+
+def test_a_foreign_file_is_found_before_anything_is_measured(
+    command: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/max_batch.csv").write_text("mine\n1\n")
+    finished = command("run", profile(tmp_path), "--output", tmp_path / "run")
+    assert finished.code == 1 and "max_batch.csv is not a table of this version" in finished.errors
+    assert not (tmp_path / "run/memory.csv").exists()
+
+
+def test_profiles_are_listed(command: Command) -> None:
+    finished = command("profiles")
+    assert finished.code == 0
+    for word in ("quick", "ci", "gpu", "paper/max_batch", "two cores"):
+        assert word in finished.output
