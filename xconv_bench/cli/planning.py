@@ -31,7 +31,9 @@ def plan_experiments(profile: Profile, more: Sequence[str] = ()) -> list[Experim
     for number, each in enumerate(planned, 1):
         name, *words = each.words
         try:
-            result = commands[name].main([*words, *more], prog_name=name, standalone_mode=False)
+            # Not its main: that makes an exit code of an interrupt.
+            with commands[name].make_context(name, [*words, *more]) as context:
+                result = commands[name].invoke(context)
         except (UsageError, PARSER_ERROR) as error:
             raise UsageError(f"{_where(profile, number, name)}: {words_of(error)}") from error
         except BenchError as error:
