@@ -8,14 +8,15 @@ INSTALLED_DEV := .venv/installed-dev
 REQUIREMENTS := pyproject.toml constraints.txt
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test bench lint clean
+.PHONY: help demo test lint check bench clean
 .NOTPARALLEL:
 
 help:
 	@echo "make demo    measure ResNet-50 with and without XConv"
 	@echo "make test    run the tests"
-	@echo "make bench   time the layer against torch.nn.Conv2d"
 	@echo "make lint    check style, formatting and types"
+	@echo "make check   measure the profile ci and hold it against its thresholds"
+	@echo "make bench   time the layer against torch.nn.Conv2d, and what a measurement costs"
 	@echo "make clean   remove .venv and the caches of the tools"
 
 demo: $(INSTALLED)
@@ -25,13 +26,20 @@ demo: $(INSTALLED)
 test: $(INSTALLED_DEV)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2
 
-bench: $(INSTALLED)
-	$(BIN)/python -m benchmarks.layer_speed
-
 lint: $(INSTALLED_DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy xconv xconv_bench benchmarks
+
+# Anew each time: a run that exists would be resumed, and nothing be measured.
+check: $(INSTALLED)
+	rm -rf runs/check
+	$(BIN)/xconv-bench run ci --output runs/check >/dev/null
+	$(BIN)/xconv-bench check runs/check --profile ci
+
+bench: $(INSTALLED)
+	$(BIN)/python -m benchmarks.layer_speed
+	$(BIN)/python -m benchmarks.overhead
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -14,7 +14,7 @@ MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 50
 HEAVY_MODULES = (
     "torch", "torchvision", "pandas", "matplotlib", "numpy", "scipy", "sklearn", "PIL",
-    "tomlkit", "jinja2", "ray",
+    "jinja2", "ray",
 )  # fmt: skip
 COMMANDS = (
     "memory",

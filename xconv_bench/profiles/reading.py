@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import tomlkit
-import tomlkit.exceptions
 from pydantic import ValidationError
 
 from xconv_bench.errors import UsageError
@@ -16,6 +16,7 @@ from xconv_bench.profiles.schema import ExperimentTable, ProfileTable, Threshold
 from xconv_bench.thresholds.limit import Bounds, Limit, limits_of, read_limit
 
 _RESERVED = ("output",)
+_SET = "set"
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,10 @@ class Planned:
 
 @dataclass(frozen=True)
 class Profile:
-    """``text`` is the file with what was set in it; ``baseline`` is a path that can be opened.
+    """``text`` is the file with what was set in it, to be read again.
 
-    ``settings`` hold for all experiments that have such an option and do not say another.
+    ``baseline`` is a path that can be opened. ``settings`` hold for all experiments that have such
+    an option and do not say another.
     """
 
     path: Path
@@ -54,11 +56,12 @@ def read_profile(path: Path, overrides: Sequence[str] = ()) -> Profile:
 
     Raises UsageError, one line, for a file that is none and for an override that cannot be read.
     """
-    document = _parse(path)
+    text, document = _parse(path)
+    overrides = [*_own_overrides(document), *overrides]
     for override in overrides:
         _set(document, override)
     try:
-        table = ProfileTable.model_validate(document.unwrap())
+        table = ProfileTable.model_validate(document)
     except ValidationError as error:
         # A key that is misspelt is missing, too.
         first, *_ = sorted(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
@@ -72,7 +75,7 @@ def read_profile(path: Path, overrides: Sequence[str] = ()) -> Profile:
         raise UsageError(f"{path}: {error}") from error
     return Profile(
         path=path,
-        text=tomlkit.dumps(document),
+        text=_with_overrides(text, overrides),
         title=table.title,
         about=table.about,
         cost=table.cost,
@@ -83,13 +86,27 @@ def read_profile(path: Path, overrides: Sequence[str] = ()) -> Profile:
     )
 
 
-def _parse(path: Path) -> tomlkit.TOMLDocument:
+def _parse(path: Path) -> tuple[str, dict[str, Any]]:
     try:
-        return tomlkit.parse(path.read_text())
+        text = path.read_text()
+        return text, tomllib.loads(text)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
-    except (tomlkit.exceptions.TOMLKitError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not TOML: {error}") from error
+
+
+def _own_overrides(document: Mapping[str, Any]) -> list[str]:
+    """Those of an earlier command line, which its run has kept in the first line."""
+    given = document.get("set", [])
+    return [each for each in given if isinstance(each, str)] if isinstance(given, list) else []
+
+
+def _with_overrides(text: str, overrides: Sequence[str]) -> str:
+    """The file as it is, with the overrides in its first line: a list in JSON is one in TOML."""
+    first, _, rest = text.partition("\n")
+    own = rest if first.startswith(f"{_SET} = ") else text
+    return f"{_SET} = {json.dumps(list(overrides))}\n{own}" if overrides else text
 
 
 def _planned(number: int, table: ExperimentTable) -> Planned:
@@ -118,7 +135,7 @@ def _refuse_empty(where: str, options: Mapping[str, Any]) -> None:
             raise UsageError(f"{where}: {option} is empty: expected at least one value")
 
 
-def _set(document: tomlkit.TOMLDocument, override: str) -> None:
+def _set(document: dict[str, Any], override: str) -> None:
     """Put a value in the place of what the profile says, for all experiments or those of one."""
     key, equals, text = override.partition("=")
     command, dot, option = key.strip().rpartition(".")
@@ -136,14 +153,16 @@ def _set(document: tomlkit.TOMLDocument, override: str) -> None:
         return
     for table in tables:
         table.pop(option, None)
-    document.setdefault("settings", tomlkit.table())[option] = value
+    settings = document.setdefault("settings", {})
+    if isinstance(settings, dict):
+        settings[option] = value
 
 
 def _value(text: str) -> Any:
     """``8``, ``[8, 32]`` and ``true`` as TOML has them; anything else is a string."""
     try:
-        return tomlkit.value(text).unwrap()
-    except (tomlkit.exceptions.TOMLKitError, ValueError):
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
         return text
 
 

@@ -26,10 +26,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
-from pydantic_core import ErrorDetails
+from xconv_bench.errors import UsageError, suggest
 
-from xconv_bench.errors import suggest
+try:
+    from pydantic import (
+        BaseModel,
+        ConfigDict,
+        Field,
+        StrictBool,
+        StrictFloat,
+        StrictInt,
+        StrictStr,
+    )
+    from pydantic_core import ErrorDetails
+except ImportError as error:  # run from a checkout, beside packages that somebody else chose
+    raise UsageError("profiles need pydantic, version 2: pip install pydantic") from error
 
 Scalar = StrictBool | StrictInt | StrictFloat | StrictStr
 Value = Scalar | list[StrictInt | StrictFloat | StrictStr]
@@ -74,6 +85,8 @@ class ProfileTable(BaseModel):
     settings: dict[str, Value] = {}
     experiment: list[ExperimentTable] = Field(min_length=1)
     limits: list[StrictStr] = []
+    set: list[StrictStr] = []
+    """What was set on the command line, in the copy that a run keeps."""
     threshold: list[ThresholdTable] = []
 
 
@@ -125,6 +138,7 @@ _OF_A_PROFILE = {
     "baseline": "the path of a folder, as a string",
     "settings": "a table of options",
     "limits": "a list of strings",
+    "set": "a list of strings",
     "threshold": "[[threshold]], one or more",
 }
 _OF_A_THRESHOLD = {

@@ -160,6 +160,13 @@ def test_settings_of_the_command_line(
     again = read_profile(write(tmp_path, profile.text))
     assert (again.settings, again.experiments) == (profile.settings, profile.experiments)
     assert "# Why." in profile.text
+    twice = read_profile(write(tmp_path, profile.text), ["memory.probes=2"])
+    assert twice.text.count("set = ") == 1
+    assert twice.experiments[0].options["probes"] == 2
+
+
+def test_without_overrides_the_text_is_that_of_the_file(tmp_path: Path) -> None:
+    assert read_profile(write(tmp_path, PROFILE)).text == PROFILE
 
 
 @pytest.mark.parametrize(
