@@ -1,0 +1,27 @@
+"""What the README shows of profiles is one."""
+
+import re
+from pathlib import Path
+
+from xconv_bench.cli.planning import _commands, _refuse_unused, _with_settings
+from xconv_bench.profiles import read_profile
+
+README = Path(__file__).resolve().parents[3] / "README.md"
+
+
+def test_its_profile_can_be_run(tmp_path: Path) -> None:
+    (content,) = re.findall(r"```toml\n(.*?)```", README.read_text(), re.DOTALL)
+    path = tmp_path / "mine.toml"
+    path.write_text(content)
+    profile = read_profile(path)
+    commands = _commands()
+    for each in profile.experiments:
+        command, *words = _with_settings(profile, each, commands).words
+        commands[command].make_context(command, words)
+    _refuse_unused(profile, commands)
+    assert [str(limit) for limit in profile.limits] == [
+        "memory/*/xconv: simulated_peak_bytes <= 0.7 * exact",
+        "max_batch/*/xconv probes=8: max_batch_size >= 70",
+        "memory/*/xconv: saved_bytes <= 1.02 * baseline",
+        "runtime: step_ratio <= 1.1 * baseline beyond noise",
+    ]
