@@ -66,11 +66,16 @@ def run(
 
     path, output = _chosen(profile, overrides, resume, output)
     plan = read_profile(path, overrides or ())
-    experiments = plan_experiments(plan, _words(jobs, launcher, address))
+    more = _words(jobs, launcher, address)
+    experiments = plan_experiments(plan, more)
     if dry_run:
         _show_plan(plan, experiments)
         return 0
-    with RunDirectory("run", path.stem, output) as directory, resumable(directory, _go_on):
+
+    def go_on(folder: Path) -> list[str]:
+        return ["run", "--resume", str(folder), *more]
+
+    with RunDirectory("run", path.stem, output) as directory, resumable(directory, go_on):
         return _carry_out(plan, profile or "", experiments, directory)
 
 
@@ -98,10 +103,6 @@ def _words(jobs: int | None, launcher: str | None, address: str | None) -> list[
     """The same words on the command line of each experiment."""
     given = {"--jobs": jobs, "--launcher": launcher, "--address": address}
     return [word for name, value in given.items() if value for word in (name, str(value))]
-
-
-def _go_on(directory: Path) -> list[str]:
-    return ["run", "--resume", str(directory)]
 
 
 def _carry_out(
