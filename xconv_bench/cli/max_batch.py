@@ -29,6 +29,7 @@ def max_batch(
     counted is the peak of torch's allocator. The answer has been tried, and so has one sample more.
     """
     from xconv_bench.experiments.max_batch import find_max_batches
+    from xconv_bench.report.max_batch_plot import plot_max_batch
     from xconv_bench.report.max_batch_table import print_max_batch_table
 
     budget_bytes = parsing.size_in_bytes("--memory-budget", memory_budget)
@@ -48,7 +49,7 @@ def max_batch(
         measure=lambda run, progress: find_max_batches(
             cells, run.table("max_batch"), launcher, progress, verify
         ),
-        draw=lambda rows, run: [],
+        draw=lambda rows, run: plot_max_batch(rows, run.plots),
         show=lambda rows, run: print_max_batch_table(rows),
         steps=2 * _TRIES,
         simulations=_TRIES,
