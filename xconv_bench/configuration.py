@@ -117,6 +117,22 @@ class MaxBatchConfiguration(Configuration):
         return {column: value for column, value in super().key.items() if column != "batch_size"}
 
 
+@dataclass(frozen=True)
+class TrainingConfiguration(Configuration):
+    """A cell of ``train``: a task trained from its seed to its last epoch.
+
+    ``first`` is ``"exact"`` where the first convolution is left as it is. ``equal_memory`` is 1
+    where the batch was chosen for the memory that exact takes, and the learning rate with it.
+    """
+
+    task: str = "classification"
+    data: str = "digits"
+    first: str = "as the others"
+    equal_memory: int = 0
+    learning_rate: float = 1e-3
+    epochs: int = 1
+
+
 def columns_of(kind: type[Configuration]) -> tuple[str, ...]:
     """The columns by which rows of ``kind`` are known."""
     return tuple(field.name for field in fields(kind))

@@ -20,6 +20,10 @@ class Unsupported(BenchError):
     """A method cannot be applied to this model: a row with ``status=unsupported``, not a crash."""
 
 
+class Diverged(BenchError):
+    """Training came to a loss that is not finite: a row with ``status=diverged``."""
+
+
 def suggest(name: str, known: Iterable[str]) -> str:
     """``did you mean 'probes'?``, or the choice where no name is near.
 

@@ -11,6 +11,7 @@ from xconv_bench.cli.layers import layers
 from xconv_bench.cli.max_batch import max_batch
 from xconv_bench.cli.memory import memory
 from xconv_bench.cli.runtime import runtime
+from xconv_bench.cli.train import train
 from xconv_bench.cli.variance import variance
 
 MEASURING: dict[str, Callable[..., Experiment]] = {
@@ -21,4 +22,5 @@ MEASURING: dict[str, Callable[..., Experiment]] = {
     "layers": layers,
     "runtime": runtime,
     "frontier": frontier,
+    "train": train,
 }

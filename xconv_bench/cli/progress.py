@@ -11,6 +11,7 @@ from rich.progress import TimeRemainingColumn as Remaining
 from rich.table import Column
 
 from xconv_bench.configuration import Configuration
+from xconv_bench.launch.job import Stage
 from xconv_bench.report.words import method_words, status_words
 
 _FEWEST_TO_ESTIMATE_FROM = 1000
@@ -77,11 +78,15 @@ class SweepProgress:
         beside = f"{len(self._running)} at once, " if len(self._running) > 1 else ""
         self._bar.update(self._task, description=beside + _describe(configuration))
 
-    def progressed(self, configuration: Configuration, fraction: float) -> None:
+    def progressed(self, configuration: Configuration, done: float | Stage) -> None:
         """Say how much of a measurement is done, from 0 to 1."""
+        stage = done if isinstance(done, Stage) else Stage(done)
         if configuration in self._running:
             began, _ = self._running[configuration]
-            self._running[configuration] = (began, fraction)
+            self._running[configuration] = (began, stage.fraction)
+        if stage.said:
+            what = f"{stage.said}: {_describe(configuration)}"
+            self._bar.update(self._task, description=what)
         self._update()
 
     def finished(self, configuration: Configuration, row: dict[str, Any], known: bool) -> None:

@@ -19,20 +19,21 @@ class Digits(ImageSamples):
     mean, deviation = (0.305,), (0.376,)
 
     def __len__(self) -> int:
-        return len(_digits()[1])
+        return len(read_digits()[1])
 
     def read(self, index: int) -> tuple[np.ndarray, int]:
         """A digit (size, size) of 0…255, interpolated, and its label."""
         from PIL import Image
 
-        images, labels = _digits()
+        images, labels = read_digits()
         size = self.format.size
         image = Image.fromarray(images[index]).resize((size, size), Image.Resampling.BICUBIC)
         return np.asarray(image), int(labels[index])
 
 
 @cache
-def _digits() -> tuple[np.ndarray, np.ndarray]:
+def read_digits() -> tuple[np.ndarray, np.ndarray]:
+    """All digits, (1797, 8, 8) of 0…255, and their labels."""
     from sklearn.datasets import load_digits
 
     data = load_digits()

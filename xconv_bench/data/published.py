@@ -52,7 +52,7 @@ class Mnist(Published):
     def _open(self, directory: Path, download: bool) -> Any:
         from torchvision.datasets import MNIST
 
-        return _training_split(MNIST, directory, download)
+        return read_split(MNIST, directory, download)
 
 
 class Cifar10(Published):
@@ -63,7 +63,7 @@ class Cifar10(Published):
     def _open(self, directory: Path, download: bool) -> Any:
         from torchvision.datasets import CIFAR10
 
-        return _training_split(CIFAR10, directory, download)
+        return read_split(CIFAR10, directory, download)
 
 
 class ImageFolder(Published):
@@ -80,11 +80,15 @@ class ImageFolder(Published):
         return folder
 
 
-def _training_split(kind: Any, directory: Path, download: bool) -> Any:
+def read_split(kind: Any, directory: Path, download: bool, is_training: bool = True) -> Any:
+    """A part of a data set of torchvision: pictures in ``data``, labels in ``targets``.
+
+    Raises UsageError where it is not there or damaged, BenchError where it cannot be fetched.
+    """
     from urllib.error import URLError
 
     try:
-        split = kind(str(directory), train=True, download=download)
+        split = kind(str(directory), train=is_training, download=download)
         if len(split.data) != len(split.targets):
             raise ValueError(f"{len(split.data)} images and {len(split.targets)} labels")
     except URLError as error:

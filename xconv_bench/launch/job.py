@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from xconv_bench.configuration import Configuration
 
@@ -14,11 +14,21 @@ if TYPE_CHECKING:
     from xconv_bench.launch.process import Launcher
     from xconv_bench.launch.worker import Work
 
-Progress = Callable[[float], None]
-"""Told of a part that is done, from 0 to 1."""
+
+@dataclass(frozen=True)
+class Stage:
+    """A part that is done, from 0 to 1, what is to be said of it, and a row that is complete."""
+
+    fraction: float
+    said: str = ""
+    row: Mapping[str, Any] | None = None
 
 
-def untold(fraction: float) -> None:
+Progress = Callable[[Any], None]
+"""Told of a part that is done, from 0 to 1, or of a stage."""
+
+
+def untold(done: float | Stage) -> None:
     """The progress that nobody watches."""
 
 
@@ -49,7 +59,7 @@ class Watcher(Protocol):
     def started(self, configuration: Configuration) -> None:
         """The measurement of this cell, and of others with it perhaps, begins."""
 
-    def progressed(self, configuration: Configuration, fraction: float) -> None:
+    def progressed(self, configuration: Configuration, done: float | Stage) -> None:
         """So much of it is done, from 0 to 1."""
 
 

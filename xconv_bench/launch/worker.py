@@ -9,7 +9,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from xconv_bench.errors import BenchError, Unsupported, UsageError
+from xconv_bench.errors import BenchError, Diverged, Unsupported, UsageError
 
 Work = Callable[[], Iterable[dict[str, Any]]]
 """What a worker is given: picklable, called without arguments, yields readings."""
@@ -72,6 +72,8 @@ def _explain(error: BaseException) -> tuple[str, str]:
         return "usage", str(error)
     if isinstance(error, Unsupported):
         return "unsupported", str(error)
+    if isinstance(error, Diverged):
+        return "diverged", str(error)
     if isinstance(error, BenchError):
         return "error", str(error)
     return ("oom" if is_out_of_memory(error) else "error"), reason(error)

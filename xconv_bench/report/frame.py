@@ -45,10 +45,12 @@ def framed(
     notes: Sequence[str],
     panels: int,
     panel_inches: float,
+    shares_heights: bool = True,
 ) -> tuple[Picture, list[Axes]]:
-    """A picture and its ``panels``, of ``panel_inches`` height, all with the same y axis.
+    """A picture and its ``panels``, of ``panel_inches`` height.
 
-    ``heights`` names what is drawn along it; ``notes`` are joined to the note below.
+    All have the same y axis, unless ``shares_heights`` says otherwise. ``heights`` names what is
+    drawn along it; ``notes`` are joined to the note below.
     """
     from matplotlib.figure import Figure as Picture
 
@@ -74,7 +76,7 @@ def framed(
         borderaxespad=0.6,
     )
     foot.text(_LEFT, 0.05, note, va="bottom", color=style.FAINT, fontsize=style.NOTE_SIZE)
-    grid = body.subplots(lines, abreast, sharey=True, squeeze=False)
+    grid = body.subplots(lines, abreast, sharey=shares_heights, squeeze=False)
     for leftmost in grid[:, 0]:
         leftmost.set_ylabel(heights)
     for unused in grid.flat[panels:]:

@@ -12,6 +12,7 @@ STATUS_WORDS = {
     "error": "failed",
     "timeout": "timed out",
     "unsupported": "unsupported",
+    "diverged": "diverged",
 }
 
 USUAL_DISTRIBUTION = "rademacher"

@@ -11,6 +11,7 @@ from xconv_bench.configuration import (
     GradientConfiguration,
     MaxBatchConfiguration,
     MemoryConfiguration,
+    TrainingConfiguration,
     VarianceConfiguration,
     columns_of,
 )
@@ -249,9 +250,33 @@ Fitted to the rows of ``variance.csv`` with the same setting and any number of p
 ``smallest_probes`` keep the ratio at ``target_ratio`` or below.
 """
 
-STATUSES = ("ok", "oom", "error", "timeout", "unsupported")
+TRAINING_KEY = (*columns_of(TrainingConfiguration), "epoch")
 
-FINAL_STATUSES = frozenset({"ok", "oom", "unsupported"})
+MEASURES = (
+    "accuracy", "frechet_distance", "classifier_agreement", "psnr_db", "ssim", "dice", "iou",
+)  # fmt: skip
+"""What tasks are judged by; a task has one or two of them."""
+
+TRAINING_COLUMNS = (
+    *TRAINING_KEY,
+    "status",
+    "message",
+    "loss",
+    *MEASURES,
+    "epoch_seconds",
+    "simulated_peak_bytes",
+    "allocated_peak_bytes",
+    "rss_peak_bytes",
+)
+"""The columns of ``training.csv``: a row an epoch, 0 before the first step.
+
+``loss`` is the mean over the steps of the epoch, ``epoch_seconds`` their time without evaluation.
+Peaks are of a step, and in the row of the last epoch, which also says how the training ended.
+"""
+
+STATUSES = ("ok", "oom", "error", "timeout", "unsupported", "diverged")
+
+FINAL_STATUSES = frozenset({"ok", "oom", "unsupported", "diverged"})
 """A resumed run does not measure these again; the other statuses may have been bad luck."""
 
 LONGEST_TEXT = 2000
@@ -262,14 +287,15 @@ _COUNTS = frozenset(
         "probes", "segments", "bits", "batch_size", "image_size", "repeat", "seed", "parameters",
         "convolutions", "samples", "warmup_steps", "repeats", "minibatches", "minibatch_count",
         "weight_elements", "weight_index", "points", "smallest_probes", "most", "rounds",
-        "position", "max_batch_size", "trained_steps",
+        "position", "max_batch_size", "trained_steps", "epoch", "epochs", "equal_memory",
     }
 )  # fmt: skip
 
 _FLOAT_ENDINGS = (
     "_seconds", "_error", "_se", "_norm", "_bias", "_noise", "_spread", "_value", "_rate",
     "_variance", "_ratio", "_low", "_high", "_gradient", "cosine", "estimate", "exponent",
-    "r_squared", "ratio_at_one_probe", "keep", "budget", "headroom",
+    "r_squared", "ratio_at_one_probe", "keep", "budget", "headroom", "learning_rate", "loss",
+    *MEASURES,
 )  # fmt: skip
 
 

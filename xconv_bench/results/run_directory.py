@@ -27,6 +27,7 @@ TABLES = {
     "age": (columns.AGE_COLUMNS, columns.AGE_KEY),
     "variance": (columns.VARIANCE_COLUMNS, columns.VARIANCE_KEY),
     "estimates": (columns.ESTIMATES_COLUMNS, columns.ESTIMATES_KEY),
+    "training": (columns.TRAINING_COLUMNS, columns.TRAINING_KEY),
     "variance_law": (columns.LAW_COLUMNS, columns.LAW_KEY),
 }
 """The columns of each table by the table's name: all, and those by which its rows are known."""
@@ -79,6 +80,16 @@ class RunDirectory:
     def weights(self) -> Path:
         """Where weights belong that measurements start from; made by who writes the first."""
         return self.path / "weights"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where training goes on from after an interruption; made by who writes the first."""
+        return self.path / "checkpoints"
+
+    @property
+    def pictures(self) -> Path:
+        """Where what trained networks make belongs; made by who writes the first."""
+        return self.path / "pictures"
 
     @property
     def plots(self) -> Path:

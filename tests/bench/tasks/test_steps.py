@@ -1,0 +1,49 @@
+"""Every task takes two steps with every method, from the same weights on the same batches."""
+
+from itertools import islice
+
+import pytest
+import torch
+
+from xconv_bench.configuration import TrainingConfiguration
+from xconv_bench.errors import Unsupported
+from xconv_bench.experiments.sweep import Sweep
+from xconv_bench.measurement.task_step import TaskStep, build
+from xconv_bench.methods import METHODS
+from xconv_bench.tasks import TASKS, Task, TaskOptions, make_task
+
+NEEDS_A_GPU_OR_BLOCKS = {"offload", "invertible"}
+
+
+@pytest.fixture(scope="module", params=sorted(TASKS))
+def task(request: pytest.FixtureRequest) -> Task:
+    return make_task(request.param, TaskOptions())
+
+
+def cell_of(task: Task, method: str) -> TrainingConfiguration:
+    sweep = Sweep((task.model,), (method,), batch_sizes=(task.batch_size,),
+                  image_sizes=(task.image_size,))  # fmt: skip
+    (cell,) = sweep.configurations({})
+    return cell.extended(TrainingConfiguration, task=task.name, data=task.data)
+
+
+@pytest.mark.parametrize("method", sorted(set(METHODS) - {"compile-budget"}))
+def test_two_steps(task: Task, method: str) -> None:
+    cell = cell_of(task, method)
+    reference = {name: tensor.clone() for name, tensor in build(task, cell.as_exact()).state_dict().items()}
+    try:
+        model = build(task, cell)
+    except Unsupported:
+        assert method in NEEDS_A_GPU_OR_BLOCKS
+        return
+    parameters = list(model.parameters())
+    for ours, theirs in zip(model.state_dict().values(), reference.values(), strict=True):
+        assert torch.equal(ours, theirs)
+    optimizer = task.optimizer(model, task.learning_rate)
+    for batch in islice(task.batches(0), 2):
+        loss = TaskStep(task, model, {name: tensor[:2] for name, tensor in batch.items()})()
+        assert loss.isfinite()
+        assert all(p.grad is not None and p.grad.isfinite().all() for p in parameters)
+        optimizer.step()
+    moved = [not torch.equal(p, t) for p, t in zip(model.state_dict().values(), reference.values(), strict=True)]
+    assert any(moved)

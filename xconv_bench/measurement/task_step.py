@@ -1,0 +1,133 @@
+"""A training step of a task: what it is made of, and the memory that it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from xconv_bench.configuration import SIMULATED, TrainingConfiguration
+from xconv_bench.errors import Unsupported
+from xconv_bench.measurement.largest_batch import largest_batch
+from xconv_bench.meters.live import LiveMeter
+from xconv_bench.methods import METHODS
+from xconv_bench.methods.xconv import XConv
+from xconv_bench.tasks import Task
+
+Batch = Mapping[str, Tensor]
+
+
+def build(task: Task, cell: TrainingConfiguration) -> nn.Module:
+    """The task's network in the method's form, in training mode, on the CPU.
+
+    Its weights follow from the seed, and are the same for all methods. Raises Unsupported where
+    the method cannot be applied to it.
+    """
+    torch.manual_seed(cell.seed)
+    model = task.build()
+    method = METHODS[cell.method]
+    converted = method.apply(model, cell)
+    if cell.first == "exact":
+        _leave_first_exact(converted, cell)
+    return converted.train()
+
+
+def _leave_first_exact(model: nn.Module, cell: TrainingConfiguration) -> None:
+    """As the paper's experiments do. Raises Unsupported for methods that know no such thing."""
+    if cell.method == "exact":
+        return
+    if not isinstance(METHODS[cell.method], XConv):
+        raise Unsupported(f"--first-exact is of xconv; {cell.method} treats all layers alike")
+    from xconv import convert
+
+    convert(
+        model,
+        cell.probes or 0,
+        cell.scheme or "independent",
+        tuple((cell.compress or "").split(",")),
+        distribution=cell.distribution or "rademacher",
+        first=False,
+    )
+
+
+@dataclass(frozen=True)
+class TaskStep:
+    """Forward, loss, ``zero_grad``, backward; the optimizer's own step is outside."""
+
+    task: Task
+    model: nn.Module
+    batch: Batch
+
+    def forward(self) -> Tensor:
+        """The loss, a scalar with its graph."""
+        return self.task.loss(self.model, self.batch)
+
+    def __call__(self) -> Tensor:
+        """Leave gradients in the parameters; the loss."""
+        loss = self.forward()
+        self.model.zero_grad(set_to_none=True)
+        loss.backward()
+        return loss.detach()
+
+
+class SimulatedTask:
+    """Steps of a task with tensors that have a shape and no contents: nothing is computed."""
+
+    def __init__(self, task: Task, cell: TrainingConfiguration) -> None:
+        if not METHODS[cell.method].is_simulated:
+            raise Unsupported(f"{cell.method} cannot be simulated, only really run")
+        self._mode = FakeTensorMode(allow_non_fake_inputs=True)
+        self._task = task
+        self._model = build(task, cell)
+        for module in self._model.modules():
+            for tensors in (module._parameters, module._buffers):
+                for name, tensor in tensors.items():
+                    if tensor is not None:
+                        tensors[name] = self._mode.from_tensor(tensor)  # type: ignore[assignment]
+        self._sample = next(iter(task.batches(0)))
+        with self._mode:
+            self._step(2)()
+
+    def peak_bytes(self, batch_size: int) -> int:
+        """The peak of live bytes in a step that is not the first."""
+        with self._mode:
+            step = self._step(batch_size)
+            live = LiveMeter(torch.device("cpu"))
+            live.track(dict(step.batch))
+            live.track_model(self._model)
+            live.reset_peak()
+            with live:
+                step()
+        return live.peak_bytes
+
+    def _step(self, batch_size: int) -> TaskStep:
+        size = batch_size if self._task.has_batches else 1
+        batch = {
+            name: torch.empty((size, *tensor.shape[1:]), dtype=tensor.dtype)
+            for name, tensor in self._sample.items()
+        }
+        return TaskStep(self._task, self._model, batch)
+
+
+@dataclass(frozen=True)
+class EqualMemoryBatch:
+    """Yields ``batch_size``: the largest whose step takes no more than exact's at the reference."""
+
+    make: Callable[[], Task]
+    cell: TrainingConfiguration
+    most: int
+
+    def __call__(self) -> Iterator[dict[str, Any]]:
+        """Simulate; raises Unsupported where the method cannot be."""
+        task, cell = self.make(), self.cell
+        exact = replace(cell.as_exact(), device=SIMULATED, first="as the others")
+        budget = SimulatedTask(task, exact).peak_bytes(cell.batch_size)
+        if cell.method == "exact":
+            yield {"batch_size": cell.batch_size}
+            return
+        size, _ = largest_batch(SimulatedTask(task, cell).peak_bytes, budget, self.most)
+        yield {"batch_size": max(size, 1)}

@@ -1,0 +1,52 @@
+"""What must be known of tasks before anything is trained: their own choices, and their mistakes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from xconv_bench.measurement.survey import Survey
+from xconv_bench.tasks import TaskOptions, make_task
+
+
+@dataclass(frozen=True)
+class MakeTask:
+    """Makes a task where it is called: picklable."""
+
+    name: str
+    options: TaskOptions
+
+    def __call__(self) -> Any:
+        """Raises UsageError for options that the task does not take."""
+        return make_task(self.name, self.options)
+
+
+@dataclass(frozen=True)
+class TaskSurvey:
+    """Yields ``tasks``: by name the model, data, image size, batch size, epochs and learning rate.
+
+    Raises UsageError for tasks, devices and options that do not exist.
+    """
+
+    makers: tuple[MakeTask, ...]
+    devices: tuple[str, ...]
+
+    def __call__(self) -> Iterator[dict[str, Any]]:
+        """Make every task once."""
+        yield from Survey((), self.devices)()
+        found = {}
+        for make in self.makers:
+            task = make()
+            found[make.name] = {
+                "model": task.model,
+                "data": task.data,
+                "image_size": task.image_size,
+                "batch_size": task.batch_size,
+                "epochs": task.epochs,
+                "learning_rate": task.learning_rate,
+                "has_batches": task.has_batches,
+                "optimizer": type(task.optimizer(task.build(), task.learning_rate)).__name__,
+                "measures": [asdict(measure) for measure in task.measures],
+            }
+        yield {"tasks": found}

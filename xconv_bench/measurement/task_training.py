@@ -1,0 +1,136 @@
+"""A task trained from a seed to its last epoch, and what came of it, epoch by epoch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from xconv_bench.configuration import TrainingConfiguration
+from xconv_bench.errors import Diverged, Unsupported
+from xconv_bench.launch.job import Stage
+from xconv_bench.measurement.checkpoints import Checkpoint
+from xconv_bench.measurement.task_step import SimulatedTask, TaskStep, build
+from xconv_bench.meters.allocator import AllocatorMeter
+from xconv_bench.meters.rss import RssMeter
+from xconv_bench.models.messages import reason
+from xconv_bench.tasks import Task
+
+Row = dict[str, Any]
+
+_TRAINING_SEED = 2**20
+"""Beside that of the weights: what is drawn while training does not repeat what made them."""
+
+
+@dataclass(frozen=True)
+class TaskTraining:
+    """Yields ``{"rows": rows}``, a row an epoch, and each of them as progress before that.
+
+    ``make`` makes the task, in the process that trains it. ``checkpoint`` is written after each
+    epoch and gone on from; ``pictures`` is where what the trained network makes is put.
+    """
+
+    configuration: TrainingConfiguration
+    make: Callable[[], Task]
+    checkpoint: Path
+    pictures: Path
+
+    def __call__(self) -> Iterator[dict[str, Any]]:
+        """Train. Raises Diverged where the loss or the measure is not finite."""
+        cell, task = self.configuration, self.make()
+        model = build(task, cell).to(cell.device)
+        optimizer = task.optimizer(model, cell.learning_rate)
+        torch.manual_seed(cell.seed + _TRAINING_SEED)
+        checkpoint = Checkpoint(self.checkpoint, model, optimizer)
+        rows = checkpoint.restore() or [{"epoch": 0, **_evaluated(task, model)}]
+        yield _stage(rows[-1], cell.epochs, 0.0)
+        for epoch in range(len(rows), cell.epochs + 1):
+            row: Row = {}
+            for fraction in self._epoch(task, model, optimizer, epoch, row):
+                done = (epoch - 1 + fraction) / cell.epochs
+                yield {"progress": Stage(done, f"epoch {epoch}, loss {row['loss']:.4g}")}
+            rows.append({"epoch": epoch, **row, **_evaluated(task, model)})
+            _check(rows[-1], task)
+            checkpoint.save(rows)
+            if epoch < cell.epochs:  # the last says how all ended, and is written with the rest
+                yield _stage(rows[-1], cell.epochs, epoch / cell.epochs)
+        self._save_pictures(task, model)
+        peaks = _peaks(task, model, cell)
+        message = peaks.pop("message", "")
+        rows[-1] |= peaks
+        yield {"rows": rows, "message": message}
+        checkpoint.remove()
+
+    def _epoch(
+        self, task: Task, model: nn.Module, optimizer: Any, epoch: int, row: Row
+    ) -> Iterator[float]:
+        """Train an epoch; yields the part that is done, and leaves loss and seconds in ``row``."""
+        device = self.configuration.device
+        began = time.perf_counter()
+        total = torch.zeros((), device=device)
+        steps = task.steps()
+        tenth = max(1, steps // 10)
+        model.train()
+        for number, batch in enumerate(task.batches(epoch - 1), 1):
+            moved = {name: tensor.to(device) for name, tensor in batch.items()}
+            total += TaskStep(task, model, moved)()
+            optimizer.step()
+            if number == 1 or number % tenth == 0:  # each look waits for the device
+                row["loss"] = (total / number).item()
+                if not isfinite(row["loss"]):
+                    break
+                yield number / steps
+        row["loss"] = (total / number).item()  # waits for the device, too
+        row["epoch_seconds"] = time.perf_counter() - began
+
+    def _save_pictures(self, task: Task, model: nn.Module) -> None:
+        from PIL import Image
+
+        with torch.no_grad(), torch.random.fork_rng():
+            found = {**task.references(), **task.pictures(model.eval())}
+        self.pictures.mkdir(parents=True, exist_ok=True)
+        for name, picture in found.items():
+            pixels = (picture.clip(0, 1) * 255).round().astype("uint8")
+            Image.fromarray(pixels).save(self.pictures / f"{name}.png")
+
+
+def _stage(row: Row, epochs: int, fraction: float) -> dict[str, Any]:
+    return {"progress": Stage(fraction, f"epoch {row['epoch']} of {epochs}", row)}
+
+
+def _evaluated(task: Task, model: nn.Module) -> dict[str, float]:
+    """The measures now; nothing that is drawn for them is missing afterwards."""
+    with torch.no_grad(), torch.random.fork_rng():
+        measures = task.evaluate(model.eval())
+    model.train()
+    return measures
+
+
+def _check(row: Row, task: Task) -> None:
+    for name in ("loss", *(measure.column for measure in task.measures)):
+        if not isfinite(row[name]):
+            raise Diverged(f"{name} is {row[name]} after epoch {row['epoch']}")
+
+
+def _peaks(task: Task, model: nn.Module, cell: TrainingConfiguration) -> dict[str, Any]:
+    """Memory of a step: simulated, of the allocator on a GPU, of the process."""
+    readings: dict[str, Any] = {}
+    try:
+        readings["simulated_peak_bytes"] = SimulatedTask(task, cell).peak_bytes(cell.batch_size)
+    except Unsupported as error:
+        readings["message"] = str(error)
+    except Exception as error:
+        readings["message"] = f"simulated: {reason(error)}"
+    batch = {name: tensor.to(cell.device) for name, tensor in next(iter(task.batches(0))).items()}
+    meters = (AllocatorMeter(cell.device), RssMeter())
+    with meters[0], meters[1]:
+        TaskStep(task, model.train(), batch)()
+    for meter in meters:
+        readings |= meter.reading
+    return readings

@@ -1,0 +1,108 @@
+"""What a task is: a network, its data, a loss, and the measure by which it is judged."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from torch import Tensor, nn
+
+Image = np.ndarray
+"""A picture: height × width, or height × width × 3, floats from 0 to 1."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A figure of a trained network: the column that it is in, and what it is called."""
+
+    column: str
+    name: str
+    is_larger_better: bool
+    meaning: str
+
+
+@dataclass(frozen=True)
+class TaskOptions:
+    """What a task is made from; None stands for the task's own choice.
+
+    ``data`` and ``data_dir`` name a data set, ``model`` a network, where a task has several.
+    ``image_size`` is in pixels a side. ``seed`` decides data, where it is made, and batches.
+    """
+
+    seed: int = 0
+    batch_size: int | None = None
+    epochs: int | None = None
+    learning_rate: float | None = None
+    data: str | None = None
+    data_dir: Path | None = None
+    model: str | None = None
+    image_size: int | None = None
+    download: bool = False
+
+
+class Task(ABC):
+    """One task, made from its options: reads its data when it is made, and holds it.
+
+    Everything is decided by the options and the arguments: two objects made alike give the same
+    batches, whatever else has drawn random numbers. What a batch needs of randomness (noise,
+    masks, crops) is drawn for it on the CPU from a generator of its own, by seed, epoch and
+    number of the batch, so that all methods see the same, and a resumed run sees what one that
+    never stopped would have seen.
+    """
+
+    name: ClassVar[str]
+    data: str
+    """The name of the data set."""
+    model: str
+    """The name of the network."""
+    image_size: int
+    has_batches: ClassVar[bool] = True
+    """False where an epoch is many steps on one sample: its batch cannot be chosen."""
+    measures: ClassVar[tuple[Measure, ...]]
+    """The first is the one that the task is judged by."""
+    batch_size: int
+    epochs: int
+    learning_rate: float
+
+    @abstractmethod
+    def __init__(self, options: TaskOptions) -> None:
+        """Raises UsageError, one line, for options that the task does not take."""
+
+    @abstractmethod
+    def build(self) -> nn.Module:
+        """The network, in float32 on the CPU, its weights from torch's global generator.
+
+        All its activations are modules, so that methods can treat them.
+        """
+
+    @abstractmethod
+    def optimizer(self, model: nn.Module, learning_rate: float) -> Any:
+        """The optimizer of this task."""
+
+    @abstractmethod
+    def batches(self, epoch: int) -> Iterator[Mapping[str, Tensor]]:
+        """The batches of an epoch, from 0 on, on the CPU, each a dictionary of tensors."""
+
+    @abstractmethod
+    def steps(self) -> int:
+        """How many batches an epoch has."""
+
+    @abstractmethod
+    def loss(self, model: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
+        """The loss of a batch on the device of the model, a scalar with its graph."""
+
+    @abstractmethod
+    def evaluate(self, model: nn.Module) -> dict[str, float]:
+        """The value of each measure, by its column; the model is in eval mode, no graph is kept."""
+
+    @abstractmethod
+    def pictures(self, model: nn.Module) -> dict[str, Image]:
+        """What the trained network makes, by name: few and small; the model is in eval mode."""
+
+    def references(self) -> dict[str, Image]:
+        """What the pictures are to be held against, such as the input and the truth."""
+        return {}
