@@ -24,6 +24,7 @@ COMMANDS = (
     "layers",
     "runtime",
     "frontier",
+    "train",
     "run",
     "check",
     "profiles",

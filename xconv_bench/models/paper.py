@@ -29,6 +29,24 @@ def mnist_network(image_size: int) -> nn.Sequential:
     )
 
 
+def mnist_network_2021(image_size: int) -> nn.Sequential:
+    """The network of the MNIST table of the paper's first version: (B, 1, S, S) -> (B, 10)."""
+    side = image_size // 8
+    return nn.Sequential(
+        nn.Conv2d(1, 16, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(16, 32, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(32, 32, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(32 * side * side, 10),
+    )
+
+
 def cifar_network(image_size: int) -> nn.Sequential:
     """The CIFAR network, also that of randomized automatic differentiation (Oktay et al. 2021).
 
@@ -113,6 +131,15 @@ NETWORKS: dict[str, Architecture] = {
             task=Classification(10),
             image_size=28,
             sizes=Sizes(smallest=2),
+        ),
+        Architecture(
+            name="paper/mnist-2021",
+            family="paper",
+            make=mnist_network_2021,
+            sample_shape=square_image(1),
+            task=Classification(10),
+            image_size=28,
+            sizes=Sizes(smallest=8),
         ),
         Architecture(
             name="paper/cifar",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import IO
 
+from xconv_bench.report.published import published_accuracy
 from xconv_bench.report.settings import number
 from xconv_bench.report.summary import Row
 from xconv_bench.report.text_table import (
@@ -33,6 +34,7 @@ _PEAKS = ("allocated_peak_bytes", "simulated_peak_bytes")
 _MEANINGS = (
     ("gap", "by how much the measure is better than exact's, mean over seeds, paired by seed, ± "
      "half of its 95 % interval (Student's t); below 0 it is worse"),
+    ("paper", "the accuracy of arXiv 2106.06998v1 on MNIST, same batch and probes, 20 epochs"),
     ("peak", "memory of a training step without the optimizer, and its ratio to exact"),
     ("epoch", "time of training an epoch, and its ratio to exact; other work disturbs it"),
 )  # fmt: skip
@@ -54,7 +56,8 @@ def print_training_table(rows: Sequence[Row], file: IO[str] | None = None) -> No
         identity = Column("method", [method.name for method in methods], "left")
         print_columns(console, [identity], list(_columns(methods)))
         print_notes(console, list(_notes(methods)))
-    print_legend(console, _MEANINGS)
+    shown = {"gap", "peak", "epoch"} | ({"paper"} if any(map(published_accuracy, rows)) else set())
+    print_legend(console, [meaning for meaning in _MEANINGS if meaning[0] in shown])
 
 
 def setting_words(columns: dict[str, Cell]) -> str:
@@ -77,6 +80,9 @@ def _columns(methods: Sequence[Trained]) -> Iterator[Column]:
         if exact is not None and place == 0:
             gaps = [None if m is exact else gap(m, exact, column) for m in methods]
             yield Column("gap", aligned([gap_words(each) for each in gaps], " ±"))
+    published = [_published(method) for method in methods]
+    if any(published):
+        yield Column("paper", published)
     yield Column("peak", aligned([_peak(method, exact) for method in methods], " ("))
     yield Column("epoch", aligned([_time(method, exact) for method in methods], " ("))
 
@@ -104,6 +110,11 @@ def _peak(method: Trained, exact: Trained | None) -> str:
                 peak, exact.mean(column) if exact else None, method
             )
     return ""
+
+
+def _published(method: Trained) -> str:
+    value = published_accuracy(method.rows[0])
+    return "" if value is None else f"{value:.4f}"
 
 
 def _time(method: Trained, exact: Trained | None) -> str:

@@ -30,20 +30,24 @@ def cell_of(task: Task, method: str) -> TrainingConfiguration:
 @pytest.mark.parametrize("method", sorted(set(METHODS) - {"compile-budget"}))
 def test_two_steps(task: Task, method: str) -> None:
     cell = cell_of(task, method)
-    reference = {name: tensor.clone() for name, tensor in build(task, cell.as_exact()).state_dict().items()}
+    reference = {
+        name: tensor.clone() for name, tensor in build(task, cell.as_exact()).state_dict().items()
+    }
     try:
         model = build(task, cell)
     except Unsupported:
         assert method in NEEDS_A_GPU_OR_BLOCKS
         return
     parameters = list(model.parameters())
-    for ours, theirs in zip(model.state_dict().values(), reference.values(), strict=True):
-        assert torch.equal(ours, theirs)
+    assert all(map(torch.equal, model.state_dict().values(), reference))
     optimizer = task.optimizer(model, task.learning_rate)
     for batch in islice(task.batches(0), 2):
         loss = TaskStep(task, model, {name: tensor[:2] for name, tensor in batch.items()})()
         assert loss.isfinite()
         assert all(p.grad is not None and p.grad.isfinite().all() for p in parameters)
         optimizer.step()
-    moved = [not torch.equal(p, t) for p, t in zip(model.state_dict().values(), reference.values(), strict=True)]
+    moved = [
+        not torch.equal(p, t)
+        for p, t in zip(model.state_dict().values(), reference.values(), strict=True)
+    ]
     assert any(moved)

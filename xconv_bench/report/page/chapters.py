@@ -6,11 +6,10 @@ from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from xconv_bench.report.page.drawing import Embedded, embedded_pictures
+from xconv_bench.report.page.drawing import Beside, Embedded, embedded_pictures
 from xconv_bench.report.page.findings import Finding, findings, statuses
 from xconv_bench.report.page.kinds import KINDS, Kind
 from xconv_bench.report.page.sheets import Sheet, sheet_of
-from xconv_bench.report.summary import Row
 from xconv_bench.results.recorded import RecordedRun
 
 MOST_FINDINGS = 6
@@ -78,10 +77,10 @@ def outcomes_of(kind: Kind, runs: Sequence[RecordedRun]) -> list[Outcome]:
     return outcomes
 
 
-def laws_of(run: RecordedRun) -> list[Row]:
-    """The laws that are drawn into the pictures of its variances."""
+def beside_of(run: RecordedRun) -> Beside:
+    """What is drawn into its pictures beside their rows."""
     table = run.tables.get("variance_law")
-    return list(table.rows) if table else []
+    return Beside(list(table.rows) if table else [], run.path / "pictures")
 
 
 def _chapter(kind: Kind, runs: Sequence[RecordedRun]) -> Chapter:
@@ -96,7 +95,7 @@ def _chapter(kind: Kind, runs: Sequence[RecordedRun]) -> Chapter:
 
 def _gallery(kind: Kind, run: RecordedRun) -> Gallery:
     rows = run.tables[kind.name].rows
-    return Gallery(run.name, *embedded_pictures(kind, rows, laws_of(run)))
+    return Gallery(run.name, *embedded_pictures(kind, rows, beside_of(run)))
 
 
 def _download(kind: Kind, run: RecordedRun) -> Download:

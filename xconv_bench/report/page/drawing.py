@@ -28,6 +28,17 @@ Draw = Callable[[Sequence[Row], Path], list[Path]]
 
 
 @dataclass(frozen=True)
+class Beside:
+    """What is drawn into the pictures of a run beside the rows of their table.
+
+    ``laws`` of variances, and the folder of what trained networks have ``made``.
+    """
+
+    laws: Sequence[Row]
+    made: Path
+
+
+@dataclass(frozen=True)
 class Embedded:
     """A picture as PNG; ``alt`` says in words what is to be seen."""
 
@@ -37,7 +48,7 @@ class Embedded:
 
 
 def embedded_pictures(
-    kind: Kind, rows: Sequence[Row], laws: Sequence[Row]
+    kind: Kind, rows: Sequence[Row], beside: Beside
 ) -> tuple[list[Embedded], list[str]]:
     """The pictures of the first settings, and sentences on what is not shown."""
     groups = _groups(kind, rows)
@@ -45,14 +56,14 @@ def embedded_pictures(
     remarks = _remarks(kind, groups, rows, MOST_EMBEDDED)
     for group in groups[:MOST_EMBEDDED]:
         with TemporaryDirectory() as folder, kept_as("png"):
-            paths, problems = _drawn(kind, group, laws, Path(folder))
+            paths, problems = _drawn(kind, group, beside, Path(folder))
             remarks += problems
             found += [Embedded(p.read_bytes(), *_words(kind, group, p)) for p in paths]
     return found, remarks
 
 
 def write_pictures(
-    kind: Kind, rows: Sequence[Row], laws: Sequence[Row], folder: Path, kinds: Sequence[str]
+    kind: Kind, rows: Sequence[Row], beside: Beside, folder: Path, kinds: Sequence[str]
 ) -> tuple[list[Path], list[str]]:
     """Write pictures in the formats ``kinds`` and return their paths, and sentences as above.
 
@@ -63,16 +74,16 @@ def write_pictures(
     most = 1 if together else MOST_FILES
     with kept_as(*kinds):
         some = [row for group in groups[:most] for row in group]
-        paths, problems = _drawn(kind, some, laws, folder)
+        paths, problems = _drawn(kind, some, beside, folder)
     return paths, [*_remarks(kind, groups, rows, most), *problems]
 
 
 def _drawn(
-    kind: Kind, rows: Sequence[Row], laws: Sequence[Row], folder: Path
+    kind: Kind, rows: Sequence[Row], beside: Beside, folder: Path
 ) -> tuple[list[Path], list[str]]:
     try:
         with warnings.catch_warnings(action="ignore"):  # of figures that have no place on an axis
-            return _plot_of(kind.name, laws)(rows, folder), []
+            return _plot_of(kind.name, beside)(rows, folder), []
     except BenchError:
         raise
     except Exception as error:  # odd figures must not take the rest of the report with them
@@ -80,7 +91,7 @@ def _drawn(
         return [], [f"A picture could not be drawn ({reason})."]
 
 
-def _plot_of(name: str, laws: Sequence[Row]) -> Draw:
+def _plot_of(name: str, beside: Beside) -> Draw:
     from xconv_bench.report.average_error_plot import plot_average_error
     from xconv_bench.report.error_plot import plot_error
     from xconv_bench.report.estimates_plot import plot_estimates
@@ -89,6 +100,8 @@ def _plot_of(name: str, laws: Sequence[Row]) -> Draw:
     from xconv_bench.report.max_batch_plot import plot_max_batch
     from xconv_bench.report.memory_plot import plot_memory
     from xconv_bench.report.runtime_plot import plot_runtime
+    from xconv_bench.report.training_pictures import draw_training_pictures
+    from xconv_bench.report.training_plot import plot_training
     from xconv_bench.report.variance_plot import plot_variance
 
     plots: dict[str, Draw] = {
@@ -99,7 +112,11 @@ def _plot_of(name: str, laws: Sequence[Row]) -> Draw:
         "layers": plot_layers,
         "error": plot_error,
         "age": plot_average_error,
-        "variance": lambda rows, folder: plot_variance(rows, laws, folder),
+        "variance": lambda rows, folder: plot_variance(rows, beside.laws, folder),
+        "training": lambda rows, folder: [
+            *plot_training(rows, folder),
+            *draw_training_pictures(rows, beside.made, folder),
+        ],
         "estimates": plot_estimates,
         "variance_law": lambda rows, folder: [],  # drawn into the pictures of variance
     }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from xconv_bench.errors import BenchError, UsageError
 from xconv_bench.report.comparison_plot import plot_comparison
-from xconv_bench.report.page.chapters import laws_of
+from xconv_bench.report.page.chapters import beside_of
 from xconv_bench.report.page.comparison import compare
 from xconv_bench.report.page.document import changed
 from xconv_bench.report.page.drawing import write_pictures
@@ -32,7 +32,7 @@ def write_all_pictures(
     for run in runs:
         folder = _folder(run, runs, output)
         for name, table in run.tables.items():
-            some, said = write_pictures(KINDS[name], table.rows, laws_of(run), folder, [kind])
+            some, said = write_pictures(KINDS[name], table.rows, beside_of(run), folder, [kind])
             paths += some
             remarks += [f"{run.name}, {name}: {line}" for line in said]
     if len(runs) > 1:

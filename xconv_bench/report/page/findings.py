@@ -42,11 +42,12 @@ def outcome_of(kind: Kind, setting: Setting) -> str:
     exact = next((row for row in setting.rows if is_reference(row)), None)
     if not rows:
         return _alone(best, setting.rows, exact)
-    choose = max if kind.extreme == "largest" else min
+    extreme = kind.extreme_of(best)
+    choose = max if extreme == "largest" else min
     row = choose(rows, key=lambda each: number(each, best) or 0)
     words = figure_words(best, row, exact, setting.rows)
-    name = heading(best).removeprefix(f"{kind.extreme} ")
-    text = f"{kind.extreme} {name} {words} with {name_of(row)}"
+    name = heading(best).removeprefix(f"{extreme} ")
+    text = f"{extreme} {name} {words} with {name_of(row)}"
     beside = exact is not None and _plain(best, exact, setting.rows)
     if beside and best.endswith(_COMPARED_ENDS):
         text = f"{text}, where exact has {beside}"

@@ -12,6 +12,7 @@ from xconv_bench.report.figures import PEAK_COLUMNS
 from xconv_bench.report.settings import Setting, is_reference, number, of_network, settings_of
 from xconv_bench.report.summary import Row, summarize
 from xconv_bench.report.words import method_words
+from xconv_bench.results.columns import MEASURES
 from xconv_bench.results.run_directory import TABLES
 
 
@@ -20,7 +21,8 @@ class Kind:
     """A table by its ``name``: a heading, a sentence on what it shows, and its main figures.
 
     ``best`` is the first of ``figures`` that has values: the outcome in one number, at its best
-    the ``extreme``. ``inner`` are the key columns that tell rows of one configuration apart.
+    the ``extreme``, or the smallest where it is one of ``smaller``. ``inner`` are the key columns
+    that tell rows of one configuration apart.
     """
 
     name: str
@@ -29,6 +31,11 @@ class Kind:
     figures: tuple[str, ...]
     extreme: str = "smallest"
     inner: tuple[str, ...] = ()
+    smaller: tuple[str, ...] = ()
+
+    def extreme_of(self, column: str) -> str:
+        """``smallest`` or ``largest``: which value of a figure is the best."""
+        return "smallest" if column in self.smaller else self.extreme
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -106,6 +113,16 @@ KINDS = {
             ("variance_ratio", "estimator_variance", "sampling_variance", "total_variance"),
         ),
         Kind(
+            "training",
+            "Training with each method",
+            "The task's own measure after the last epoch, of networks that began with the same "
+            "weights and saw the same batches; the curves show every epoch.",
+            (*MEASURES, "loss", "epoch_seconds", "simulated_peak_bytes"),
+            extreme="largest",
+            inner=("epoch", "seed", "batch_size", "learning_rate", "first"),
+            smaller=("frechet_distance", "loss"),
+        ),
+        Kind(
             "estimates",
             "Gradients of single weights",
             "Single estimates beside the mean of the exact gradient over minibatches.",
@@ -162,6 +179,8 @@ def _configurations(kind: Kind, rows: Sequence[Row]) -> list[Row]:
             }
             for summary in summarize(rows)
         ]
+    if kind.name == "training":
+        return [row for row in rows if row["epoch"] == row["epochs"]]
     if kind.name == "layers":
         return list(_highest(rows, kind.setting_key).values())
     return of_network(rows)

@@ -1,0 +1,74 @@
+"""``xconv-bench train``, from end to end."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+Command = Callable[..., Any]
+SMALL = (
+    "train", "--task", "segmentation-3d", "--image-size", "16", "--epochs", "1", "--probes", "4",
+    "--batch-size", "16", "--device", "cpu",
+)  # fmt: skip
+
+
+def test_from_end_to_end_and_again(command: Command, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    finished = command(*SMALL, "--output", run)
+    assert finished.code == 0, finished.errors
+    table = pd.read_csv(run / "training.csv")
+    assert list(table["epoch"]) == [0, 1, 0, 1]
+    assert list(table["method"]) == ["exact", "exact", "xconv", "xconv"]
+    assert table["dice"][0] == table["dice"][2], "not from the same weights"
+    assert table["dice"].between(0, 1).all()
+    assert "segmentation-3d of digits-in-volumes by unet3d, 16 px" in finished.output
+    for name in ("training_segmentation-3d.png", "made_segmentation-3d.svg"):
+        assert (run / "plots" / name).exists()
+    assert not list((run / "checkpoints").iterdir())
+    again = command(*SMALL, "--output", run)
+    assert again.code == 0 and again.errors.count("already measured") == 2
+    assert again.output == finished.output
+    reported = command("report", run)
+    assert reported.code == 0
+    page = (run / "report.html").read_text()
+    assert "Training with each method" in page and "largest dice" in page
+    assert json.loads((run / "environment.json").read_text())["seed"] == 0
+
+
+def test_equal_memory_takes_larger_batches_and_rates(command: Command, tmp_path: Path) -> None:
+    finished = command(*SMALL, "--batch-size", "8", "--equal-memory", "--output", tmp_path / "run")
+    assert finished.code == 0, finished.errors
+    table = pd.read_csv(tmp_path / "run/training.csv").groupby("method").last()
+    assert table["equal_memory"].eq(1).all()
+    exact, xconv = table.loc["exact"], table.loc["xconv"]
+    assert exact["batch_size"] == 8 and xconv["batch_size"] > 8
+    ratio = (xconv["batch_size"] / 8) ** 0.5
+    assert xconv["learning_rate"] / exact["learning_rate"] == pytest.approx(ratio, rel=0.01)
+    assert xconv["simulated_peak_bytes"] <= exact["simulated_peak_bytes"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--task", "segmentaton"], "--task 'segmentaton' is unknown: did you mean"),
+        (["--task", "inpainting", "--equal-memory"], "inpainting trains on one image"),
+        (["--task", "inpainting", "--batch-size", "3"], "inpainting is of one image"),
+        (["--data", "mnist"], "--data mnist needs --data-dir"),
+        (["--seeds", "0"], "--seeds"),
+        (["--method", "exakt"], "--method 'exakt' is unknown"),
+        (["--model", "resnet"], "resnet"),
+        (["--device", "gpu"], "--device 'gpu' is unknown"),
+    ],
+)
+def test_mistakes(command: Command, arguments: list[str], message: str) -> None:
+    finished = command("train", *arguments)
+    assert finished.code == 2 and message in finished.errors
+    assert len(finished.errors.splitlines()) == 1
+
+
+def test_mnist_in_a_folder_that_has_none(command: Command, tmp_path: Path) -> None:
+    finished = command("train", "--data", "mnist", "--data-dir", tmp_path)
+    assert finished.code == 2 and "MNIST is not there or not whole" in finished.errors

@@ -1,0 +1,81 @@
+"""Rows of trainings reach the disk epoch by epoch, and the last one says how it ended."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from xconv_bench.configuration import Configuration, TrainingConfiguration
+from xconv_bench.experiments.train import measure_training
+from xconv_bench.launch import Launcher, Outcome
+from xconv_bench.launch.job import Stage
+from xconv_bench.results.columns import TRAINING_COLUMNS, TRAINING_KEY
+from xconv_bench.results.table import Table
+
+PLAN = [TrainingConfiguration("tiny", seed=seed, epochs=2) for seed in (0, 1)]
+
+
+class FakeLauncher(Launcher):
+    """Tells of two rows, looks at the table, and ends as it was told."""
+
+    def __init__(self, table: Table, outcome: Outcome) -> None:
+        self.table = table
+        self.outcome = outcome
+        self.seeds: list[int] = []
+        self.seen: list[int] = []
+
+    def run(self, task: Any, on_progress: Any = None, device: str = "") -> Outcome:
+        self.seeds.append(task.keywords["cell"].seed)
+        on_progress(Stage(0.0, "", {"epoch": 0, "accuracy": 0.1}))
+        on_progress(Stage(0.5, "", {"epoch": 1, "loss": 2.0, "accuracy": 0.5}))
+        on_progress(0.75)
+        self.seen.append(len(self.table.rows()))
+        return self.outcome
+
+
+class Silent:
+    def started(self, configuration: Configuration) -> None:
+        pass
+
+    def progressed(self, configuration: Configuration, done: float | Stage) -> None:
+        pass
+
+    def finished(self, configuration: Configuration, row: dict[str, Any], known: bool) -> None:
+        pass
+
+
+def measure(folder: Path, outcome: Outcome) -> tuple[Table, FakeLauncher, list[Any]]:
+    table = Table(folder / "training.csv", TRAINING_COLUMNS, TRAINING_KEY)
+    launcher = FakeLauncher(table, outcome)
+    make = lambda cell: partial(list, cell=cell)  # noqa: E731 never called
+    rows = measure_training(PLAN, table, launcher, Silent(), make)  # type: ignore[arg-type, return-value]
+    return table, launcher, rows
+
+
+WHOLE = [
+    {"epoch": 0, "accuracy": 0.1},
+    {"epoch": 1, "loss": 2.0, "accuracy": 0.5},
+    {"epoch": 2, "loss": 1.0, "accuracy": 0.9},
+]
+
+
+def test_epoch_by_epoch(tmp_path: Path) -> None:
+    table, launcher, rows = measure(tmp_path, Outcome(readings={"rows": WHOLE}))
+    assert launcher.seen == [2, 5]
+    assert [(row["seed"], row["epoch"]) for row in rows] == [
+        (s, e) for s in (0, 1) for e in range(3)
+    ]
+    assert rows == table.rows()
+    assert {row["status"] for row in rows} == {"ok"}
+    _, again, _ = measure(tmp_path, Outcome(readings={"rows": WHOLE}))
+    assert again.seeds == []
+
+
+def test_what_failed_is_trained_again_and_what_diverged_is_not(tmp_path: Path) -> None:
+    table, _, _ = measure(tmp_path, Outcome("error", "the process died"))
+    ends = [(row["epoch"], row["status"]) for row in table.rows()]
+    assert ends == [(0, "ok"), (1, "ok"), (2, "error")] * 2
+    _, again, _ = measure(tmp_path, Outcome("diverged", "loss is nan after epoch 2"))
+    assert again.seeds == [0, 1]
+    _, third, rows = measure(tmp_path, Outcome(readings={"rows": WHOLE}))
+    assert third.seeds == []
+    assert [row["status"] for row in rows] == ["ok", "ok", "diverged"] * 2

@@ -1,0 +1,128 @@
+"""Trainings in words and pictures: gaps paired by seed, their intervals, and what diverged."""
+
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.stats import ttest_1samp
+
+from xconv_bench.configuration import TrainingConfiguration
+from xconv_bench.report.training_pictures import draw_training_pictures
+from xconv_bench.report.training_plot import plot_training
+from xconv_bench.report.training_table import print_training_table
+from xconv_bench.report.training_words import file_name, gap, trained_in
+from xconv_bench.results.columns import TRAINING_COLUMNS
+
+XCONV = {"method": "xconv", "scheme": "independent", "probes": 4, "distribution": "rademacher",
+         "compress": "conv,relu"}  # fmt: skip
+MEASURES = {"exact": [0.90, 0.92, 0.91], "xconv": [0.85, 0.90, 0.84]}
+
+
+def row(epoch: int, **columns: Any) -> dict[str, Any]:
+    cell = TrainingConfiguration("net", epochs=2).key
+    found = {**dict.fromkeys(TRAINING_COLUMNS), **cell, "status": "ok", "epoch": epoch}
+    return found | columns
+
+
+def rows(seeds: int = 3) -> list[dict[str, Any]]:
+    found = []
+    for seed in range(seeds):
+        for method, knobs in (("exact", {}), ("xconv", XCONV)):
+            value = MEASURES[method][seed]
+            common = {"seed": seed, **knobs}
+            found.append(row(0, accuracy=0.1, **common))
+            found.append(row(1, accuracy=value - 0.1, loss=1.0, epoch_seconds=2.0, **common))
+            peak = 100 * 2**20 if method == "exact" else 60 * 2**20
+            found.append(row(2, accuracy=value, loss=0.5, epoch_seconds=4.0,
+                             simulated_peak_bytes=peak, **common))  # fmt: skip
+    return found
+
+
+def printed(found: list[dict[str, Any]]) -> str:
+    file = io.StringIO()
+    print_training_table(found, file)
+    return file.getvalue()
+
+
+def test_gaps_are_paired_by_seed() -> None:
+    ((exact, xconv),) = trained_in(rows()).values()
+    found = gap(xconv, exact, "accuracy")
+    assert found is not None and found.half is not None
+    differences = [a - b for a, b in zip(MEASURES["xconv"], MEASURES["exact"], strict=True)]
+    interval = ttest_1samp(differences, 0).confidence_interval(0.95)
+    assert found.mean == pytest.approx(np.mean(differences))
+    assert found.mean - found.half == pytest.approx(interval.low)
+    assert found.mean + found.half == pytest.approx(interval.high)
+
+
+def test_where_less_is_better_a_gap_below_zero_is_worse() -> None:
+    some = [row(2, frechet_distance=value, seed=0, **knobs)
+            for value, knobs in ((10.0, {}), (12.0, XCONV))]  # fmt: skip
+    ((exact, xconv),) = trained_in(some).values()
+    found = gap(xconv, exact, "frechet_distance")
+    assert found is not None and (found.mean, found.half) == (-2.0, None)
+
+
+def test_the_table() -> None:
+    text = printed(rows())
+    assert "classification of digits by net" in text
+    assert re.search(r"exact +3 +0\.9100 +100 MiB +3\.00 s", text)
+    assert re.search(
+        r"xconv independent r=4 conv,relu +3 +0\.8633 +-0\.0467 ± 0\.06\d\d +60.0 MiB \(0\.60×\)",
+        text,
+    )
+    assert "one seed" not in text
+    assert "one seed: without others there is no interval" in printed(rows(1))
+    assert printed([]) == "Nothing was measured.\n"
+
+
+def test_what_diverged_or_failed_is_said() -> None:
+    some = rows(1)
+    some.append(row(2, status="diverged", message="loss is nan after epoch 2", seed=1, **XCONV))
+    some.append(row(2, status="unsupported", message="no blocks", method="checkpoint"))
+    text = printed(some)
+    assert "xconv independent r=4 conv,relu: 1 of its seeds diverged" in text
+    assert "checkpoint: unsupported: no blocks" in text
+
+
+def test_batches_of_equal_memory() -> None:
+    some = [row(2, accuracy=0.9), row(2, accuracy=0.8, batch_size=96, learning_rate=0.002, **XCONV)]
+    some = [each | {"equal_memory": 1} for each in some]
+    text = printed(some)
+    assert "at equal memory" in text and re.search(r"r=4 conv,relu +1 +96 +0\.002", text)
+
+
+def test_curves(tmp_path: Path) -> None:
+    paths = plot_training(rows(), tmp_path)
+    assert [path.name for path in paths] == [
+        "training_classification.png", "training_classification.svg",
+    ]  # fmt: skip
+    text = paths[1].read_text()
+    assert "accuracy" in text and "xconv independent r=4" in text and "3 seeds" in text
+    assert plot_training([row(2, status="error")], tmp_path) == []
+
+
+def test_pictures_of_what_was_made(tmp_path: Path) -> None:
+    found = rows(2)
+    for each in found:
+        folder = tmp_path / "pictures" / file_name(each)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in ("input", "truth", "output"):
+            Image.fromarray(np.zeros((8, 8), np.uint8)).save(folder / f"{name}.png")
+    paths = draw_training_pictures(found, tmp_path / "pictures", tmp_path / "plots")
+    assert [path.name for path in paths] == ["made_classification.png", "made_classification.svg"]
+    text = paths[1].read_text()
+    for title in ("input", "truth", "exact", "xconv independent r=4"):
+        assert title in text
+    assert draw_training_pictures(found, tmp_path / "nowhere", tmp_path / "plots") == []
+
+
+def test_names_of_files_differ_with_everything_that_decides() -> None:
+    names = {file_name(each) for each in rows()}
+    assert len(names) == 6
+    changes = ({"learning_rate": 0.1}, {"first": "exact"}, {"equal_memory": 1}, {"epochs": 9})
+    assert len({file_name(row(0, **change)) for change in changes} | names) == 10
