@@ -1,13 +1,19 @@
 """``xconv-bench train``, from end to end."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from processes import wait_until
 
+ROOT = Path(__file__).resolve().parents[3]
 Command = Callable[..., Any]
 SMALL = (
     "train", "--task", "segmentation-3d", "--image-size", "16", "--epochs", "1", "--probes", "4",
@@ -36,6 +42,34 @@ def test_from_end_to_end_and_again(command: Command, tmp_path: Path) -> None:
     page = (run / "report.html").read_text()
     assert "Training with each method" in page and "largest dice" in page
     assert json.loads((run / "environment.json").read_text())["seed"] == 0
+
+
+def curve(run: Path) -> pd.DataFrame:
+    """What a seed decides of a training."""
+    table = pd.read_csv(run / "training.csv").sort_values(["method", "epoch"])
+    return table[["method", "epoch", "status", "loss", "dice", "iou"]].reset_index(drop=True)
+
+
+def test_killed_in_the_middle_it_goes_on_to_the_same_curve(
+    command: Command, tmp_path: Path
+) -> None:
+    words = [*SMALL, "--epochs", "4"]
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "xconv_bench", *words, "--output", str(killed)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        table = killed / "training.csv"
+        assert wait_until(lambda: table.exists() and len(table.read_text().splitlines()) > 2)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    assert len(pd.read_csv(table)) < 10
+    assert command(*words, "--output", killed).code == 0
+    assert command(*words, "--output", whole).code == 0
+    pd.testing.assert_frame_equal(curve(killed), curve(whole), check_exact=True)
 
 
 def test_equal_memory_takes_larger_batches_and_rates(command: Command, tmp_path: Path) -> None:
