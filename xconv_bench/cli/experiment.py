@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xconv_bench.cli.resume import resumable
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from xconv_bench.cli.progress import SweepProgress
     from xconv_bench.configuration import Configuration
     from xconv_bench.launch import Launcher
+    from xconv_bench.launch.worker import Work
     from xconv_bench.results.run_directory import RunDirectory
     from xconv_bench.results.table import Row
 
@@ -37,7 +38,8 @@ class Experiment:
     ``cells`` are the measurements, of ``steps`` training steps each, roughly, or, where they are
     simulated, of so many ``simulations``. ``measure`` writes
     the ``tables``, and returns rows; ``draw`` returns the pictures of them that it wrote, ``show``
-    prints them. ``name`` is that of the run directory, where ``output`` does not say another.
+    prints them. ``estimate`` makes what simulates a cell before it is measured, where that is not a
+    step of its model. ``name`` is that of the run directory, where ``output`` does not say another.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Experiment:
     simulations: int = 1
     output: Path | None
     code: Callable[[Sequence[Row]], int] = exit_code
+    estimate: Callable[[Any], Work] | None = None
 
     def check(self, run: RunDirectory) -> None:
         """Raises BenchError for a file in the directory that is no table of this version."""

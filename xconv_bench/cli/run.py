@@ -170,7 +170,7 @@ def _show_plan(plan: Profile, experiments: Sequence[Experiment]) -> None:
     lines = []
     with SweepProgress(sum(len(experiment.cells) for experiment in experiments)) as progress:
         for experiment in experiments:
-            estimator = Estimator(experiment.launcher, progress.prepares)
+            estimator = Estimator(experiment.launcher, progress.prepares, experiment.estimate)
             costs = estimator.costs(experiment.cells, experiment.steps, experiment.simulations)
             lines.append(
                 (experiment.name, [(c.cell.key, c.peak_bytes, c.seconds, c.message) for c in costs])

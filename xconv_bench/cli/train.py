@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from xconv_bench.cli.progress import SweepProgress
     from xconv_bench.configuration import TrainingConfiguration
     from xconv_bench.launch import Launcher
+    from xconv_bench.measurement.task_step import TaskEstimate
     from xconv_bench.measurement.task_survey import MakeTask
     from xconv_bench.results.run_directory import RunDirectory
     from xconv_bench.results.table import Row
@@ -134,8 +135,9 @@ def train(
             *draw_training_pictures(rows, run.pictures, run.plots),
         ],
         show=lambda rows, run: print_training_table(rows),
-        steps=1000,
+        steps=1,
         output=given.output,
+        estimate=plan.estimate,
     )
 
 
@@ -228,6 +230,13 @@ class _TrainingPlan:
                 image_size=cell.image_size,
             ),
         )
+
+    def estimate(self, cell: TrainingConfiguration) -> TaskEstimate:
+        """What simulates a training: all of its steps, of any seed."""
+        from xconv_bench.measurement.task_step import TaskEstimate
+
+        alike = replace(cell, seed=0)
+        return TaskEstimate(self.make(alike), alike)
 
     def measure(
         self, cells: Sequence[TrainingConfiguration], run: RunDirectory, progress: SweepProgress

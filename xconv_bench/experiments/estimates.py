@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from xconv_bench.configuration import SIMULATED, Configuration, MaxBatchConfiguration, columns_of
 from xconv_bench.launch import Launcher
+from xconv_bench.launch.worker import Work
 from xconv_bench.measurement.estimate import Estimate, Speed
 
 _START_SECONDS = {SIMULATED: 0.3, "cpu": 1.5, "cuda": 5.0}
@@ -24,12 +26,21 @@ class Cost:
 
 
 class Estimator:
-    """Simulates each network once, whatever is to be measured of it."""
+    """Simulates each network once, whatever is to be measured of it.
 
-    def __init__(self, launcher: Launcher, says: Callable[[str], None]) -> None:
+    ``estimate`` makes the task that simulates a cell; without it a cell is a step of its model.
+    """
+
+    def __init__(
+        self,
+        launcher: Launcher,
+        says: Callable[[str], None],
+        estimate: Callable[[Any], Work] | None = None,
+    ) -> None:
         self._launcher = launcher
         self._says = says
-        self._known: dict[Configuration, tuple[dict[str, float], str]] = {}
+        self._estimate = estimate or (lambda cell: Estimate(_plain(cell)))
+        self._known: dict[Work, tuple[dict[str, float], str]] = {}
         self._speeds: dict[str, float | None] = {}
 
     def costs(self, cells: Iterable[Configuration], steps: int, simulations: int) -> list[Cost]:
@@ -37,7 +48,7 @@ class Estimator:
         return [self._cost(cell, steps, simulations) for cell in cells]
 
     def _cost(self, cell: Configuration, steps: int, simulations: int) -> Cost:
-        known, message = self._simulate(_plain(cell))
+        known, message = self._simulate(cell)
         peak = int(known["peak_bytes"]) if known else None
         if isinstance(cell, MaxBatchConfiguration):
             # The largest batch is not known yet; with it a step takes nearly all that it may.
@@ -58,11 +69,12 @@ class Estimator:
         return start + known["seconds"] + steps * known["step_operations"] / speed
 
     def _simulate(self, cell: Configuration) -> tuple[dict[str, float], str]:
-        if cell not in self._known:
+        work = self._estimate(cell)
+        if work not in self._known:
             self._says(f"simulating {cell.model} {cell.method}")
-            outcome = self._launcher.run(Estimate(cell))
-            self._known[cell] = (outcome.readings, outcome.message)
-        return self._known[cell]
+            outcome = self._launcher.run(work)
+            self._known[work] = (outcome.readings, outcome.message)
+        return self._known[work]
 
     def _speed(self, device: str) -> float | None:
         if device not in self._speeds:

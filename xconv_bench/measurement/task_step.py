@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils.flop_counter import FlopCounterMode
 
 from xconv_bench.configuration import SIMULATED, TrainingConfiguration
 from xconv_bench.errors import Unsupported
@@ -104,6 +106,12 @@ class SimulatedTask:
                 step()
         return live.peak_bytes
 
+    def operations(self, batch_size: int) -> int:
+        """Floating-point operations of a step, of convolutions and matrix products."""
+        with self._mode, FlopCounterMode(display=False) as counter:
+            self._step(batch_size)()
+        return int(counter.get_total_flops())
+
     def _step(self, batch_size: int) -> TaskStep:
         size = batch_size if self._task.has_batches else 1
         batch = {
@@ -111,6 +119,31 @@ class SimulatedTask:
             for name, tensor in self._sample.items()
         }
         return TaskStep(self._task, self._model, batch)
+
+
+@dataclass(frozen=True)
+class TaskEstimate:
+    """Yields ``peak_bytes``, ``step_operations`` of all steps together, and ``seconds`` it took.
+
+    Of a method that cannot be simulated, those of exact.
+    """
+
+    make: Callable[[], Task]
+    cell: TrainingConfiguration
+
+    def __call__(self) -> Iterator[dict[str, Any]]:
+        """Simulate; raises Unsupported where the method cannot be applied."""
+        began = time.perf_counter()
+        task, cell = self.make(), self.cell
+        if not METHODS[cell.method].is_simulated:
+            cell = cell.as_exact()
+        simulated = SimulatedTask(task, cell)
+        steps = task.steps() * cell.epochs
+        yield {
+            "peak_bytes": simulated.peak_bytes(cell.batch_size),
+            "step_operations": simulated.operations(cell.batch_size) * steps,
+            "seconds": time.perf_counter() - began,
+        }
 
 
 @dataclass(frozen=True)

@@ -84,6 +84,25 @@ def test_equal_memory_takes_larger_batches_and_rates(command: Command, tmp_path:
     assert xconv["simulated_peak_bytes"] <= exact["simulated_peak_bytes"]
 
 
+def test_a_dry_run_of_a_profile(command: Command, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        """
+        title = "Mine"
+        [[experiment]]
+        command = "train"
+        task = "segmentation-3d"
+        image-size = 16
+        method = "exact"
+        seeds = 2
+        """
+    )
+    finished = command("run", path, "--dry-run")
+    assert finished.code == 0, finished.errors
+    assert "in all: 2 measurements, about" in finished.output
+    assert finished.output.count(" MiB") >= 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
