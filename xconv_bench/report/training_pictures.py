@@ -19,7 +19,7 @@ REFERENCES = ("input", "truth")
 _WIDTH_INCHES = 8.0
 _MOST_ABREAST = 4
 _TITLE_INCHES = 0.36
-_TITLE_CHARACTERS = 34
+_TITLE_CHARACTERS = 24
 
 
 def draw_training_pictures(rows: Sequence[Row], made: Path, folder: Path) -> list[Path]:
