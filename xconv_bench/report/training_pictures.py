@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from xconv_bench.report.pictures import fixed_settings, save
 from xconv_bench.report.summary import Row
-from xconv_bench.report.training_words import file_name, name_of
+from xconv_bench.report.training_words import Trained, file_name, name_of, picture_names, trained_in
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,30 +23,27 @@ _TITLE_CHARACTERS = 24
 
 
 def draw_training_pictures(rows: Sequence[Row], made: Path, folder: Path) -> list[Path]:
-    """Draw ``made_TASK`` (PNG, SVG) for each task that makes pictures, of its first seed.
+    """Draw ``made_TASK`` (PNG, SVG) for each setting whose task makes pictures, of its first seed.
 
     ``made`` is where trainings have left what they make. Raises BenchError where a file cannot be
     written.
     """
     paths = []
+    settings = trained_in(rows)
     with fixed_settings():
-        for task, found in _by_task(rows).items():
-            panels = _panels(found, made)
+        for name, methods in zip(picture_names(settings), settings.values(), strict=True):
+            panels = _panels(_of_one_seed(methods), made)
             if panels:
-                paths += save(_draw(task, panels), folder, f"made_{task}")
+                paths += save(
+                    _draw(str(methods[0].rows[0]["task"]), panels), folder, f"made_{name}"
+                )
     return paths
 
 
-def _by_task(rows: Sequence[Row]) -> dict[str, list[Row]]:
-    """The first seed of each method."""
-    found: dict[str, list[Row]] = {}
-    for row in rows:
-        if row["epoch"] == row["epochs"] and row["status"] == "ok":
-            found.setdefault(str(row["task"]), []).append(row)
-    return {
-        task: [row for row in some if row["seed"] == some[0]["seed"]]
-        for task, some in found.items()
-    }
+def _of_one_seed(methods: Sequence[Trained]) -> list[Row]:
+    """How each method ended from the first seed that any ended from."""
+    seed = next((seed for method in methods for seed in method.finals), None)
+    return [method.finals[seed] for method in methods if seed in method.finals]
 
 
 def _panels(rows: Sequence[Row], made: Path) -> list[tuple[str, Path]]:

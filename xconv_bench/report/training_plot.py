@@ -13,7 +13,14 @@ from xconv_bench.report.settings import number
 from xconv_bench.report.style import Stroke
 from xconv_bench.report.summary import Row
 from xconv_bench.report.training_table import setting_words
-from xconv_bench.report.training_words import JUDGED, SETTING_KEY, Trained, measures_in, trained_in
+from xconv_bench.report.training_words import (
+    JUDGED,
+    SETTING_KEY,
+    Trained,
+    measures_in,
+    picture_names,
+    trained_in,
+)
 from xconv_bench.results.columns import Cell
 
 if TYPE_CHECKING:
@@ -30,15 +37,13 @@ def plot_training(rows: Sequence[Row], folder: Path) -> list[Path]:
     Raises BenchError where a file cannot be written.
     """
     paths = []
-    names: list[str] = []
+    settings = trained_in(rows)
     with fixed_settings():
-        for key, methods in trained_in(rows).items():
+        for name, (key, methods) in zip(picture_names(settings), settings.items(), strict=True):
             columns: dict[str, Any] = dict(zip(SETTING_KEY, key, strict=True))
             picture = _draw(columns, methods)
             if picture is not None:
-                names.append(f"training_{columns['task']}")
-                same = names.count(names[-1])
-                paths += save(picture, folder, names[-1] + (f"_{same}" if same > 1 else ""))
+                paths += save(picture, folder, f"training_{name}")
     return paths
 
 

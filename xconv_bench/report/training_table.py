@@ -20,9 +20,8 @@ from xconv_bench.report.text_table import (
 from xconv_bench.report.training_words import (
     JUDGED,
     SETTING_KEY,
-    Gap,
     Trained,
-    gap,
+    gaps_in,
     measures_in,
     trained_in,
 )
@@ -36,7 +35,7 @@ _MEANINGS = (
      "half of its 95 % interval (Student's t); below 0 it is worse"),
     ("paper", "the accuracy of arXiv 2106.06998v1 on MNIST, same batch and probes, 20 epochs"),
     ("peak", "memory of a training step without the optimizer, and its ratio to exact"),
-    ("epoch", "time of training an epoch, and its ratio to exact; other work disturbs it"),
+    ("epoch", "time of training an epoch, median, and its ratio to exact; other work disturbs it"),
 )  # fmt: skip
 
 
@@ -61,11 +60,13 @@ def print_training_table(rows: Sequence[Row], file: IO[str] | None = None) -> No
 
 
 def setting_words(columns: dict[str, Cell]) -> str:
-    """``classification of digits by paper/mnist, 28 px, 15 epochs``."""
+    """``classification of digits by net, batch 32, 28 px, 15 epochs, learning rate 0.001``."""
     head = f"{columns['task']} of {columns['data']} by {columns['model']}"
-    rest = phrases({name: columns[name] for name in ("image_size", "dtype", "device")})
-    equal = ", at equal memory" if columns["equal_memory"] else ""
-    return f"{head}, {rest}, {columns['epochs']} epochs{equal}"
+    names = ("batch_size", "image_size", "dtype", "device")
+    rest = phrases({name: columns[name] for name in names})
+    rate = columns["learning_rate"]
+    last = "at equal memory" if columns["equal_memory"] else f"learning rate {rate}"
+    return f"{head}, {rest}, {columns['epochs']} epochs, {last}"
 
 
 def _columns(methods: Sequence[Trained]) -> Iterator[Column]:
@@ -78,21 +79,13 @@ def _columns(methods: Sequence[Trained]) -> Iterator[Column]:
         name, _ = JUDGED[column]
         yield Column(name, [_measure(method, column) for method in methods])
         if exact is not None and place == 0:
-            gaps = [None if m is exact else gap(m, exact, column) for m in methods]
-            yield Column("gap", aligned([gap_words(each) for each in gaps], " ±"))
+            gaps = gaps_in(methods)
+            yield Column("gap", aligned([gaps.get(m.name, "") for m in methods], " ±"))
     published = [_published(method) for method in methods]
     if any(published):
         yield Column("paper", published)
     yield Column("peak", aligned([_peak(method, exact) for method in methods], " ("))
     yield Column("epoch", aligned([_time(method, exact) for method in methods], " ("))
-
-
-def gap_words(found: Gap | None) -> str:
-    """``-0.012 ± 0.004``; without an interval where there is one seed."""
-    if found is None:
-        return ""
-    words = f"{found.mean:+.4f}"
-    return words if found.half is None else f"{words} ± {found.half:.4f}"
 
 
 def _measure(method: Trained, column: str) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
-from statistics import fmean, stdev
+from math import floor, log10, sqrt
+from statistics import fmean, median, stdev
+from typing import Any
 
 from xconv_bench.report.settings import number
 from xconv_bench.report.summary import REFERENCE, Row
@@ -27,9 +28,14 @@ JUDGED = {
 _CONFIDENCE = 0.95
 _METHOD = ("method", "scheme", "probes", "distribution", "compress", "segments", "keep", "bits",
            "budget", "first")  # fmt: skip
-_WITHIN = frozenset({*_METHOD, "seed", "epoch", "batch_size", "learning_rate"})
+_WITHIN = frozenset({*_METHOD, "seed", "epoch"})
+_CHOSEN_BY_MEMORY = frozenset({"batch_size", "learning_rate"})
+_AVERAGED = (*MEASURES, "loss", "simulated_peak_bytes", "allocated_peak_bytes", "rss_peak_bytes")
 SETTING_KEY = tuple(column for column in TRAINING_KEY if column not in _WITHIN)
-"""What trainings have in common that are held against each other."""
+"""What trainings have in common that are held against each other.
+
+At equal memory each method has a batch and a learning rate of its own: these two are None there.
+"""
 
 
 @dataclass(frozen=True)
@@ -67,21 +73,47 @@ class Trained:
         return fmean(values) if values else None
 
     def epoch_seconds(self) -> float | None:
-        """Mean over epochs and seeds."""
+        """Median over epochs and seeds: other work on the machine only ever adds to some."""
         values = [v for row in self.rows if (v := number(row, "epoch_seconds")) is not None]
-        return fmean(values) if values else None
+        return median(values) if values else None
 
 
 def trained_in(rows: Sequence[Row]) -> dict[tuple[object, ...], list[Trained]]:
     """The methods of each setting, exact first as it was planned."""
     settings: dict[tuple[object, ...], dict[str, list[Row]]] = {}
     for row in rows:
-        key = tuple(row[name] for name in SETTING_KEY)
+        free = _CHOSEN_BY_MEMORY if row["equal_memory"] else frozenset()
+        key = tuple(None if name in free else row[name] for name in SETTING_KEY)
         settings.setdefault(key, {}).setdefault(name_of(row), []).append(row)
     return {
         key: [_trained(name, some) for name, some in methods.items()]
         for key, methods in settings.items()
     }
+
+
+def means_over_seeds(rows: Sequence[Row]) -> list[Row]:
+    """A row for each method of each setting, with the means of how its seeds ended.
+
+    ``gap`` is that of the first measure, in words.
+    """
+    found: list[Row] = []
+    for key, methods in trained_in(rows).items():
+        columns: dict[str, Any] = dict(zip(SETTING_KEY, key, strict=True))
+        columns["equal_memory"] = "equal memory" if columns["equal_memory"] else None
+        gaps = gaps_in(methods)
+        for method in methods:
+            last = method.finals or {0: method.rows[-1]}
+            means: dict[str, Any] = {name: method.mean(name) for name in _AVERAGED}
+            means |= {"epoch_seconds": method.epoch_seconds(), "gap": gaps.get(method.name)}
+            found.append({**next(iter(last.values())), **columns, **means})
+    return found
+
+
+def picture_names(keys: Iterable[tuple[object, ...]]) -> list[str]:
+    """A name for the pictures of each setting: its task, and a number from the second on."""
+    tasks = [str(dict(zip(SETTING_KEY, key, strict=True))["task"]) for key in keys]
+    counts = [tasks[: place + 1].count(task) for place, task in enumerate(tasks)]
+    return [f"{t}_{count}" if count > 1 else t for t, count in zip(tasks, counts, strict=True)]
 
 
 def name_of(row: Row) -> str:
@@ -123,6 +155,24 @@ def gap(method: Trained, exact: Trained, column: str) -> Gap | None:
     quantile = float(t.ppf((1 + _CONFIDENCE) / 2, len(differences) - 1))
     half = quantile * stdev(differences) / sqrt(len(differences))
     return Gap(fmean(differences), half)
+
+
+def gaps_in(methods: Sequence[Trained]) -> dict[str, str]:
+    """The gaps of the first measure to exact in words, by method; of those that have one."""
+    exact = next((method for method in methods if method.is_exact), None)
+    measures = measures_in([row for method in methods for row in method.rows])
+    if exact is None or not measures:
+        return {}
+    gaps = {m.name: gap(m, exact, measures[0]) for m in methods if m is not exact}
+    return {name: gap_words(found) for name, found in gaps.items() if found is not None}
+
+
+def gap_words(found: Gap) -> str:
+    """``-0.0120 ± 0.0040``: two digits of the interval; without one for a single seed."""
+    if found.half is None:
+        return f"{found.mean:+.3g}"
+    decimals = max(0, 1 - floor(log10(found.half))) if found.half else 4
+    return f"{found.mean:+.{decimals}f} ± {found.half:.{decimals}f}"
 
 
 def _trained(name: str, rows: list[Row]) -> Trained:

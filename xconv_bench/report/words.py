@@ -44,6 +44,8 @@ _PHRASES = {
     "most": "at most {} samples",
     "rounds": "{} rounds",
     "repeats": "{} seeds of the estimator",
+    "learning_rate": "learning rate {}",
+    "epochs": "{} epochs",
 }
 
 

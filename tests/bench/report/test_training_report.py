@@ -11,10 +11,12 @@ from PIL import Image
 from scipy.stats import ttest_1samp
 
 from xconv_bench.configuration import TrainingConfiguration
+from xconv_bench.report.page.findings import outcome_of
+from xconv_bench.report.page.kinds import KINDS, condensed
 from xconv_bench.report.training_pictures import draw_training_pictures
 from xconv_bench.report.training_plot import plot_training
 from xconv_bench.report.training_table import print_training_table
-from xconv_bench.report.training_words import file_name, gap, trained_in
+from xconv_bench.report.training_words import Gap, file_name, gap, gap_words, trained_in
 from xconv_bench.results.columns import TRAINING_COLUMNS
 
 XCONV = {"method": "xconv", "scheme": "independent", "probes": 4, "distribution": "rademacher",
@@ -67,12 +69,24 @@ def test_where_less_is_better_a_gap_below_zero_is_worse() -> None:
     assert found is not None and (found.mean, found.half) == (-2.0, None)
 
 
+def test_batches_and_learning_rates_are_not_mixed() -> None:
+    some = rows() + [each | {"batch_size": 64, "accuracy": 0.5} for each in rows()]
+    some += [each | {"learning_rate": 0.7, "accuracy": 0.4} for each in rows()]
+    found = [
+        [method.mean("accuracy") for method in methods] for methods in trained_in(some).values()
+    ]
+    assert found[1:] == [[0.5, 0.5], [pytest.approx(0.4), pytest.approx(0.4)]]
+    assert found[0] == [pytest.approx(np.mean(values)) for values in MEASURES.values()]
+    text = printed(some)
+    assert text.count("batch 64") == 1 and text.count("learning rate 0.7") == 1
+
+
 def test_the_table() -> None:
     text = printed(rows())
     assert "classification of digits by net" in text
     assert re.search(r"exact +3 +0\.9100 +100 MiB +3\.00 s", text)
     assert re.search(
-        r"xconv independent r=4 conv,relu +3 +0\.8633 +-0\.0467 ± 0\.06\d\d +60.0 MiB \(0\.60×\)",
+        r"xconv independent r=4 conv,relu +3 +0\.8633 +-0\.047 ± 0\.06\d +60.0 MiB \(0\.60×\)",
         text,
     )
     assert "one seed" not in text
@@ -87,6 +101,33 @@ def test_what_diverged_or_failed_is_said() -> None:
     text = printed(some)
     assert "xconv independent r=4 conv,relu: 1 of its seeds diverged" in text
     assert "checkpoint: unsupported: no blocks" in text
+
+
+def test_what_a_page_says_of_a_setting_is_a_mean_over_its_seeds() -> None:
+    (setting,) = condensed(KINDS["training"], rows())
+    assert setting.title.endswith("classification, digits, learning rate 0.001, 2 epochs")
+    exact, xconv = setting.rows
+    assert exact["accuracy"] == pytest.approx(0.91) and exact["gap"] is None
+    assert xconv["accuracy"] == pytest.approx(np.mean(MEASURES["xconv"]))
+    assert str(xconv["gap"]).startswith("-0.047 ± 0.06")
+    text = outcome_of(KINDS["training"], setting)
+    assert text.startswith(
+        "largest accuracy 0.863 with xconv independent r=4 conv,relu, where exact"
+    )
+    assert "gap to exact -0.047" in text and "simulated peak 60.0 MiB (0.60×)" in text
+
+
+@pytest.mark.parametrize(
+    ("gap", "text"),
+    [
+        (Gap(-33.74, 54.9), "-34 ± 55"),
+        (Gap(-0.0056, 0.0), "-0.0056 ± 0.0000"),
+        (Gap(0.01234, 0.00347), "+0.0123 ± 0.0035"),
+        (Gap(-1.6398, None), "-1.64"),
+    ],
+)
+def test_a_gap_has_the_digits_that_its_interval_leaves(gap: Gap, text: str) -> None:
+    assert gap_words(gap) == text
 
 
 def test_batches_of_equal_memory() -> None:
@@ -119,6 +160,20 @@ def test_pictures_of_what_was_made(tmp_path: Path) -> None:
     for title in ("input", "truth", "exact", "xconv independent r=4"):
         assert title in text
     assert draw_training_pictures(found, tmp_path / "nowhere", tmp_path / "plots") == []
+
+
+def test_each_setting_has_its_pictures(tmp_path: Path) -> None:
+    found = rows(1) + [each | {"batch_size": 64} for each in rows(1)]
+    for each in found:
+        folder = tmp_path / "pictures" / file_name(each)
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.zeros((8, 8), np.uint8)).save(folder / "output.png")
+    paths = plot_training(found, tmp_path)
+    paths += draw_training_pictures(found, tmp_path / "pictures", tmp_path)
+    assert [path.stem for path in paths if path.suffix == ".png"] == [
+        "training_classification", "training_classification_2",
+        "made_classification", "made_classification_2",
+    ]  # fmt: skip
 
 
 def test_names_of_files_differ_with_everything_that_decides() -> None:

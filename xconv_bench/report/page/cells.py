@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 
 from xconv_bench.report.figures import FIGURES
+from xconv_bench.report.training_words import JUDGED
 from xconv_bench.report.units import (
     bytes_unit,
     format_budget,
@@ -20,6 +21,8 @@ Write = Callable[[Mapping[str, Cell]], str]
 _HEADINGS = {
     **HEADINGS,
     **{figure.column: figure.heading for figure in FIGURES},
+    **{column: name for column, (name, _) in JUDGED.items()},
+    "gap": "gap to exact",
     "image_size": "image (px)",
     "memory_budget_bytes": "memory",
     "simulated_peak_bytes": "simulated peak",

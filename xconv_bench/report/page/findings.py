@@ -10,6 +10,7 @@ from xconv_bench.report.settings import Setting, is_reference, number
 from xconv_bench.report.summary import Row
 from xconv_bench.report.units import format_ratio
 from xconv_bench.report.words import status_words
+from xconv_bench.results.columns import MEASURES
 
 _COMPARED_ENDS = ("_bytes", "_seconds", "max_batch_size")
 ROUNDING = 1e-6
@@ -49,12 +50,12 @@ def outcome_of(kind: Kind, setting: Setting) -> str:
     name = heading(best).removeprefix(f"{extreme} ")
     text = f"{extreme} {name} {words} with {name_of(row)}"
     beside = exact is not None and _plain(best, exact, setting.rows)
-    if beside and best.endswith(_COMPARED_ENDS):
+    if beside and (best in MEASURES or best.endswith(_COMPARED_ENDS)):
         text = f"{text}, where exact has {beside}"
     others = [
         f"{heading(name)} {figure_words(name, row, exact, setting.rows)}"
         for name in figures[1:]
-        if number(row, name) is not None
+        if row.get(name) is not None
     ]
     return ". ".join(filter(None, ["; ".join([text, *others]), _failures(setting.rows)]))
 

@@ -11,6 +11,7 @@ from xconv_bench.report.error_figures import is_exact
 from xconv_bench.report.figures import PEAK_COLUMNS
 from xconv_bench.report.settings import Setting, is_reference, number, of_network, settings_of
 from xconv_bench.report.summary import Row, summarize
+from xconv_bench.report.training_words import SETTING_KEY, means_over_seeds
 from xconv_bench.report.words import method_words
 from xconv_bench.results.columns import MEASURES
 from xconv_bench.results.run_directory import TABLES
@@ -115,9 +116,10 @@ KINDS = {
         Kind(
             "training",
             "Training with each method",
-            "The task's own measure after the last epoch, of networks that began with the same "
-            "weights and saw the same batches; the curves show every epoch.",
-            (*MEASURES, "loss", "epoch_seconds", "simulated_peak_bytes"),
+            "The task's own measure after the last epoch, mean over seeds, of networks that began "
+            "with the same weights and saw the same batches, seed by seed; a gap below 0 is worse "
+            "than exact, ± half of its 95 % interval. The curves show every epoch.",
+            (*MEASURES, "gap", "epoch_seconds", *PEAK_COLUMNS),
             extreme="largest",
             inner=("epoch", "seed", "batch_size", "learning_rate", "first"),
             smaller=("frechet_distance", "loss"),
@@ -149,7 +151,9 @@ def shown_figures(kind: Kind, rows: Sequence[Row]) -> list[str]:
 
 
 def condensed(kind: Kind, rows: Sequence[Row]) -> list[Setting]:
-    """One row for each configuration, setting by setting: the whole network's, or the median."""
+    """One row for each configuration, setting by setting: the network's, the median or the mean."""
+    if kind.name == "training":
+        return settings_of(means_over_seeds(rows), SETTING_KEY)
     return settings_of(_configurations(kind, rows), kind.setting_key)
 
 
@@ -179,8 +183,6 @@ def _configurations(kind: Kind, rows: Sequence[Row]) -> list[Row]:
             }
             for summary in summarize(rows)
         ]
-    if kind.name == "training":
-        return [row for row in rows if row["epoch"] == row["epochs"]]
     if kind.name == "layers":
         return list(_highest(rows, kind.setting_key).values())
     return of_network(rows)
