@@ -1,9 +1,10 @@
 """The tables of docs/accuracy.md, put between the marks that stand there."""
 
-import re
 from pathlib import Path
 
 import pandas as pd
+
+from benchmarks.page import put
 
 SCHEMES = ("independent", "multi", "orthogonal")
 
@@ -15,9 +16,9 @@ def write_page(page: Path, folder: Path, starts: list[str]) -> None:
         error = pd.read_csv(folder / start / "error.csv")
         variance = pd.read_csv(folder / start / "variance.csv")
         law = pd.read_csv(folder / start / "variance_law.csv")
-        text = _put(text, f"error {start}", _by_layer(error, "relative_error"))
+        text = put(text, f"error {start}", _by_layer(error, "relative_error"))
         ratios = _by_layer(variance, "variance_ratio")
-        text = _put(text, f"variance {start}", ratios.join(_smallest(law)))
+        text = put(text, f"variance {start}", ratios.join(_smallest(law)))
     page.write_text(text)
 
 
@@ -44,22 +45,3 @@ def _smallest(law: pd.DataFrame) -> pd.DataFrame:
     independent = law[law.scheme == "independent"].set_index("layer")
     cells = independent.smallest_probes.map(lambda r: "" if pd.isna(r) else f"{r:.0f}")
     return cells.rename("independent, r for a ratio of 1").to_frame()
-
-
-def _put(text: str, name: str, table: pd.DataFrame) -> str:
-    begin = f"<!-- {name} -->"
-    pattern = re.compile(f"{re.escape(begin)}.*?<!-- end -->", re.DOTALL)
-    if not pattern.search(text):
-        raise SystemExit(f"the page has no place for {name!r}: put {begin} and <!-- end --> there")
-    return pattern.sub(f"{begin}\n{_markdown(table)}\n<!-- end -->", text)
-
-
-def _markdown(table: pd.DataFrame) -> str:
-    lines = [
-        "| layer | " + " | ".join(table.columns) + " |",
-        "|---" * (len(table.columns) + 1) + "|",
-    ]
-    lines += [
-        "| " + " | ".join([str(name), *map(str, row)]) + " |" for name, *row in table.itertuples()
-    ]
-    return "\n".join(lines)

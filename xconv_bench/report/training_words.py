@@ -26,6 +26,8 @@ JUDGED = {
 """By the column of a measure: its name, and whether more is better."""
 
 _CONFIDENCE = 0.95
+_ROUNDING = 1e-9
+"""An interval below this is none: all seeds have the same gap."""
 _METHOD = ("method", "scheme", "probes", "distribution", "compress", "segments", "keep", "bits",
            "budget", "first")  # fmt: skip
 _WITHIN = frozenset({*_METHOD, "seed", "epoch"})
@@ -171,7 +173,7 @@ def gap_words(found: Gap) -> str:
     """``-0.0120 ± 0.0040``: two digits of the interval; without one for a single seed."""
     if found.half is None:
         return f"{found.mean:+.3g}"
-    decimals = max(0, 1 - floor(log10(found.half))) if found.half else 4
+    decimals = max(0, 1 - floor(log10(found.half))) if found.half > _ROUNDING else 4
     return f"{found.mean:+.{decimals}f} ± {found.half:.{decimals}f}"
 
 

@@ -1,0 +1,60 @@
+"""The tables of the training study: means over seeds, and the paper's figures beside ours."""
+
+from pathlib import Path
+from typing import Any
+
+from benchmarks.training_page import write_page
+from xconv_bench.configuration import TrainingConfiguration
+from xconv_bench.results.run_directory import TABLES
+from xconv_bench.results.table import Table
+
+XCONV = {"method": "xconv", "scheme": "independent", "distribution": "rademacher",
+         "compress": "conv,relu"}  # fmt: skip
+PAGE = """\
+# Words
+<!-- segmentation -->
+old
+<!-- end -->
+between
+<!-- mnist -->
+<!-- end -->
+"""
+
+
+def put(folder: Path, rows: list[dict[str, Any]]) -> None:
+    folder.mkdir(parents=True)
+    Table(folder / "training.csv", *TABLES["training"]).put(*rows)
+
+
+def row(task: str, seed: int = 0, **columns: Any) -> dict[str, Any]:
+    cell = TrainingConfiguration("paper/mnist-2021", task=task, epochs=2, seed=seed).key
+    return {**cell, "status": "ok", "epoch": 2} | columns
+
+
+def test_tables_stand_between_their_marks(tmp_path: Path) -> None:
+    segmentation = []
+    for seed, dice in enumerate((0.5, 0.7)):
+        exact = {"dice": dice, "iou": 0.5, "epoch_seconds": 3.0, "simulated_peak_bytes": 2**20}
+        segmentation.append(row("segmentation", seed, **exact))
+        probed = exact | {"dice": dice - 0.1 * (seed + 1), "epoch_seconds": 6.0}
+        segmentation.append(row("segmentation", seed, **probed, **XCONV, probes=4))
+    put(tmp_path / "training/tasks", segmentation)
+    mnist = [
+        row("classification", accuracy=0.9, batch_size=batch, **knobs)
+        for batch in (32, 1024)
+        for knobs in ({}, {**XCONV, "probes": 8})
+    ]
+    put(tmp_path / "training/mnist", mnist)
+    page = tmp_path / "training.md"
+    page.write_text(PAGE)
+    for _ in range(2):  # a second time changes nothing
+        write_page(page, tmp_path / "training")
+        lines = page.read_text().splitlines()
+        assert lines[:2] == ["# Words", "<!-- segmentation -->"] and "between" in lines
+        assert "old" not in lines and lines.count("<!-- end -->") == 2
+        assert "| `exact` | 0.600 | 0.500 |  | 1024 KiB | 6 s |" in lines
+        (probed,) = [line for line in lines if line.startswith("| `xconv independent r=4")]
+        assert "| 0.450 | 0.500 | -0.15 ± 0.64 | 1024 KiB (1.00×) | 12 s (2.00×) |" in probed
+        assert "|  | B=32 | B=1024 |" in lines
+        assert "| exact | 0.9000 (0.9922) | 0.9000 (0.9884) |" in lines
+        assert "| r=8 | 0.9000 (0.9762) | 0.9000 (0.9625) |" in lines
