@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.training_page import write_page
 
 RUNS = Path("runs/training")
-PROFILES = {"tasks": "tasks", "mnist": "paper/mnist"}
+PROFILES = {"tasks": ["tasks"], "mnist": ["paper/mnist", "--set", "seeds=3"]}
 KEPT = ("training.csv", "environment.json", "plots/*.png")
 
 
@@ -34,8 +34,8 @@ def main() -> None:
     write_page(arguments.output / "training.md", folder)
 
 
-def _train(profile: str, run: Path) -> None:
-    command = [sys.executable, "-m", "xconv_bench", "run", profile, "--output", str(run)]
+def _train(profile: list[str], run: Path) -> None:
+    command = [sys.executable, "-m", "xconv_bench", "run", *profile, "--output", str(run)]
     code = subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode
     if code:
         sys.exit(f"{' '.join(command)} ended with exit code {code}")

@@ -42,7 +42,13 @@ _LOOKS = {
 """Of methods, and of the schemes of xconv."""
 _OTHER = ("#a3527f", "D")
 _LIGHTNESS = 0.55
-_VARIANTS: tuple[Dashes, ...] = ("-", (0, (4, 1.5)), (0, (1, 1.2)))
+_VARIANTS: tuple[Dashes, ...] = (
+    "-",
+    (0, (4, 1.5)),
+    (0, (1, 1.2)),
+    (0, (6, 1.5, 1, 1.5)),
+    (0, (3, 1.2, 1, 1.2, 1, 1.2)),
+)
 
 
 NEUTRAL = Shades(dark="#4d4d4d", light="#d9d9d9")
@@ -102,9 +108,14 @@ def shades(method: str) -> Shades:
 
 
 def stroke(name: str, variant: int = 0) -> Stroke:
-    """The line of a method or scheme, in every picture the same; its variants differ in dashes."""
-    colour, marker = _LOOKS.get(name, _OTHER)
-    return Stroke(colour, marker, _VARIANTS[variant % len(_VARIANTS)])
+    """The line of a method or scheme, in every picture the same; its variants differ in dashes.
+
+    From the sixth on also in their shade.
+    """
+    _, marker = _LOOKS.get(name, _OTHER)
+    shade, dashes = divmod(variant, len(_VARIANTS))
+    colours = shades(name)
+    return Stroke(colours.light if shade % 2 else colours.dark, marker, _VARIANTS[dashes])
 
 
 def graded(count: int) -> list[Stroke]:
