@@ -1,6 +1,6 @@
 """The tables of docs/training.md, put between the marks that stand there."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +9,7 @@ from benchmarks.page import put
 from xconv_bench.report.published import published_accuracy
 from xconv_bench.report.settings import number
 from xconv_bench.report.summary import Row
-from xconv_bench.report.training_words import JUDGED, SETTING_KEY, means_over_seeds, trained_in
+from xconv_bench.report.training_words import JUDGED, means_over_seeds
 from xconv_bench.report.units import format_bytes, format_ratio
 from xconv_bench.report.words import method_words
 from xconv_bench.results.run_directory import TABLES
@@ -19,14 +19,43 @@ _DECIMALS = {"frechet_distance": 1, "psnr_db": 2}
 
 
 def write_page(page: Path, folder: Path) -> None:
-    """Renew everything between ``<!-- TASK -->`` or ``<!-- mnist -->`` and ``<!-- end -->``."""
+    """Renew what is between ``<!-- NAME -->`` and ``<!-- end -->``.
+
+    A NAME is a task, or ``summary``, ``cifar``, ``mnist``.
+    """
     text = page.read_text()
-    rows = Table(folder / "tasks" / "training.csv", *TABLES["training"]).rows()
-    for key in trained_in(rows):
-        task = dict(zip(SETTING_KEY, key, strict=True))["task"]
-        text = put(text, str(task), _of_task([row for row in rows if row["task"] == task]))
-    mnist = Table(folder / "mnist" / "training.csv", *TABLES["training"]).rows()
-    page.write_text(put(text, "mnist", _beside_published(mnist)))
+    tasks = _rows(folder / "tasks")
+    names = list(dict.fromkeys(str(row["task"]) for row in tasks))
+    of_task = {name: [row for row in tasks if row["task"] == name] for name in names}
+    for name, rows in of_task.items():
+        text = put(text, name, _of_task(rows))
+    text = put(text, "summary", _summary(of_task))
+    text = put(text, "cifar", _of_task(_rows(folder / "cifar")))
+    page.write_text(put(text, "mnist", _beside_published(_rows(folder / "mnist"))))
+
+
+def _rows(run: Path) -> Sequence[Row]:
+    return Table(run / "training.csv", *TABLES["training"]).rows()
+
+
+def _summary(of_task: Mapping[str, Sequence[Row]]) -> pd.DataFrame:
+    """A line a task: exact's measure, and how far each other method is from it."""
+    lines = {}
+    for task, rows in of_task.items():
+        exact, *others = means_over_seeds(rows)
+        measure = next(name for name in JUDGED if exact[name] is not None)
+        lines[f"{task}, {JUDGED[measure][0]}"] = {
+            "`exact`": f"{exact[measure]:.{_DECIMALS.get(measure, 3)}f}",
+            **{f"`{_brief(row)}`": row["gap"] or "" for row in others},
+        }
+    table = pd.DataFrame.from_dict(lines, orient="index").fillna("").rename_axis("task")
+    # Some tasks have more numbers of probes than the first.
+    return table[sorted(table.columns, key=lambda name: (name != "`exact`", "r=" not in name))]
+
+
+def _brief(row: Row) -> str:
+    """``r=4``, ``quantized 2 bits``: what the lines of the summary have in common is left out."""
+    return f"r={row['probes']}" if row["probes"] else method_words({**row, "compress": None})
 
 
 def _of_task(rows: Sequence[Row]) -> pd.DataFrame:
@@ -65,7 +94,7 @@ def _beside_published(rows: Sequence[Row]) -> pd.DataFrame:
     """A line for each number of probes, a column a batch: accuracy here, and in the paper."""
     cells = {}
     for row in means_over_seeds(rows):
-        name = "exact" if row["method"] == "exact" else f"r={row['probes']}"
+        name = _brief(row)
         cells[name, f"B={row['batch_size']}"] = (
             f"{row['accuracy']:.4f} ({published_accuracy(row):.4f})"
         )

@@ -12,10 +12,14 @@ XCONV = {"method": "xconv", "scheme": "independent", "distribution": "rademacher
          "compress": "conv,relu"}  # fmt: skip
 PAGE = """\
 # Words
+<!-- summary -->
+<!-- end -->
 <!-- segmentation -->
 old
 <!-- end -->
 between
+<!-- cifar -->
+<!-- end -->
 <!-- mnist -->
 <!-- end -->
 """
@@ -38,7 +42,11 @@ def test_tables_stand_between_their_marks(tmp_path: Path) -> None:
         segmentation.append(row("segmentation", seed, **exact))
         probed = exact | {"dice": dice - 0.1 * (seed + 1), "epoch_seconds": 6.0}
         segmentation.append(row("segmentation", seed, **probed, **XCONV, probes=4))
+    sampled = {"method": "rad-sampling", "keep": 0.1, "compress": "conv,relu"}
+    segmentation.append(row("segmentation", dice=0.6, iou=0.5, **sampled))
+    segmentation.append(row("segmentation", dice=0.6, iou=0.5, **XCONV, probes=16))
     put(tmp_path / "training/tasks", segmentation)
+    put(tmp_path / "training/cifar", [row("classification", accuracy=0.25)])
     mnist = [
         row("classification", accuracy=0.9, batch_size=batch, **knobs)
         for batch in (32, 1024)
@@ -50,8 +58,11 @@ def test_tables_stand_between_their_marks(tmp_path: Path) -> None:
     for _ in range(2):  # a second time changes nothing
         write_page(page, tmp_path / "training")
         lines = page.read_text().splitlines()
-        assert lines[:2] == ["# Words", "<!-- segmentation -->"] and "between" in lines
-        assert "old" not in lines and lines.count("<!-- end -->") == 2
+        assert lines[:2] == ["# Words", "<!-- summary -->"] and "between" in lines
+        assert "old" not in lines and lines.count("<!-- end -->") == 4
+        assert "| task | `exact` | `r=4` | `r=16` | `rad-sampling keep=0.1` |" in lines
+        assert "| segmentation, Dice | 0.600 | -0.15 ± 0.64 | +0.1 | +0.1 |" in lines
+        assert "| `exact` | 0.250 |  |  |  |" in lines
         assert "| `exact` | 0.600 | 0.500 |  | 1024 KiB | 6 s |" in lines
         (probed,) = [line for line in lines if line.startswith("| `xconv independent r=4")]
         assert "| 0.450 | 0.500 | -0.15 ± 0.64 | 1024 KiB (1.00×) | 12 s (2.00×) |" in probed

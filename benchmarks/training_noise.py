@@ -1,0 +1,88 @@
+"""How noisy the gradients of each training task are: what docs/training.md explains its gaps by.
+
+Run ``python -m benchmarks.training_noise``: two minutes on two cores. Each task is trained exactly
+for some epochs; then the gradient of one batch, over all weights of convolutions, is estimated by
+each method with several seeds, and held against the exact one of the same weights and batch.
+"""
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from benchmarks.page import put
+from xconv_bench.configuration import TrainingConfiguration
+from xconv_bench.measurement.task_step import TaskStep, build
+from xconv_bench.meters.gradient import SameRandomNumbers, relative_error, weight_gradients
+from xconv_bench.report.words import method_words
+from xconv_bench.tasks import TASKS, Task, TaskOptions, make_task
+
+EPOCHS = 3
+REPEATS = 5
+_PROBED = {"method": "xconv", "scheme": "independent", "compress": "conv,relu"}
+METHODS: tuple[dict[str, Any], ...] = (
+    *({**_PROBED, "probes": probes} for probes in (4, 16, 64, 256, 1024)),
+    {"method": "quantized", "bits": 2, "compress": "conv,relu"},
+    {"method": "rad-sampling", "keep": 0.1, "compress": "conv,relu"},
+)
+
+
+def main() -> None:
+    """Measure, and renew the table of the page."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--page", type=Path, default=Path("docs/training.md"), help="where it goes")
+    page: Path = parser.parse_args().page
+    table = pd.DataFrame({name: _errors(name) for name in TASKS})
+    page.write_text(put(page.read_text(), "noise", table.rename_axis("method")))
+
+
+def _errors(name: str) -> dict[str, str]:
+    """Method by method, ‖ĝ − g‖ / ‖g‖, mean over the seeds of the estimator."""
+    task = make_task(name, TaskOptions())
+    exact = TrainingConfiguration(task.model, task=name)
+    model = _trained(task, exact)
+    batch = next(iter(task.batches(EPOCHS + 1)))
+    reference = _gradients(task, model, batch)
+    errors = {}
+    for knobs in METHODS:
+        cell = TrainingConfiguration(task.model, task=name, **knobs)
+        own = build(task, cell)
+        own.load_state_dict(model.state_dict())
+        found = [_error(_gradients(task, own, batch, seed), reference) for seed in range(REPEATS)]
+        errors[f"`{method_words(cell.key)}`"] = f"{mean(found):.2g}"
+    return errors
+
+
+def _trained(task: Task, cell: TrainingConfiguration) -> nn.Module:
+    model = build(task, cell)
+    optimizer = task.optimizer(model, task.learning_rate)
+    for epoch in range(1, EPOCHS + 1):
+        for batch in task.batches(epoch):
+            TaskStep(task, model, batch)()
+            optimizer.step()
+    return model
+
+
+def _gradients(
+    task: Task, model: nn.Module, batch: Mapping[str, Tensor], seed: int = 0
+) -> dict[str, Tensor]:
+    torch.manual_seed(seed)
+    with SameRandomNumbers(0):
+        TaskStep(task, model, batch)()
+    return {name: gradient.clone() for name, gradient in weight_gradients(model).items()}
+
+
+def _error(gradients: dict[str, Tensor], exact: dict[str, Tensor]) -> float:
+    error = relative_error(gradients, exact)
+    if error is None:
+        raise SystemExit("the exact gradient is zero: there is nothing to hold the others against")
+    return error
+
+
+if __name__ == "__main__":
+    main()
