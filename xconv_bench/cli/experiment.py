@@ -74,16 +74,21 @@ class Experiment:
         return self.code(rows)
 
     def measure_and_show(
-        self, run: RunDirectory, progress: SweepProgress
+        self, run: RunDirectory, progress: SweepProgress, earlier: Sequence[Row] = ()
     ) -> tuple[list[Row], Sequence[Path]]:
-        """The rows, which are on the disk, and the pictures of them."""
+        """The rows, which are on the disk, and the pictures of them.
+
+        ``earlier`` are rows of the same tables: they are drawn, too, so that no picture of them
+        is replaced by one without them.
+        """
         from xconv_bench.results.environment import record_machines
 
         with progress:
             rows = self.measure(run, progress)
             record_machines(run.environment, self.launcher.machines())
         # Before printing: who reads our output may close it after the first lines.
-        pictures = self.draw(rows, run)
+        both = {tuple(row.values()): row for row in (*earlier, *rows)}
+        pictures = self.draw(list(both.values()), run)
         self.show(rows, run)
         return rows, pictures
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from xconv_bench.profiles import Profile
     from xconv_bench.report.run_summary import Part
     from xconv_bench.results.run_directory import RunDirectory
+    from xconv_bench.results.table import Row
 
 ProfileName = Annotated[
     str | None,
@@ -122,9 +123,12 @@ def _carry_out(
     parts: list[Part] = []
     pictures: list[Path] = []
     codes: list[int] = []
+    rows: dict[tuple[str, ...], list[Row]] = {}
     for number, experiment in enumerate(experiments, 1):
         progress.says(f"{plan.title}: {number} of {len(experiments)}: {experiment.name}")
-        part, drawn, code = _carry_out_one(experiment, directory, progress)
+        earlier = rows.setdefault(experiment.tables, [])
+        part, drawn, code = _carry_out_one(experiment, directory, progress, earlier)
+        earlier += part.rows
         parts.append(part)
         pictures += drawn
         codes.append(code)
@@ -136,14 +140,17 @@ def _carry_out(
 
 
 def _carry_out_one(
-    experiment: Experiment, directory: RunDirectory, progress: SweepProgress
+    experiment: Experiment,
+    directory: RunDirectory,
+    progress: SweepProgress,
+    earlier: Sequence[Row],
 ) -> tuple[Part, Sequence[Path], int]:
     """What came of an experiment; one that cannot be made does not keep the others from it."""
     from xconv_bench.report.run_summary import Part
 
     began = time.monotonic()
     try:
-        rows, pictures = experiment.measure_and_show(directory, progress)
+        rows, pictures = experiment.measure_and_show(directory, progress, earlier)
     except UsageError:
         raise
     except BenchError as error:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import IO
 
 from xconv_bench.report.settings import of_network
-from xconv_bench.report.summary import Row
 from xconv_bench.report.text_table import Column, open_console, print_columns, print_heading
 from xconv_bench.report.units import format_duration
 from xconv_bench.report.words import status_words
+from xconv_bench.results.table import Row
 
 
 @dataclass(frozen=True)

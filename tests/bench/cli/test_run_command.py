@@ -173,3 +173,13 @@ def test_profiles_are_listed(command: Command) -> None:
     assert finished.code == 0
     for word in ("quick", "ci", "gpu", "paper/max_batch", "two cores"):
         assert word in finished.output
+
+
+def test_experiments_of_one_command_share_its_pictures(command: Command, tmp_path: Path) -> None:
+    path = profile(tmp_path)
+    again = ["[[experiment]]", 'command = "memory"', "batch-size = 3", 'method = "exact"']
+    path.write_text("\n".join([path.read_text(), *again, "simulate = true"]))
+    finished = command("run", path, "--output", tmp_path / "run")
+    assert finished.code == 0, finished.errors
+    picture = (tmp_path / "run/plots/memory.svg").read_text()
+    assert all(f"batch {size}" in picture for size in (1, 2, 3))
