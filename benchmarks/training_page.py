@@ -14,6 +14,7 @@ from xconv_bench.report.units import format_bytes, format_ratio
 from xconv_bench.report.words import method_words
 from xconv_bench.results.run_directory import TABLES
 from xconv_bench.results.table import Table
+from xconv_bench.tasks import TASKS
 
 _DECIMALS = {"frechet_distance": 1, "psnr_db": 2}
 
@@ -25,8 +26,8 @@ def write_page(page: Path, folder: Path) -> None:
     """
     text = page.read_text()
     tasks = _rows(folder / "tasks")
-    names = list(dict.fromkeys(str(row["task"]) for row in tasks))
-    of_task = {name: [row for row in tasks if row["task"] == name] for name in names}
+    of_task = {name: [row for row in tasks if row["task"] == name] for name in TASKS}
+    of_task = {name: rows for name, rows in of_task.items() if rows}
     for name, rows in of_task.items():
         text = put(text, name, _of_task(rows))
     text = put(text, "summary", _summary(of_task))
