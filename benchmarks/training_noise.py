@@ -42,9 +42,9 @@ def main() -> None:
     page.write_text(put(page.read_text(), "noise", table.rename_axis("method")))
 
 
-def _errors(name: str, model: str | None = None) -> dict[str, str]:
+def _errors(name: str, network: str | None = None) -> dict[str, str]:
     """Method by method, ‖ĝ − g‖ / ‖g‖, mean over the seeds of the estimator."""
-    task = make_task(name, TaskOptions(model=model))
+    task = make_task(name, TaskOptions(model=network))
     exact = TrainingConfiguration(task.model, task=name)
     model = _trained(task, exact)
     batch = next(iter(task.batches(EPOCHS + 1)))
