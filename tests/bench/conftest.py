@@ -1,5 +1,6 @@
-"""The command line, called in this process."""
+"""The command line, called in this process; what compiling changes in it, put back."""
 
+import importlib
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -37,3 +38,19 @@ def command(
 
     yield call
     signal.signal(signal.SIGTERM, handler)
+
+
+@pytest.fixture
+def compiler_as_before() -> Iterator[None]:
+    """torch's settings cannot be monkeypatched: they have a way of their own."""
+    import torch
+
+    settings = importlib.import_module("torch._functorch.config")
+    inductor = importlib.import_module("torch._inductor.config")
+    torch._dynamo.reset()
+    with (
+        settings.patch(activation_memory_budget=1.0),
+        inductor.patch(custom_partitioner_fn=None, fallback_random=False, layout_optimization=True),
+    ):
+        yield
+    torch._dynamo.reset()

@@ -127,7 +127,8 @@ def status_words(status: str) -> str:
 def _phrase(column: str, value: Cell) -> str:
     if column == "memory_budget_bytes" and isinstance(value, int):
         return f"{format_budget(value)} of memory"
-    return _PHRASES.get(column, "{}").format(value)
+    words = _PHRASES.get(column, "{}").format(value)
+    return words.removesuffix("s") if value == 1 else words
 
 
 def _values(summaries: Sequence[Summary], column: str) -> list[Cell]:

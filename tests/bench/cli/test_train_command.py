@@ -30,7 +30,10 @@ def test_from_end_to_end_and_again(command: Command, tmp_path: Path) -> None:
     assert list(table["method"]) == ["exact", "exact", "xconv", "xconv"]
     assert table["dice"][0] == table["dice"][2], "not from the same weights"
     assert table["dice"].between(0, 1).all()
-    assert "segmentation-3d of digits-in-volumes by unet3d, 16 px" in finished.output
+    assert (
+        "by unet3d, batch 16, 16 px, float32, cpu, 1 epoch, learning rate 0.003\n"
+        in finished.output
+    )
     for name in ("training_segmentation-3d.png", "made_segmentation-3d.svg"):
         assert (run / "plots" / name).exists()
     assert not list((run / "checkpoints").iterdir())

@@ -23,18 +23,7 @@ CELL = Configuration(name("plain"), "compile-budget", budget=0.5, batch_size=4, 
 BUDGETS = (1.0, 0.5, 0.01)
 
 
-@pytest.fixture(autouse=True)
-def as_before() -> Any:
-    """torch's settings cannot be monkeypatched: they have a way of their own."""
-    settings = importlib.import_module("torch._functorch.config")
-    inductor = importlib.import_module("torch._inductor.config")
-    torch._dynamo.reset()
-    with (
-        settings.patch(activation_memory_budget=1.0),
-        inductor.patch(custom_partitioner_fn=None, fallback_random=False, layout_optimization=True),
-    ):
-        yield
-    torch._dynamo.reset()
+pytestmark = pytest.mark.usefixtures("compiler_as_before")
 
 
 def compiled(model: nn.Module, budget: float) -> nn.Module:

@@ -12,6 +12,8 @@ from xconv_bench.measurement.task_step import TaskStep, build
 from xconv_bench.methods import METHODS
 from xconv_bench.tasks import TASKS, Task, TaskOptions, make_task
 
+pytestmark = pytest.mark.usefixtures("compiler_as_before")
+
 NEEDS_A_GPU_OR_BLOCKS = {"offload", "invertible"}
 
 
