@@ -62,11 +62,9 @@ def print_training_table(rows: Sequence[Row], file: IO[str] | None = None) -> No
 def setting_words(columns: dict[str, Cell]) -> str:
     """``classification of digits by net, batch 32, 28 px, 15 epochs, learning rate 0.001``."""
     head = f"{columns['task']} of {columns['data']} by {columns['model']}"
-    names = ("batch_size", "image_size", "dtype", "device")
+    names = ("batch_size", "image_size", "dtype", "device", "epochs", "learning_rate")
     rest = phrases({name: columns[name] for name in names})
-    rate = columns["learning_rate"]
-    last = "at equal memory" if columns["equal_memory"] else f"learning rate {rate}"
-    return f"{head}, {rest}, {columns['epochs']} epochs, {last}"
+    return f"{head}, {rest}" + (", at equal memory" if columns["equal_memory"] else "")
 
 
 def _columns(methods: Sequence[Trained]) -> Iterator[Column]:

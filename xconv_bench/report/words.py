@@ -96,8 +96,7 @@ def dial_words(row: Mapping[str, Cell]) -> str:
     for name, phrase in _DIALS.items():
         value = row[name]
         if value is not None:
-            words = phrase.format(value)
-            return words.removesuffix("s") if value == 1 else words
+            return _said(phrase, value)
     return ""
 
 
@@ -127,7 +126,12 @@ def status_words(status: str) -> str:
 def _phrase(column: str, value: Cell) -> str:
     if column == "memory_budget_bytes" and isinstance(value, int):
         return f"{format_budget(value)} of memory"
-    words = _PHRASES.get(column, "{}").format(value)
+    return _said(_PHRASES.get(column, "{}"), value)
+
+
+def _said(phrase: str, value: Cell) -> str:
+    """``2 bits``, ``1 bit``."""
+    words = phrase.format(value)
     return words.removesuffix("s") if value == 1 else words
 
 

@@ -43,7 +43,7 @@ def test_from_end_to_end_and_again(command: Command, tmp_path: Path) -> None:
     reported = command("report", run)
     assert reported.code == 0
     page = (run / "report.html").read_text()
-    assert "Training with each method" in page and "largest dice" in page
+    assert "Training with each method" in page and "largest Dice" in page
     assert json.loads((run / "environment.json").read_text())["seed"] == 0
 
 
