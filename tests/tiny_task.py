@@ -18,6 +18,7 @@ class Stripes(Task):
     name: ClassVar[str] = "stripes"
     measures: ClassVar[tuple[Measure, ...]] = (ACCURACY,)
     data, model, image_size, batch_size, epochs, learning_rate = "stripes", "tiny", 12, 8, 3, 0.01
+    sample_count = 32
 
     def __init__(self, options: TaskOptions) -> None:
         self._seed = options.seed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,14 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from xconv_bench.cli import options, parsing
-from xconv_bench.cli.experiment import Experiment
+from xconv_bench.cli.experiment import Experiment, exit_code
 from xconv_bench.cli.given import SweepOptions, taking
 from xconv_bench.cli.sweeps import neediest, read_devices, read_launcher, read_sweep
+from xconv_bench.configuration import SIMULATED
 from xconv_bench.errors import BenchError, UsageError
 
 if TYPE_CHECKING:
     from xconv_bench.cli.progress import SweepProgress
-    from xconv_bench.configuration import TrainingConfiguration
+    from xconv_bench.configuration import Configuration, TrainingConfiguration
     from xconv_bench.launch import Launcher
     from xconv_bench.measurement.task_step import TaskEstimate
     from xconv_bench.measurement.task_survey import MakeTask
@@ -78,8 +80,8 @@ EqualMemory = Annotated[
     bool,
     typer.Option(
         "--equal-memory",
-        help="Each method at the largest batch that fits exact's memory; the learning rate grows "
-        "with the root of the batch (Adam), or with the batch (SGD).",
+        help="Each method at the largest batch that fits exact's memory, no larger than the data; "
+        "the learning rate grows with the root of the batch, all tasks being trained by Adam.",
     ),
 ]
 
@@ -123,7 +125,7 @@ def train(
     plan = _TrainingPlan.of(parsing.words("--task", task), wanted, given, first_exact)
     cells = plan.cells(given, seeds)
     if equal_memory:
-        cells = [plan.at_equal_memory(cell) for cell in cells]
+        cells = plan.at_equal_memory(cells)
     return Experiment(
         name="train",
         cells=cells,
@@ -135,6 +137,7 @@ def train(
             *draw_training_pictures(rows, run.pictures, run.plots),
         ],
         show=lambda rows, run: print_training_table(rows),
+        code=lambda rows: exit_code([row for row in rows if row["epoch"] == row["epochs"]]),
         steps=1,
         output=given.output,
         estimate=plan.estimate,
@@ -158,7 +161,14 @@ class _TrainingPlan:
         """Raises UsageError for what a task does not take."""
         from xconv_bench.measurement.task_survey import MakeTask, TaskSurvey
 
+        if wanted.learning_rate == 0:
+            raise UsageError("--learning-rate 0 trains nothing: give a rate above 0")
         devices = read_devices(given.device)
+        if SIMULATED in devices:
+            raise UsageError(
+                f"--device {SIMULATED}: a training cannot be simulated, only planned, by "
+                "xconv-bench run PROFILE --dry-run: take cpu or cuda"
+            )
         launcher = read_launcher(given)
         makers = tuple(MakeTask(name, wanted) for name in tasks)
         outcome = launcher.run(TaskSurvey(makers, devices), device=neediest(devices))
@@ -186,16 +196,31 @@ class _TrainingPlan:
                             TrainingConfiguration,
                             task=name,
                             data=known["data"],
-                            first=self.first if cell.method == "xconv" else "as the others",
+                            first="as the others" if cell.method == "exact" else self.first,
                             learning_rate=known["learning_rate"],
                             epochs=known["epochs"],
                         )
                     )
         return found
 
-    def at_equal_memory(self, cell: TrainingConfiguration) -> TrainingConfiguration:
-        """The cell with its largest batch, and the learning rate that goes with it."""
+    def at_equal_memory(
+        self, cells: Sequence[TrainingConfiguration]
+    ) -> list[TrainingConfiguration]:
+        """The cells with their largest batches, and the learning rates that go with them."""
+        # Sizes do not depend on seeds.
+        alike = dict.fromkeys(map(_seedless, cells))
+        chosen = {cell: self._batch_at_equal_memory(cell) for cell in alike}
+        found = []
+        for cell in cells:
+            size = chosen[_seedless(cell)]
+            rate = float(f"{cell.learning_rate * sqrt(size / cell.batch_size):.3g}")
+            found.append(replace(cell, batch_size=size, learning_rate=rate, equal_memory=1))
+        return found
+
+    def _batch_at_equal_memory(self, cell: TrainingConfiguration) -> int:
+        """Says on stderr where it is not memory that has decided."""
         from xconv_bench.measurement.task_step import EqualMemoryBatch
+        from xconv_bench.report.words import method_words
 
         known = self.known[cell.task]
         if not known["has_batches"]:
@@ -203,15 +228,17 @@ class _TrainingPlan:
                 f"--equal-memory chooses batches, and {cell.task} trains on one image: leave out "
                 "one of the two"
             )
-        most = _MOST_TIMES_LARGER * cell.batch_size
+        most = min(_MOST_TIMES_LARGER * cell.batch_size, known["sample_count"])
         outcome = self.launcher.run(EqualMemoryBatch(self.make(cell), cell, most))
         if outcome.status not in ("ok", "unsupported"):
             raise BenchError(outcome.message)
-        size = outcome.readings.get("batch_size", cell.batch_size)
-        ratio = size / cell.batch_size
-        factor = ratio if known["optimizer"] == "SGD" else sqrt(ratio)
-        rate = float(f"{cell.learning_rate * factor:.3g}")
-        return replace(cell, batch_size=size, learning_rate=rate, equal_memory=1)
+        size: int = outcome.readings.get("batch_size", cell.batch_size)
+        head = f"{cell.task}, {method_words(cell.key)}"
+        if outcome.status == "unsupported":
+            print(f"{head}: {outcome.message}: its batch stays {size}", file=sys.stderr)
+        elif size == most:
+            print(f"{head}: more would fit, its batch is {size} at the most", file=sys.stderr)
+        return size
 
     def make(self, cell: TrainingConfiguration) -> MakeTask:
         """What makes the task of a cell."""
@@ -235,7 +262,7 @@ class _TrainingPlan:
         """What simulates a training: all of its steps, of any seed."""
         from xconv_bench.measurement.task_step import TaskEstimate
 
-        alike = replace(cell, seed=0)
+        alike = _seedless(cell)
         return TaskEstimate(self.make(alike), alike)
 
     def measure(
@@ -253,4 +280,13 @@ class _TrainingPlan:
                 (run.pictures / name).absolute(),
             )  # fmt: skip
 
-        return measure_training(cells, run.table("training"), self.launcher, progress, training)
+        def forget(cell: Configuration) -> None:
+            (run.checkpoints / f"{file_name(cell.key)}.pt").unlink(missing_ok=True)
+
+        return measure_training(
+            cells, run.table("training"), self.launcher, progress, training, forget
+        )
+
+
+def _seedless(cell: TrainingConfiguration) -> TrainingConfiguration:
+    return replace(cell, seed=0)

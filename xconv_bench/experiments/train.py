@@ -11,6 +11,7 @@ from xconv_bench.experiments.rows import Watcher, key_of, measure_missing
 from xconv_bench.launch import Job, Launcher, Outcome
 from xconv_bench.launch.job import Stage
 from xconv_bench.launch.worker import Work
+from xconv_bench.results.columns import FINAL_STATUSES
 from xconv_bench.results.table import Row, Table
 
 
@@ -20,12 +21,14 @@ def measure_training(
     launcher: Launcher,
     watcher: Watcher,
     training: Callable[[TrainingConfiguration], Work],
+    forget: Callable[[Configuration], None],
 ) -> list[Row]:
     """Train what the table does not hold to its end; the rows of all, in the order of the plan.
 
     The row of the last epoch says how a training ended; one that has it is not repeated.
+    ``forget`` is told of each that will not be gone on from, its rows being on the disk.
     """
-    writing = _Writing(table, watcher)
+    writing = _Writing(table, watcher, forget)
     measure_missing(
         [(cell,) for cell in cells],
         _last_rows(table),
@@ -52,9 +55,12 @@ def rows_of(cells: Sequence[Configuration], table: Table) -> list[Row]:
 class _Writing:
     """Passes on what is told, and writes the rows among it; several threads may tell."""
 
-    def __init__(self, table: Table, watcher: Watcher) -> None:
+    def __init__(
+        self, table: Table, watcher: Watcher, forget: Callable[[Configuration], None]
+    ) -> None:
         self._table = table
         self._watcher = watcher
+        self._forget = forget
         self._lock = Lock()
 
     def started(self, configuration: Configuration) -> None:
@@ -76,6 +82,8 @@ class _Writing:
         complete[-1] |= {"status": outcome.status, "message": outcome.message}
         with self._lock:
             self._table.put(*complete)
+        if outcome.status in FINAL_STATUSES:
+            self._forget(cell)
         return complete[-1]
 
 

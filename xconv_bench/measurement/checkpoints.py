@@ -52,17 +52,13 @@ class Checkpoint:
             state = torch.load(self._path, weights_only=True, map_location="cpu")
             self._model.load_state_dict(state["model"])
             self._optimizer.load_state_dict(state["optimizer"])
+            torch.set_rng_state(state["rng"])
+            if state["cuda_rng"]:
+                torch.cuda.set_rng_state_all(state["cuda_rng"])
+            rows: list[dict[str, Any]] = state["rows"]
         except Exception as error:
             raise BenchError(
                 f"{self._path} is no checkpoint of this training ({reason(error)}): remove it to "
                 "begin anew"
             ) from error
-        torch.set_rng_state(state["rng"])
-        if state["cuda_rng"]:
-            torch.cuda.set_rng_state_all(state["cuda_rng"])
-        rows: list[dict[str, Any]] = state["rows"]
         return rows
-
-    def remove(self) -> None:
-        """It is not needed any more."""
-        self._path.unlink(missing_ok=True)

@@ -10,16 +10,14 @@ from xconv_bench.configuration import SIMULATED, Configuration
 from xconv_bench.errors import Unsupported
 from xconv_bench.measurement.counting import count, simulate
 from xconv_bench.measurement.failures import is_out_of_memory
+from xconv_bench.measurement.peaks import step_peaks
 from xconv_bench.measurement.training import Training, prepare, remark
-from xconv_bench.meters.allocator import AllocatorMeter
 from xconv_bench.meters.clock import time_steps
 from xconv_bench.meters.gradient import (
     SameRandomNumbers,
     relative_error,
     weight_gradients,
 )
-from xconv_bench.meters.nvml import NvmlMeter
-from xconv_bench.meters.rss import RssMeter
 from xconv_bench.methods import METHODS
 from xconv_bench.models.messages import reason
 
@@ -49,7 +47,7 @@ class Measurement:
         # Not earlier: a network that cannot be trained cannot be simulated, for the same reason.
         yield {"message": problem}
         yield {"message": remark(training, self.configuration)}
-        yield _peaks(training, self.configuration.device)
+        yield step_peaks(training.step, self.configuration.device)
         # What inductor compiles allocates past those who look on.
         if METHODS[self.configuration.method].is_simulated or self.configuration.device == "cpu":
             yield count(training)
@@ -72,18 +70,6 @@ def _try_to_simulate(configuration: Configuration) -> tuple[Readings, str]:
         return {}, str(error)
     except Exception as error:
         return {}, f"simulated: {reason(error)}"
-
-
-def _peaks(training: Training, device: str) -> Readings:
-    """What allocator, driver and kernel saw of a second step, with nothing else watching."""
-    meters = (AllocatorMeter(device), NvmlMeter(device), RssMeter())
-    with meters[0], meters[1], meters[2]:
-        training.step()
-    readings: Readings = {}
-    for meter in meters:
-        readings |= meter.reading
-    messages = [meter.message for meter in meters if meter.message]
-    return readings | {"message": "; ".join(messages)}
 
 
 def _gradient_error(training: Training, configuration: Configuration) -> Readings:

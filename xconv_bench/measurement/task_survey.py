@@ -24,7 +24,7 @@ class MakeTask:
 
 @dataclass(frozen=True)
 class TaskSurvey:
-    """Yields ``tasks``: by name the model, data, image size, batch size, epochs and learning rate.
+    """Yields ``tasks``: by name what each has chosen, and how many samples it has.
 
     Raises UsageError for tasks, devices and options that do not exist.
     """
@@ -46,7 +46,7 @@ class TaskSurvey:
                 "epochs": task.epochs,
                 "learning_rate": task.learning_rate,
                 "has_batches": task.has_batches,
-                "optimizer": type(task.optimizer(task.build(), task.learning_rate)).__name__,
+                "sample_count": task.sample_count,
                 "measures": [asdict(measure) for measure in task.measures],
             }
         yield {"tasks": found}

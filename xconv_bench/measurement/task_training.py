@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -16,9 +16,9 @@ from xconv_bench.configuration import TrainingConfiguration
 from xconv_bench.errors import Diverged, Unsupported
 from xconv_bench.launch.job import Stage
 from xconv_bench.measurement.checkpoints import Checkpoint
+from xconv_bench.measurement.peaks import step_peaks
+from xconv_bench.measurement.repeatable import use_repeatable_kernels
 from xconv_bench.measurement.task_step import SimulatedTask, TaskStep, build
-from xconv_bench.meters.allocator import AllocatorMeter
-from xconv_bench.meters.rss import RssMeter
 from xconv_bench.models.messages import reason
 from xconv_bench.tasks import Task
 
@@ -33,7 +33,8 @@ class TaskTraining:
     """Yields ``{"rows": rows}``, a row an epoch, and each of them as progress before that.
 
     ``make`` makes the task, in the process that trains it. ``checkpoint`` is written after each
-    epoch and gone on from; ``pictures`` is where what the trained network makes is put.
+    epoch and gone on from; who has put the rows on the disk may remove it. ``pictures`` is where
+    what the trained network makes is put.
     """
 
     configuration: TrainingConfiguration
@@ -44,34 +45,38 @@ class TaskTraining:
     def __call__(self) -> Iterator[dict[str, Any]]:
         """Train. Raises Diverged where the loss or the measure is not finite."""
         cell, task = self.configuration, self.make()
+        use_repeatable_kernels(cell.device)
         model = build(task, cell).to(cell.device)
         optimizer = task.optimizer(model, cell.learning_rate)
         torch.manual_seed(cell.seed + _TRAINING_SEED)
         checkpoint = Checkpoint(self.checkpoint, model, optimizer)
         rows = checkpoint.restore() or [{"epoch": 0, **_evaluated(task, model)}]
-        yield _stage(rows[-1], cell.epochs, 0.0)
+        if len(rows) <= cell.epochs:  # the last says how all ended, and is written with the rest
+            yield _stage(rows[-1], cell.epochs, (len(rows) - 1) / cell.epochs)
         for epoch in range(len(rows), cell.epochs + 1):
-            row: Row = {}
+            row: Row = {"epoch": epoch}
             for fraction in self._epoch(task, model, optimizer, epoch, row):
                 done = (epoch - 1 + fraction) / cell.epochs
                 yield {"progress": Stage(done, f"epoch {epoch}, loss {row['loss']:.4g}")}
-            rows.append({"epoch": epoch, **row, **_evaluated(task, model)})
-            _check(rows[-1], task)
+            _check(row, ["loss"])
+            row |= _evaluated(task, model)
+            _check(row, [measure.column for measure in task.measures])
+            rows.append(row)
             checkpoint.save(rows)
-            if epoch < cell.epochs:  # the last says how all ended, and is written with the rest
+            if epoch < cell.epochs:
                 yield _stage(rows[-1], cell.epochs, epoch / cell.epochs)
         self._save_pictures(task, model)
         peaks = _peaks(task, model, cell)
         message = peaks.pop("message", "")
         rows[-1] |= peaks
         yield {"rows": rows, "message": message}
-        checkpoint.remove()
 
     def _epoch(
         self, task: Task, model: nn.Module, optimizer: Any, epoch: int, row: Row
     ) -> Iterator[float]:
         """Train an epoch; yields the part that is done, and leaves loss and seconds in ``row``."""
         device = self.configuration.device
+        next(iter(task.batches(epoch - 1)))  # what is made once, at the first batch, is not timed
         began = time.perf_counter()
         total = torch.zeros((), device=device)
         steps = task.steps()
@@ -112,25 +117,23 @@ def _evaluated(task: Task, model: nn.Module) -> dict[str, float]:
     return measures
 
 
-def _check(row: Row, task: Task) -> None:
-    for name in ("loss", *(measure.column for measure in task.measures)):
+def _check(row: Row, names: Sequence[str]) -> None:
+    for name in names:
         if not isfinite(row[name]):
             raise Diverged(f"{name} is {row[name]} after epoch {row['epoch']}")
 
 
 def _peaks(task: Task, model: nn.Module, cell: TrainingConfiguration) -> dict[str, Any]:
-    """Memory of a step: simulated, of the allocator on a GPU, of the process."""
+    """Memory of a step: simulated, and what the meters see of a real one."""
     readings: dict[str, Any] = {}
+    problem = ""
     try:
         readings["simulated_peak_bytes"] = SimulatedTask(task, cell).peak_bytes(cell.batch_size)
     except Unsupported as error:
-        readings["message"] = str(error)
+        problem = str(error)
     except Exception as error:
-        readings["message"] = f"simulated: {reason(error)}"
+        problem = f"simulated: {reason(error)}"
     batch = {name: tensor.to(cell.device) for name, tensor in next(iter(task.batches(0))).items()}
-    meters = (AllocatorMeter(cell.device), RssMeter())
-    with meters[0], meters[1]:
-        TaskStep(task, model.train(), batch)()
-    for meter in meters:
-        readings |= meter.reading
-    return readings
+    readings |= step_peaks(TaskStep(task, model.train(), batch), cell.device)
+    messages = [message for message in (problem, readings["message"]) if message]
+    return readings | {"message": "; ".join(messages)}

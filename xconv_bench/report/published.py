@@ -53,6 +53,7 @@ def published_layers_peak(row: Mapping[str, Cell]) -> float | None:
     return None if peak is None else peak * _GIGABYTE
 
 
+_ACCURACY_SETTING = {"model": "paper/mnist-2021", "epochs": 20, "learning_rate": 0.003}
 _BATCHES = (32, 64, 128, 256, 512, 1024)
 _ACCURACIES: Mapping[int | None, tuple[float, ...]] = {
     None: (0.9922, 0.9930, 0.9936, 0.9923, 0.9918, 0.9884),
@@ -66,9 +67,12 @@ _ACCURACIES: Mapping[int | None, tuple[float, ...]] = {
 
 def published_accuracy(row: Mapping[str, Cell]) -> float | None:
     """The accuracy of the paper's table, where a row of ``training.csv`` repeats it on any data."""
-    if row["model"] != "paper/mnist-2021" or row["batch_size"] not in _BATCHES:
+    is_published = row["method"] == "exact" or (
+        (row["method"], row["scheme"], row["first"]) == ("xconv", "independent", "exact")
+    )
+    if not is_published or row["batch_size"] not in _BATCHES:
         return None
-    if row["method"] not in ("exact", "xconv"):
+    if any(row[column] != value for column, value in _ACCURACY_SETTING.items()):
         return None
     probes = row["probes"]
     found = _ACCURACIES.get(probes) if probes is None or isinstance(probes, int) else None

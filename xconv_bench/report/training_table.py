@@ -90,7 +90,10 @@ def _measure(method: Trained, column: str) -> str:
     value = method.mean(column)
     if value is not None:
         return f"{value:.4f}"
-    return status_words(str(method.rows[-1]["status"]))
+    last = max(method.rows, key=lambda row: int(row["epoch"] or 0))
+    if last["status"] == "ok":  # still under way, or stopped there
+        return f"epoch {last['epoch']} of {last['epochs']}"
+    return status_words(str(last["status"]))
 
 
 def _peak(method: Trained, exact: Trained | None) -> str:

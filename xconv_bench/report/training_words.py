@@ -55,8 +55,7 @@ class Gap:
 class Trained:
     """The trainings of one method in one setting, all seeds.
 
-    ``finals`` holds the last row of each seed that was trained to its end; ``curves`` the rows of
-    each seed.
+    ``finals`` holds the last row of each seed that was trained to its end.
     """
 
     name: str

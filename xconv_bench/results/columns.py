@@ -266,6 +266,10 @@ TRAINING_COLUMNS = (
     "epoch_seconds",
     "simulated_peak_bytes",
     "allocated_peak_bytes",
+    "reserved_peak_bytes",
+    "nvml_process_peak_bytes",
+    "nvml_device_peak_bytes",
+    "nvml_context_bytes",
     "rss_peak_bytes",
 )
 """The columns of ``training.csv``: a row an epoch, 0 before the first step.

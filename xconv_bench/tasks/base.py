@@ -11,6 +11,8 @@ from typing import Any, ClassVar
 import numpy as np
 from torch import Tensor, nn
 
+from xconv_bench.errors import UsageError
+
 Image = np.ndarray
 """A picture: height × width, or height × width × 3, floats from 0 to 1."""
 
@@ -64,6 +66,8 @@ class Task(ABC):
     """False where an epoch is many steps on one sample: its batch cannot be chosen."""
     measures: ClassVar[tuple[Measure, ...]]
     """The first is the one that the task is judged by."""
+    sample_count: int
+    """To train on; a batch has no more."""
     batch_size: int
     epochs: int
     learning_rate: float
@@ -106,3 +110,9 @@ class Task(ABC):
     def references(self) -> dict[str, Image]:
         """What the pictures are to be held against, such as the input and the truth."""
         return {}
+
+
+def refuse_folder(options: TaskOptions, data: str) -> None:
+    """Raises UsageError where data that come with a package are given a folder."""
+    if options.data_dir is not None or options.download:
+        raise UsageError(f"{data} come with a package: leave out --data-dir and --download")

@@ -11,14 +11,13 @@ from torch import Tensor, nn
 
 from xconv_bench.errors import UsageError, suggest
 from xconv_bench.models import find
-from xconv_bench.tasks.base import Image, Measure, Task, TaskOptions
+from xconv_bench.tasks.base import Image, Measure, Task, TaskOptions, refuse_folder
 from xconv_bench.tasks.measures import ACCURACY
 from xconv_bench.tasks.order import shuffled_batches
 from xconv_bench.tasks.pictures import LabelledPictures, open_pictures
 
 _NETWORKS = {"digits": "paper/mnist", "mnist": "paper/mnist", "cifar10": "paper/cifar"}
 _EPOCHS = {"digits": 15, "mnist": 20, "cifar10": 30}
-_LEARNING_RATES = {"paper/mnist": 1e-3}
 _LEARNING_RATE = 1e-3
 _BATCH_SIZE = 32
 _EVALUATED_TOGETHER = 256
@@ -47,18 +46,20 @@ class Classification(Task):
         architecture.check(self.image_size)
         self.batch_size = options.batch_size or _BATCH_SIZE
         self.epochs = options.epochs or _EPOCHS[self.data]
-        rate = _LEARNING_RATES.get(self.model, _LEARNING_RATE)
-        self.learning_rate = options.learning_rate or rate
+        self.learning_rate = options.learning_rate or _LEARNING_RATE
         self._seed = options.seed
         self._architecture = architecture
         channels = architecture.sample_shape(self.image_size)[0]
+        if self.data == "digits":
+            refuse_folder(options, "digits")
         self._training, self._test = open_pictures(
             self.data, options.data_dir, options.download, self.image_size, channels
         )
-        if self.batch_size > len(self._training):
+        self.sample_count = len(self._training)
+        if self.batch_size > self.sample_count:
             raise UsageError(
                 f"--batch-size {self.batch_size} is larger than the data, "
-                f"{len(self._training)} pictures of {self.data}: take a smaller batch"
+                f"{self.sample_count} pictures of {self.data}: take a smaller batch"
             )
 
     def build(self) -> nn.Module:
@@ -71,11 +72,11 @@ class Classification(Task):
 
     def steps(self) -> int:
         """Whole batches of an epoch."""
-        return len(self._training) // self.batch_size
+        return self.sample_count // self.batch_size
 
     def batches(self, epoch: int) -> Iterator[Mapping[str, Tensor]]:
         """``image`` (B, C, S, S), normalised, and ``label`` (B,)."""
-        order = shuffled_batches(len(self._training), self.batch_size, self._seed, epoch)
+        order = shuffled_batches(self.sample_count, self.batch_size, self._seed, epoch)
         for indices in order:
             yield self._training.batch(indices)
 

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from xconv_bench.data.digits import read_digits
 from xconv_bench.errors import UsageError
 from xconv_bench.models.flow_unet import FlowUNet
-from xconv_bench.tasks.base import Image, Measure, Task, TaskOptions
+from xconv_bench.tasks.base import Image, Measure, Task, TaskOptions, refuse_folder
 from xconv_bench.tasks.frechet import Classifier, frechet_distance, trained_classifier
 from xconv_bench.tasks.order import generator, shuffled_batches, split
 
@@ -63,6 +63,7 @@ class Generation(Task):
         ):  # fmt: skip
             if given not in (None, own):
                 raise UsageError(f"--{option} {given!r}: generation is of {own} only")
+        refuse_folder(options, "digits")
         self.image_size = options.image_size or 16
         if self.image_size % 4:
             raise UsageError(f"--image-size {self.image_size}: the U-Net takes multiples of 4")
@@ -74,7 +75,8 @@ class Generation(Task):
         trained, tested = split(len(labels), _TEST_PART)
         self._images, self._labels = images[trained], labels[trained]
         self._real = images[tested]
-        if self.batch_size > len(trained):
+        self.sample_count = len(trained)
+        if self.batch_size > self.sample_count:
             raise UsageError(
                 f"--batch-size {self.batch_size} is larger than the data, {len(trained)} digits"
             )
@@ -89,12 +91,12 @@ class Generation(Task):
 
     def steps(self) -> int:
         """Whole batches of four passes."""
-        return _PASSES * (len(self._labels) // self.batch_size)
+        return _PASSES * (self.sample_count // self.batch_size)
 
     def batches(self, epoch: int) -> Iterator[Mapping[str, Tensor]]:
         """``place`` x_t and ``velocity`` x - z (B, 1, S, S), ``time`` t and ``label`` c (B,)."""
         for number in range(epoch * _PASSES, (epoch + 1) * _PASSES):
-            order = shuffled_batches(len(self._labels), self.batch_size, self._seed, number)
+            order = shuffled_batches(self.sample_count, self.batch_size, self._seed, number)
             for step, indices in enumerate(order):
                 chance = generator(self._seed, number, step)
                 images = self._images[indices]

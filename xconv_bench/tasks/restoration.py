@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from xconv_bench.errors import UsageError, suggest
 from xconv_bench.models.skip_network import SkipNetwork
-from xconv_bench.tasks.base import Image, Measure, Task, TaskOptions
+from xconv_bench.tasks.base import Image, Measure, Task, TaskOptions, refuse_folder
 from xconv_bench.tasks.order import generator
 
 PHOTOGRAPHS = ("astronaut", "coffee", "chelsea", "rocket")
@@ -35,6 +35,7 @@ _DISTURBANCE = 0.03
 _FACTOR = 4
 _MISSING = 0.6
 _MULTIPLE = 8
+_LEAST = 16
 
 
 class _DeepImagePrior(Task):
@@ -42,7 +43,7 @@ class _DeepImagePrior(Task):
 
     measures: ClassVar[tuple[Measure, ...]] = (PSNR, SSIM)
     has_batches: ClassVar[bool] = False
-    batch_size = 1
+    batch_size = sample_count = 1
     epochs = 10
     learning_rate = 0.01
     image_size = 96
@@ -53,14 +54,16 @@ class _DeepImagePrior(Task):
         if self.data not in PHOTOGRAPHS:
             choice = suggest(self.data, PHOTOGRAPHS)
             raise UsageError(f"--data {self.data!r} is no photograph of {self.name}: {choice}")
+        refuse_folder(options, "photographs")
         if options.model not in (None, self.model):
             raise UsageError(f"--model {options.model!r}: {self.name} is trained with {self.model}")
         if options.batch_size not in (None, 1):
             raise UsageError(f"--batch-size {options.batch_size}: {self.name} is of one image")
         self.image_size = options.image_size or self.image_size
-        if self.image_size % _MULTIPLE:
+        if self.image_size % _MULTIPLE or self.image_size < _LEAST:
             raise UsageError(
-                f"--image-size {self.image_size}: the skip network takes multiples of {_MULTIPLE}"
+                f"--image-size {self.image_size}: the skip network takes multiples of {_MULTIPLE}, "
+                f"from {_LEAST} on"
             )
         self.epochs = options.epochs or self.epochs
         self.learning_rate = options.learning_rate or self.learning_rate

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from xconv_bench.errors import UsageError, suggest
 from xconv_bench.models.paper import UNet
 from xconv_bench.models.unet3d import UNet3d
-from xconv_bench.tasks.base import Image, Measure, Task, TaskOptions
+from xconv_bench.tasks.base import Image, Measure, Task, TaskOptions, refuse_folder
 from xconv_bench.tasks.composed import Composer
 from xconv_bench.tasks.measures import DICE, IOU, Overlap
 from xconv_bench.tasks.order import shuffled_batches
@@ -24,6 +24,8 @@ from xconv_bench.tasks.pets import Pets
 _SHOWN = 4
 """Test samples that pictures show."""
 _EVALUATED_TOGETHER = 16
+_LEAST = 8
+"""Pixels a side: digits have no place in fewer."""
 
 _MEAN, _DEVIATION = 0.45, 0.25
 """Of photographs between 0 and 1, roughly."""
@@ -35,7 +37,6 @@ class _Masks(Task):
     """Cross-entropy and soft Dice, Adam; judged by Dice, then IoU, at a probability of 1/2."""
 
     measures: ClassVar[tuple[Measure, ...]] = (DICE, IOU)
-    training_count: int
     test_count: int
     _seed: int
 
@@ -53,11 +54,11 @@ class _Masks(Task):
 
     def steps(self) -> int:
         """Whole batches of an epoch."""
-        return self.training_count // self.batch_size
+        return self.sample_count // self.batch_size
 
     def batches(self, epoch: int) -> Iterator[Mapping[str, Tensor]]:
         """``image`` and ``mask``, (B, C, ..., S, S)."""
-        order = shuffled_batches(self.training_count, self.batch_size, self._seed, epoch)
+        order = shuffled_batches(self.sample_count, self.batch_size, self._seed, epoch)
         for indices in order:
             yield _stacked([self._training[index] for index in indices.tolist()])
 
@@ -93,14 +94,14 @@ class _Masks(Task):
 
     @cached_property
     def _training(self) -> list[Pair]:
-        return [self.training_pair(index) for index in range(self.training_count)]
+        return [self.training_pair(index) for index in range(self.sample_count)]
 
     @cached_property
     def _test(self) -> list[Pair]:
         return [self.test_pair(index) for index in range(self.test_count)]
 
     def _take(self, options: TaskOptions, network: str, multiple: int) -> None:
-        """The options of all tasks. Raises UsageError for what the network does not take."""
+        """The options of all tasks. Raises UsageError for what network or data do not take."""
         self.model = network
         if options.model not in (None, network):
             raise UsageError(f"--model {options.model!r}: {self.name} is trained with {network}")
@@ -109,13 +110,14 @@ class _Masks(Task):
         self.learning_rate = options.learning_rate or self.learning_rate
         self.image_size = options.image_size or self.image_size
         self._seed = options.seed
-        if self.image_size % multiple:
+        if self.image_size % multiple or self.image_size < _LEAST:
             raise UsageError(
-                f"--image-size {self.image_size}: {network} takes multiples of {multiple}"
+                f"--image-size {self.image_size}: {network} takes multiples of {multiple}, "
+                f"from {_LEAST} on"
             )
-        if self.batch_size > self.training_count:
+        if self.batch_size > self.sample_count:
             raise UsageError(
-                f"--batch-size {self.batch_size} is larger than the data, {self.training_count} "
+                f"--batch-size {self.batch_size} is larger than the data, {self.sample_count} "
                 "samples: take a smaller batch"
             )
 
@@ -144,9 +146,10 @@ class Segmentation(_Masks):
         if self.data == "oxford-pet":
             size = options.image_size or self.image_size
             self._pets = Pets.both(options.data_dir, options.download, size)
-            self.training_count, self.test_count = (len(part) for part in self._pets)
+            self.sample_count, self.test_count = (len(part) for part in self._pets)
         else:
-            self.training_count, self.test_count = 384, 96
+            refuse_folder(options, "digits and photographs")
+            self.sample_count, self.test_count = 384, 96
         self._take(options, "unet", multiple=8)
         self._composers = tuple(Composer(self.image_size, part) for part in (True, False))
 
@@ -182,7 +185,7 @@ class Segmentation3d(_Masks):
     epochs = 10
     learning_rate = 3e-3
     image_size = 32
-    training_count = 96
+    sample_count = 96
     test_count = 32
     _DEPTH: ClassVar[int] = 16
 
@@ -190,6 +193,7 @@ class Segmentation3d(_Masks):
         self.data = "digits-in-volumes"
         if options.data not in (None, self.data):
             raise UsageError(f"--data {options.data!r}: segmentation-3d has {self.data} only")
+        refuse_folder(options, "digits")
         self._take(options, "unet3d", multiple=4)
         self._composers = tuple(Composer(self.image_size, part) for part in (True, False))
 

@@ -87,6 +87,36 @@ def test_equal_memory_takes_larger_batches_and_rates(command: Command, tmp_path:
     assert xconv["simulated_peak_bytes"] <= exact["simulated_peak_bytes"]
 
 
+def test_a_batch_at_equal_memory_is_no_larger_than_the_data(
+    command: Command, tmp_path: Path
+) -> None:
+    words = [*SMALL, "--batch-size", "80", "--method", "exact,xconv,compile-budget"]
+    finished = command(*words, "--equal-memory", "--output", tmp_path / "run")
+    assert finished.code == 0, finished.errors
+    table = pd.read_csv(tmp_path / "run/training.csv").groupby("method").last()
+    assert table["batch_size"].to_dict() == {"exact": 80, "xconv": 96, "compile-budget": 80}
+    assert "r=4 conv,relu: more would fit, its batch is 96 at the most" in finished.errors
+    assert "compile-budget cannot be simulated, only really run: its batch stays 80" in (
+        finished.errors
+    )
+
+
+def test_what_cannot_leave_its_first_layer_exact_says_so(command: Command, tmp_path: Path) -> None:
+    words = [*SMALL, "--method", "exact,xconv,quantized", "--first-exact"]
+    finished = command(*words, "--output", tmp_path / "run")
+    assert finished.code == 0, finished.errors
+    table = pd.read_csv(tmp_path / "run/training.csv").groupby("method").last()
+    assert table["status"].to_dict() == {"exact": "ok", "xconv": "ok", "quantized": "unsupported"}
+    assert "--first-exact is of xconv" in table.loc["quantized", "message"]
+
+
+def test_where_nothing_was_trained_to_its_end(command: Command, tmp_path: Path) -> None:
+    words = [*SMALL, "--method", "exact", "--learning-rate", "1e30", "--output", tmp_path / "run"]
+    finished = command(*words)
+    assert finished.code == 1
+    assert "diverged" in finished.output and list((tmp_path / "run/checkpoints").glob("*")) == []
+
+
 def test_a_dry_run_of_a_profile(command: Command, tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(
@@ -114,6 +144,9 @@ def test_a_dry_run_of_a_profile(command: Command, tmp_path: Path) -> None:
         (["--task", "inpainting", "--batch-size", "3"], "inpainting is of one image"),
         (["--data", "mnist"], "--data mnist needs --data-dir"),
         (["--seeds", "0"], "--seeds"),
+        (["--learning-rate", "0"], "--learning-rate 0 trains nothing"),
+        (["--device", "simulated"], "a training cannot be simulated"),
+        (["--task", "generation", "--download"], "leave out --data-dir and --download"),
         (["--method", "exakt"], "--method 'exakt' is unknown"),
         (["--model", "resnet"], "resnet"),
         (["--device", "gpu"], "--device 'gpu' is unknown"),

@@ -43,11 +43,14 @@ class Silent:
         pass
 
 
-def measure(folder: Path, outcome: Outcome) -> tuple[Table, FakeLauncher, list[Any]]:
+def measure(
+    folder: Path, outcome: Outcome, forgotten: list[Any] | None = None
+) -> tuple[Table, FakeLauncher, list[Any]]:
     table = Table(folder / "training.csv", TRAINING_COLUMNS, TRAINING_KEY)
     launcher = FakeLauncher(table, outcome)
     make = lambda cell: partial(list, cell=cell)  # noqa: E731 never called
-    rows = measure_training(PLAN, table, launcher, Silent(), make)  # type: ignore[arg-type, return-value]
+    forget = ([] if forgotten is None else forgotten).append
+    rows = measure_training(PLAN, table, launcher, Silent(), make, forget)  # type: ignore[arg-type, return-value]
     return table, launcher, rows
 
 
@@ -71,11 +74,14 @@ def test_epoch_by_epoch(tmp_path: Path) -> None:
 
 
 def test_what_failed_is_trained_again_and_what_diverged_is_not(tmp_path: Path) -> None:
-    table, _, _ = measure(tmp_path, Outcome("error", "the process died"))
+    forgotten: list[Any] = []
+    table, _, _ = measure(tmp_path, Outcome("error", "the process died"), forgotten)
+    assert forgotten == []
     ends = [(row["epoch"], row["status"]) for row in table.rows()]
     assert ends == [(0, "ok"), (1, "ok"), (2, "error")] * 2
-    _, again, _ = measure(tmp_path, Outcome("diverged", "loss is nan after epoch 2"))
-    assert again.seeds == [0, 1]
+    diverged = Outcome("diverged", "loss is nan after epoch 2")
+    _, again, _ = measure(tmp_path, diverged, forgotten)
+    assert again.seeds == [0, 1] and forgotten == PLAN
     _, third, rows = measure(tmp_path, Outcome(readings={"rows": WHOLE}))
     assert third.seeds == []
     assert [row["status"] for row in rows] == ["ok", "ok", "diverged"] * 2

@@ -1,5 +1,6 @@
 """Training from a seed: the same curve again, and the same where it was interrupted."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,13 +9,18 @@ import pytest
 import torch
 from tiny_task import MakeStripes, Stripes
 from torch import Tensor, nn
+from torch.utils import deterministic
 
 from xconv_bench.configuration import TrainingConfiguration
 from xconv_bench.errors import BenchError, Diverged, Unsupported
 from xconv_bench.launch.job import Stage
+from xconv_bench.measurement.repeatable import use_repeatable_kernels
 from xconv_bench.measurement.task_step import EqualMemoryBatch, SimulatedTask, TaskStep, build
 from xconv_bench.measurement.task_training import TaskTraining
+from xconv_bench.meters.allocator import ALLOCATOR_COLUMNS
 from xconv_bench.meters.live import LiveMeter
+from xconv_bench.meters.nvml import NVML_COLUMNS
+from xconv_bench.results.columns import TRAINING_COLUMNS
 from xconv_bench.tasks import TaskOptions
 
 EXACT = TrainingConfiguration(
@@ -47,12 +53,12 @@ def stages(readings: list[dict[str, Any]]) -> list[Stage]:
 
 @pytest.mark.parametrize("cell", [EXACT, XCONV], ids=["exact", "xconv"])
 def test_a_seed_decides_the_curve(tmp_path: Path, cell: TrainingConfiguration) -> None:
-    first = list(training(cell, tmp_path)())
+    first = list(training(cell, tmp_path / "first")())
     torch.rand(7)
-    second = list(training(cell, tmp_path)())
+    second = list(training(cell, tmp_path / "second")())
     assert rows_of(first) == rows_of(second)
     assert [row["epoch"] for row in rows_of(first)] == [0, 1, 2, 3]
-    other = list(training(replace(cell, seed=1), tmp_path)())
+    other = list(training(replace(cell, seed=1), tmp_path / "other")())
     assert rows_of(other) != rows_of(first)
 
 
@@ -61,19 +67,25 @@ def test_a_seed_decides_the_curve(tmp_path: Path, cell: TrainingConfiguration) -
 def test_going_on_gives_the_curve_of_who_never_stopped(
     tmp_path: Path, cell: TrainingConfiguration, epochs: int
 ) -> None:
-    whole = rows_of(list(training(cell, tmp_path)()))
+    whole = rows_of(list(training(cell, tmp_path / "whole")()))
     interrupted = training(cell, tmp_path)()
     for readings in interrupted:  # stopped in the middle of the epoch after
         stage = readings.get("progress")
         if stage and stage.fraction > (epochs + 0.4) / cell.epochs:
             break
     interrupted.close()  # type: ignore[attr-defined]
-    assert (tmp_path / "a.pt").exists()
+    assert [path.name for path in tmp_path.glob("*.*")] == ["a.pt"], "half a file is left"
     torch.rand(11)
     again = list(training(cell, tmp_path)())
     assert rows_of(again) == whole
-    assert min(stage.fraction for stage in stages(again)[1:]) > epochs / cell.epochs
-    assert not (tmp_path / "a.pt").exists()
+    assert min(stage.fraction for stage in stages(again)) == epochs / cell.epochs
+
+
+def test_who_was_killed_before_the_end_was_written_trains_nothing_again(tmp_path: Path) -> None:
+    first = list(training(EXACT, tmp_path)())
+    again = list(training(EXACT, tmp_path)())
+    assert rows_of(again) == rows_of(first)
+    assert stages(again) == []  # the row of the last epoch is written with how all ended
 
 
 def test_rows_are_told_as_soon_as_they_exist(tmp_path: Path) -> None:
@@ -88,25 +100,112 @@ def test_rows_are_told_as_soon_as_they_exist(tmp_path: Path) -> None:
 
 
 def test_the_first_row_is_that_of_the_weights_before_training(tmp_path: Path) -> None:
-    firsts = [rows_of(list(training(cell, tmp_path)()))[0] for cell in (EXACT, XCONV)]
+    firsts = [rows_of(list(training(cell, tmp_path / cell.method)()))[0] for cell in (EXACT, XCONV)]
     assert firsts[0] == firsts[1]
 
 
-class Explodes(Stripes):
+class Watched(Stripes):
+    """Notes in which mode the network is when, and which epochs are asked for."""
+
+    def __init__(self, drawn: int = 5) -> None:
+        super().__init__(TaskOptions())
+        self.modes: dict[str, set[bool]] = {}
+        self.epochs_asked: list[int] = []
+        self.losses = 0
+        self._drawn = drawn
+
+    def batches(self, epoch: int) -> Any:
+        self.epochs_asked.append(epoch)
+        return super().batches(epoch)
+
+    def loss(self, model: nn.Module, batch: Any) -> Tensor:
+        self.losses += 1
+        self.modes.setdefault("loss", set()).add(model.training)
+        return super().loss(model, batch)
+
+    def evaluate(self, model: nn.Module) -> dict[str, float]:
+        torch.rand(self._drawn)
+        self.modes.setdefault("evaluate", set()).add(model.training)
+        return super().evaluate(model)
+
+    def pictures(self, model: nn.Module) -> Any:
+        self.modes.setdefault("pictures", set()).add(model.training)
+        return super().pictures(model)
+
+
+def trained(task: Stripes, folder: Path) -> list[dict[str, Any]]:
+    return list(TaskTraining(EXACT, lambda: task, folder / "a.pt", folder / "pictures")())
+
+
+def test_modes_and_epochs(tmp_path: Path) -> None:
+    task = Watched()
+    trained(task, tmp_path)
+    assert task.modes == {"loss": {True}, "evaluate": {False}, "pictures": {False}}
+    assert list(dict.fromkeys(task.epochs_asked)) == [0, 1, 2]
+
+
+def test_what_an_evaluation_draws_is_not_missed_afterwards(tmp_path: Path) -> None:
+    """Dropout draws from the same generator."""
+    curves = [rows_of(trained(Watched(n), tmp_path / str(n))) for n in (5, 50)]
+    assert curves[0] == curves[1]
+
+
+class Explodes(Watched):
     def loss(self, model: nn.Module, batch: Any) -> Tensor:
         return super().loss(model, batch) * float("inf")
 
 
 def test_a_loss_that_is_not_finite(tmp_path: Path) -> None:
-    task = TaskTraining(EXACT, lambda: Explodes(TaskOptions()), tmp_path / "a", tmp_path / "b")
+    """It is seen in the middle of an epoch, and nothing is evaluated then."""
+    task = Explodes()
     with pytest.raises(Diverged, match=r"loss is (inf|nan) after epoch 1"):
-        list(task())
+        trained(task, tmp_path)
+    assert task.losses == 1
+
+
+class MeasuresNothing(Stripes):
+    def evaluate(self, model: nn.Module) -> dict[str, float]:
+        return {"accuracy": float("nan")}
+
+
+def test_a_measure_that_is_not_finite(tmp_path: Path) -> None:
+    with pytest.raises(Diverged, match="accuracy is nan after epoch 1"):
+        trained(MeasuresNothing(TaskOptions()), tmp_path)
 
 
 def test_a_file_that_is_no_checkpoint(tmp_path: Path) -> None:
     (tmp_path / "a.pt").write_bytes(b"mine")
     with pytest.raises(BenchError, match=r"a\.pt is no checkpoint of this training"):
         list(training(EXACT, tmp_path)())
+    model = MakeStripes()().build()
+    state = {"model": model.state_dict(), "optimizer": torch.optim.Adam(model.parameters())}
+    torch.save({**state, "optimizer": state["optimizer"].state_dict()}, tmp_path / "a.pt")
+    with pytest.raises(BenchError, match=r"a\.pt is no checkpoint of this training"):
+        list(training(EXACT, tmp_path)())
+
+
+def test_all_meters_have_columns(tmp_path: Path) -> None:
+    """Also those that have nothing to say without a GPU."""
+    columns = set(TRAINING_COLUMNS)
+    assert {*ALLOCATOR_COLUMNS, *NVML_COLUMNS, "rss_peak_bytes"} <= columns
+    last = next(each["rows"] for each in training(EXACT, tmp_path)() if "rows" in each)[-1]
+    assert set(last) <= columns
+
+
+def test_repeatable_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
+    filled = deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
+    try:
+        use_repeatable_kernels("cpu")
+        assert not torch.are_deterministic_algorithms_enabled()
+        use_repeatable_kernels("cuda:0")
+        assert torch.are_deterministic_algorithms_enabled()
+        assert torch.is_deterministic_algorithms_warn_only_enabled()
+        assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+    finally:
+        torch.use_deterministic_algorithms(False)
+        deterministic.fill_uninitialized_memory = filled  # type: ignore[attr-defined]
 
 
 def test_the_simulated_peak_is_that_of_a_real_step() -> None:

@@ -181,3 +181,8 @@ def test_names_of_files_differ_with_everything_that_decides() -> None:
     assert len(names) == 6
     changes = ({"learning_rate": 0.1}, {"first": "exact"}, {"equal_memory": 1}, {"epochs": 9})
     assert len({file_name(row(0, **change)) for change in changes} | names) == 10
+
+
+def test_a_training_under_way_says_how_far_it_is() -> None:
+    under_way = [row(1, accuracy=0.3), row(0, accuracy=0.1)]
+    assert "epoch 1 of 2" in printed(under_way)

@@ -89,6 +89,67 @@ def test_what_is_tested_is_not_trained_on() -> None:
     assert not set(parts[0]._photos) & set(parts[1]._photos)
 
 
+def test_tasks_test_on_what_they_do_not_train_on() -> None:
+    made = make_task("generation", TaskOptions())
+    trained = {image.numpy().tobytes() for image in made._images}  # type: ignore[attr-defined]
+    kept = [image.numpy().tobytes() for image in made._real]  # type: ignore[attr-defined]
+    assert len(kept) == 359 and not trained & set(kept)
+    for name in ("segmentation", "segmentation-3d"):
+        training, test = make_task(name, TaskOptions())._composers  # type: ignore[attr-defined]
+        assert not set(training._digits) & set(test._digits)
+        assert not set(training._photos) & set(test._photos)
+        task = make_task(name, TaskOptions())
+        assert not torch.equal(task.training_pair(0)[0], task.test_pair(0)[0])  # type: ignore[attr-defined]
+
+
+def test_digits_are_made_by_following_the_velocity() -> None:
+    """Of the straight way to an image, (x₁ - x) / (1 - t): it ends there, whatever the noise."""
+    task = make_task("generation", TaskOptions())
+    labels = torch.arange(10)
+    images = torch.stack([task._images[task._labels == label][0] for label in labels])  # type: ignore[attr-defined]
+
+    class Straight(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.zeros(()))
+
+        def forward(
+            self, place: torch.Tensor, time: torch.Tensor, label: torch.Tensor
+        ) -> torch.Tensor:
+            return (images[label] - place) / (1 - time)[:, None, None, None]
+
+    made, asked = task._generate(Straight(), 20)  # type: ignore[attr-defined]
+    assert asked.tolist() == [*range(10), *range(10)]
+    torch.testing.assert_close(made, images[asked], atol=1e-5, rtol=0)
+    batch = first_batch(task, 0)
+    time = batch["time"][:, None, None, None]
+    ends = batch["place"] + (1 - time) * batch["velocity"]
+    torch.testing.assert_close(ends.clamp(-1, 1), ends, atol=1e-5, rtol=0)
+
+
+def test_mnist_in_a_folder(tmp_path: Path) -> None:
+    """Ten digits in the files that MNIST has: a head of four-byte numbers, then bytes."""
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for part, count in (("train", 8), ("t10k", 4)):
+        pictures = np.zeros((count, 28, 28), np.uint8)
+        pictures[:, 10:18, 10:18] = 255
+        head = np.array([2051, count, 28, 28], ">i4").tobytes()
+        (raw / f"{part}-images-idx3-ubyte").write_bytes(head + pictures.tobytes())
+        labels = np.array([2049, count], ">i4").tobytes() + bytes(range(count))
+        (raw / f"{part}-labels-idx1-ubyte").write_bytes(labels)
+    task = make_task(
+        "classification",
+        TaskOptions(data="mnist", data_dir=tmp_path, batch_size=4, model="paper/mnist-2021"),
+    )
+    assert (task.sample_count, task.steps(), task.epochs) == (8, 2, 20)
+    seen = [batch["label"] for batch in task.batches(0)]
+    assert sorted(torch.cat(seen).tolist()) == list(range(8))
+    assert first_batch(task, 0)["image"].shape == (4, 1, 28, 28)
+    with torch.no_grad():
+        assert 0 <= task.evaluate(task.build().eval())["accuracy"] <= 1
+
+
 def test_composed_images_repeat_and_their_masks_are_exact() -> None:
     image, mask = Composer(48, True).image(7)
     again, _ = Composer(48, True).image(7)
@@ -185,7 +246,13 @@ def test_psnr_and_ssim_of_the_photograph_itself() -> None:
     [
         ("classification", {"data": "digit"}, "did you mean 'digits'?"),
         ("classification", {"data": "mnist"}, "--data mnist needs --data-dir"),
-        ("classification", {"data_dir": Path(".")}, "--data-dir is of mnist and cifar10"),
+        ("classification", {"data_dir": Path(".")}, "digits come with a package"),
+        ("generation", {"data_dir": Path(".")}, "leave out --data-dir and --download"),
+        ("inpainting", {"download": True}, "photographs come with a package"),
+        ("segmentation", {"data_dir": Path(".")}, "digits and photographs come with a package"),
+        ("segmentation-3d", {"download": True}, "digits come with a package"),
+        ("segmentation-3d", {"image_size": 4}, "multiples of 4, from 8 on"),
+        ("inpainting", {"image_size": 8}, "multiples of 8, from 16 on"),
         ("classification", {"batch_size": 5000}, "larger than the data, 1438 pictures"),
         ("classification", {"model": "paper/mnits"}, "paper/mnits"),
         ("generation", {"data": "mnist"}, "generation is of digits only"),
