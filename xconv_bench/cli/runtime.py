@@ -51,7 +51,7 @@ def runtime(
             raise UsageError(f"--grid {grid!r} is unknown: choose from {', '.join(_GRIDS)}")
         given = replace(given, **_GRIDS[grid])
     sweep, launcher = read_sweep(given, read_devices(given.device)), read_launcher(given)
-    cells = sweep.configurations(designed_sizes(sweep, launcher))
+    cells = sweep.configurations(designed_sizes(sweep, launcher, computes=True))
     return Experiment(
         name="runtime",
         cells=cells,

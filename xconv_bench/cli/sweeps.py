@@ -57,12 +57,16 @@ def read_devices(given: Sequence[str] | None) -> tuple[str, ...]:
     return ("cuda" if torch.cuda.is_available() else "cpu",)
 
 
-def designed_sizes(sweep: Sweep, launcher: Launcher) -> dict[str, int]:
-    """Each model's own image size; an error for a model or device that does not exist."""
+def designed_sizes(sweep: Sweep, launcher: Launcher, computes: bool = False) -> dict[str, int]:
+    """Each model's own image size; an error for a model or device that does not exist.
+
+    ``computes`` says that simulating is not enough.
+    """
     from xconv_bench.measurement.survey import Survey
 
     outcome = launcher.run(
-        Survey(sweep.models, sweep.devices, sweep.image_sizes), device=neediest(sweep.devices)
+        Survey(sweep.models, sweep.devices, sweep.image_sizes, computes),
+        device=neediest(sweep.devices),
     )
     if outcome.status != "ok":
         raise BenchError(outcome.message)

@@ -15,7 +15,6 @@ from xconv_bench.cli import options, parsing
 from xconv_bench.cli.experiment import Experiment, exit_code
 from xconv_bench.cli.given import SweepOptions, taking
 from xconv_bench.cli.sweeps import neediest, read_devices, read_launcher, read_sweep
-from xconv_bench.configuration import SIMULATED
 from xconv_bench.errors import BenchError, UsageError
 
 if TYPE_CHECKING:
@@ -164,11 +163,6 @@ class _TrainingPlan:
         if wanted.learning_rate == 0:
             raise UsageError("--learning-rate 0 trains nothing: give a rate above 0")
         devices = read_devices(given.device)
-        if SIMULATED in devices:
-            raise UsageError(
-                f"--device {SIMULATED}: a training cannot be simulated, only planned, by "
-                "xconv-bench run PROFILE --dry-run: take cpu or cuda"
-            )
         launcher = read_launcher(given)
         makers = tuple(MakeTask(name, wanted) for name in tasks)
         outcome = launcher.run(TaskSurvey(makers, devices), device=neediest(devices))

@@ -40,7 +40,7 @@ class GradientSurvey:
 
     def __call__(self) -> Iterator[dict[str, Any]]:
         """Look at every model with its data."""
-        yield from Survey(self.models, self.devices, self.image_sizes)()
+        yield from Survey(self.models, self.devices, self.image_sizes, computes=True)()
         architectures = [find(name) for name in self.models]
         opened = [self._open(architecture) for architecture in architectures]
         self._check_layers(architectures)

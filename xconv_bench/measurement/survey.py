@@ -15,6 +15,7 @@ from xconv_bench.models import find
 class Survey:
     """Yields ``{"designed_sizes": {model: pixels a side}}``.
 
+    ``computes`` says that what is to be measured needs figures, which simulated tensors have not.
     Raises UsageError for a model or device that does not exist and for an image size that a model
     does not take, BenchError for a device that this machine lacks.
     """
@@ -22,12 +23,18 @@ class Survey:
     models: tuple[str, ...]
     devices: tuple[str, ...]
     image_sizes: tuple[int, ...] = ()
+    computes: bool = False
 
     def __call__(self) -> Iterator[dict[str, Any]]:
         """Look at every model, size and device."""
         for device in self.devices:
             if device != SIMULATED:
-                _check_device(device)
+                _check_device(device, self.computes)
+            elif self.computes:
+                raise UsageError(
+                    f"--device {SIMULATED}: this command computes, and simulated tensors have no "
+                    "contents: take cpu or cuda"
+                )
         architectures = [find(name) for name in self.models]
         for architecture in architectures:
             for image_size in self.image_sizes:
@@ -36,7 +43,7 @@ class Survey:
         yield {"designed_sizes": dict(zip(self.models, sizes, strict=True))}
 
 
-def _check_device(name: str) -> None:
+def _check_device(name: str, computes: bool) -> None:
     try:
         device = torch.device(name)
     except RuntimeError:
@@ -49,7 +56,7 @@ def _check_device(name: str) -> None:
     if not torch.cuda.is_available() or count == 0:
         raise BenchError(
             f"--device {name}: no CUDA device is usable here (torch {torch.__version__}); "
-            "use --device cpu, or --device simulated, which needs no GPU"
+            "use --device cpu" + ("" if computes else ", or --device simulated, which needs no GPU")
         )
     if (device.index or 0) >= count:
         raise UsageError(f"--device {name}: the last CUDA device is cuda:{count - 1}")

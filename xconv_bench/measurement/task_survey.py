@@ -34,7 +34,7 @@ class TaskSurvey:
 
     def __call__(self) -> Iterator[dict[str, Any]]:
         """Make every task once."""
-        yield from Survey((), self.devices)()
+        yield from Survey((), self.devices, computes=True)()
         found = {}
         for make in self.makers:
             task = make()

@@ -145,7 +145,7 @@ def test_a_dry_run_of_a_profile(command: Command, tmp_path: Path) -> None:
         (["--data", "mnist"], "--data mnist needs --data-dir"),
         (["--seeds", "0"], "--seeds"),
         (["--learning-rate", "0"], "--learning-rate 0 trains nothing"),
-        (["--device", "simulated"], "a training cannot be simulated"),
+        (["--device", "simulated"], "--device simulated: this command computes"),
         (["--task", "generation", "--download"], "leave out --data-dir and --download"),
         (["--method", "exakt"], "--method 'exakt' is unknown"),
         (["--model", "resnet"], "resnet"),

@@ -23,9 +23,13 @@ def test_sizes_that_models_were_designed_for() -> None:
         (Survey(("resnet50", "nosuch"), ("cpu",)), "there is no model named 'nosuch'"),
         (Survey(("resnet50",), ("cpu", "tpu")), "--device 'tpu' is unknown: expected cpu, cuda"),
         (Survey(("resnet50",), ("meta",)), "--device 'meta' is unknown"),
+        (
+            Survey(("resnet50",), ("cpu", SIMULATED), computes=True),
+            "--device simulated: this command computes",
+        ),
         (Survey(("resnet50", "paper/unet"), ("cpu",), (128, 100)), "a multiple of 16 pixels, not"),
     ],
-    ids=["model", "device", "device that torch has", "image size"],
+    ids=["model", "device", "device that torch has", "simulated", "image size"],
 )
 def test_mistakes(survey: Survey, message: str) -> None:
     with pytest.raises(UsageError) as caught:
@@ -38,7 +42,10 @@ def test_mistakes(survey: Survey, message: str) -> None:
 def test_a_device_that_this_machine_lacks(device: str) -> None:
     with pytest.raises(BenchError, match=f"--device {device}: no CUDA device") as caught:
         list(Survey(("resnet50",), (device,))())
-    assert caught.value.exit_code == 1
+    assert caught.value.exit_code == 1 and "or --device simulated" in str(caught.value)
+    with pytest.raises(BenchError) as caught:
+        list(Survey(("resnet50",), (device,), computes=True)())
+    assert str(caught.value).endswith("use --device cpu")
 
 
 def test_a_device_beyond_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
