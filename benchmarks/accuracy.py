@@ -6,12 +6,10 @@ puts the figures into the page.
 """
 
 import argparse
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 from benchmarks.accuracy_page import write_page
+from benchmarks.study import keep, measure
 
 RUNS = Path("runs/accuracy")
 STARTS = {"initial": [], "trained": ["--warmup-steps", "100"]}
@@ -36,25 +34,11 @@ def main() -> None:
     if not arguments.page_only:
         for start, options in STARTS.items():
             for experiment, more in EXPERIMENTS.items():
-                _measure(experiment, [*COMMON, *more, *options], RUNS / start)
+                measure([experiment, *COMMON, *more, *options], RUNS / start)
         # Not earlier: what is measured should come from files that are committed.
         for start in STARTS:
-            _keep(RUNS / start, folder / start)
+            keep(RUNS / start, folder / start, KEPT)
     write_page(arguments.output / "accuracy.md", folder, list(STARTS))
-
-
-def _measure(experiment: str, options: list[str], run: Path) -> None:
-    command = [sys.executable, "-m", "xconv_bench", experiment, *options, "--output", str(run)]
-    code = subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode
-    if code:
-        sys.exit(f"{' '.join(command)} ended with exit code {code}")
-
-
-def _keep(run: Path, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for pattern in KEPT:
-        for path in run.glob(pattern):
-            shutil.copyfile(path, folder / path.name)
 
 
 if __name__ == "__main__":

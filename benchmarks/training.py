@@ -5,11 +5,9 @@ Run ``python -m benchmarks.training``: two hours on two cores; interrupted, it g
 """
 
 import argparse
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
+from benchmarks.study import keep, measure
 from benchmarks.training_page import write_page
 
 RUNS = Path("runs/training")
@@ -33,25 +31,11 @@ def main() -> None:
     folder = arguments.output / "training"
     if not arguments.page_only:
         for name, command in COMMANDS.items():
-            _train(command, RUNS / name)
+            measure(command, RUNS / name)
         # Not earlier: what is measured should come from files that are committed.
         for name in COMMANDS:
-            _keep(RUNS / name, folder / name)
+            keep(RUNS / name, folder / name, KEPT)
     write_page(arguments.output / "training.md", folder)
-
-
-def _train(arguments: list[str], run: Path) -> None:
-    command = [sys.executable, "-m", "xconv_bench", *arguments, "--output", str(run)]
-    code = subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode
-    if code:
-        sys.exit(f"{' '.join(command)} ended with exit code {code}")
-
-
-def _keep(run: Path, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for pattern in KEPT:
-        for path in run.glob(pattern):
-            shutil.copyfile(path, folder / path.name)
 
 
 if __name__ == "__main__":
