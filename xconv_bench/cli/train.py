@@ -223,16 +223,16 @@ class _TrainingPlan:
                 "one of the two"
             )
         most = min(_MOST_TIMES_LARGER * cell.batch_size, known["sample_count"])
-        outcome = self.launcher.run(EqualMemoryBatch(self.make(cell), cell, most))
+        outcome = self.launcher.run(EqualMemoryBatch(self.make(cell), cell, most + 1))
         if outcome.status not in ("ok", "unsupported"):
             raise BenchError(outcome.message)
         size: int = outcome.readings.get("batch_size", cell.batch_size)
         head = f"{cell.task}, {method_words(cell.key)}"
         if outcome.status == "unsupported":
             print(f"{head}: {outcome.message}: its batch stays {size}", file=sys.stderr)
-        elif size == most:
-            print(f"{head}: more would fit, its batch is {size} at the most", file=sys.stderr)
-        return size
+        elif size > most:
+            print(f"{head}: more would fit, its batch is {most} at the most", file=sys.stderr)
+        return min(size, most)
 
     def make(self, cell: TrainingConfiguration) -> MakeTask:
         """What makes the task of a cell."""

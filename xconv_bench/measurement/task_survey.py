@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from xconv_bench.measurement.survey import Survey
@@ -47,6 +47,5 @@ class TaskSurvey:
                 "learning_rate": task.learning_rate,
                 "has_batches": task.has_batches,
                 "sample_count": task.sample_count,
-                "measures": [asdict(measure) for measure in task.measures],
             }
         yield {"tasks": found}

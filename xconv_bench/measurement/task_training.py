@@ -53,6 +53,7 @@ class TaskTraining:
         rows = checkpoint.restore() or [{"epoch": 0, **_evaluated(task, model)}]
         if len(rows) <= cell.epochs:  # the last says how all ended, and is written with the rest
             yield _stage(rows[-1], cell.epochs, (len(rows) - 1) / cell.epochs)
+        next(iter(task.batches(0)))  # what is made once, at the first batch, is no epoch's time
         for epoch in range(len(rows), cell.epochs + 1):
             row: Row = {"epoch": epoch}
             for fraction in self._epoch(task, model, optimizer, epoch, row):
@@ -76,7 +77,6 @@ class TaskTraining:
     ) -> Iterator[float]:
         """Train an epoch; yields the part that is done, and leaves loss and seconds in ``row``."""
         device = self.configuration.device
-        next(iter(task.batches(epoch - 1)))  # what is made once, at the first batch, is not timed
         began = time.perf_counter()
         total = torch.zeros((), device=device)
         steps = task.steps()
