@@ -1,13 +1,13 @@
 """What of a model is probed, what is not, and why."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from torch import nn
 
-from xconv.convert import FAMILIES, MARK, why_not
+from xconv.convert import FAMILIES, why_not
 from xconv.modules import Probed
 from xconv.saved.relu import BitReLU
+from xconv.state import State, state_of
 
 
 @dataclass(frozen=True)
@@ -66,17 +66,19 @@ def account(model: nn.Module) -> Account:
 
 def _entry(name: str, module: nn.Module) -> Entry:
     kind = type(module).__name__
-    if not isinstance(module, BitReLU | Probed):
-        reason = getattr(module, MARK, None) or why_not(module) or "not converted"
-        return Entry(name, kind, False, reason)
-    return Entry(name, kind, *_swapped(module))
-
-
-def _swapped(module: Any) -> tuple[bool, str]:
+    state = state_of(module) or State()
     if isinstance(module, BitReLU):
-        return True, "one bit an element"
-    if module.probes == 0:
+        return Entry(name, kind, True, "one bit an element")
+    if not isinstance(module, Probed):
+        reason = state.mark or why_not(module) or "not converted"
+        return Entry(name, kind, False, reason)
+    return Entry(name, kind, *_swapped(state))
+
+
+def _swapped(state: State) -> tuple[bool, str]:
+    probing = state.probing
+    if probing is None or probing.probes == 0:
         return False, "probes=0, the exact layer"
-    if module.falls_back:
-        return False, "the sketch would be no smaller than the input: exact gradient"
-    return True, f"{module.probes} {module.distribution} probes, {module.scheme}"
+    if state.falls_back:
+        return False, state.falls_back
+    return True, f"{probing.probes} {probing.distribution} probes, {probing.scheme}"

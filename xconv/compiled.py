@@ -1,46 +1,66 @@
-"""The sketch and the estimate as one operator each, for ``torch.compile``.
+"""What is kept and what is made of it as one operator each, for those who reorder operators.
 
-A compiler leaves them whole: it cannot undo a sketch to save the input instead, and the probes
-keep being drawn again rather than carried from the forward pass to the backward.
+``torch.compile`` leaves an operator whole: it cannot undo a sketch to save the input instead, and
+the probes keep being drawn again rather than carried from the forward pass to the backward.
+Selective checkpoints save or repeat it as a whole: sketch and seed come from the same run.
 """
 
-from typing import Sequence  # noqa: UP035 (torch 2.6 knows no other spelling in a schema)
+from typing import Any, Sequence  # noqa: UP035 (torch 2.6 knows no other spelling in a schema)
 
 import torch
+import torch.utils.checkpoint
 from torch import Tensor
+from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 
+from xconv import probing as eager
 from xconv.geometry import Geometry
 from xconv.layout import Layout
-from xconv.probing import Probing, estimate_gradient, make_sketch
+from xconv.probing import Probing
 from xconv.schemes import SCHEMES
 
+_SELECTIVE = tuple(
+    getattr(torch.utils.checkpoint, name)
+    for name in ("_CachingTorchDispatchMode", "_CachedTorchDispatchMode")
+    if hasattr(torch.utils.checkpoint, name)
+)
 
-def sketch(
+
+def is_selective() -> bool:
+    """Whether a selective checkpoint is at work, which may save some results and repeat others."""
+    if not torch._C._len_torch_dispatch_stack():
+        return False
+    return any(isinstance(mode, _SELECTIVE) for mode in _get_current_dispatch_mode_stack())
+
+
+def keep(
     input: Tensor,
     seed: Tensor,
     probing: Probing,
+    layout: Layout,
     weight_shape: torch.Size,
     output_shape: torch.Size,
-) -> Tensor:
-    """``make_sketch`` as one operator."""
-    return _sketch(
-        input, seed, weight_shape, output_shape,
-        probing.probes, probing.scheme, probing.distribution,
+) -> tuple[Tensor, ...]:
+    """``probing.keep`` as one operator."""
+    return tuple(
+        _sketch(
+            input, seed, layout.channels_last, weight_shape, output_shape,
+            probing.probes, probing.scheme, probing.distribution,
+        )
     )  # fmt: skip
 
 
 def estimate(
-    sketch: Tensor,
-    seed: Tensor,
+    kept: Sequence[Tensor],
     grad_output: Tensor,
     geometry: Geometry,
     probing: Probing,
     layout: Layout,
     weight: Tensor,
+    dtype: torch.dtype,
 ) -> Tensor:
-    """``estimate_gradient`` as one operator."""
+    """``probing.estimate_gradient`` as one operator, which has no derivative and says so."""
     return _estimate(
-        sketch, seed, grad_output, weight, layout.shape, layout.channels_last,
+        list(kept), grad_output, weight, dtype, layout.shape, layout.channels_last,
         probing.probes, probing.scheme, probing.distribution,
         geometry.stride, geometry.padding, geometry.dilation, geometry.groups,
         geometry.transposed, geometry.output_padding, geometry.border, geometry.border_mode,
@@ -51,35 +71,36 @@ def estimate(
 def _sketch(
     input: Tensor,
     seed: Tensor,
+    channels_last: bool,
     weight_shape: Sequence[int],
     output_shape: Sequence[int],
     probes: int,
     scheme: str,
     distribution: str,
-) -> Tensor:
-    probing = Probing(probes, scheme, distribution)
-    return make_sketch(input, seed, probing, torch.Size(weight_shape), torch.Size(output_shape))
+) -> list[Tensor]:
+    layout = Layout(input.shape, input.dtype, input.device, channels_last)
+    seed, *sketch = eager.keep(
+        input, seed, Probing(probes, scheme, distribution), layout,
+        torch.Size(weight_shape), torch.Size(output_shape),
+    )  # fmt: skip
+    return [seed.clone(), *(part.contiguous() for part in sketch)]
 
 
 @_sketch.register_fake
 def _(
-    input: Tensor,
-    seed: Tensor,
-    weight_shape: Sequence[int],
-    output_shape: Sequence[int],
-    probes: int,
-    scheme: str,
-    distribution: str,
-) -> Tensor:
-    return input.new_empty(SCHEMES[scheme].sketch_shape(Layout.of(input), probes))
+    input: Tensor, seed: Tensor, channels_last: bool, weight_shape: Sequence[int],
+    output_shape: Sequence[int], probes: int, scheme: str, distribution: str,
+) -> list[Tensor]:  # fmt: skip
+    sketch = input.new_empty(SCHEMES[scheme].sketch_shape(Layout.of(input), probes))
+    return [torch.empty_like(seed), sketch]
 
 
 @torch.library.custom_op("xconv::estimate", mutates_args=())
 def _estimate(
-    sketch: Tensor,
-    seed: Tensor,
+    kept: Sequence[Tensor],
     grad_output: Tensor,
     weight: Tensor,
+    dtype: torch.dtype,
     input_shape: Sequence[int],
     channels_last: bool,
     probes: int,
@@ -98,12 +119,25 @@ def _estimate(
         tuple(stride), tuple(padding), tuple(dilation), groups,
         transposed, tuple(output_padding), tuple(border), border_mode,
     )  # fmt: skip
-    layout = Layout(torch.Size(input_shape), sketch.dtype, sketch.device, channels_last)
+    layout = Layout(torch.Size(input_shape), weight.dtype, weight.device, channels_last)
     probing = Probing(probes, scheme, distribution)
-    estimate = estimate_gradient(sketch, seed, grad_output, geometry, probing, layout, weight)
-    return estimate.contiguous()
+    return eager.estimate_gradient(kept, grad_output, geometry, probing, layout, weight, dtype)
 
 
 @_estimate.register_fake
-def _(sketch: Tensor, seed: Tensor, grad_output: Tensor, weight: Tensor, *_: object) -> Tensor:
-    return weight.new_empty(weight.shape)
+def _(
+    kept: Sequence[Tensor], grad_output: Tensor, weight: Tensor, dtype: torch.dtype, *_: object
+) -> Tensor:
+    if weight.is_contiguous():
+        return weight.new_empty(weight.shape, dtype=dtype)
+    return torch.empty_like(weight, dtype=dtype)
+
+
+def _refuse(ctx: Any, gradient: Tensor) -> None:
+    raise RuntimeError(
+        "an estimated weight gradient has no derivative; for derivatives of the weight gradient "
+        "leave this layer exact (probes=0, or skip= of xconv.convert)"
+    )
+
+
+_estimate.register_autograd(_refuse)

@@ -5,6 +5,7 @@ and dtype stay the objects that they were, and so does everything that refers to
 """
 
 from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 
 from torch import nn
 from torch.nn.utils import parametrize
@@ -13,6 +14,7 @@ from xconv import modules
 from xconv.derived import derive, runs_as, underived
 from xconv.probing import Probing
 from xconv.saved.relu import BitReLU
+from xconv.state import SWAPPED, State, set_state, state_of
 
 CONVOLUTIONS: dict[type[nn.Module], type[nn.Module]] = {
     nn.Conv1d: modules.XConv1d,
@@ -29,10 +31,6 @@ FAMILIES: dict[str, dict[type[nn.Module], type[nn.Module]]] = {
 """What ``compress`` may name, and what each name swaps: torch's class by ours."""
 
 _ORIGINALS = {ours: theirs for family in FAMILIES.values() for theirs, ours in family.items()}
-
-MARK = "_xconv_mark"
-"""Attribute that ``convert`` leaves on a module: ``SWAPPED``, or why the module was left alone."""
-SWAPPED = "swapped"
 
 Skip = Collection[str] | Callable[[str, nn.Module], bool]
 
@@ -64,27 +62,27 @@ def convert(
     TypeError, before anything is changed, for values not listed here, and for names not in the
     model.
     """
-    Probing(probes, scheme, distribution)
+    probing = Probing(probes, scheme, distribution)
     targets = _targets(compress)
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a torch.nn.Module; got {model!r}")
     skips = _predicate(model, skip)
-    revert(model)
-    skipped = {m for name, m in model.named_modules(remove_duplicate=False) if skips(name, m)}
-    exact_first = None if first else next(_convolutions(model), None)
-    for module in model.modules():
-        base = next((base for base in targets if isinstance(module, base)), None)
-        if base is None:
-            continue
-        if module is exact_first:
-            setattr(module, MARK, "first layer, left exact on request")
-        elif module in skipped:
-            setattr(module, MARK, "skipped on request")
-        elif why_not(module) is None:
-            module.__class__ = derive(targets[base], type(module))
-            setattr(module, MARK, SWAPPED)
-            if isinstance(module, modules.Probed):
-                module.set_probing(probes, scheme, distribution)
+    with _all_or_nothing(model):
+        revert(model)
+        skipped = {m for name, m in model.named_modules(remove_duplicate=False) if skips(name, m)}
+        exact_first = None if first else next(_convolutions(model), None)
+        for module in model.modules():
+            base = next((base for base in targets if isinstance(module, base)), None)
+            if base is None or isinstance(module, modules.Probed | BitReLU):
+                continue  # built as ours
+            if module is exact_first:
+                set_state(module, State(mark="first layer, left exact on request"))
+            elif module in skipped:
+                set_state(module, State(mark="skipped on request"))
+            elif why_not(module) is None:
+                _set_class(module, derive(targets[base], type(module)))
+                is_probed = isinstance(module, modules.Probed)
+                set_state(module, State(probing if is_probed else None, mark=SWAPPED))
     return model
 
 
@@ -94,11 +92,31 @@ def revert(model: nn.Module) -> nn.Module:
     Layers that were built as probed layers stay what they are.
     """
     for module in model.modules():
-        if vars(module).pop(MARK, None) == SWAPPED:
-            if isinstance(module, modules.Probed):
-                module.clear_probing()
-            module.__class__ = _original(type(module))
+        state = state_of(module)
+        if state is None or not state.mark:
+            continue
+        if state.mark == SWAPPED:
+            _set_class(module, _original(type(module)))
+        set_state(module, None)
     return model
+
+
+@contextmanager
+def _all_or_nothing(model: nn.Module) -> Iterator[None]:
+    """Put class and state of every module back if anything is raised."""
+    before = [(module, type(module), state_of(module)) for module in model.modules()]
+    try:
+        yield
+    except BaseException:
+        for module, kind, state in before:
+            _set_class(module, kind)
+            set_state(module, state)
+        raise
+
+
+def _set_class(module: nn.Module, kind: type) -> None:
+    """Past ``__setattr__``, which a class may have overridden."""
+    object.__setattr__(module, "__class__", kind)
 
 
 def why_not(module: nn.Module) -> str | None:

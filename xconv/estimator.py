@@ -6,16 +6,17 @@ import torch
 from torch import Tensor
 
 from xconv import autocast, compiled
+from xconv.differentiation import needed
 from xconv.geometry import Geometry
 from xconv.layout import Layout
-from xconv.probing import Probing, estimate_gradient, make_sketch
+from xconv.probing import Probing, estimate_gradient, keep
 
 
 class SketchedConvolution(torch.autograd.Function):
     """A convolution that keeps a sketch of its input, or nothing, in place of the input.
 
-    Forward and input gradient are exact, the bias gradient too. Without a ``seed`` no sketch is
-    made and the weight gets no gradient.
+    Forward and input gradient are exact, the bias gradient too, and so are their derivatives.
+    Without a ``seed`` no sketch is made and the weight gets no gradient.
     """
 
     @staticmethod
@@ -28,29 +29,42 @@ class SketchedConvolution(torch.autograd.Function):
         geometry: Geometry,
         probing: Probing,
     ) -> Tensor:
-        """Shapes as ``torch.nn.functional.conv*d`` takes them, batched."""
-        output = geometry.convolve(input, weight, bias)
+        """Shapes as ``torch.nn.functional.conv*d`` takes them, batched.
+
+        The weight is kept as it came: under autocast, a copy of it in fewer bits would be kept
+        for every call.
+        """
+        bias = None if bias is None else autocast.cast(bias)
+        output = geometry.convolve(input, autocast.cast(weight), bias)
         ctx.geometry, ctx.probing, ctx.layout = geometry, probing, Layout.of(input)
-        sketch = None
+        kept: tuple[Tensor, ...] = ()
         if seed is not None:
-            make = compiled.sketch if torch.compiler.is_compiling() else make_sketch
-            sketch = make(input, seed, probing, weight.shape, output.shape)
-        ctx.save_for_backward(weight, seed, sketch)
+            whole = torch.compiler.is_compiling() or compiled.is_selective()
+            keep_input = compiled.keep if whole else keep
+            kept = keep_input(input, seed, probing, ctx.layout, weight.shape, output.shape)
+        ctx.save_for_backward(weight, *kept)
         return output
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
-        weight, seed, sketch = ctx.saved_tensors
-        needs_input, needs_weight, needs_bias = ctx.needs_input_grad[:3]
+        """Built of differentiable operations, should its result be differentiated in turn.
+
+        The estimated weight gradient cannot be: there, one operator that says so takes its place.
+        """
+        weight, *kept = ctx.saved_tensors
+        needs_input, needs_weight, needs_bias = needed(ctx, 3)
         grad_input = grad_weight = grad_bias = None
         with autocast.switched_off(grad_output.device.type):
+            dtype = weight.dtype
+            if dtype != ctx.layout.dtype:  # under autocast
+                weight = weight.to(ctx.layout.dtype)
             if needs_bias:
                 grad_bias = grad_output.sum((0, *range(2, grad_output.dim())))
             if needs_weight:
-                estimate = compiled.estimate if torch.compiler.is_compiling() else estimate_gradient
+                whole = torch.compiler.is_compiling() or torch.is_grad_enabled()
+                estimate = compiled.estimate if whole else estimate_gradient
                 grad_weight = estimate(
-                    sketch, seed, grad_output, ctx.geometry, ctx.probing, ctx.layout, weight
+                    kept, grad_output, ctx.geometry, ctx.probing, ctx.layout, weight, dtype
                 )
             if needs_input:
                 grad_input = ctx.geometry.input_gradient(grad_output, weight, ctx.layout.shape)

@@ -1,20 +1,22 @@
 """Convolutions as functions, the way ``torch.nn.functional`` has them, with ``probes``."""
 
-from collections.abc import Sequence
-
+import torch
 from torch import Tensor
 
 from xconv import autocast
-from xconv.differentiation import is_differentiated
+from xconv.differentiation import is_differentiated, is_transformed, may_run_again
 from xconv.estimator import SketchedConvolution
-from xconv.geometry import Geometry, resolve_padding
+from xconv.geometry import Geometry, Sizes, per_dimension, resolve_padding
 from xconv.probing import Probing
-from xconv.random import draw_seed
+from xconv.random import draw_seed, takes_seed
 from xconv.saved.relu import bit_relu
+from xconv.state import State
 
 __all__ = ["bit_relu", "conv", "conv_transpose"]
 
-Sizes = int | Sequence[int]
+NO_SMALLER = "the sketch would be no smaller than the input: exact gradient"
+TRANSFORMED = "torch.func and forward-mode derivatives: exact gradient"
+"""Why a call falls back to keeping its input."""
 
 _PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 
@@ -44,15 +46,16 @@ def conv(
         raise ValueError(
             f"unknown padding_mode {padding_mode!r}; choose from {', '.join(_PADDING_MODES)}"
         )
-    stride, dilation = _tuple(stride, size), _tuple(dilation, size)
+    stride, dilation = per_dimension(stride, size), per_dimension(dilation, size)
     if padding == "same" and any(step != 1 for step in stride):
         raise RuntimeError(f"padding='same' needs a stride of 1; got {stride}")
-    word = padding if isinstance(padding, str) else _tuple(padding, size)
+    word = padding if isinstance(padding, str) else per_dimension(padding, size)
     amount, border, border_mode = resolve_padding(
         word, padding_mode, tuple(weight.shape[2:]), dilation
     )
     geometry = Geometry(stride, amount, dilation, groups, border=border, border_mode=border_mode)
-    return convolution(input, weight, bias, geometry, Probing(probes, scheme, distribution))
+    state = State(Probing(probes, scheme, distribution))
+    return convolution(input, weight, bias, geometry, state)
 
 
 def conv_transpose(
@@ -72,36 +75,51 @@ def conv_transpose(
     """``torch.nn.functional.conv_transpose1d``, ``2d`` or ``3d``, as ``conv`` above."""
     size = _dimensions(weight)
     geometry = Geometry(
-        _tuple(stride, size),
-        _tuple(padding, size),
-        _tuple(dilation, size),
+        per_dimension(stride, size),
+        per_dimension(padding, size),
+        per_dimension(dilation, size),
         groups,
         transposed=True,
-        output_padding=_tuple(output_padding, size),
+        output_padding=per_dimension(output_padding, size),
     )
-    return convolution(input, weight, bias, geometry, Probing(probes, scheme, distribution))
+    state = State(Probing(probes, scheme, distribution))
+    return convolution(input, weight, bias, geometry, state)
 
 
 def convolution(
-    input: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry, probing: Probing
+    input: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry, state: State
 ) -> Tensor:
-    """A convolution of any geometry, batched (batch, channels, *pixels) or not.
+    """A convolution of any geometry, batched (batch, channels, *pixels) or not, probed as ``state``
+    says, which is told whether it falls back to the exact gradient.
 
     What autograd keeps: the sketch, the seed and the weight where the weight needs a gradient;
-    the weight alone where it needs none; what torch keeps where the sketch would be no smaller.
+    the weight alone where it needs none; what torch keeps where the sketch would be no smaller,
+    and where torch.func or forward-mode derivatives need it.
     """
+    probing = state.probing
     is_image = input.dim() in (geometry.dimensions + 1, geometry.dimensions + 2)
-    is_exact = probing.probes == 0 or weight.is_complex() or not is_image
-    if is_exact or not is_differentiated(input, weight, bias):
+    if probing is None or probing.probes == 0 or not is_image or weight.is_complex():
         return geometry.convolve(input, weight, bias)
     if input.dim() == geometry.dimensions + 1:
-        return convolution(input.unsqueeze(0), weight, bias, geometry, probing).squeeze(0)
-    input, weight = autocast.cast(input), autocast.cast(weight)
-    bias = None if bias is None else autocast.cast(bias)
-    if weight.requires_grad and not probing.saves_memory(input):
+        return convolution(input.unsqueeze(0), weight, bias, geometry, state).squeeze(0)
+    followed = is_differentiated(input, weight, bias)
+    takes = (followed or may_run_again()) and takes_seed(weight)
+    saves = takes and probing.saves_memory(input)
+    seed = draw_seed() if saves else None
+    if followed and weight.requires_grad:
+        state.falls_back = "" if saves else NO_SMALLER
+    elif torch.is_grad_enabled() and is_transformed():
+        state.falls_back = TRANSFORMED
+    if not followed or (weight.requires_grad and not saves):
         return geometry.convolve(input, weight, bias)
-    seed = draw_seed() if weight.requires_grad else None
-    output: Tensor = SketchedConvolution.apply(input, weight, bias, seed, geometry, probing)
+    output: Tensor = SketchedConvolution.apply(
+        autocast.cast(input),
+        weight,
+        bias,
+        seed if weight.requires_grad else None,
+        geometry,
+        probing,
+    )
     return output
 
 
@@ -113,9 +131,3 @@ def _dimensions(weight: Tensor) -> int:
             f"got the shape {tuple(weight.shape)}"
         )
     return weight.dim() - 2
-
-
-def _tuple(value: Sizes, size: int) -> tuple[int, ...]:
-    """One number for every dimension; a single one stands for all, as in torch."""
-    numbers = (value,) if isinstance(value, int) else tuple(value)
-    return numbers * size if len(numbers) == 1 else numbers

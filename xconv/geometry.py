@@ -4,6 +4,7 @@ A convolution is linear in its input and in its weight. The forward pass, the gr
 input and the gradient of the weight are each one call of the backend; nothing here is random.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+Sizes = int | Sequence[int]
 
 _FORWARD: dict[tuple[bool, int], Any] = {
     (False, 1): torch.conv1d,
@@ -175,6 +178,12 @@ def resolve_padding(
         return (0,) * len(kernel), border, mode
     border = tuple(n for before, after in reversed(sides) for n in (0, after - before))
     return tuple(before for before, _ in sides), border if any(border) else (), "constant"
+
+
+def per_dimension(value: Sizes, dimensions: int) -> tuple[int, ...]:
+    """One number for every dimension; a single one stands for all, as in torch."""
+    numbers = (value,) if isinstance(value, int) else tuple(value)
+    return numbers * dimensions if len(numbers) == 1 else numbers
 
 
 def pixels(shape: torch.Size | tuple[int, ...]) -> int:

@@ -6,99 +6,170 @@ Same parameters, same ``state_dict`` keys, same initialisation. ``probes=0`` is 
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
-from xconv import functional
-from xconv.differentiation import is_exporting
+from xconv.differentiation import is_traced, may_run_again
+from xconv.functional import convolution
+from xconv.geometry import Geometry, Sizes, per_dimension, resolve_padding
 from xconv.probing import Probing
-from xconv.random import draw_seed
+from xconv.state import State, set_state, state_of
+from xconv.symbolic import as_leaf
 
 
 class Probed:
-    """What the probed layers add to torch's."""
+    """What the probed layers add to torch's: one attribute, a ``State``, and nothing that a class
+    derived from torch's could have named alike."""
 
-    probes: int
-    scheme: str
-    distribution: str
-    falls_back: bool
-    """Whether the last call kept its input, because the sketch would have been no smaller."""
-
-    def __init__(
-        self,
-        *args: Any,
-        probes: int = 8,
-        scheme: str = "independent",
-        distribution: str = "rademacher",
-        **kwargs: Any,
-    ) -> None:
-        Probing(probes, scheme, distribution)
-        super().__init__(*args, **kwargs)
-        self.set_probing(probes, scheme, distribution)
-
-    def set_probing(self, probes: int, scheme: str, distribution: str) -> None:
-        """Probe with these from the next call on. Raises as ``Probing`` does."""
-        Probing(probes, scheme, distribution)
-        self.probes, self.scheme, self.distribution = probes, scheme, distribution
-        self.falls_back = False
-
-    def clear_probing(self) -> None:
-        """Undo ``set_probing``: the attributes that are left are those of torch's layer."""
-        del self.probes, self.scheme, self.distribution, self.falls_back
-
-    def extra_repr(self) -> str:
+    def extra_repr(self: Any) -> str:
         """torch's, then how the weight gradient is found."""
-        words = [super().extra_repr(), f"probes={self.probes}", f"scheme={self.scheme}"]  # type: ignore[misc]
-        if self.distribution != "rademacher":
-            words.append(f"distribution={self.distribution}")
-        if self.falls_back:
-            words.append("falls back to the exact gradient")
+        words = [super().extra_repr()]  # type: ignore[misc]
+        state = state_of(self)
+        if state is not None and state.probing is not None:
+            probing = state.probing
+            words += [f"probes={probing.probes}", f"scheme={probing.scheme}"]
+            if probing.distribution != "rademacher":
+                words.append(f"distribution={probing.distribution}")
+            if state.falls_back:
+                words.append("falls back to the exact gradient")
         return ", ".join(words)
 
-    def _probing(self: Any, input: Tensor, weight: Tensor) -> dict[str, Any]:
-        """How this call is probed, for ``functional``; makes a note if it will not be.
 
-        A checkpointed segment may run without gradients first. It draws there too, for the sake of
-        the dropout behind it: that has to find the random stream where it will find it later.
-        """
-        probing = Probing(self.probes, self.scheme, self.distribution)
-        dimensions = weight.dim() - 2
-        if weight.requires_grad and input.dim() > dimensions and not is_exporting():
-            batched = input if input.dim() > dimensions + 1 else input.unsqueeze(0)
-            falls_back = not probing.saves_memory(batched)
-            if torch.is_grad_enabled():
-                self.falls_back = falls_back
-            elif self.training and not falls_back and not torch.is_inference_mode_enabled():
-                draw_seed()
-        return {
-            "probes": self.probes, "scheme": self.scheme, "distribution": self.distribution
-        }  # fmt: skip
+def set_probing(
+    layer: nn.Module,
+    probes: int = 8,
+    scheme: str = "independent",
+    distribution: str = "rademacher",
+) -> None:
+    """Probe ``layer``, one of ours, with these from its next call on.
+
+    Raises ValueError or TypeError for values that ``XConv1d`` refuses, TypeError for a layer that
+    is not one of ours.
+    """
+    probing = Probing(probes, scheme, distribution)
+    if not isinstance(layer, Probed):
+        raise TypeError(f"expected a probed layer, as xconv.convert makes them; got {layer!r}")
+    state = state_of(layer)
+    set_state(layer, State(probing, mark=state.mark if state else ""))
 
 
 class _Convolution(Probed):
+    _xconv_exact: Any
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Sizes,
+        stride: Sizes = 1,
+        padding: str | Sizes = 0,
+        dilation: Sizes = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        probes: int = 8,
+        scheme: str = "independent",
+        distribution: str = "rademacher",
+    ) -> None:
+        state = State(Probing(probes, scheme, distribution))
+        super().__init__(
+            in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias,
+            padding_mode, device, dtype,
+        )  # type: ignore[call-arg] # fmt: skip
+        set_state(self, state)  # type: ignore[arg-type]
+
     def _conv_forward(self: Any, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        if self.probes == 0:
-            output: Tensor = super()._conv_forward(input, weight, bias)  # type: ignore[misc]
-            return output
-        return functional.conv(
-            input, weight, bias, self.stride, self.padding, self.dilation, self.groups,
-            padding_mode=self.padding_mode, **self._probing(input, weight),
-        )  # fmt: skip
+        if torch.jit.is_scripting():
+            return self._xconv_exact(input, weight, bias)
+        else:  # which TorchScript does not read
+            return _probed(self, input, weight, bias)
 
 
 class _TransposedConvolution(Probed):
+    _xconv_exact: Any
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Sizes,
+        stride: Sizes = 1,
+        padding: Sizes = 0,
+        output_padding: Sizes = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: Sizes = 1,
+        padding_mode: str = "zeros",
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        probes: int = 8,
+        scheme: str = "independent",
+        distribution: str = "rademacher",
+    ) -> None:
+        state = State(Probing(probes, scheme, distribution))
+        super().__init__(
+            in_channels, out_channels, kernel_size, stride, padding, output_padding, groups, bias,
+            dilation, padding_mode, device, dtype,
+        )  # type: ignore[call-arg] # fmt: skip
+        set_state(self, state)  # type: ignore[arg-type]
+
     def forward(self: Any, input: Tensor, output_size: list[int] | None = None) -> Tensor:
         """As torch's, ``output_size`` included."""
-        if self.probes == 0:
-            output: Tensor = super().forward(input, output_size)  # type: ignore[misc]
-            return output
-        output_padding = self._output_padding(
-            input, output_size, self.stride, self.padding, self.kernel_size,
-            len(self.kernel_size), self.dilation,
-        )  # fmt: skip
-        return functional.conv_transpose(
-            input, self.weight, self.bias, self.stride, self.padding, output_padding,
-            self.groups, self.dilation, **self._probing(input, self.weight),
-        )  # fmt: skip
+        if torch.jit.is_scripting():
+            return self._xconv_exact(input, output_size)
+        else:  # which TorchScript does not read
+            return _probed_transposed(self, input, output_size)
+
+
+def _probed(layer: Any, input: Any, weight: Tensor, bias: Tensor | None) -> Any:
+    """The call of a convolution; its geometry is what torch's own forward pass reads."""
+    if isinstance(input, fx.Proxy):
+        return as_leaf(layer, input)
+    state = layer._xconv
+    if _is_plain(state):
+        return layer._xconv_exact(input, weight, bias)
+    size = weight.dim() - 2
+    stride, dilation = per_dimension(layer.stride, size), per_dimension(layer.dilation, size)
+    if layer.padding_mode == "zeros":
+        word = layer.padding
+        word = word if isinstance(word, str) else per_dimension(word, size)
+        padding, border, mode = resolve_padding(word, "zeros", tuple(weight.shape[2:]), dilation)
+    else:  # as it was at construction, whatever ``padding`` says since
+        padding, border = (0,) * size, tuple(layer._reversed_padding_repeated_twice)
+        mode = layer.padding_mode
+    geometry = Geometry(stride, padding, dilation, layer.groups, border=border, border_mode=mode)
+    return convolution(input, weight, bias, geometry, state)
+
+
+def _probed_transposed(layer: Any, input: Any, output_size: list[int] | None) -> Any:
+    """The call of a transposed convolution."""
+    if isinstance(input, fx.Proxy):
+        return as_leaf(layer, input, output_size)
+    state, weight = layer._xconv, layer.weight
+    if _is_plain(state) or layer.padding_mode != "zeros":  # which torch refuses
+        return layer._xconv_exact(input, output_size)
+    size = weight.dim() - 2
+    output_padding = layer._output_padding(
+        input, output_size, layer.stride, layer.padding, layer.kernel_size, size, layer.dilation
+    )
+    geometry = Geometry(
+        per_dimension(layer.stride, size),
+        per_dimension(layer.padding, size),
+        per_dimension(layer.dilation, size),
+        layer.groups,
+        transposed=True,
+        output_padding=per_dimension(output_padding, size),
+    )
+    return convolution(input, weight, layer.bias, geometry, state)
+
+
+def _is_plain(state: State) -> bool:
+    """Whether this call is torch's own, whatever its tensors."""
+    exact = state.probing is None or state.probing.probes == 0
+    return exact or is_traced() or not (torch.is_grad_enabled() or may_run_again())
 
 
 class XConv1d(_Convolution, nn.Conv1d):
@@ -119,6 +190,8 @@ class XConv1d(_Convolution, nn.Conv1d):
     torch.Size([2, 8, 100])
     """
 
+    _xconv_exact = nn.Conv1d._conv_forward
+
 
 class XConv2d(_Convolution, nn.Conv2d):
     """``torch.nn.Conv2d`` that keeps ``probes`` projections of its input; see ``XConv1d``.
@@ -130,18 +203,28 @@ class XConv2d(_Convolution, nn.Conv2d):
     torch.Size([2, 8, 30, 30])
     """
 
+    _xconv_exact = nn.Conv2d._conv_forward
+
 
 class XConv3d(_Convolution, nn.Conv3d):
     """``torch.nn.Conv3d`` that keeps ``probes`` projections of its input; see ``XConv1d``."""
+
+    _xconv_exact = nn.Conv3d._conv_forward
 
 
 class XConvTranspose1d(_TransposedConvolution, nn.ConvTranspose1d):
     """``torch.nn.ConvTranspose1d`` that keeps ``probes`` projections of its input."""
 
+    _xconv_exact = nn.ConvTranspose1d.forward
+
 
 class XConvTranspose2d(_TransposedConvolution, nn.ConvTranspose2d):
     """``torch.nn.ConvTranspose2d`` that keeps ``probes`` projections of its input."""
 
+    _xconv_exact = nn.ConvTranspose2d.forward
+
 
 class XConvTranspose3d(_TransposedConvolution, nn.ConvTranspose3d):
     """``torch.nn.ConvTranspose3d`` that keeps ``probes`` projections of its input."""
+
+    _xconv_exact = nn.ConvTranspose3d.forward

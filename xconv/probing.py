@@ -1,5 +1,6 @@
 """How a layer is probed, and the two things that are done with its probes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -48,35 +49,58 @@ class Probing:
         return prod(shape) < input.numel()
 
 
-def make_sketch(
+def keep(
     input: Tensor,
     seed: Tensor,
     probing: Probing,
+    layout: Layout,
     weight_shape: torch.Size,
     output_shape: torch.Size,
-) -> Tensor:
-    """The sketch of ``input`` with the probes of ``seed``."""
-    scheme, layout = SCHEMES[probing.scheme], Layout.of(input)
+) -> tuple[Tensor, ...]:
+    """Return what is kept of ``input``: the seed, then the sketch that its probes leave."""
+    scheme = SCHEMES[probing.scheme]
     size = scheme.chunk_size(layout, probing.probes, weight_shape, output_shape)
     chunks = scheme.chunks(seed, probing.probes, size, layout, probing.distribution)
     with convolution_precision(input.device):
-        return scheme.sketch(input, chunks)
+        return seed, scheme.sketch(input, chunks)
 
 
 def estimate_gradient(
-    sketch: Tensor,
-    seed: Tensor,
+    kept: Sequence[Tensor],
     grad_output: Tensor,
     geometry: Geometry,
     probing: Probing,
     layout: Layout,
     weight: Tensor,
+    dtype: torch.dtype,
 ) -> Tensor:
-    """The weight gradient from the sketch, with the same probes drawn again."""
+    """Return the weight gradient, in ``dtype``, shape and strides of ``weight``, from what ``keep``
+    gave.
+
+    The same probes are drawn again. Raises RuntimeError if hooks of saved tensors turned the seed
+    into something else.
+    """
+    seed, sketch = kept
+    if seed.dtype != torch.int64 or seed.dim():
+        raise RuntimeError(
+            "the seed of a sketch was saved as a 0-d int64 tensor and came back as "
+            f"{tuple(seed.shape)} {seed.dtype}; hooks of saved tensors must give back what they got"
+        )
     scheme = SCHEMES[probing.scheme]
     size = scheme.chunk_size(layout, probing.probes, weight.shape, grad_output.shape)
     chunks = scheme.chunks(seed, probing.probes, size, layout, probing.distribution)
     with convolution_precision(grad_output.device):
-        return scheme.weight_gradient(
+        gradient = scheme.weight_gradient(
             sketch, chunks, probing.probes, grad_output, geometry, layout, weight
         )
+    return _strided_as(gradient.to(dtype), weight)
+
+
+def _strided_as(gradient: Tensor, weight: Tensor) -> Tensor:
+    """``gradient`` as ``weight`` lies: distributed training compares the strides of both, also
+    those of dimensions of size 1, which mean nothing."""
+    if gradient.stride() == weight.stride():
+        return gradient
+    if weight.is_contiguous():
+        return gradient.reshape(-1).view(weight.shape)
+    return torch.empty_like(weight, dtype=gradient.dtype).copy_(gradient)

@@ -2,7 +2,12 @@
 
 The seed is a 0-d int64 tensor on the CPU, taken from torch's default generator, so that
 ``torch.manual_seed`` governs everything; reading it never waits for a device. The numbers come
-from a generator of their own, so that the user's dropout and augmentation see nothing of them.
+from a generator of their own. So a layer moves the default generator by one draw a call, whatever
+its scheme and its probes: dropout on a CPU comes out otherwise than without the layer, by that one
+draw, dropout on a device does not.
+
+Whoever runs a segment twice, as checkpoints do, must find the generator in the same places both
+times. So the draw does not depend on what differs between the two runs: ``takes_seed``.
 
 The functions that touch a generator are operators with a fake implementation: whoever traces
 or simulates the layer sees tensors of the right shape and no random numbers.
@@ -12,7 +17,7 @@ import functools
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from xconv.bits import pieces
 
@@ -22,6 +27,15 @@ Draw = Callable[[Tensor, int, int, torch.dtype, torch.device], Tensor]
 _SEED_LIMIT = 2**62
 _STREAM_STEP = 0x9E3779B97F4A7C15
 _SIGNATURE = "(Tensor seed, int stream, int count, ScalarType dtype, Device device) -> Tensor"
+
+
+def takes_seed(weight: Tensor) -> bool:
+    """Whether a probed call with ``weight`` makes a draw.
+
+    One with a frozen parameter does not. A weight that was computed may require a gradient in one
+    run of a segment and none in the other, the one under ``no_grad``: it takes a seed in both.
+    """
+    return weight.requires_grad or not isinstance(weight, nn.Parameter)
 
 
 def draw_seed() -> Tensor:
@@ -74,7 +88,7 @@ def _operator(draw: Draw) -> Draw:
     """``draw`` as an operator with a fake implementation."""
     name = f"xconv::{draw.__name__}"
     torch.library.define(name, _SIGNATURE)
-    torch.library.impl(name, "cpu", draw)  # whatever the device: the seed lies on the CPU
+    torch.library.impl(name, "CompositeExplicitAutograd", draw)  # wherever hooks left the seed
     torch.library.register_fake(name, _fake)
     operator: Draw = getattr(torch.ops.xconv, draw.__name__).default
 

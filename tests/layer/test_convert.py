@@ -13,6 +13,7 @@ from torch.nn.utils import parametrizations, prune
 
 import xconv
 from xconv import BitReLU, XConv2d, convert, revert
+from xconv.probing import Probing
 from xconv_bench.models.torchvision_shim import import_torchvision
 
 
@@ -48,7 +49,7 @@ def test_a_root_that_is_a_layer_itself(kind: Kind) -> None:
     layer = kind.exact(4, 6, 3)
     assert convert(layer, probes=3, scheme="multi", distribution="gaussian") is layer
     assert type(layer) is kind.ours
-    assert (layer.probes, layer.scheme, layer.distribution) == (3, "multi", "gaussian")
+    assert layer._xconv.probing == Probing(3, "multi", "gaussian")
     assert type(revert(layer)) is kind.exact
 
 
@@ -125,7 +126,7 @@ def test_converting_twice_probes_anew() -> None:
     model = convert(small_network(), probes=4, compress=["conv", "relu"])
     convert(model, probes=2, scheme="multi", compress=["conv"])
     assert swapped(model) == ["0", "3"]
-    assert (model[3].probes, model[3].scheme) == (2, "multi")
+    assert model[3]._xconv.probing == Probing(2, "multi")
     assert_same(revert(model).state_dict(), small_network().state_dict())
 
 
@@ -147,7 +148,7 @@ def test_revert_leaves_layers_alone_that_were_built_as_ours() -> None:
     model = nn.Sequential(XConv2d(3, 3, 3, probes=5), BitReLU(), nn.Conv2d(3, 3, 3))
     revert(convert(model))
     assert list(classes(model).values())[1:] == [XConv2d, BitReLU, nn.Conv2d]
-    assert model[0].probes == 5
+    assert model[0]._xconv.probing.probes == 5
 
 
 def test_revert_of_a_layer_that_was_parametrized_since() -> None:
@@ -303,7 +304,7 @@ def test_torchvision_s_resnet_with_its_shared_in_place_relus_trains() -> None:
     estimated = {name for name, m in model.named_modules() if isinstance(m, XConv2d)}
     for name, gradient in expected.items():
         module = name.removesuffix(".weight")
-        if module not in estimated or model.get_submodule(module).falls_back:
+        if module not in estimated or model.get_submodule(module)._xconv.falls_back:
             torch.testing.assert_close(actual[name], gradient)
         else:
             assert actual[name].any() and not torch.allclose(actual[name], gradient)
@@ -335,4 +336,4 @@ def test_wrong_arguments_change_nothing(arguments: dict[str, Any], words: str) -
     model = convert(small_network(), probes=5)
     with pytest.raises(ValueError, match=words):
         convert(model, **arguments)
-    assert swapped(model) == ["0", "2", "3", "4"] and model[0].probes == 5
+    assert swapped(model) == ["0", "2", "3", "4"] and model[0]._xconv.probing.probes == 5

@@ -77,7 +77,7 @@ def test_torch_s_own_arguments_fail_as_in_torch(arguments: dict[str, Any]) -> No
         nn.Conv2d(kernel_size=3, **arguments)
     with pytest.raises(type(theirs.value)) as ours:
         XConv2d(kernel_size=3, **arguments)
-    assert str(ours.value) == str(theirs.value)
+    assert str(ours.value).split(".__init__")[-1] == str(theirs.value).split(".__init__")[-1]
 
 
 SHAPES = {

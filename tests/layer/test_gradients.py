@@ -4,7 +4,6 @@ import pytest
 import torch
 from layer_cases import CONV2D, KINDS, Kind, assert_same, gradients, images, small_network
 from torch import Tensor, nn
-from torch.autograd import forward_ad
 from torch.autograd.graph import saved_tensors_hooks
 
 from xconv import XConv2d, convert
@@ -130,41 +129,3 @@ def test_a_weight_that_changes_between_forward_and_backward_is_refused() -> None
         layer.weight.mul_(2)
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         loss.backward()
-
-
-def test_second_derivatives_are_refused() -> None:
-    layer = XConv2d(3, 8, 3)
-    loss = layer(images()).square().sum()
-    (gradient,) = torch.autograd.grad(loss, layer.weight, create_graph=True)
-    with pytest.raises(RuntimeError, match="differentiate twice"):
-        gradient.sum().backward()
-
-
-def test_forward_mode_derivatives_are_refused() -> None:
-    layer, x = XConv2d(3, 8, 3), images()
-    with forward_ad.dual_level(), pytest.raises(NotImplementedError, match="jvp"):
-        layer(forward_ad.make_dual(x, x))
-
-
-@pytest.mark.parametrize("transform", ["grad", "vmap", "jvp"])
-def test_function_transforms_are_refused(transform: str) -> None:
-    layer, x = XConv2d(3, 8, 3), images()
-
-    def loss(parameters: dict[str, Tensor]) -> Tensor:
-        return torch.func.functional_call(layer, parameters, (x,)).sum()
-
-    with pytest.raises(RuntimeError, match="functorch transforms"):
-        if transform == "grad":
-            torch.func.grad(loss)(dict(layer.named_parameters()))
-        elif transform == "jvp":
-            torch.func.jvp(layer, (x,), (x,))
-        else:
-            torch.func.vmap(layer, randomness="different")(x[None])
-
-
-def test_function_transforms_work_where_nothing_is_estimated() -> None:
-    layer = XConv2d(3, 8, 3).requires_grad_(False)
-    x = images()
-    torch.testing.assert_close(torch.func.vmap(layer)(x[None])[0], layer(x))
-    _, tangent = torch.func.jvp(layer, (x,), (x,))
-    torch.testing.assert_close(tangent + layer.bias.view(-1, 1, 1), layer(x))

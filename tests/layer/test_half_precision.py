@@ -69,7 +69,7 @@ def test_estimates_are_those_of_float64(
     delta = (case.output_gradient(output) / size / output.numel() ** 0.5).to(dtype)
     sketch, ours = estimate(scheme, case, x, delta)
     _, exact = estimate(scheme, case, x.double(), delta.double())
-    assert sketch.dtype == ours.dtype == dtype
+    assert sketch.dtype == dtype and ours.dtype == torch.float32
     assert sketch.abs().max() <= 10 * x.double().square().mean().sqrt()
     assert relative_error(ours, exact) < ERROR[dtype]
 

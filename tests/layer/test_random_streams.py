@@ -66,7 +66,7 @@ def test_layers_that_keep_no_sketch_draw_nothing() -> None:
         (torch.no_grad, False, 0),
         (torch.inference_mode, False, 0),
         (torch.inference_mode, True, 0),
-        (torch.no_grad, True, 2),  # may be the first run of a checkpointed segment
+        (torch.no_grad, True, 0),
         (torch.enable_grad, False, 2),
     ],
     ids=["no_grad", "inference", "inference-training", "no_grad-training", "eval-with-gradients"],

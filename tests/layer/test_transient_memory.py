@@ -86,7 +86,7 @@ def test_a_step_needs_no_more_than_what_the_layer_works_on(
     for probes in (1, 6, 40, 100):
         layer = case.probed_layer(dtype, probes=probes, scheme=scheme, distribution=distribution)
         assert excess_bytes(layer, case, dtype) <= 0, f"{probes} probes"
-        if layer.falls_back:
+        if layer._xconv.falls_back:
             break
 
 

@@ -7,11 +7,13 @@ which includes NaN, exactly as in torch.
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+import torch.nn.functional as F
+from torch import Tensor, fx, nn
 
 from xconv.bits import pack, packed_size, pieces, unpack
 from xconv.differentiation import is_differentiated
 from xconv.layout import from_memory_order, in_memory_order, is_channels_last
+from xconv.symbolic import as_leaf
 
 _WHOLE_NUMBERS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 """By bytes. Read as a whole number, a gradient times 0 is 0 and times 1 is itself, NaN included."""
@@ -26,15 +28,37 @@ class BitReLU(nn.ReLU):
 
     def forward(self, input: Tensor) -> Tensor:
         """Any shape, floating dtype and device; the output's are the same."""
-        return bit_relu(input, self.inplace)
+        if torch.jit.is_scripting():
+            return F.relu(input, self.inplace)
+        else:  # which TorchScript does not read
+            return _relu(self, input)
+
+
+def _relu(module: nn.ReLU, input: Any) -> Any:
+    if isinstance(input, fx.Proxy):
+        return as_leaf(module, input)
+    return bit_relu(input, module.inplace)
 
 
 def bit_relu(input: Tensor, inplace: bool = False) -> Tensor:
-    """``torch.relu(input)`` with one bit an element kept for the backward pass."""
-    if not is_differentiated(input):
+    """``torch.relu(input)`` with one bit an element kept for the backward pass.
+
+    Where torch.func or forward-mode derivatives are at work, it is torch's own.
+    """
+    if not is_differentiated(input) or (inplace and _may_not_be_overwritten(input)):
         return torch.relu_(input) if inplace else torch.relu(input)
     output: Tensor = _BitReLU.apply(input, inplace)
     return output
+
+
+def _may_not_be_overwritten(input: Tensor) -> bool:
+    """Whether torch refuses to change ``input`` in place, which it says before it does so: a leaf,
+    a view of one, or a view of a kind that does not allow it."""
+    if torch.compiler.is_compiling() or not input._is_view():
+        return input.is_leaf
+    base, kind = input._base, torch._C._autograd._get_creation_meta(input)
+    is_of_leaf = base is not None and base.is_leaf and base.requires_grad
+    return is_of_leaf or kind != torch._C._autograd.CreationMeta.DEFAULT
 
 
 class _BitReLU(torch.autograd.Function):
@@ -51,7 +75,6 @@ class _BitReLU(torch.autograd.Function):
         return output
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, None]:
         (packed,) = ctx.saved_tensors
         return mask_gradient(grad_output, packed, ctx.channels_last), None
@@ -92,6 +115,31 @@ def mask_gradient(grad_output: Tensor, packed: Tensor, channels_last: bool) -> T
 def _(grad_output: Tensor, packed: Tensor, channels_last: bool) -> Tensor:
     ordered = torch.empty_like(in_memory_order(grad_output, channels_last))
     return from_memory_order(ordered, channels_last)
+
+
+def _save_mask(ctx: Any, inputs: tuple[Tensor, Tensor, bool], output: Tensor) -> None:
+    _, packed, ctx.channels_last = inputs
+    ctx.save_for_backward(packed)
+
+
+def _mask_again(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+    """The derivative of a mask, which is linear in what it masks: the mask."""
+    (packed,) = ctx.saved_tensors
+    return mask_gradient(gradient, packed, ctx.channels_last), None, None
+
+
+def _mask_each(
+    info: Any, in_dims: tuple[int | None, ...], grad_output: Tensor, packed: Tensor, last: bool
+) -> tuple[Tensor, int]:
+    """Several gradients of one output, as ``autograd.grad(is_grads_batched=True)`` has them."""
+    if in_dims[0] is None or in_dims[1] is not None:
+        raise RuntimeError("BitReLU takes several gradients of one output, not several outputs")
+    gradients = grad_output.movedim(in_dims[0], 0)
+    return torch.stack([mask_gradient(one, packed, last) for one in gradients]), 0
+
+
+mask_gradient.register_autograd(_mask_again, setup_context=_save_mask)
+mask_gradient.register_vmap(_mask_each)
 
 
 def _bytes(piece: slice) -> slice:

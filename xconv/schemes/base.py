@@ -39,6 +39,10 @@ _CACHED_ELEMENTS = 2**21
 """Elements of x̂ to form at a time on a CPU, so that its cache still holds them afterwards."""
 _MOST_PARTS = 64
 """Parts of a batch at the most: very large ones occur in simulations, which compute nothing."""
+_SPARE_BITS = 4
+"""Powers of two between the largest number of float16 and the spread of a sketch of such."""
+_SMALLEST = 2.0**-24
+"""The smallest positive number of float16: in place of 0 where it would be divided by."""
 
 
 class Scheme(ABC):
@@ -119,10 +123,10 @@ class Scheme(ABC):
             yield columns, self.draw(seed, columns, probes, layout, distribution)
 
     def sketch(self, input: Tensor, chunks: Chunks) -> Tensor:
-        """``S = X Z``, normalised so that its entries are of the size of the input's.
+        """``S = X Z``, normalised so that its entries are of the size of the input's, or less.
 
         Shape ``sketch_shape``, dtype and device of ``input``. The factor is a power of two, hence
-        exact, and keeps float16 from overflowing.
+        exact.
         """
         scale = 2.0 ** -self._magnitude(Layout.of(input))
         parts = []
@@ -141,14 +145,17 @@ class Scheme(ABC):
         layout: Layout,
         weight: Tensor,
     ) -> Tensor:
-        """``dW ≈ Σ_b (Z S_bᵀ / r) ⋆ δ_b``, shape and dtype of ``weight``; its values do not count.
+        """``dW ≈ Σ_b (Z S_bᵀ / r) ⋆ δ_b``, shape of ``weight``, whose values do not count.
 
-        Summed in float32 at least. Half of what the sketch was scaled down by is made
-        up for at the end only: x̂ is larger than x, and float16 would not hold all of it.
+        Summed in float32 at least, which is the dtype of the result. Only there is the sketch's
+        factor made up for: x̂ is larger than x. Float16, which might not hold x̂ all the same, sees
+        a sketch of which the largest entry is 1.
         """
-        magnitude = self._magnitude(layout)
-        put_off = magnitude // 2
-        coefficients = sketch * (2.0 ** (magnitude - put_off) / probes)
+        factor: float | Tensor = 2.0 ** self._magnitude(layout) / probes
+        coefficients = sketch
+        if layout.dtype == torch.float16:
+            largest = sketch.abs().amax().float().clamp_(min=_SMALLEST)
+            coefficients, factor = sketch / largest, largest * factor
         if self.expanding_costs_less(layout, probes, weight.shape, grad_output.shape):
             parts = self._expanded(
                 coefficients, chunks, probes, grad_output, geometry, layout, weight
@@ -156,7 +163,7 @@ class Scheme(ABC):
         else:
             parts = self._correlated(coefficients, chunks, grad_output, geometry, weight)
         del coefficients  # left to the parts, which let go of them as soon as they can
-        return _sum(parts).mul_(2.0**put_off).to(weight.dtype)
+        return _sum(parts).mul_(factor)
 
     def _correlated(
         self,
@@ -199,8 +206,15 @@ class Scheme(ABC):
             yield geometry.weight_gradient(grad_output[images], expanded, weight)
 
     def _magnitude(self, layout: Layout) -> int:
-        """The whole number nearest to log₂ √D, D the entries of a probe."""
-        return round(math.log2(prod(self.probe_shape(layout))) / 2)
+        """The whole number nearest to log₂ √D, D the entries of a probe: what the sketch is scaled
+        down by, as a power of two.
+
+        Float16 gets four more. An entry is a sum of D numbers ±x, whose spread is at most √2 times
+        the largest x after scaling: to overflow it would have to be 11 spreads from its mean, which
+        one of 10²⁶ is (Hoeffding).
+        """
+        spare = _SPARE_BITS if layout.dtype == torch.float16 else 0
+        return round(math.log2(prod(self.probe_shape(layout))) / 2) + spare
 
 
 def _images_at_a_time(layout: Layout) -> int:

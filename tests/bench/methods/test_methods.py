@@ -8,6 +8,8 @@ from own_networks import perceptron, plain
 from torch import nn
 
 from xconv import BitReLU, XConv2d, convert
+from xconv.probing import Probing
+from xconv.state import state_of
 from xconv_bench.configuration import Configuration
 from xconv_bench.errors import Unsupported
 from xconv_bench.methods import METHODS
@@ -33,10 +35,9 @@ def test_exact_changes_nothing() -> None:
 def test_xconv_swaps_what_the_configuration_says() -> None:
     model = METHODS["xconv"].apply(plain(), PROBED)
     assert [type(m) for m in model[:4]] == [XConv2d, BitReLU, XConv2d, BitReLU]
-    assert (model[0].probes, model[0].scheme) == (5, "multi")
-    assert model[0].distribution == "rademacher"
+    assert state_of(model[0]).probing == Probing(5, "multi", "rademacher")
     gaussian = METHODS["xconv"].apply(plain(), replace(PROBED, distribution="gaussian"))
-    assert gaussian[0].distribution == "gaussian"
+    assert state_of(gaussian[0]).probing.distribution == "gaussian"
 
 
 @pytest.mark.parametrize(

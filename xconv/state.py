@@ -1,0 +1,41 @@
+"""All that this package puts on a module: one object, in one attribute that nobody else uses."""
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from xconv.probing import Probing
+
+ATTRIBUTE = "_xconv"
+SWAPPED = "swapped"
+
+
+@dataclass
+class State:
+    """How a module is probed, and what became of it. Pickled and copied with its module; not part
+    of its ``state_dict``."""
+
+    probing: Probing | None = None
+    """None for a module that is not probed."""
+    falls_back: str = ""
+    """Why the last call kept its input and will find the exact gradient; empty where it did not."""
+    mark: str = ""
+    """What ``convert`` did: ``SWAPPED``, or why it left the module alone; empty if it did not
+    come by."""
+
+
+def state_of(module: nn.Module) -> State | None:
+    """Return what this package keeps on ``module``, None where that is nothing."""
+    state: State | None = vars(module).get(ATTRIBUTE)
+    return state
+
+
+def set_state(module: nn.Module, state: State | None) -> None:
+    """Put ``state`` on ``module`` in place of what there was; None leaves nothing.
+
+    Written past ``__setattr__``, which a class may have overridden.
+    """
+    if state is None:
+        vars(module).pop(ATTRIBUTE, None)
+    else:
+        vars(module)[ATTRIBUTE] = state
