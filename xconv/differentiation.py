@@ -65,3 +65,16 @@ def _is_asked_for(node: Any) -> bool:
         return torch._C._will_engine_execute_node(node)
     except RuntimeError:  # a leaf that autograd.grad was asked for, or an engine that cannot tell
         return True
+
+
+def refuse_batched(grad_output: Tensor) -> None:
+    """Raise RuntimeError if ``grad_output`` stands for several: ``is_grads_batched=True``, or
+    ``torch.vmap`` over a backward pass. Random numbers cannot be drawn for several at once."""
+    if torch.compiler.is_compiling():
+        return
+    functorch = torch._C._functorch
+    if functorch.is_batchedtensor(grad_output) or functorch.is_legacy_batchedtensor(grad_output):
+        raise RuntimeError(
+            "an estimated weight gradient is found for one output gradient at a time; ask for each "
+            "with a call of its own, or for the input's gradient only, or leave this layer exact"
+        )

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from xconv import autocast, compiled
-from xconv.differentiation import needed
+from xconv.differentiation import needed, refuse_batched
 from xconv.geometry import Geometry
 from xconv.layout import Layout
 from xconv.probing import Probing, estimate_gradient, keep
@@ -61,6 +61,7 @@ class SketchedConvolution(torch.autograd.Function):
             if needs_bias:
                 grad_bias = grad_output.sum((0, *range(2, grad_output.dim())))
             if needs_weight:
+                refuse_batched(grad_output)
                 whole = torch.compiler.is_compiling() or torch.is_grad_enabled()
                 estimate = compiled.estimate if whole else estimate_gradient
                 grad_weight = estimate(

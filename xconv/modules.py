@@ -3,6 +3,7 @@
 Same parameters, same ``state_dict`` keys, same initialisation. ``probes=0`` is the exact layer.
 """
 
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -12,11 +13,12 @@ from xconv.differentiation import is_traced, may_run_again
 from xconv.functional import convolution
 from xconv.geometry import Geometry, Sizes, per_dimension, resolve_padding
 from xconv.probing import Probing
+from xconv.quantization import PassedOver
 from xconv.state import State, set_state, state_of
 from xconv.symbolic import as_leaf
 
 
-class Probed:
+class Probed(PassedOver):
     """What the probed layers add to torch's: one attribute, a ``State``, and nothing that a class
     derived from torch's could have named alike."""
 
@@ -166,6 +168,16 @@ def _probed_transposed(layer: Any, input: Any, output_size: list[int] | None) ->
     return convolution(input, weight, layer.bias, geometry, state)
 
 
+def _exact(theirs: Any) -> Any:
+    """torch's own method under the name that it has on our classes: TorchScript compiles methods
+    by their names, and knows one of this name already."""
+    ours = FunctionType(
+        theirs.__code__, theirs.__globals__, "_xconv_exact", theirs.__defaults__, theirs.__closure__
+    )
+    ours.__annotations__ = theirs.__annotations__
+    return ours
+
+
 def _is_plain(state: State) -> bool:
     """Whether this call is torch's own, whatever its tensors."""
     exact = state.probing is None or state.probing.probes == 0
@@ -190,7 +202,7 @@ class XConv1d(_Convolution, nn.Conv1d):
     torch.Size([2, 8, 100])
     """
 
-    _xconv_exact = nn.Conv1d._conv_forward
+    _xconv_exact = _exact(nn.Conv1d._conv_forward)
 
 
 class XConv2d(_Convolution, nn.Conv2d):
@@ -203,28 +215,28 @@ class XConv2d(_Convolution, nn.Conv2d):
     torch.Size([2, 8, 30, 30])
     """
 
-    _xconv_exact = nn.Conv2d._conv_forward
+    _xconv_exact = _exact(nn.Conv2d._conv_forward)
 
 
 class XConv3d(_Convolution, nn.Conv3d):
     """``torch.nn.Conv3d`` that keeps ``probes`` projections of its input; see ``XConv1d``."""
 
-    _xconv_exact = nn.Conv3d._conv_forward
+    _xconv_exact = _exact(nn.Conv3d._conv_forward)
 
 
 class XConvTranspose1d(_TransposedConvolution, nn.ConvTranspose1d):
     """``torch.nn.ConvTranspose1d`` that keeps ``probes`` projections of its input."""
 
-    _xconv_exact = nn.ConvTranspose1d.forward
+    _xconv_exact = _exact(nn.ConvTranspose1d.forward)
 
 
 class XConvTranspose2d(_TransposedConvolution, nn.ConvTranspose2d):
     """``torch.nn.ConvTranspose2d`` that keeps ``probes`` projections of its input."""
 
-    _xconv_exact = nn.ConvTranspose2d.forward
+    _xconv_exact = _exact(nn.ConvTranspose2d.forward)
 
 
 class XConvTranspose3d(_TransposedConvolution, nn.ConvTranspose3d):
     """``torch.nn.ConvTranspose3d`` that keeps ``probes`` projections of its input."""
 
-    _xconv_exact = nn.ConvTranspose3d.forward
+    _xconv_exact = _exact(nn.ConvTranspose3d.forward)

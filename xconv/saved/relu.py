@@ -13,13 +13,14 @@ from torch import Tensor, fx, nn
 from xconv.bits import pack, packed_size, pieces, unpack
 from xconv.differentiation import is_differentiated
 from xconv.layout import from_memory_order, in_memory_order, is_channels_last
+from xconv.quantization import PassedOver
 from xconv.symbolic import as_leaf
 
 _WHOLE_NUMBERS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 """By bytes. Read as a whole number, a gradient times 0 is 0 and times 1 is itself, NaN included."""
 
 
-class BitReLU(nn.ReLU):
+class BitReLU(PassedOver, nn.ReLU):
     """``torch.nn.ReLU``, bit for bit, that keeps ⌈n/8⌉ bytes for its backward pass.
 
     Args:
