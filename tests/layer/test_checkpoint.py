@@ -1,12 +1,17 @@
 """``torch.utils.checkpoint`` runs a segment again: with the same probes, to the same gradient."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
+import torch.nn.functional as F
 from layer_cases import assert_same, gradients, images, small_network
 from torch import Tensor, nn
+from torch.nn.utils import parametrizations
 from torch.utils.checkpoint import checkpoint, checkpoint_sequential
 
-from xconv import convert
+from xconv import convert, functional
 
 reentrant = pytest.mark.parametrize("reentrant", [False, True], ids=["direct", "reentrant"])
 
@@ -63,3 +68,93 @@ def test_under_autocast(reentrant: bool) -> None:
             model, inputs(), run=lambda x: checkpoint(model, x, use_reentrant=reentrant)
         )
     assert_same(actual, expected)
+
+
+class Functional(nn.Module):
+    """Calls of the function, its weight a parameter or computed from one, dropout behind each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.one, self.other = (nn.Parameter(torch.randn(3, 3, 3, 3)) for _ in range(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.dropout(functional.conv(x, self.one, padding=1, probes=4))
+        weight = self.other / self.other.norm()
+        return F.dropout(functional.conv(x, weight, padding=1, probes=4))
+
+
+def frozen_half() -> nn.Module:
+    """One weight is frozen, another computed from a frozen one by a parametrization."""
+    model = network()
+    parametrizations.weight_norm(model[3])
+    model[0].weight.requires_grad_(False)
+    model[3].parametrizations.weight.requires_grad_(False)
+    return model
+
+
+SEGMENTS: dict[str, Callable[[], nn.Module]] = {
+    "training": network,
+    "evaluating, dropout active": lambda: only_dropout_trains(network()),
+    "function": Functional,
+    "frozen": frozen_half,
+    "parametrized": lambda: parametrized(network()),
+    "falls back": lambda: convert(network(), probes=1000),
+}
+
+
+def only_dropout_trains(model: nn.Module) -> nn.Module:
+    model.eval()
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.train()
+    return model
+
+
+def parametrized(model: nn.Module) -> nn.Module:
+    """Its weights are computed: under ``no_grad`` they require no gradient."""
+    parametrizations.weight_norm(model[3])
+    return model
+
+
+@reentrant
+@pytest.mark.parametrize("build", SEGMENTS.values(), ids=SEGMENTS)
+def test_dropout_drops_the_same_in_both_runs(
+    build: Callable[[], nn.Module], reentrant: bool
+) -> None:
+    model = build()
+
+    def step(run: Callable[[Tensor], Tensor]) -> dict[str, Tensor]:
+        x = inputs()
+        found = gradients(model, x, run=lambda _: run(x))
+        return {**found, "input": x.grad}
+
+    expected = step(model)
+    assert_same(step(lambda x: checkpoint(model, x, use_reentrant=reentrant)), expected)
+
+
+class _RunTwice(torch.autograd.Function):
+    """What reversible blocks and other people's checkpoints are made of."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, model: nn.Module) -> Tensor:
+        ctx.model, ctx.generator = model, torch.get_rng_state()
+        ctx.save_for_backward(x)
+        return model(x)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (x,) = ctx.saved_tensors
+        x = x.detach().requires_grad_()
+        with torch.enable_grad(), torch.random.fork_rng(devices=[]):
+            torch.set_rng_state(ctx.generator)
+            output = ctx.model(x)
+        output.backward(gradient)
+        return x.grad, None
+
+
+@pytest.mark.parametrize("build", SEGMENTS.values(), ids=SEGMENTS)
+def test_so_it_does_in_functions_that_run_a_block_again(build: Callable[[], nn.Module]) -> None:
+    model = build()
+    expected = gradients(model, inputs())
+    assert_same(gradients(model, inputs(), run=lambda x: _RunTwice.apply(x, model)), expected)
