@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 
 import pytest
 import torch
@@ -229,3 +230,56 @@ def test_an_evaluation_draws_nothing() -> None:
     with torch.no_grad():
         torch.testing.assert_close(compiled(model)(images()), model(images()))
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("training", [True, False], ids=["training", "evaluating"])
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode], ids=lambda m: m.__name__)
+def test_without_gradients(mode: Callable[[], AbstractContextManager[None]], training: bool) -> None:
+    """One graph, no draw, torch's outputs: also where the model is in training mode."""
+    model = convert(small_network(), probes=4).train(training)
+    run = compiled(model)
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    with mode():
+        actual = run(images())
+    assert torch.equal(torch.get_rng_state(), before)
+    with mode():
+        torch.testing.assert_close(actual, revert(model)(images()))
+
+
+class Permuted(nn.Module):
+    """Images that lie with their channels last, and sequences that lie the other way about."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.images, self.norm = nn.Conv2d(3, 8, 3, padding=1), nn.LayerNorm(8)
+        self.mixed, self.lines = nn.Conv2d(8, 8, 3, padding=1, groups=8), nn.Conv1d(8, 4, 3)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """From (batch, height, width, channels), as cameras and ConvNeXt's blocks have them."""
+        x = self.images(pictures.permute(0, 3, 1, 2))
+        x = self.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        return self.lines(self.mixed(x).flatten(2).transpose(1, 2).contiguous().transpose(1, 2))
+
+
+@pytest.mark.parametrize(
+    ("scheme", "backend"),
+    [
+        ("independent", "aot_eager"),
+        ("multi", "aot_eager"),
+        ("orthogonal", "aot_eager"),
+        pytest.param("independent", "inductor", marks=needs_compiler),
+    ],
+)
+def test_layouts(scheme: str, backend: str) -> None:
+    model = convert(Permuted(), probes=4, scheme=scheme)
+    x = torch.randn(2, 12, 12, 3, generator=torch.Generator().manual_seed(0))
+    run = compiled(model, backend)
+    assert_close(gradients(model, x, run=run), gradients(model, x), TOLERANCE)
+
+
+def test_a_channels_last_model() -> None:
+    model = convert(small_network()[:4], probes=4).to(memory_format=torch.channels_last)
+    x = images().to(memory_format=torch.channels_last)
+    assert_close(gradients(model, x, run=compiled(model)), gradients(model, x), TOLERANCE)

@@ -1,0 +1,144 @@
+"""``torch.library.opcheck``: what our operators tell compilers and simulations of themselves is so."""
+
+from collections.abc import Callable
+from itertools import cycle
+from typing import Any
+
+import pytest
+import torch
+from layer_cases import CONV2D, KINDS, Kind
+from torch import Tensor
+from torch.library import opcheck
+
+import xconv  # noqa: F401 (registers the operators)
+from xconv import compiled
+from xconv.layout import Layout
+from xconv.probing import Probing
+from xconv.schemes import SCHEMES
+
+SEED = torch.tensor(12345678901)
+DTYPES = [torch.float64, torch.float32, torch.float16, torch.bfloat16]
+
+LAYOUTS: dict[str, Callable[[Tensor], Tensor]] = {
+    "contiguous": lambda t: t,
+    "channels last": lambda t: t.movedim(1, -1).contiguous().movedim(-1, 1),
+    "pixels turned": lambda t: t.transpose(-1, -2).contiguous().transpose(-1, -2),
+    "batch innermost": lambda t: t.movedim(0, -1).contiguous().movedim(-1, 0),
+    "slice": lambda t: torch.stack([t, t], -1)[..., 0],
+    "expanded": lambda t: t[:, :1].expand(t.shape),
+}
+every_layout = pytest.mark.parametrize("lay", LAYOUTS.values(), ids=LAYOUTS)
+every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=str)
+every_scheme = pytest.mark.parametrize("scheme", SCHEMES)
+
+
+def operator(name: str) -> Any:
+    return getattr(torch.ops.xconv, name).default
+
+
+def all_operators() -> set[str]:
+    """Of ours, by what the dispatcher knows."""
+    names = torch._C._dispatch_get_all_op_names()
+    return {name.split("::")[1] for name in names if name.startswith("xconv::")}
+
+
+CHECKED = {"draw_seed", "random_words", "rademacher", "gaussian", "sketch", "estimate"}
+CHECKED |= {"pack_passing", "mask_gradient"}
+
+
+def test_no_operator_is_left_out() -> None:
+    assert all_operators() == CHECKED
+
+
+def test_draw_seed() -> None:
+    """Each call gives another number: what compares two calls has nothing to compare."""
+    last = torch.zeros((), dtype=torch.int64)
+    kinds = ("test_schema", "test_autograd_registration", "test_faketensor")
+    opcheck(operator("draw_seed"), (last,), test_utils=kinds)
+
+
+@pytest.mark.parametrize(("count", "dtype"), list(zip([0, 1, 7, 64], DTYPES, strict=True)), ids=str)
+@pytest.mark.parametrize("name", ["rademacher", "gaussian"])
+def test_probes(name: str, count: int, dtype: torch.dtype) -> None:
+    opcheck(operator(name), (SEED, 3, count, dtype, torch.device("cpu")))
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.uint8], ids=str)
+def test_random_words(dtype: torch.dtype) -> None:
+    opcheck(operator("random_words"), (SEED, -1, 40, dtype, torch.device("cpu")))
+
+
+def call(
+    kind: Kind, scheme: str, lay: Callable[[Tensor], Tensor], dtype: torch.dtype, **kwargs: Any
+) -> tuple[Any, ...]:
+    """A layer's input, its weight and what the operators are told besides."""
+    layer = kind.exact(4, 6, 3, padding=1, dtype=dtype, **kwargs)
+    weight = layer.weight.detach()
+    x = lay(kind.images(3, dtype=dtype))
+    delta = lay(layer(x).detach())
+    return x, weight, delta, Layout.of(x), Probing(5, scheme)
+
+
+def sketch_arguments(
+    x: Tensor, weight: Tensor, delta: Tensor, layout: Layout, probing: Probing
+) -> tuple[Any, ...]:
+    shapes = (list(weight.shape), list(delta.shape))
+    names = (probing.probes, probing.scheme, probing.distribution)
+    return (x, SEED, layout.channels_last, *shapes, *names)
+
+
+def estimate_arguments(
+    x: Tensor, weight: Tensor, delta: Tensor, layout: Layout, probing: Probing, transposed: bool
+) -> tuple[Any, ...]:
+    kept = compiled.keep(x, SEED, probing, layout, weight.shape, delta.shape)
+    ones = [1] * (x.dim() - 2)
+    names = (probing.probes, probing.scheme, probing.distribution)
+    geometry = (ones, ones, ones, 1, transposed, [0] * len(ones) if transposed else [], [])
+    like = (list(layout.shape), layout.channels_last)
+    return (list(kept), delta, weight, weight.dtype, *like, *names, *geometry, "constant")
+
+
+def check_both(parts: tuple[Any, ...], kind: Kind = CONV2D) -> None:
+    opcheck(operator("sketch"), sketch_arguments(*parts))
+    opcheck(operator("estimate"), estimate_arguments(*parts, "Transpose" in str(kind)))
+
+
+@every_layout
+@every_scheme
+def test_layouts_of_sketch_and_estimate(scheme: str, lay: Callable[[Tensor], Tensor]) -> None:
+    check_both(call(CONV2D, scheme, lay, torch.float64))
+
+
+@pytest.mark.parametrize(("kind", "scheme"), list(zip(KINDS, cycle(SCHEMES), strict=False)), ids=str)
+def test_kinds_of_sketch_and_estimate(kind: Kind, scheme: str) -> None:
+    check_both(call(kind, scheme, LAYOUTS["channels last"], torch.float64), kind)
+
+
+@pytest.mark.parametrize(("dtype", "scheme"), list(zip(DTYPES[1:], cycle(SCHEMES), strict=False)), ids=str)
+def test_dtypes_of_sketch_and_estimate(scheme: str, dtype: torch.dtype) -> None:
+    check_both(call(CONV2D, scheme, LAYOUTS["channels last"], dtype))
+
+
+def check_masks(output: Tensor, gradients: list[Tensor]) -> None:
+    last = Layout.of(output).channels_last
+    opcheck(operator("pack_passing"), (output, last))
+    packed = operator("pack_passing")(output, last)
+    for gradient in gradients:
+        opcheck(operator("mask_gradient"), (gradient, packed, last))
+
+
+@every_layout
+def test_layouts_of_masks(lay: Callable[[Tensor], Tensor]) -> None:
+    """The gradient lies as the output does, or otherwise."""
+    output = lay(torch.randn(2, 4, 9, 11).relu())
+    check_masks(output, [output.clone().requires_grad_(), torch.randn(2, 4, 9, 11)])
+
+
+@pytest.mark.parametrize("shape", [(), (0, 3), (3, 4, 40), (1, 3, 4, 5, 6)], ids=str)
+def test_shapes_of_masks(shape: tuple[int, ...]) -> None:
+    check_masks(torch.randn(shape).relu(), [torch.randn(shape)])
+
+
+@every_dtype
+def test_dtypes_of_masks(dtype: torch.dtype) -> None:
+    check_masks(torch.randn(3, 5, dtype=dtype).relu(), [torch.randn(3, 5, dtype=dtype)])
