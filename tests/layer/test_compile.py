@@ -234,7 +234,9 @@ def test_an_evaluation_draws_nothing() -> None:
 
 @pytest.mark.parametrize("training", [True, False], ids=["training", "evaluating"])
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode], ids=lambda m: m.__name__)
-def test_without_gradients(mode: Callable[[], AbstractContextManager[None]], training: bool) -> None:
+def test_without_gradients(
+    mode: Callable[[], AbstractContextManager[None]], training: bool
+) -> None:
     """One graph, no draw, torch's outputs: also where the model is in training mode."""
     model = convert(small_network(), probes=4).train(training)
     run = compiled(model)

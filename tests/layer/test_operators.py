@@ -109,12 +109,16 @@ def test_layouts_of_sketch_and_estimate(scheme: str, lay: Callable[[Tensor], Ten
     check_both(call(CONV2D, scheme, lay, torch.float64))
 
 
-@pytest.mark.parametrize(("kind", "scheme"), list(zip(KINDS, cycle(SCHEMES), strict=False)), ids=str)
+@pytest.mark.parametrize(
+    ("kind", "scheme"), list(zip(KINDS, cycle(SCHEMES), strict=False)), ids=str
+)
 def test_kinds_of_sketch_and_estimate(kind: Kind, scheme: str) -> None:
     check_both(call(kind, scheme, LAYOUTS["channels last"], torch.float64), kind)
 
 
-@pytest.mark.parametrize(("dtype", "scheme"), list(zip(DTYPES[1:], cycle(SCHEMES), strict=False)), ids=str)
+@pytest.mark.parametrize(
+    ("dtype", "scheme"), list(zip(DTYPES[1:], cycle(SCHEMES), strict=False)), ids=str
+)
 def test_dtypes_of_sketch_and_estimate(scheme: str, dtype: torch.dtype) -> None:
     check_both(call(CONV2D, scheme, LAYOUTS["channels last"], dtype))
 

@@ -145,7 +145,5 @@ def test_a_backward_pass_with_a_graph_gives_the_same_gradients() -> None:
     for create_graph in (False, True):
         torch.manual_seed(1)
         loss = model(images()).square().sum()
-        found.append(
-            torch.autograd.grad(loss, list(model.parameters()), create_graph=create_graph)
-        )
+        found.append(torch.autograd.grad(loss, list(model.parameters()), create_graph=create_graph))
     torch.testing.assert_close(found[1], found[0])

@@ -48,7 +48,9 @@ def network(training: bool = False) -> nn.Sequential:
 def test_a_trace_holds_torch_s_operators(training: bool) -> None:
     model = network(training)
     traced = torch.jit.trace(model, images())
-    assert "PythonOp" not in str(traced.inlined_graph) and "xconv::" not in str(traced.inlined_graph)
+    assert "PythonOp" not in str(traced.inlined_graph) and "xconv::" not in str(
+        traced.inlined_graph
+    )
     for x in (images(), images(3)):
         torch.testing.assert_close(traced(x), model(x))
 
