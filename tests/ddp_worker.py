@@ -2,17 +2,31 @@
 
 import os
 import sys
+import warnings
 from datetime import timedelta
 from pathlib import Path
 
 import torch
 import torch.distributed as dist
 from layer_cases import gradients, images, small_network
+from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from xconv import convert
 
 PATIENCE = timedelta(seconds=60)
+
+
+def warnings_of_pointwise_layers() -> list[str]:
+    """What is said of a step with kernels of size 1, whose strides have no meaning."""
+    model = convert(
+        nn.Sequential(nn.Conv2d(3, 16, 1), nn.Conv2d(16, 8, 1), nn.ConvTranspose2d(8, 4, 1)),
+        probes=8,
+    )
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        gradients(model, images(8), run=DistributedDataParallel(model))
+    return [str(warning.message) for warning in caught]
 
 
 def train(rank: int, world_size: int, folder: Path) -> None:
@@ -32,7 +46,10 @@ def train(rank: int, world_size: int, folder: Path) -> None:
     model.zero_grad()
     parallel = DistributedDataParallel(model, find_unused_parameters=False)
     averaged = [gradients(model, images(), seed=rank, run=parallel) for _ in range(2)]
-    torch.save({"own": own, "averaged": averaged}, folder / f"rank{rank}.pt")
+    torch.save(
+        {"own": own, "averaged": averaged, "warnings": warnings_of_pointwise_layers()},
+        folder / f"rank{rank}.pt",
+    )
     dist.barrier()
     # Straight out: taking down torch's threads at the end of the interpreter aborts now and then.
     os._exit(0)

@@ -151,16 +151,46 @@ def test_a_view_may_be_overwritten() -> None:
     assert_same_bits(found[1], found[0])
 
 
-@in_place_or_not
-def test_a_leaf_may_not_be_overwritten(inplace: bool) -> None:
-    leaf = torch.randn(3, requires_grad=True)
-    before = leaf.detach().clone()
-    if inplace:
-        with pytest.raises(RuntimeError, match="leaf Variable that requires grad"):
-            BitReLU(inplace=True)(leaf)
-    else:
-        BitReLU()(leaf)
-    assert torch.equal(leaf.detach(), before)
+def leaf() -> Tensor:
+    return torch.linspace(-1, 1, 12).view(3, 4).requires_grad_()
+
+
+def view_without_gradients() -> Tensor:
+    base = leaf() * 1
+    with torch.no_grad():
+        return base[1:]
+
+
+PROTECTED: dict[str, Callable[[], Tensor]] = {
+    "leaf": leaf,
+    "view of a leaf": lambda: leaf()[1:],
+    "view of a view": lambda: leaf().t()[:, 1:],
+    "one of several views": lambda: (leaf() * 1).chunk(2)[0],
+    "unbound": lambda: (leaf() * 1).unbind(1)[1],
+    "view made without gradients": view_without_gradients,
+    "expanded": lambda: (leaf() * 1)[:1].expand(3, 4),
+}
+
+
+@pytest.mark.parametrize("make", PROTECTED.values(), ids=PROTECTED)
+def test_what_may_not_be_overwritten_is_not(make: Callable[[], Tensor]) -> None:
+    """torch says so before it does so."""
+    errors = []
+    for layer in (nn.ReLU(inplace=True), BitReLU(inplace=True)):
+        input = make()
+        before = input.detach().clone()
+        with pytest.raises(RuntimeError) as error:
+            layer(input)
+        assert torch.equal(input.detach(), before) and before.min() < 0
+        errors.append(str(error.value))
+    assert errors[0] == errors[1]
+
+
+def test_a_leaf_may_be_read() -> None:
+    input = leaf()
+    before = input.detach().clone()
+    BitReLU()(input)
+    assert torch.equal(input.detach(), before)
 
 
 @in_place_or_not

@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 import ddp_worker
 import pytest
@@ -53,3 +54,7 @@ def test_ranks_have_probes_of_their_own(results: list[dict[str, Gradients]]) -> 
     one, other = (result["own"] for result in results)
     estimated = {name for name in one if not torch.allclose(one[name], other[name])}
     assert estimated == {"0.weight", "3.weight"}
+
+
+def test_nothing_is_said_of_strides(results: list[dict[str, Any]]) -> None:
+    assert [result["warnings"] for result in results] == [[], []]

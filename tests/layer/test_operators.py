@@ -1,4 +1,4 @@
-"""``torch.library.opcheck``: what our operators tell compilers and simulations of themselves is so."""
+"""``torch.library.opcheck``: what our operators tell compilers and simulations is so."""
 
 from collections.abc import Callable
 from itertools import cycle

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from layer_cases import assert_same, gradients, images, small_network
+from layer_cases import assert_same, gradients, images
 from torch import Tensor, fx, nn
 
 from xconv import BitReLU, XConv2d, convert

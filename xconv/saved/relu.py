@@ -55,11 +55,11 @@ def bit_relu(input: Tensor, inplace: bool = False) -> Tensor:
 def _may_not_be_overwritten(input: Tensor) -> bool:
     """Whether torch refuses to change ``input`` in place, which it says before it does so: a leaf,
     a view of one, or a view of a kind that does not allow it."""
-    if torch.compiler.is_compiling() or not input._is_view():
+    if input.is_leaf or torch.compiler.is_compiling() or not input._is_view():
         return input.is_leaf
-    base, kind = input._base, torch._C._autograd._get_creation_meta(input)
-    is_of_leaf = base is not None and base.is_leaf and base.requires_grad
-    return is_of_leaf or kind != torch._C._autograd.CreationMeta.DEFAULT
+    autograd = torch._C._autograd
+    is_of_leaf = input._base is not None and input._base.is_leaf
+    return is_of_leaf or autograd._get_creation_meta(input) != autograd.CreationMeta.DEFAULT
 
 
 class _BitReLU(torch.autograd.Function):
