@@ -22,12 +22,14 @@ def is_transformed() -> bool:
     return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
 
 
+def is_recording() -> bool:
+    """Whether autograd records what follows, in a way in which less than all can be kept."""
+    return torch.is_grad_enabled() and not is_traced() and not is_transformed()
+
+
 def is_differentiated(*tensors: Tensor | None) -> bool:
-    """Whether autograd follows any of these, in a way in which less than all can be kept."""
-    is_followed = torch.is_grad_enabled() and any(
-        t is not None and t.requires_grad for t in tensors
-    )
-    return is_followed and not is_traced() and not is_transformed()
+    """Whether autograd follows any of these, in such a way."""
+    return is_recording() and any(t is not None and t.requires_grad for t in tensors)
 
 
 def may_run_again() -> bool:

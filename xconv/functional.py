@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from xconv import autocast
-from xconv.differentiation import is_differentiated, is_transformed, may_run_again
+from xconv.differentiation import is_recording, is_transformed, may_run_again
 from xconv.estimator import SketchedConvolution
 from xconv.geometry import Geometry, Sizes, per_dimension, resolve_padding
 from xconv.probing import Probing
@@ -102,14 +102,15 @@ def convolution(
         return geometry.convolve(input, weight, bias)
     if input.dim() == geometry.dimensions + 1:
         return convolution(input.unsqueeze(0), weight, bias, geometry, state).squeeze(0)
-    followed = is_differentiated(input, weight, bias)
-    takes = (followed or may_run_again()) and takes_seed(weight)
+    recording = is_recording()
+    takes = takes_seed(weight) and (recording or may_run_again())
     saves = takes and probing.saves_memory(input)
     seed = draw_seed() if saves else None
-    if followed and weight.requires_grad:
+    if recording and weight.requires_grad:
         state.falls_back = "" if saves else NO_SMALLER
     elif torch.is_grad_enabled() and is_transformed():
         state.falls_back = TRANSFORMED
+    followed = recording and any(t is not None and t.requires_grad for t in (input, weight, bias))
     if not followed or (weight.requires_grad and not saves):
         return geometry.convolve(input, weight, bias)
     output: Tensor = SketchedConvolution.apply(

@@ -30,10 +30,10 @@ _SIGNATURE = "(Tensor seed, int stream, int count, ScalarType dtype, Device devi
 
 
 def takes_seed(weight: Tensor) -> bool:
-    """Whether a probed call with ``weight`` makes a draw.
+    """Whether a probed call with ``weight`` makes a draw, where autograd records or may later on.
 
     One with a frozen parameter does not. A weight that was computed may require a gradient in one
-    run of a segment and none in the other, the one under ``no_grad``: it takes a seed in both.
+    run of a segment and none in the other, the one without gradients: it takes a seed in both.
     """
     return weight.requires_grad or not isinstance(weight, nn.Parameter)
 

@@ -28,9 +28,7 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         return call
 
     with monkeypatch.context() as patch:
-        patch.setattr(
-            estimator, "estimate_gradient", spy("weight", estimator.estimate_gradient)
-        )
+        patch.setattr(estimator, "estimate_gradient", spy("weight", estimator.estimate_gradient))
         patch.setattr(Geometry, "input_gradient", spy("input", Geometry.input_gradient))
         yield found
 

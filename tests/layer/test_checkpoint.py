@@ -84,6 +84,21 @@ class Functional(nn.Module):
         return F.dropout(functional.conv(x, weight, padding=1, probes=4))
 
 
+class Frozen(nn.Module):
+    """Nothing of the first call is followed: its weight is computed from a frozen one, and the
+    image that it sees needs no gradient."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.one, self.other = (nn.Parameter(torch.randn(3, 3, 3, 3)) for _ in range(2))
+        self.one.requires_grad_(False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.dropout(functional.conv(x.detach(), 2 * self.one, padding=1, probes=4))
+        return x + F.dropout(functional.conv(y, self.other, padding=1, probes=4))
+
+
 def frozen_half() -> nn.Module:
     """One weight is frozen, another computed from a frozen one by a parametrization."""
     model = network()
@@ -98,6 +113,7 @@ SEGMENTS: dict[str, Callable[[], nn.Module]] = {
     "evaluating, dropout active": lambda: only_dropout_trains(network()),
     "function": Functional,
     "frozen": frozen_half,
+    "frozen and computed": Frozen,
     "parametrized": lambda: parametrized(network()),
     "falls back": lambda: convert(network(), probes=1000),
 }

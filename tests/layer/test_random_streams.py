@@ -11,7 +11,7 @@ from layer_cases import CONV2D, KINDS, Kind, assert_same, gradients, images, sma
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from xconv import XConv2d, convert
+from xconv import XConv2d, convert, functional
 
 SCHEMES = ["independent", "multi", "orthogonal"]
 DISTRIBUTIONS = ["rademacher", "gaussian"]
@@ -152,3 +152,24 @@ def test_no_operation_waits_for_a_value(kind: Kind, scheme: str, distribution: s
         layer(x).sum().backward()
     assert layer.weight.grad.shape == layer.weight.shape
     assert x.grad.shape == x.shape
+
+
+@pytest.mark.parametrize("training", [True, False], ids=["training", "evaluating"])
+def test_an_autograd_function_sees_the_draws_of_either_mode(training: bool) -> None:
+    """Its forward pass is without gradients, and may run again with them."""
+
+    class Block(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor, model: nn.Module) -> Tensor:
+            return model(x)
+
+    model = convert(small_network()).train(training)
+    assert draws(lambda x: Block.apply(x, model), images().requires_grad_()) == 2
+
+
+def test_a_frozen_parameter_takes_no_seed_and_a_computed_weight_always_does() -> None:
+    weight = nn.Parameter(torch.randn(8, 3, 3, 3))
+    for followed in (True, False):
+        weight.requires_grad_(followed)
+        assert draws(lambda x: functional.conv(x, weight), images()) == followed
+        assert draws(lambda x: functional.conv(x, weight * 2), images()) == 1

@@ -42,11 +42,15 @@ def gradients_of(loss: Tensor, model: nn.Module) -> list[Tensor]:
     ]
 
 
+needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+
+
 @pytest.mark.filterwarnings("ignore:Using padding='same'")
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=needs_cuda)])
 @pytest.mark.parametrize("scheme", ["independent", "multi", "orthogonal"])
-def test_a_gradient_penalty_is_torch_s(scheme: str) -> None:
-    x = images().double()
-    exact, ours = critic(), convert(critic(), probes=2, scheme=scheme)
+def test_a_gradient_penalty_is_torch_s(scheme: str, device: str) -> None:
+    x = images().double().to(device)
+    exact, ours = critic().to(device), convert(critic().to(device), probes=2, scheme=scheme)
     expected, actual = penalty(exact, x), penalty(ours, x)
     torch.testing.assert_close(actual, expected)
     gradients = gradients_of(expected, exact)
