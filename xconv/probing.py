@@ -93,7 +93,8 @@ def estimate_gradient(
         gradient = scheme.weight_gradient(
             sketch, chunks, probing.probes, grad_output, geometry, layout, weight
         )
-    return _strided_as(gradient.to(dtype), weight)
+    gradient = gradient.to(dtype)  # the sum in float32 is gone before it is laid otherwise
+    return _strided_as(gradient, weight)
 
 
 def _strided_as(gradient: Tensor, weight: Tensor) -> Tensor:
