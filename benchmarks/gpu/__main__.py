@@ -82,7 +82,9 @@ def _show(parts: Sequence[Part], output: Path) -> None:
         commands = part.commands(output / part.name)
         seconds = part.seconds(output / part.name)
         total += min(seconds, LONGEST_MINUTES * 60)
-        print(f"{part.name}: {part.shows}; about {seconds / 60:.0f} min, {LONGEST_MINUTES:g} at most")
+        print(
+            f"{part.name}: {part.shows}; about {seconds / 60:.0f} min, {LONGEST_MINUTES:g} at most"
+        )
         for command in commands:
             print(f"  {command.seconds:4.0f} s  {command}")
     print(f"all together: about {total / 60:.0f} min")

@@ -10,7 +10,7 @@ import pandas as pd
 
 from benchmarks.gpu.parts import PARTS
 from benchmarks.gpu.settings import PRECISIONS
-from benchmarks.gpu.tables import measured, read
+from benchmarks.gpu.tables import measured, tests
 from benchmarks.gpu.workspaces import UNSEEN
 
 VERDICT = "verdict.txt"
@@ -60,7 +60,7 @@ def _machine(folders: Sequence[Path]) -> str:
 
 
 def _tests(folder: Path) -> Iterable[pd.DataFrame]:
-    rows = read(folder / "tests.csv")
+    rows = tests(folder)
     if not rows.empty:
         yield rows[rows.status != "passed"][["test", "status", "message"]].fillna("")
 

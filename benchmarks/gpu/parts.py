@@ -21,6 +21,7 @@ from benchmarks.gpu.settings import (
 LONGEST_MINUTES = 8.0
 """No part takes longer."""
 
+
 @dataclass(frozen=True)
 class Part:
     """A part: ``commands`` of a folder, and the ``verdict`` on whatever lies in it by now."""
@@ -36,20 +37,29 @@ class Part:
         return sum(command.seconds for command in self.commands(folder))
 
 
-def files_with_cuda_tests() -> list[str]:
+def files_with_cuda_tests() -> list[Path]:
     """The test files with the mark, by their text: others may import what is not installed."""
     files = sorted((ROOT / "tests").rglob("test_*.py"))
-    return [str(path.relative_to(ROOT)) for path in files if "mark.cuda" in path.read_text()]
+    return [path for path in files if "mark.cuda" in path.read_text()]
 
 
 def _tests(folder: Path) -> list[Command]:
+    """Side by side, since most of them wait for compilers; what fills the GPU has it alone."""
+    files = files_with_cuda_tests()
+    alone = [path for path in files if path.stem.endswith("_alone")]
+    others = [path for path in files if path not in alone]
     workers = ["-n", "4"] if find_spec("xdist") else []
-    words = [
-        "-m", "pytest", "-q", "-m", "cuda", "-p", "no:cacheprovider",
-        "-p", "benchmarks.gpu.recorder", *workers, *files_with_cuda_tests(),
-    ]  # fmt: skip
-    table = str((folder / "tests.csv").absolute())
-    return [Command(tuple(words), 200, {"XCONV_GPU_TESTS_CSV": table})]
+    return [
+        _pytest(others, folder / "tests.csv", 200, *workers),
+        _pytest(alone, folder / "tests_alone.csv", 25),
+    ]
+
+
+def _pytest(files: Sequence[Path], table: Path, seconds: float, *words: str) -> Command:
+    plugins = ("-p", "no:cacheprovider", "-p", "benchmarks.gpu.recorder")
+    names = [str(path.relative_to(ROOT)) for path in files]
+    words = ("-m", "pytest", "-q", "-m", "cuda", *plugins, *words, *names)
+    return Command(words, seconds, {"XCONV_GPU_TESTS_CSV": str(table)})
 
 
 def _memory(folder: Path) -> list[Command]:
@@ -118,7 +128,7 @@ def _train(folder: Path) -> list[Command]:
 PARTS = {
     part.name: part
     for part in (
-        Part("tests", "the tests marked cuda", _tests, verdicts.of_tests, ("tests",)),
+        Part("tests", "the tests marked cuda", _tests, verdicts.of_tests, ("tests", "tests_alone")),
         Part(
             "memory", "allocated, reserved and driver's memory beside simulated", _memory,
             verdicts.of_memory, ("memory", "workspaces"),

@@ -20,7 +20,7 @@ GRACE_SECONDS = 10.0
 _TICK_SECONDS = 5.0
 
 
-def run(command: Command, log: Path, deadline: float, tick: Callable[[], None]) -> str:
+def run(command: Command, log: Path, deadline: float, tick: Callable[[], object]) -> str:
     """Run with all output in ``log``; how it ended in words, empty where all was well.
 
     ``deadline`` is a moment of ``time.monotonic``; ``tick`` is called now and then.

@@ -1,5 +1,4 @@
-"""What is compared, read from the packages when the program runs: what is new there appears here.
-"""
+"""What is compared, read from the packages at run time: what is new there appears here."""
 
 from __future__ import annotations
 

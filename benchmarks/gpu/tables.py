@@ -18,6 +18,11 @@ def read(path: Path) -> pd.DataFrame:
         return pd.DataFrame()
 
 
+def tests(folder: Path) -> pd.DataFrame:
+    """The rows of all tests."""
+    return pd.concat([read(path) for path in sorted(folder.glob("tests*.csv"))] or [pd.DataFrame()])
+
+
 def measured(path: Path) -> pd.DataFrame:
     """The rows whose status is ok, with a column ``variant``: the method in a few words."""
     rows = read(path)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.gpu.settings import JUDGED_PROBES, PRECISIONS, compresses_everything
-from benchmarks.gpu.tables import failures, measured, read
+from benchmarks.gpu.tables import failures, measured, read, tests
 
 MEMORY_GOAL = 0.03
 """Largest distance of allocated from simulated, relative to simulated."""
@@ -36,7 +36,7 @@ NOTHING = Verdict(None, "nothing was measured")
 
 def of_tests(folder: Path) -> Verdict:
     """Met where some passed and none failed."""
-    rows = read(folder / "tests.csv")
+    rows = tests(folder)
     if rows.empty:
         return NOTHING
     counts = rows.status.value_counts()
@@ -120,7 +120,9 @@ def of_step(folder: Path) -> Verdict:
     if not rows.empty and "step_ratio" in rows:
         timed = rows.dropna(subset=["step_ratio"])
         words += [f"{row.variant} {row.step_ratio:.2f}×" for row in timed.itertuples()]
-        own = timed[(timed.method == "xconv") & timed.compress.fillna("").map(compresses_everything)]
+        own = timed[
+            (timed.method == "xconv") & timed.compress.fillna("").map(compresses_everything)
+        ]
         met = bool((own.step_ratio <= STEP_GOAL).all()) if len(own) else None
     text = f"step over exact's: {'; '.join(words)} (goal for everything {STEP_GOAL})"
     if not batches.empty:

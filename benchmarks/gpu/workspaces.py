@@ -1,4 +1,4 @@
-"""A step's allocated peak taken apart: what tensors hold of it, and what libraries and operators do.
+"""A step's allocated peak taken apart: what of it tensors hold, and what libraries, operators.
 
 With torch's record of every allocation, each block that is there at the moment of the peak is one
 of these: a tensor that was there before the step, or one that an operator returned, both of which
