@@ -77,7 +77,8 @@ def _memory(folder: Path) -> Iterable[pd.DataFrame]:
         yield table
     parts = measured(folder / "workspaces.csv")
     if not parts.empty:
-        unseen = parts[parts.part.isin(UNSEEN)].fillna({"operator": ""})
+        unseen = parts[parts.part.isin(UNSEEN)].astype({"operator": object})
+        unseen = unseen.fillna({"operator": ""})
         table = unseen[["model", "batch_size", "variant", "part", "operator"]].copy()
         table["MiB"] = unseen.part_bytes.map(_mib)
         yield table
