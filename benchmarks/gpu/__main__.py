@@ -48,6 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     verdicts: list[Verdict] = []
     with suppress(KeyboardInterrupt):
         for part in parts:
+            if time.monotonic() >= end:
+                print(f"{part.name}: no time is left (--minutes)", flush=True)
+                continue
             verdicts.append(_carry_out(part, given.output / part.name, end))
             _write_page(given.output)
     _write_page(given.output)

@@ -54,7 +54,8 @@ def _machine(folders: Sequence[Path]) -> str:
             return (
                 f"{cards or 'no GPU'}; torch {record['torch']}, cuDNN {record['cudnn']}, driver "
                 f"{record['driver']}, Python {record['python']}, {record['cpu']['cores']} CPU "
-                f"cores; revision {record['source']['revision'][:7]}; {record['started'][:10]}."
+                f"cores; revision {(record['source']['revision'] or 'unknown')[:7]}; "
+                f"{record['started'][:10]}."
             )
     return "No measurement has recorded its machine."
 

@@ -70,6 +70,18 @@ def _memory(folder: Path) -> list[Command]:
             bench(folder, 30, *shared, "--model", name, "--batch-size", "32,128")
             for name in networks
         ),
+        bench(
+            folder,
+            40,
+            "memory",
+            "--model",
+            "resnet50",
+            "--batch-size",
+            "32",
+            "--method",
+            quick_methods(),
+            *compress_sets(),
+        ),
         Command(("-m", "benchmarks.gpu.missed", str(folder)), 60),
     ]
 

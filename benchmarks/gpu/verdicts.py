@@ -144,7 +144,8 @@ def of_train(folder: Path) -> Verdict:
         return Verdict(None, _with("no training has come to its end", failed))
     means = done.groupby("variant", sort=False).accuracy.mean()
     words = [f"{variant} {mean:.4f}" for variant, mean in means.items()]
-    text = f"accuracy after {int(done.epochs.max())} epochs: {'; '.join(words)}"
+    epochs = int(done.epochs.max())
+    text = f"accuracy after {epochs} epoch{'s' * (epochs > 1)}: {'; '.join(words)}"
     return Verdict(not failed, _with(text, failed))
 
 

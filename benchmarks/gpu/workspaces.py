@@ -86,6 +86,8 @@ def at_peak(
     peak, now, number = held.copy(), start_bytes, 0
     most = now
     for event in events:
+        if event["action"] not in ("alloc", "free_requested"):
+            continue
         address, size = event["addr"], -(-event["size"] // _BLOCK_BYTES) * _BLOCK_BYTES
         if event["action"] == "alloc":
             cause = causes.get(number)
@@ -94,7 +96,7 @@ def at_peak(
             number += 1
             now += size
             held[live[address]] += size
-        elif event["action"] == "free_requested":
+        else:
             now -= size
             held[live.pop(address, (BEFORE, ""))] -= size
         if now > most:

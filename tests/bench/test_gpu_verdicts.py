@@ -11,6 +11,8 @@ from torch import nn
 from benchmarks.gpu import missed, verdicts
 from benchmarks.gpu.page import summary
 from benchmarks.gpu.parts import PARTS
+from benchmarks.gpu.publish import publish
+from benchmarks.gpu.settings import ROOT
 from benchmarks.gpu.workspaces import (
     BEFORE,
     INSIDE,
@@ -31,6 +33,12 @@ XCONV = {"method": "xconv", "scheme": "independent", "probes": 32, "distribution
 EVERYTHING = {**XCONV, "compress": "conv,relu,norm"}
 SETTING = {"model": "resnet50", "batch_size": 32, "image_size": 224, "dtype": "float32",
            "device": "cuda", "seed": 0, "status": "ok"}  # fmt: skip
+
+
+ENVIRONMENT = """
+{"gpus": [{"name": "A card"}], "torch": "2.11.0", "cudnn": 91900, "driver": "580", "python": "3.12",
+ "cpu": {"cores": 16}, "source": {"revision": "0123456789"}, "started": "2026-11-27T17:12:24"}
+"""
 
 
 def put(path: Path, *rows: dict[str, Any]) -> None:
@@ -130,6 +138,7 @@ def test_what_an_operator_takes_for_itself_is_told_from_what_it_returns() -> Non
     events = [
         {"action": "alloc", "addr": 1, "size": 4 * kib},
         {"action": "segment_alloc", "addr": 9, "size": 99 * kib},
+        {"action": "oom", "device_free": 0, "size": 99 * kib},
         {"action": "free_requested", "addr": 7, "size": kib},
         {"action": "alloc", "addr": 2, "size": 8 * kib - 100},
         {"action": "alloc", "addr": 3, "size": 16 * kib},
@@ -232,3 +241,32 @@ def test_a_part_is_taken_from_the_last_run_that_has_it(tmp_path: Path) -> None:
         (tmp_path / f"{number}" / "tests" / "verdict.txt").write_text(f"met: run {number}")
     (tmp_path / "2" / "tests" / "verdict.txt").unlink()
     assert "met: run 1" in summary([tmp_path / "1", tmp_path / "2"])
+
+
+def test_results_are_published(tmp_path: Path) -> None:
+    """Tables of two runs and a page whose other words stay; nothing else of the runs."""
+    docs, runs = tmp_path / "docs", [tmp_path / "1", tmp_path / "2"]
+    docs.mkdir()
+    (docs / "gpu.md").write_text("# Words\n<!-- results -->\nNot yet run.\n<!-- end -->\nmore\n")
+    put(runs[0] / "layer-time" / "tf32" / "runtime.csv", runtime(None, method="exact"))
+    put(runs[1] / "memory" / "memory.csv", memory(1010))
+    (runs[0] / "layer-time" / "tf32" / "environment.json").write_text(ENVIRONMENT)
+    for folder in (runs[0] / "layer-time", runs[1] / "memory"):
+        (folder / "verdict.txt").write_text("met: for a test")
+        (folder / "log.txt").write_text("not kept")
+    assert publish(runs, docs) == ["memory", "layer-time"]
+    kept = {str(path.relative_to(docs)) for path in docs.rglob("*") if path.is_file()}
+    assert kept == {
+        "gpu.md", "gpu/memory/memory.csv", "gpu/memory/verdict.txt", "gpu/layer-time/verdict.txt",
+        "gpu/layer-time/tf32/runtime.csv", "gpu/layer-time/tf32/environment.json",
+    }  # fmt: skip
+    page = (docs / "gpu.md").read_text()
+    assert page.startswith("# Words\n<!-- results -->\nA card; torch 2.11.0, cuDNN 91900, ")
+    assert page.endswith("<!-- end -->\nmore\n") and "Not yet run" not in page
+
+
+def test_the_page_has_a_place_for_results() -> None:
+    text = (ROOT / "docs" / "gpu.md").read_text()
+    assert "<!-- results -->" in text
+    for name in PARTS:
+        assert f"| `{name}` |" in text

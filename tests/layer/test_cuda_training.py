@@ -204,15 +204,16 @@ with torch.no_grad():
 
 def test_the_override_of_the_environment_switches_tf32_off() -> None:
     """What ``make gpu`` times float32 with."""
-    assert float(run_script(OVERRIDE, NVIDIA_TF32_OVERRIDE="0")) < 1e-6
+    assert float(run_script(OVERRIDE, NVIDIA_TF32_OVERRIDE="0")) < 2e-5
 
 
 @pytest.mark.skipif(not dist.is_nccl_available(), reason="torch was built without NCCL")
-def test_distributed_training_on_one_gpu(tmp_path: Path) -> None:
+def test_distributed_training_on_one_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One rank: the mean over ranks is its own gradient, hooks and buckets all the same."""
-    model = convert(network())
+    if sys.platform == "linux":  # not the interface of the host's name, which may not answer
+        monkeypatch.setenv("NCCL_SOCKET_IFNAME", "lo")
     with repeatable():
-        expected = step(model, images())
+        expected = step(convert(network()), images())
         address = (tmp_path / "rendezvous").as_uri()
         dist.init_process_group("nccl", init_method=address, rank=0, world_size=1)
         try:
