@@ -56,7 +56,7 @@ def _tests(folder: Path) -> list[Command]:
 
 
 def _pytest(files: Sequence[Path], table: Path, seconds: float, *words: str) -> Command:
-    plugins = ("-p", "no:cacheprovider", "-p", "benchmarks.gpu.recorder")
+    plugins = ("--tb=short", "-p", "no:cacheprovider", "-p", "benchmarks.gpu.recorder")
     names = [str(path.relative_to(ROOT)) for path in files]
     words = ("-m", "pytest", "-q", "-m", "cuda", *plugins, *words, *names)
     return Command(words, seconds, {"XCONV_GPU_TESTS_CSV": str(table)})
