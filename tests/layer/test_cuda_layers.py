@@ -53,7 +53,7 @@ def test_outputs_and_input_gradients_are_torch_s(scheme: str, dtype: torch.dtype
     x = images(dtype=dtype)
     expected, actual = step(exact, x), step(ours, x)
     assert torch.equal(actual["output"], expected["output"])
-    assert not ours.falls_back
+    assert relative(actual["weight"], expected["weight"]) > 1e-3  # an estimate
     for name in ("input", "bias"):
         assert relative(actual[name], expected[name]) < TOLERANCE[dtype]
     assert actual["weight"].dtype == expected["weight"].dtype
@@ -82,7 +82,7 @@ def test_the_mean_over_seeds_is_the_exact_gradient(scheme: str) -> None:
     (expected,) = torch.autograd.grad(exact(x), exact.weight, upstream)
     torch.manual_seed(0)
     samples = [torch.autograd.grad(ours(x), ours.weight, upstream)[0].clone() for _ in range(SEEDS)]
-    assert not ours.falls_back
+    assert not torch.equal(samples[0], samples[1])  # estimates
     check_mean(torch.stack(samples).cpu(), expected.cpu())
 
 
