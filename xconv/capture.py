@@ -13,5 +13,5 @@ def refuse_capture(device: torch.device) -> None:
         raise RuntimeError(
             "a CUDA graph would use the same random numbers in every replay; capture without "
             "gradients (torch.no_grad), or the model that xconv.revert gives back, or use "
-            "torch.compile, which leaves such graphs out"
+            "torch.compile instead"
         )
