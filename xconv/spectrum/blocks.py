@@ -59,8 +59,8 @@ def blocks_of(pixels: tuple[int, ...]) -> Blocks:
 
 
 @functools.lru_cache(maxsize=256)
-def _cosines(side: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """The orthonormal DCT-II of ``side`` points: a row a frequency."""
+def cosines(side: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return the orthonormal DCT-II of ``side`` points: a row a frequency."""
     points = torch.arange(side, dtype=torch.float64)
     angles = (points[:, None] * (2 * points[None, :] + 1)) * (math.pi / (2 * side))
     rows = torch.cos(angles) * math.sqrt(2 / side)
@@ -90,7 +90,7 @@ def _along_all(values: Tensor, blocks: Blocks, inverse: bool) -> Tensor:
     count = values.shape[0]
     shape = [n for pair in zip(blocks.counts, blocks.sides, strict=True) for n in pair]
     for axis, side in enumerate(blocks.sides):
-        matrix = _cosines(side, values.dtype, values.device)
+        matrix = cosines(side, values.dtype, values.device)
         matrix = matrix.t() if inverse else matrix
         after = prod(blocks.covered[axis + 1 :])
         if after == 1:

@@ -38,12 +38,12 @@ _HALVINGS = 60
 class Plan:
     """``counts``: coefficients of a block that are kept, by ``BITS``; the same for every draw.
 
-    ``classes`` (n): which of ``BITS`` a frequency has; ``probabilities`` (n): how probably it is
-    kept, 1 where its class is not that of one bit. Both lie on the CPU.
+    ``order`` (n): the frequencies, those of few bits first, int64; ``probabilities`` (n): how
+    probably each of them is kept, float64, in this order. Both lie on the CPU.
     """
 
     counts: tuple[int, ...]
-    classes: Tensor
+    order: Tensor
     probabilities: Tensor
 
     @property
@@ -128,7 +128,8 @@ def _whole(probabilities: Tensor, classes: Tensor) -> Plan:
     classes = torch.where(sampled, torch.zeros_like(classes), classes)
     counts = [int(((classes == c) & ~sampled).sum()) for c in range(len(BITS))]
     counts[0] += round(float(probabilities[sampled].sum()))
-    return Plan(tuple(counts), classes, probabilities)
+    order = torch.argsort(classes, stable=True)
+    return Plan(tuple(counts), order, probabilities[order])
 
 
 def _with_sum(probabilities: Tensor, count: int, where: Tensor) -> Tensor:
@@ -148,17 +149,3 @@ def _with_sum(probabilities: Tensor, count: int, where: Tensor) -> Tensor:
 def nominal_plan(blocks: Blocks, bits: float) -> Plan:
     """Return the plan of a layer of which nothing has been seen."""
     return divide([Part(nominal_importance(blocks), 1)], bits)[0]
-
-
-def sample(plan: Plan, chance: Tensor) -> Tensor:
-    """Return which frequencies are kept, (kept,) int64, classes of few bits first.
-
-    Systematic sampling: one number ``chance``, uniform in [0, 1), decides for all that are sampled;
-    each is kept with its probability, and always the same number of them.
-    """
-    order = torch.argsort(plan.classes, stable=True)
-    probabilities = plan.probabilities[order]
-    ends = probabilities.cumsum(0)
-    ticks = torch.arange(plan.kept, dtype=torch.float64) + chance
-    found = torch.searchsorted(ends, ticks.clamp_(max=float(ends[-1]) - 1e-9), right=True)
-    return order[found.clamp_(max=len(order) - 1)]

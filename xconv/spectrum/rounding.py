@@ -23,7 +23,7 @@ from torch import Tensor
 from xconv.random import gaussian, uniform
 from xconv.spectrum.packing import pack_codes, unpack_codes
 
-GROUP = 128
+GROUP = 64
 """Numbers that are turned together and share a scale."""
 SCALE_BITS = 8
 
@@ -39,12 +39,13 @@ _OCTAVE = 16
 _TOP = 2**SCALE_BITS - 1
 
 
-def rotation(seed: Tensor, device: torch.device) -> Tensor:
+def rotation(seed: Tensor) -> Tensor:
     """Return a random rotation (GROUP, GROUP), float32, uniform (Haar), the same for a seed.
 
-    A product of reflections at normal vectors that grow shorter, with random signs.
+    It lies on the CPU, where small matrices are quickest: the Q of a normal matrix, with the signs
+    of R's diagonal, which make it unique.
     """
-    numbers = gaussian(seed, _ROTATION_STREAM, GROUP * GROUP, torch.float32, device)
+    numbers = gaussian(seed, _ROTATION_STREAM, GROUP * GROUP, torch.float32, seed.device)
     q, r = torch.linalg.qr(numbers.view(GROUP, GROUP))
     return q * r.diagonal().sign()
 
