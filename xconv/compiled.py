@@ -5,7 +5,7 @@ the probes keep being drawn again rather than carried from the forward pass to t
 Selective checkpoints save or repeat it as a whole: sketch and seed come from the same run.
 """
 
-from typing import Any, Sequence  # noqa: UP035 (torch 2.6 knows no other spelling in a schema)
+from typing import Any, List, Sequence  # noqa: UP035 (what torch 2.6 knows in a schema)
 
 import torch
 import torch.utils.checkpoint
@@ -77,7 +77,7 @@ def _sketch(
     probes: int,
     scheme: str,
     distribution: str,
-) -> list[Tensor]:
+) -> List[Tensor]:  # noqa: UP006
     layout = Layout(input.shape, input.dtype, input.device, channels_last)
     seed, *sketch = eager.keep(
         input, seed, Probing(probes, scheme, distribution), layout,

@@ -59,8 +59,8 @@ def convert(
 
     Subclasses with a forward pass of their own, parametrized weights, lazy modules and modules
     whose ``forward`` was replaced are left alone: ``account`` lists them. Raises ValueError or
-    TypeError, before anything is changed, for values not listed here, and for names not in the
-    model.
+    TypeError for values not listed here, and for names not in the model. Whatever is raised, the
+    model is as it was. Revert before eager quantization, which does not know our classes.
     """
     probing = Probing(probes, scheme, distribution)
     targets = _targets(compress)

@@ -132,14 +132,14 @@ def _probed(layer: Any, input: Any, weight: Tensor, bias: Tensor | None) -> Any:
         return as_leaf(layer, input)
     state = layer._xconv
     if _is_plain(state):
-        return layer._xconv_exact(input, weight, bias)
+        return type(layer)._xconv_exact(layer, input, weight, bias)
     size = weight.dim() - 2
     stride, dilation = per_dimension(layer.stride, size), per_dimension(layer.dilation, size)
     if layer.padding_mode == "zeros":
         word = layer.padding
         word = word if isinstance(word, str) else per_dimension(word, size)
         if word == "same" and any(step != 1 for step in stride):  # which torch refuses
-            return layer._xconv_exact(input, weight, bias)
+            return type(layer)._xconv_exact(layer, input, weight, bias)
         padding, border, mode = resolve_padding(word, "zeros", tuple(weight.shape[2:]), dilation)
     else:  # as it was at construction, whatever ``padding`` says since
         padding, border = (0,) * size, tuple(layer._reversed_padding_repeated_twice)
@@ -155,7 +155,7 @@ def _probed_transposed(layer: Any, input: Any, output_size: list[int] | None) ->
     state, weight = layer._xconv, layer.weight
     refused = layer.padding_mode != "zeros" or not isinstance(layer.padding, tuple)
     if _is_plain(state) or refused:
-        return layer._xconv_exact(input, output_size)
+        return type(layer)._xconv_exact(layer, input, output_size)
     size = weight.dim() - 2
     output_padding = layer._output_padding(
         input, output_size, layer.stride, layer.padding, layer.kernel_size, size, layer.dilation
