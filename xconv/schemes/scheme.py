@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from xconv.spectrum.plan import Plan
 
 
+NO_SMALLER = "the sketch would be no smaller than the input: exact gradient"
+"""Why a call keeps its input."""
+
+
 class Scheme(ABC):
     """One way to keep inputs. Stateless; everything random follows from the seed of a call."""
 
@@ -61,7 +65,9 @@ class Scheme(ABC):
         """
 
     @abstractmethod
-    def kept_like(self, input: Tensor, layout: Layout, probing: Probing, plan: Plan | None) -> list[Tensor]:
+    def kept_like(
+        self, input: Tensor, layout: Layout, probing: Probing, plan: Plan | None
+    ) -> list[Tensor]:
         """Return empty tensors of the shapes, dtypes and devices of what ``keep`` returns, without
         the seed."""
 

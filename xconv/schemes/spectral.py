@@ -31,7 +31,14 @@ from xconv.layout import Layout
 from xconv.precision import convolution_precision
 from xconv.schemes.scheme import Scheme
 from xconv.spectrum import correlation
-from xconv.spectrum.blocks import Blocks, blocks_of, by_frequency, inverse_transform, places, transform
+from xconv.spectrum.blocks import (
+    Blocks,
+    blocks_of,
+    by_frequency,
+    inverse_transform,
+    places,
+    transform,
+)
 from xconv.spectrum.plan import BITS, Plan, nominal_plan
 from xconv.spectrum.rounding import (
     GROUP,
@@ -98,7 +105,9 @@ class Spectral(Scheme):
             packed = _pack(values, plan.counts, seed)
         return seed, packed, *(part.clone() for part in frequencies.split(plan.counts))
 
-    def kept_like(self, input: Tensor, layout: Layout, probing: Probing, plan: Plan | None) -> list[Tensor]:
+    def kept_like(
+        self, input: Tensor, layout: Layout, probing: Probing, plan: Plan | None
+    ) -> list[Tensor]:
         """As many bytes as the plan's classes take."""
         blocks = blocks_of(tuple(layout.shape[2:]))
         plan = plan or nominal_plan(blocks, probing.bits or self.default)

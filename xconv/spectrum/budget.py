@@ -89,14 +89,18 @@ class Member:
         assert self.blocks is not None
         self.energies = _spectrum(input, self.blocks)
 
-    def see_gradient(self, grad_output: Tensor, geometry: Geometry, weight: Tensor, layout: Layout) -> None:
+    def see_gradient(
+        self, grad_output: Tensor, geometry: Geometry, weight: Tensor, layout: Layout
+    ) -> None:
         """Note the spectrum of ``grad_output``, half of it if there is an earlier one."""
         blocks = blocks_of(tuple(layout.shape[2:]))
         if blocks != self.blocks:
             return
         on_grid = _on_grid_of_input(_some(grad_output), geometry, layout)
         fan = weight[0].numel() if geometry.transposed else weight.numel() // weight.shape[1]
-        new = _spectrum(on_grid, blocks).mul_(fan / geometry.groups if not geometry.transposed else fan)
+        new = _spectrum(on_grid, blocks).mul_(
+            fan / geometry.groups if not geometry.transposed else fan
+        )
         self.weights = new if self.weights is None else (self.weights + new) / 2
 
     def part(self) -> Part:
@@ -148,6 +152,8 @@ def _on_grid_of_input(grad_output: Tensor, geometry: Geometry, layout: Layout) -
         grad_output = grad_output[(..., *lines)]
     result = grad_output.new_zeros(*grad_output.shape[:2], *pixels)
     target = result if geometry.transposed else result[(..., *lines)]
-    shared = tuple(slice(0, min(a, b)) for a, b in zip(target.shape[2:], grad_output.shape[2:], strict=True))
+    shared = tuple(
+        slice(0, min(a, b)) for a, b in zip(target.shape[2:], grad_output.shape[2:], strict=True)
+    )
     target[(..., *shared)] = grad_output[(..., *shared)]
     return result

@@ -95,9 +95,7 @@ def windows(
     return seen.reshape(-1, prod(length for length, _ in shapes), grad_output.shape[1])
 
 
-def _window(
-    blocks: Blocks, kernel: tuple[int, ...], geometry: Geometry
-) -> list[tuple[int, int]]:
+def _window(blocks: Blocks, kernel: tuple[int, ...], geometry: Geometry) -> list[tuple[int, int]]:
     """Along each side, pixels of a window, and the first pixel of that of the first block."""
     shapes = []
     for side, size, step, dilation, padding in zip(

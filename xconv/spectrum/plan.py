@@ -99,8 +99,7 @@ def divide(parts: Sequence[Part], bits: float) -> list[Plan]:
     probabilities, classes = _choose(importances, 2.0**high)
     sizes = [part.importance.numel() for part in parts]
     return [
-        _whole(*pair)
-        for pair in zip(probabilities.split(sizes), classes.split(sizes), strict=True)
+        _whole(*pair) for pair in zip(probabilities.split(sizes), classes.split(sizes), strict=True)
     ]
 
 

@@ -28,7 +28,5 @@ def draw_frequencies(
 
 
 @draw_frequencies.register_fake
-def _(
-    seed: Tensor, order: Tensor, probabilities: Tensor, count: int
-) -> tuple[Tensor, Tensor]:
+def _(seed: Tensor, order: Tensor, probabilities: Tensor, count: int) -> tuple[Tensor, Tensor]:
     return order.new_empty(count, dtype=torch.int16), order.new_empty(count, dtype=torch.float32)
