@@ -43,7 +43,8 @@ def keep(
     plan: Plan | None = None,
 ) -> tuple[Tensor, ...]:
     """``probing.keep`` as one operator."""
-    counts, tables = (), []
+    counts: tuple[int, ...] = ()
+    tables: list[Tensor] = []
     if plan is not None:
         counts, tables = plan.counts, [plan.order, plan.probabilities]
     return tuple(

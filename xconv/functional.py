@@ -32,7 +32,7 @@ def conv(
     *,
     padding_mode: str = "zeros",
     probes: int | None = None,
-    scheme: str = "independent",
+    scheme: str = "",
     distribution: str = "rademacher",
     bits: float | None = None,
     keep: float | None = None,
@@ -71,7 +71,7 @@ def conv_transpose(
     dilation: Sizes = 1,
     *,
     probes: int | None = None,
-    scheme: str = "independent",
+    scheme: str = "",
     distribution: str = "rademacher",
     bits: float | None = None,
     keep: float | None = None,
@@ -108,7 +108,7 @@ def convolution(
         return convolution(input.unsqueeze(0), weight, bias, geometry, state).squeeze(0)
     recording = is_recording()
     takes = takes_seed(weight) and (recording or may_run_again())
-    why_exact = probing.why_exact(input) if takes else NO_SMALLER
+    why_exact = _why_exact(input, state) if takes else NO_SMALLER
     saves = takes and not why_exact
     seed = draw_seed() if saves else None
     if recording and weight.requires_grad:
@@ -134,6 +134,13 @@ def convolution(
         observer,
     )
     return output
+
+
+def _why_exact(input: Tensor, state: State) -> str:
+    """Why ``input`` is kept as it is; empty where it is not."""
+    if state.is_first and not input.requires_grad:
+        return f"its input is the batch, {input.nbytes} bytes that are held anyway: exact gradient"
+    return "" if state.probing is None else state.probing.why_exact(input)
 
 
 def _dimensions(weight: Tensor) -> int:

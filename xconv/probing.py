@@ -24,22 +24,25 @@ DIALS = ("probes", "bits", "keep")
 class Probing:
     """How the input of a layer is kept: a scheme, and how much by it.
 
-    ``probes`` belong to ``independent``, ``multi`` and ``orthogonal`` (0 means exactly), ``bits`` an
-    element to ``spectral`` and ``quantized``, ``keep``, a share of the pixels, to ``sampling``;
-    ``distribution`` is that of probes. A dial that is None and belongs to the scheme takes the
-    scheme's default; that of another scheme is refused.
+    ``probes`` belong to ``independent``, ``multi`` and ``orthogonal`` (0 means exactly), ``bits``
+    an element to ``spectral`` and ``quantized``, ``keep``, a share of the pixels, to ``sampling``;
+    ``distribution`` is that of probes. Without a scheme, ``probes`` mean ``independent``, ``keep``
+    means ``sampling``, and nothing or ``bits`` mean ``spectral``. A dial that is None and belongs
+    to the scheme takes the scheme's default; that of another scheme is refused.
 
     Raises ValueError or TypeError, with the value given and the values allowed, when it is made
     with anything else.
     """
 
     probes: int | None = None
-    scheme: str = "independent"
+    scheme: str = ""
     distribution: str = "rademacher"
     bits: float | None = None
     keep: float | None = None
 
     def __post_init__(self) -> None:
+        if not self.scheme:
+            object.__setattr__(self, "scheme", self._implied())
         if self.scheme not in SCHEMES:
             raise ValueError(f"unknown scheme {self.scheme!r}; choose from {', '.join(SCHEMES)}")
         if self.distribution not in DISTRIBUTIONS:
@@ -62,6 +65,12 @@ class Probing:
                 else:
                     scheme.check(value)
 
+    def _implied(self) -> str:
+        """The scheme that the dials given mean."""
+        if self.probes is not None:
+            return "independent"
+        return "spectral" if self.keep is None else "sampling"
+
     @property
     def is_exact(self) -> bool:
         """Whether nothing is estimated."""
@@ -77,7 +86,7 @@ class Probing:
     def of_dial(cls, scheme: str, value: float, distribution: str) -> "Probing":
         """Return what ``scheme``, the value of its dial and ``distribution`` say."""
         dial = SCHEMES[scheme].dial
-        number = int(value) if dial == "probes" else value
+        number: Any = int(value) if dial == "probes" else value
         return cls(scheme=scheme, distribution=distribution, **{dial: number})
 
     def why_exact(self, input: Tensor) -> str:

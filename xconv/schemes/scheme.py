@@ -31,7 +31,7 @@ class Scheme(ABC):
 
     name: str
     dial: str
-    """The field of ``Probing`` that says how much is kept: ``"probes"``, ``"bits"`` or ``"keep"``."""
+    """Field of ``Probing`` that says how much is kept: ``"probes"``, ``"bits"`` or ``"keep"``."""
     default: float
     """Value of the dial where none is given."""
 

@@ -1,4 +1,4 @@
-r"""Spectral: the cosine coefficients of blocks, the important ones in more bits, the rest by chance.
+r"""Spectral: cosine coefficients of blocks, the important ones in more bits, the rest by chance.
 
 Each channel is cut into blocks, each block transformed; a plan says with which probability p_f and
 in how many bits coefficient f is kept. X̂_f is the rounded X_f / p_f where f is kept and zero where

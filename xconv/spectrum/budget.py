@@ -145,7 +145,7 @@ def _spectrum(images: Tensor, blocks: Blocks) -> Tensor:
 
 
 def _on_grid_of_input(grad_output: Tensor, geometry: Geometry, layout: Layout) -> Tensor:
-    """``grad_output`` where its pixels meet those of the input: spread by the stride, or thinned."""
+    """``grad_output`` where its pixels meet those of the input: spread or thinned by the stride."""
     pixels = layout.shape[2:]
     lines = tuple(slice(None, None, step) for step in geometry.stride)
     if geometry.transposed:

@@ -7,7 +7,10 @@ weight gradient
     w_f (σ_f² (1 + V(b_f)) / p_f − σ_f²),
 
 w_f the energy of the output gradient at this frequency, V the relative variance of rounding. For a
-price λ of a bit the least sum of variance and λ·bits has p_f = min(1, √(w_f σ_f² (1 + V) / (λ c_f)))
+price λ of a bit the least sum of variance and λ·bits has
+
+    p_f = min(1, √(w_f σ_f² (1 + V) / (λ c_f)))
+
 and the b_f that is then cheapest. One λ for all layers of a network makes the sum over all of them
 least for its bits. Below p = 1 one bit is always the cheapest, so only that class is sampled.
 """
