@@ -218,15 +218,14 @@ def _correlated(
 ) -> Iterator[Tensor]:
     """What some images at a time add to the weight gradient, contracted with their coefficients."""
     kernel = tuple(weight.shape[2:])
-    matrix = correlation.correlators(frequencies, blocks, kernel, geometry, values.device)
     groups, outputs = geometry.groups, weight.shape[0] // geometry.groups
-    for images in _images(grad_output.shape, layout.device):
+    room = torch.Size([*grad_output.shape, prod(kernel)])
+    for images in _images(room, layout.device):
         windows = correlation.windows(grad_output[images].float(), blocks, kernel, geometry)
-        seen = torch.matmul(matrix, windows)  # (images · blocks, kept · K, outputs)
-        seen = seen.view(-1, len(values), prod(kernel), groups, outputs)
-        coefficients = values[:, images].permute(1, 3, 0, 2)  # (images, blocks, kept, channels)
-        coefficients = coefficients.reshape(-1, groups, weight.shape[1])
-        seen = seen.reshape(-1, prod(kernel), groups, outputs)
+        seen = correlation.correlate(windows, frequencies, blocks, kernel, geometry)
+        del windows
+        seen = seen.reshape(-1, prod(kernel), groups, outputs)  # (kept · images · blocks, ...)
+        coefficients = values[:, images].transpose(2, 3).reshape(-1, groups, weight.shape[1])
         parts = [
             coefficients[:, g].t() @ seen[:, :, g].reshape(len(seen), -1) for g in range(groups)
         ]

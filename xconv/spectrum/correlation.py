@@ -8,6 +8,7 @@ pixel of a window counts for each frequency and offset.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import prod
 
 import torch
@@ -18,7 +19,7 @@ from xconv.geometry import Geometry
 from xconv.layout import Layout
 from xconv.spectrum.blocks import Blocks, cosines, places
 
-_TRANSFORM_WEIGHT = 6
+_THIN = 5
 """How much longer a multiplication takes in a transform, whose products are thin."""
 
 
@@ -41,45 +42,88 @@ def costs_less(
     output: torch.Size,
 ) -> bool:
     """Return whether correlating takes fewer multiplications than a transform and a convolution."""
-    kernel = prod(weight[2:])
+    shapes = _window(blocks, tuple(weight[2:]), geometry)
     outputs, inputs = output[1], layout.shape[1]
-    window = prod(length for length, _ in _window(blocks, tuple(weight[2:]), geometry))
-    a_block = kept * kernel * outputs
-    correlating = blocks.number * a_block * (window + inputs // geometry.groups)
-    expanding = inputs * prod(blocks.covered) * sum(blocks.sides) * _TRANSFORM_WEIGHT
+    contracting = kept * prod(weight[2:]) * outputs * (inputs // geometry.groups)
+    correlating = outputs * min(
+        kept * prod(weight[2:]) * prod(length for length, _ in shapes),
+        _THIN * _along_sides(blocks, tuple(weight[2:]), shapes),
+    )
+    expanding = _THIN * inputs * prod(blocks.covered) * sum(blocks.sides)
     expanding += prod(weight) * prod(output[2:])
-    return correlating < expanding
+    return blocks.number * (correlating + contracting) < expanding
 
 
-def correlators(
+def correlate(
+    windows: Tensor,
     frequencies: Tensor,
     blocks: Blocks,
     kernel: tuple[int, ...],
     geometry: Geometry,
-    device: torch.device,
 ) -> Tensor:
-    """Return (kept · K, W): what a pixel of a window counts for a frequency and an offset."""
-    factors = []
-    for axis, ((length, first), where) in enumerate(
-        zip(_window(blocks, kernel, geometry), places(frequencies.long(), blocks), strict=True)
-    ):
-        side, step = blocks.sides[axis], geometry.stride[axis]
-        pixel = step * (torch.arange(length)[None, :] + first) - geometry.padding[axis]
-        pixel = pixel + geometry.dilation[axis] * torch.arange(kernel[axis])[:, None]
-        inside = (pixel >= 0) & (pixel < side)
-        rows = cosines(side, torch.float32, torch.device("cpu"))[where]
-        factors.append(rows[:, pixel.clamp(0, side - 1)] * inside)  # (kept, K, W)
-    matrix = factors[0]
-    for factor in factors[1:]:
-        matrix = torch.einsum("fkw,fmv->fkmwv", matrix, factor).flatten(1, 2).flatten(2)
-    matrix = matrix.reshape(-1, matrix.shape[-1])
-    return matrix.to(device, non_blocking=True)
+    """Return (kept, images · blocks, K, outputs): ``windows`` correlated with the basis images.
+
+    ``windows`` (images · blocks, *lengths, outputs). One side after the other for all frequencies
+    where many are kept, else all sides at once for those that are.
+    """
+    shapes = _window(blocks, kernel, geometry)
+    factors = [
+        _factor(axis, shape, blocks, kernel[axis], geometry) for axis, shape in enumerate(shapes)
+    ]
+    where = places(frequencies.long(), blocks)
+    at_once = len(frequencies) * prod(kernel) * prod(length for length, _ in shapes)
+    if at_once <= _THIN * _along_sides(blocks, kernel, shapes):
+        matrix = factors[0][where[0]]
+        for factor, index in zip(factors[1:], where[1:], strict=True):
+            matrix = torch.einsum("fkw,fmv->fkmwv", matrix, factor[index]).flatten(1, 2).flatten(2)
+        matrix = matrix.reshape(-1, matrix.shape[-1]).to(windows.device, non_blocking=True)
+        seen = torch.matmul(matrix, windows.flatten(1, -2))
+        seen = seen.view(len(windows), len(frequencies), prod(kernel), -1)
+        return seen.transpose(0, 1)
+    seen = windows
+    for axis in reversed(range(len(shapes))):
+        matrix = factors[axis].flatten(0, 1).to(windows.device, non_blocking=True)
+        lines = seen.reshape(prod(seen.shape[: 1 + axis]), shapes[axis][0], -1)
+        seen = torch.matmul(matrix, lines)
+        seen = seen.view(*windows.shape[: 1 + axis], -1)
+    pairs = [n for pair in zip(blocks.sides, kernel, strict=True) for n in pair]
+    seen = seen.view(len(windows), *pairs, -1)
+    dimensions = len(shapes)
+    order = (*range(1, 2 * dimensions, 2), 0, *range(2, 2 * dimensions + 1, 2), -1)
+    chosen = seen.permute(order)[tuple(index.to(windows.device) for index in where)]
+    return chosen.flatten(2, -2)
+
+
+def _along_sides(blocks: Blocks, kernel: tuple[int, ...], shapes: list[tuple[int, int]]) -> int:
+    """Multiplications of one side after the other, for a block and an output channel."""
+    total, done = 0, 1
+    left = prod(length for length, _ in shapes)
+    for side, size, (length, _) in reversed(list(zip(blocks.sides, kernel, shapes, strict=True))):
+        total += left * done * side * size
+        left //= length
+        done *= side * size
+    return total
+
+
+@lru_cache(maxsize=1024)
+def _factor(
+    axis: int, shape: tuple[int, int], blocks: Blocks, kernel: int, geometry: Geometry
+) -> Tensor:
+    """(side, K, length): what a pixel of a window counts along one side, on the CPU."""
+    length, first = shape
+    side = blocks.sides[axis]
+    pixel = geometry.stride[axis] * (torch.arange(length)[None, :] + first)
+    pixel = pixel - geometry.padding[axis]
+    pixel = pixel + geometry.dilation[axis] * torch.arange(kernel)[:, None]
+    inside = (pixel >= 0) & (pixel < side)
+    rows = cosines(side, torch.float32, torch.device("cpu"))
+    return rows[:, pixel.clamp(0, side - 1)] * inside
 
 
 def windows(
     grad_output: Tensor, blocks: Blocks, kernel: tuple[int, ...], geometry: Geometry
 ) -> Tensor:
-    """Return (images · blocks, W, outputs): the windows of ``grad_output``, channels innermost."""
+    """Return (images · blocks, *lengths, outputs): the windows of ``grad_output``."""
     margins: list[int] = []
     shapes = _window(blocks, kernel, geometry)
     for axis, (length, first) in enumerate(shapes):
@@ -92,7 +136,7 @@ def windows(
     dimensions = len(shapes)
     order = (0, *range(2, 2 + 2 * dimensions), 1)  # images, blocks, window, outputs
     seen = seen.permute(order)
-    return seen.reshape(-1, prod(length for length, _ in shapes), grad_output.shape[1])
+    return seen.reshape(-1, *(length for length, _ in shapes), grad_output.shape[1])
 
 
 def _window(blocks: Blocks, kernel: tuple[int, ...], geometry: Geometry) -> list[tuple[int, int]]:
