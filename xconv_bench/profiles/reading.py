@@ -124,7 +124,13 @@ def _limits(table: ThresholdTable) -> list[Limit]:
         table.experiment,
         table.__pydantic_extra__,
         table.metric,
-        Bounds(table.max, table.min, table.max_ratio_to_exact, table.max_regression),
+        Bounds(
+            table.max,
+            table.min,
+            table.max_ratio_to_exact,
+            table.min_ratio_to_exact,
+            table.max_regression,
+        ),
         table.noise,
     )
 

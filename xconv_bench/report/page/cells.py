@@ -21,7 +21,7 @@ Write = Callable[[Mapping[str, Cell]], str]
 _HEADINGS = {
     **HEADINGS,
     **{figure.column: figure.heading for figure in FIGURES},
-    **{column: name for column, (name, _) in JUDGED.items()},
+    **JUDGED,
     "gap": "gap to exact",
     "image_size": "image (px)",
     "memory_budget_bytes": "memory",
