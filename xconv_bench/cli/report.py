@@ -26,7 +26,12 @@ class Format(StrEnum):
 
 
 Runs = Annotated[
-    list[Path], typer.Argument(metavar="RUN", help="Directories of runs; several are compared.")
+    list[Path] | None,
+    typer.Argument(
+        metavar="RUN",
+        help="Directories of runs; several are compared.",
+        show_default="the newest in runs",
+    ),
 ]
 ReportFormat = Annotated[
     Format,
@@ -44,14 +49,17 @@ ReportOutput = Annotated[
 ]
 
 
-def report(runs: Runs, kind: ReportFormat = Format.html, output: ReportOutput = None) -> None:
+def report(
+    runs: Runs = None, kind: ReportFormat = Format.html, output: ReportOutput = None
+) -> None:
     """Report on what runs have measured: summary, pictures, tables, and how runs differ.
 
     The page is one file that works without a network. Nothing is measured.
     """
+    from xconv_bench.cli.newest import take_newest
     from xconv_bench.results.recorded import read_runs
 
-    found, skipped = read_runs(runs)
+    found, skipped = read_runs(runs or [take_newest()])
     for line in skipped:
         print(line, file=sys.stderr)
     if kind is Format.html:

@@ -62,7 +62,7 @@ class Column:
         if self.kind is str:
             return visible(text)  # the file may be anybody's
         value = self.kind(text)
-        if abs(value) > _LARGEST_INTEGER and isinstance(value, int):
+        if isinstance(value, int) and abs(value) > _LARGEST_INTEGER:
             raise ValueError(text)
         return value
 
