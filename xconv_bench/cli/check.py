@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from xconv_bench.cli.streams import say
 from xconv_bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -135,4 +136,4 @@ def _annotate(verdicts: Sequence[Verdict]) -> None:
     from xconv_bench.report.github import github_lines
 
     for line in github_lines(verdicts):
-        print(line)
+        say(line)

@@ -1,7 +1,8 @@
 """The run that is meant where none is given."""
 
-import sys
 from pathlib import Path
+
+from xconv_bench.cli.streams import tell
 
 
 def take_newest() -> Path:
@@ -12,5 +13,5 @@ def take_newest() -> Path:
     from xconv_bench.results.recorded import newest_run
 
     run = newest_run()
-    print(f"the newest run: {run}", file=sys.stderr)
+    tell(f"the newest run: {run}")
     return run

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from xconv_bench.cli.streams import say, tell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,7 +62,7 @@ def report(
 
     found, skipped = read_runs(runs or [take_newest()])
     for line in skipped:
-        print(line, file=sys.stderr)
+        tell(line)
     if kind is Format.html:
         _write_page(found, skipped, output)
     elif kind is Format.markdown:
@@ -75,7 +76,7 @@ def _write_page(runs: Sequence[RecordedRun], skipped: Sequence[str], output: Pat
     from xconv_bench.report.page.document import write_page
 
     write_page(runs, skipped, path)
-    print(f"written: {path}")
+    say(f"written: {path}")
 
 
 def _write_markdown(
@@ -92,7 +93,7 @@ def _write_markdown(
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, text.encode())
-    print(f"written: {path}")
+    say(f"written: {path}")
 
 
 def _write_pictures(runs: Sequence[RecordedRun], kind: str, output: Path | None) -> None:
@@ -100,9 +101,9 @@ def _write_pictures(runs: Sequence[RecordedRun], kind: str, output: Path | None)
 
     paths, remarks = write_all_pictures(runs, output, kind)
     for line in remarks:
-        print(line, file=sys.stderr)
+        tell(line)
     for path in paths:
-        print(f"written: {path}")
+        say(f"written: {path}")
 
 
 def _file(output: Path, ending: str) -> Path:

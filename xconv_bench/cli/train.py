@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,6 +13,7 @@ import typer
 from xconv_bench.cli import options, parsing
 from xconv_bench.cli.experiment import Experiment, exit_code
 from xconv_bench.cli.given import SweepOptions, taking
+from xconv_bench.cli.streams import tell
 from xconv_bench.cli.sweeps import neediest, read_devices, read_launcher, read_sweep
 from xconv_bench.errors import BenchError, UsageError
 
@@ -229,9 +229,9 @@ class _TrainingPlan:
         size: int = outcome.readings.get("batch_size", cell.batch_size)
         head = f"{cell.task}, {method_words(cell.key)}"
         if outcome.status == "unsupported":
-            print(f"{head}: {outcome.message}: its batch stays {size}", file=sys.stderr)
+            tell(f"{head}: {outcome.message}: its batch stays {size}")
         elif size > most:
-            print(f"{head}: more would fit, its batch is {most} at the most", file=sys.stderr)
+            tell(f"{head}: more would fit, its batch is {most} at the most")
         return min(size, most)
 
     def make(self, cell: TrainingConfiguration) -> MakeTask:
