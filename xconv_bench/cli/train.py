@@ -39,30 +39,49 @@ Model = Annotated[
     typer.Option("--model", metavar="NAME", help="The network.", show_default="the task's own"),
 ]
 Seeds = Annotated[
-    int, typer.Option("--seeds", metavar="N", help="Trainings, each from a seed of its own.", min=1)
+    int,
+    typer.Option(
+        "--seeds",
+        metavar="N",
+        help="Trainings, each from a seed of its own.",
+        min=1,
+        callback=options.few,
+    ),
 ]
 Epochs = Annotated[
     int | None,
-    typer.Option("--epochs", metavar="N", help="How long.", min=1, show_default="the task's own"),
+    typer.Option(
+        "--epochs",
+        metavar="N",
+        help="How long.",
+        min=1,
+        callback=options.sane,
+        show_default="the task's own",
+    ),
 ]
 LearningRate = Annotated[
     float | None,
     typer.Option(
         "--learning-rate", metavar="X", help="At the reference batch.", min=0,
-        show_default="the task's own",
+        callback=options.sane, show_default="the task's own",
     ),
 ]  # fmt: skip
 BatchSize = Annotated[
     int | None,
     typer.Option(
-        "--batch-size", metavar="N", help="The reference batch.", min=1,
+        "--batch-size", metavar="N", help="The reference batch.", min=1, callback=options.sane,
         show_default="the task's own",
     ),
 ]  # fmt: skip
 ImageSize = Annotated[
     int | None,
     typer.Option(
-        "--image-size", metavar="N", help="Pixels a side.", min=1, show_default="the task's own"
+        "--image-size",
+        metavar="N",
+        help="Pixels a side.",
+        min=1,
+        callback=options.sane,
+        show_default="the task's own",
     ),
 ]
 TaskData = Annotated[
