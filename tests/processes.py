@@ -1,12 +1,18 @@
 """Processes looked at from outside: whether they live, and waiting for what they do."""
 
 import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 PATIENCE_SECONDS = 60
 """How long to wait for what happens at once on any machine that is not overloaded."""
+
+
+def listen_to_interrupts() -> None:
+    """Undo in a child, before it begins, that this process was told to ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def is_alive(pid: int) -> bool:

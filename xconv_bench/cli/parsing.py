@@ -31,7 +31,7 @@ def names(option: str, given: Iterable[str], allowed: Collection[str]) -> tuple[
     for word in found:
         if word not in allowed:
             raise UsageError(
-                f"{option} {word!r} is unknown: choose from {', '.join(sorted(allowed))}"
+                f"{option} {_shown(word)} is unknown: choose from {', '.join(sorted(allowed))}"
             )
     return found
 

@@ -12,8 +12,8 @@ from xconv_bench.errors import BenchError
 from xconv_bench.plain_text import visible
 
 _SPELLINGS = {
-    "±": "+-", "×": "x", "…": "...", "µ": "u", "√": "sqrt", "‖": "|", "²": "^2", "ĝ": "g",
-    "é": "e", "·": "*", "–": "-", "≤": "<=", "≥": ">=", "•": "*",
+    "±": "+-", "×": "x", "…": "...", "µ": "u", "√": "sqrt", "‖": "|", "²": "^2", "³": "^3",
+    "ĝ": "g", "é": "e", "·": "*", "–": "-", "≤": "<=", "≥": ">=", "•": "*", "∞": "inf",
 }  # fmt: skip
 """What we print beyond ASCII, in ASCII."""
 

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from own_networks import name
-from processes import living_in_session
+from processes import listen_to_interrupts, living_in_session
 
 from xconv_bench.results.run_directory import RunDirectory, read_tables
 from xconv_bench.results.table import Row
@@ -57,6 +57,7 @@ def begin(folder: Path, *, at: float, by: str) -> str:
         process = subprocess.Popen(
             [sys.executable, "-m", "xconv_bench", *words], cwd=folder, env=environment,
             stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True,
+            preexec_fn=listen_to_interrupts,
         )  # fmt: skip
     try:
         process.wait(timeout=at)
