@@ -37,11 +37,16 @@ MEMORY_COLUMNS = (
     "forward_seconds",
     "backward_seconds",
     "step_seconds",
+    "cpu_wait_part",
     "gradient_relative_error",
     "parameters",
     "convolutions",
 )
-"""The columns of ``memory.csv``."""
+"""The columns of ``memory.csv``.
+
+``cpu_wait_part``, beside times in every table, is the part of the time that threads waited for a
+core while the steps were on the clock: 0 undisturbed, 1/2 where other work shared each core.
+"""
 
 ALL_LAYERS = "all"
 """The ``layer`` of a row over the convolution weights of the whole network together."""
@@ -157,6 +162,7 @@ FRONTIER_COLUMNS = (
     "relative_error_se",
     "step_seconds",
     "step_ratio",
+    "cpu_wait_part",
     "beaten_in_error_by",
     "beaten_in_time_by",
     "beaten_in_all_by",
@@ -182,6 +188,7 @@ RUNTIME_COLUMNS = (
         for phase in ("forward", "backward", "step")
         for bound in ("", "_low", "_high")
     ),
+    "cpu_wait_part",
 )
 """The columns of ``runtime.csv``: medians over rounds, and the bounds of their 95 % intervals.
 
@@ -264,6 +271,7 @@ TRAINING_COLUMNS = (
     "loss",
     *MEASURES,
     "epoch_seconds",
+    "cpu_wait_part",
     "simulated_peak_bytes",
     "allocated_peak_bytes",
     "reserved_peak_bytes",

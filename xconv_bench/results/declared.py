@@ -81,6 +81,7 @@ COLUMNS = {
                 for bound in ("low", "high")
             ),
         ),
+        *_numbers(None, ON_ITS_MACHINE, "cpu_wait_part"),
         # Errors of gradients.
         *_numbers(
             LESS, OFF_GPUS, "gradient_relative_error", "relative_error", "relative_bias",

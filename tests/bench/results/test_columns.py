@@ -108,6 +108,8 @@ WITHOUT_A_DIRECTION = {
     # sizes of networks and plans
     "parameters", "convolutions", "weight_elements", "minibatch_count", "rounds", "points",
     "trained_steps", "target_ratio",
+    # what disturbed a measurement
+    "cpu_wait_part",
     # properties of the network and its data, which no method changes
     "gradient_norm", "full_gradient_norm", "exact_gradient", "estimate", "sampling_variance",
     "rounding_squared_error", "exact_average_gradient_error",
@@ -121,7 +123,9 @@ def test_every_column_says_how_far_it_holds(table: str) -> None:
     """Times and what a driver, an allocator or the system reports are of their machine."""
     names, key = TABLES[table]
     of_its_machine = ("allocated_", "reserved_", "nvml_", "rss_", "forward_", "backward_", "step_")
-    machine = {name for name in names if name.startswith((*of_its_machine, "epoch_seconds"))}
+    machine = {
+        name for name in names if name.startswith((*of_its_machine, "epoch_seconds", "cpu_wait_"))
+    }
     for name in names:
         assert (COLUMNS[name].holds is Holds.ON_ITS_MACHINE) == (name in machine), name
         if COLUMNS[name].better is not None and name not in ("saved_bytes", "simulated_peak_bytes"):

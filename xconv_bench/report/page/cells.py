@@ -27,6 +27,7 @@ _HEADINGS = {
     "memory_budget_bytes": "memory",
     "simulated_peak_bytes": "simulated peak",
     "max_batch_size": "largest batch",
+    "cpu_wait_part": "part waited for a core",
     "beaten_in_error_by": "beaten in error by",
     "beaten_in_time_by": "beaten in time by",
     "beaten_in_all_by": "beaten in all by",
