@@ -38,6 +38,7 @@ MEMORY_COLUMNS = (
     "backward_seconds",
     "step_seconds",
     "gradient_relative_error",
+    "floor_error",
     "parameters",
     "convolutions",
 )
@@ -57,6 +58,7 @@ ERROR_COLUMNS = (
     "gradient_norm",
     "relative_error",
     "relative_error_se",
+    "floor_error",
     "cosine",
     "cosine_se",
     "relative_bias",
@@ -73,6 +75,8 @@ Over K seeds of the estimator on one batch, with g the exact gradient and ĝ_k t
 ``relative_error`` is √(mean ‖ĝ_k - g‖²) / ‖g‖, ``relative_bias`` ‖mean ĝ_k - g‖ / ‖g‖,
 ``relative_spread`` the standard deviation of ĝ_k over ‖g‖. ``relative_bias_noise`` is what the
 bias of K seeds comes to, root mean square, where there is none: spread / √K.
+``floor_error`` is the distance of g from itself, computed a second time: 0 but for networks that
+cannot be put back and kernels without a fixed order.
 ``saved_bytes`` is what autograd keeps for the layer; for all layers, for the whole network.
 """
 
@@ -155,6 +159,7 @@ FRONTIER_COLUMNS = (
     "peak_ratio",
     "relative_error",
     "relative_error_se",
+    "floor_error",
     "step_seconds",
     "step_ratio",
     "beaten_in_error_by",
