@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import prod
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -146,14 +147,17 @@ def _spectrum(images: Tensor, blocks: Blocks) -> Tensor:
 
 def _on_grid_of_input(grad_output: Tensor, geometry: Geometry, layout: Layout) -> Tensor:
     """``grad_output`` where its pixels meet those of the input: spread or thinned by the stride."""
-    pixels = layout.shape[2:]
-    lines = tuple(slice(None, None, step) for step in geometry.stride)
+    lines: Any = (..., *(slice(None, None, step) for step in geometry.stride))
     if geometry.transposed:
-        grad_output = grad_output[(..., *lines)]
-    result = grad_output.new_zeros(*grad_output.shape[:2], *pixels)
-    target = result if geometry.transposed else result[(..., *lines)]
-    shared = tuple(
-        slice(0, min(a, b)) for a, b in zip(target.shape[2:], grad_output.shape[2:], strict=True)
+        grad_output = grad_output[lines]
+    result = grad_output.new_zeros(*grad_output.shape[:2], *layout.shape[2:])
+    target = result if geometry.transposed else result[lines]
+    shared: Any = (
+        ...,
+        *(
+            slice(0, min(a, b))
+            for a, b in zip(target.shape[2:], grad_output.shape[2:], strict=True)
+        ),
     )
-    target[(..., *shared)] = grad_output[(..., *shared)]
+    target[shared] = grad_output[shared]
     return result

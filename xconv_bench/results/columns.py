@@ -39,6 +39,7 @@ MEMORY_COLUMNS = (
     "step_seconds",
     "cpu_wait_part",
     "gradient_relative_error",
+    "floor_error",
     "parameters",
     "convolutions",
 )
@@ -62,6 +63,7 @@ ERROR_COLUMNS = (
     "gradient_norm",
     "relative_error",
     "relative_error_se",
+    "floor_error",
     "cosine",
     "cosine_se",
     "relative_bias",
@@ -78,6 +80,8 @@ Over K seeds of the estimator on one batch, with g the exact gradient and ĝ_k t
 ``relative_error`` is √(mean ‖ĝ_k - g‖²) / ‖g‖, ``relative_bias`` ‖mean ĝ_k - g‖ / ‖g‖,
 ``relative_spread`` the standard deviation of ĝ_k over ‖g‖. ``relative_bias_noise`` is what the
 bias of K seeds comes to, root mean square, where there is none: spread / √K.
+``floor_error`` is the distance of g from itself, computed a second time: 0 but for networks that
+cannot be put back and kernels without a fixed order.
 ``saved_bytes`` is what autograd keeps for the layer; for all layers, for the whole network.
 """
 
@@ -160,6 +164,7 @@ FRONTIER_COLUMNS = (
     "peak_ratio",
     "relative_error",
     "relative_error_se",
+    "floor_error",
     "step_seconds",
     "step_ratio",
     "cpu_wait_part",
