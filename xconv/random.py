@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from xconv.bits import pieces
+from xconv.capture import refuse_capture
 
 Draw = Callable[[Tensor, int, int, torch.dtype, torch.device], Tensor]
 """Numbers that follow from a seed and a stream: how many, of which dtype, on which device."""
@@ -80,6 +81,7 @@ def _generator(seed: Tensor, stream: int, device: torch.device) -> torch.Generat
     """
     if device.type == "meta":
         return None
+    refuse_capture(device)
     mixed = (int(seed) + stream * _STREAM_STEP) % _SEED_LIMIT
     return torch.Generator(device=device).manual_seed(mixed)
 

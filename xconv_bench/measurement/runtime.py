@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from xconv_bench.configuration import Configuration
+from xconv_bench.data import Batch
 from xconv_bench.errors import Unsupported
 from xconv_bench.measurement.failures import is_out_of_memory
 from xconv_bench.measurement.training import Training, prepare, remark
@@ -26,8 +27,8 @@ class RuntimeMeasurement:
     """Yields ``{"rows": rows}``, one a configuration, in their order.
 
     ``configurations`` differ in method and knobs only. In each of the ``rounds`` every one takes a
-    step, in an order that is drawn anew from the seed. Times are medians over the rounds, ratios
-    medians of those to the exact step of the same round, both with 95 % intervals.
+    step on the same batch, in an order that is drawn anew from the seed. Times are medians over the
+    rounds, ratios medians of those to the exact step of the same round, both with 95 % intervals.
     """
 
     configurations: tuple[Configuration, ...]
@@ -35,7 +36,11 @@ class RuntimeMeasurement:
 
     def __call__(self) -> Iterator[dict[str, Any]]:
         """Measure; ``progress`` tells how much of it is done."""
-        runners = [_Runner(configuration) for configuration in self.configurations]
+        runners: list[_Runner] = []
+        samples = None  # drawn once: a large batch takes longer to draw than to train with
+        for configuration in self.configurations:
+            runners.append(_Runner(configuration, samples))
+            samples = samples or runners[-1].samples
         order = random.Random(self.configurations[0].seed)
         for number in range(self.rounds):
             running = [runner for runner in runners if runner.status == "ok"]
@@ -51,6 +56,7 @@ class _Runner:
     """One configuration, and how long its steps took; what fails is left out from then on."""
 
     configuration: Configuration
+    samples: Batch | None
     status: str = "ok"
     message: str = ""
     seconds: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in PHASES})
@@ -81,8 +87,9 @@ class _Runner:
     def _attempt(self, steps: int, is_warmup: bool) -> None:
         try:
             if self._training is None:
-                self._training = prepare(self.configuration)
+                self._training = prepare(self.configuration, self.samples)
             training = self._training
+            self.samples = training.batch
             times = collect_step_times(
                 training.forward, training.backward, training.zero_grad,
                 self.configuration.device, steps=steps, warmup=0,

@@ -98,6 +98,8 @@ def _flags() -> dict[str, bool | str]:
     else:
         convolutions_tf32 = cudnn.allow_tf32
         matmul_tf32 = products.allow_tf32
+    if os.environ.get("NVIDIA_TF32_OVERRIDE") == "0":  # NVIDIA's libraries obey it, torch or not
+        convolutions_tf32 = matmul_tf32 = False
     return {
         "cudnn_benchmark": cudnn.benchmark,
         "cudnn_deterministic": cudnn.deterministic,
