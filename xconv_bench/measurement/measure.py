@@ -18,6 +18,7 @@ from xconv_bench.meters.gradient import (
     relative_error,
     weight_gradients,
 )
+from xconv_bench.meters.waiting import CoreWait
 from xconv_bench.methods import METHODS
 from xconv_bench.models.messages import reason
 
@@ -51,6 +52,7 @@ class Measurement:
         # What inductor compiles allocates past those who look on.
         if METHODS[self.configuration.method].is_simulated or self.configuration.device == "cpu":
             yield count(training)
+        wait = CoreWait()
         yield time_steps(
             training.forward,
             training.backward,
@@ -59,6 +61,7 @@ class Measurement:
             steps=self.timed_steps,
             warmup=1,
         )
+        yield wait.reading()
         yield _gradient_error(training, self.configuration)
 
 
