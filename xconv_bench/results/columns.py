@@ -39,6 +39,7 @@ MEMORY_COLUMNS = (
     "step_seconds",
     "cpu_wait_part",
     "gradient_relative_error",
+    "floor_error",
     "parameters",
     "convolutions",
 )
@@ -62,6 +63,7 @@ ERROR_COLUMNS = (
     "gradient_norm",
     "relative_error",
     "relative_error_se",
+    "floor_error",
     "cosine",
     "cosine_se",
     "relative_bias",
@@ -78,6 +80,8 @@ Over K seeds of the estimator on one batch, with g the exact gradient and ĝ_k t
 ``relative_error`` is √(mean ‖ĝ_k - g‖²) / ‖g‖, ``relative_bias`` ‖mean ĝ_k - g‖ / ‖g‖,
 ``relative_spread`` the standard deviation of ĝ_k over ‖g‖. ``relative_bias_noise`` is what the
 bias of K seeds comes to, root mean square, where there is none: spread / √K.
+``floor_error`` is the distance of g from itself, computed a second time: 0 but for networks that
+cannot be put back and kernels without a fixed order.
 ``saved_bytes`` is what autograd keeps for the layer; for all layers, for the whole network.
 """
 
@@ -160,6 +164,7 @@ FRONTIER_COLUMNS = (
     "peak_ratio",
     "relative_error",
     "relative_error_se",
+    "floor_error",
     "step_seconds",
     "step_ratio",
     "cpu_wait_part",
@@ -233,8 +238,9 @@ MAX_BATCH_COLUMNS = (
 )
 """The columns of ``max_batch.csv``: the largest batch whose training step fits.
 
-``limited_by`` is ``memory``, ``elements`` (a tensor of 2³¹) or ``max``. The peak is that of a step
-with this batch. ``trained_steps`` is how many steps it was trained for to see that it holds.
+``limited_by`` is ``memory``, ``elements`` (a tensor of 2³¹), ``network`` (it takes no larger one)
+or ``max``. The peak is that of a step with this batch. ``trained_steps`` is how many steps it was
+trained for to see that it holds.
 """
 
 LAW_KEY = tuple(column for column in VARIANCE_KEY if column != "probes")
