@@ -23,7 +23,7 @@ from xconv.spectrum.plan import Part, Plan, divide, nominal_importance, nominal_
 _LONGEST_PAUSE = 64
 """Calls after which a plan is renewed at the latest; before, after 1, 2, 4, … calls."""
 _LOOKED_AT = 2**20
-"""Elements of a tensor that its spectrum is measured from, a few whole images at most."""
+"""Elements of a tensor that its spectrum is measured from, or one channel of all images."""
 
 
 @dataclass(eq=False)
@@ -133,9 +133,9 @@ def _is_real(tensor: Tensor) -> bool:
 
 
 def _some(tensor: Tensor) -> Tensor:
-    """A few images of ``tensor``."""
-    images = max(1, _LOOKED_AT * tensor.shape[0] // max(tensor.numel(), 1))
-    return tensor.detach()[:images]
+    """Some channels of all images: a few images may have nearly all of a gradient's energy."""
+    step = -(-tensor.numel() // _LOOKED_AT)
+    return tensor.detach()[:, :: min(max(step, 1), tensor.shape[1])]
 
 
 def _spectrum(images: Tensor, blocks: Blocks) -> Tensor:

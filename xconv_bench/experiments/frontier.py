@@ -98,7 +98,8 @@ def _error(row: Row) -> Row:
     """Zero where it is that of rounding, so that no method is beaten by another's rounding."""
     columns = ("relative_error", "relative_error_se")
     is_exact = row.get("bias_verdict") == "exact"
-    return {column: 0.0 if is_exact else row.get(column) for column in columns}
+    found = {column: 0.0 if is_exact else row.get(column) for column in columns}
+    return {**found, "floor_error": row.get("floor_error")}
 
 
 def _compare(rows: list[dict[str, Any]]) -> None:

@@ -34,11 +34,15 @@ class CoreWait:
     def part(self) -> float | None:
         """Return waiting / (waiting + running); None where the system does not say."""
         ran = waited = 0
-        for thread, (run, wait) in _read().items():
+        now = _read()
+        for thread, (run, wait) in now.items():
             run_before, wait_before = self._before.get(thread, (0, 0))
             ran += run - run_before
             waited += wait - wait_before
-        return waited / (ran + waited) if ran + waited > 0 else None
+        if not now:
+            return None
+        # The system counts at its ticks: what is shorter than one ran, and did not wait.
+        return waited / (ran + waited) if ran + waited > 0 else 0.0
 
     def reading(self) -> dict[str, Any]:
         """Return ``cpu_wait_part``, where it is known, and a message where it is long."""

@@ -240,8 +240,9 @@ MAX_BATCH_COLUMNS = (
 )
 """The columns of ``max_batch.csv``: the largest batch whose training step fits.
 
-``limited_by`` is ``memory``, ``elements`` (a tensor of 2³¹) or ``max``. The peak is that of a step
-with this batch. ``trained_steps`` is how many steps it was trained for to see that it holds.
+``limited_by`` is ``memory``, ``elements`` (a tensor of 2³¹), ``network`` (it takes no larger one)
+or ``max``. The peak is that of a step with this batch. ``trained_steps`` is how many steps it was
+trained for to see that it holds.
 """
 
 LAW_KEY = tuple(column for column in VARIANCE_KEY if column != "probes")

@@ -12,6 +12,7 @@ import own_networks
 import pytest
 from own_networks import name
 from processes import listen_to_interrupts, living_in_session, wait_until
+from run_directories import MEMORY, make_run
 
 ROOT = Path(__file__).resolve().parents[3]
 COMMAND = [sys.executable, "-m", "xconv_bench"]
@@ -169,11 +170,8 @@ PLOTTED = ["memory", "--model", "paper/mnist", "--simulate", "--image-size", "8"
            "exact", "--output", "run"]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "how", [AS_SOMETHING_ELSE, PRINTED_AND_FORGOTTEN, CAUGHT], ids=["else", "printed", "caught"]
-)
-def test_ctrl_c_that_falls_into_an_import(tmp_path: Path, how: str) -> None:
-    code, output, errors = falls_into("matplotlib", how, tmp_path, PLOTTED)
+def test_ctrl_c_that_falls_into_an_import(tmp_path: Path) -> None:
+    code, output, errors = falls_into("matplotlib", AS_SOMETHING_ELSE, tmp_path, PLOTTED)
     said = [line for line in errors.splitlines() if not line.startswith("[1/1]")]
     assert (code, output) == (130, ""), errors
     assert said == [
@@ -181,6 +179,12 @@ def test_ctrl_c_that_falls_into_an_import(tmp_path: Path, how: str) -> None:
         f"  {shlex.join([*COMMAND, *PLOTTED])}",
     ]
     assert len(lines(tmp_path / "run/memory.csv")) == 2
+
+
+@pytest.mark.parametrize("how", [PRINTED_AND_FORGOTTEN, CAUGHT], ids=["printed", "caught"])
+def test_ctrl_c_that_nobody_raises_again(tmp_path: Path, how: str) -> None:
+    make_run(tmp_path / "run", memory=MEMORY)
+    assert falls_into("matplotlib", how, tmp_path, ["report", "run"]) == (130, "", "")
 
 
 @pytest.mark.parametrize("how", [AS_SOMETHING_ELSE, PRINTED_AND_FORGOTTEN], ids=["else", "printed"])
