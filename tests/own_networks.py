@@ -3,6 +3,7 @@
 import os
 import time
 from collections import OrderedDict
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -168,3 +169,75 @@ def ambiguous() -> nn.Module:
 def frozen() -> nn.Module:
     """A convolution that is not trained."""
     return nn.Sequential(nn.Conv2d(3, 4, 3).requires_grad_(False), nn.Conv2d(4, 4, 1))
+
+
+class GroupsOfFour(nn.Module):
+    """Adds the deviation within groups of four samples as a channel."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.last = nn.Conv2d(5, 2, 3)
+
+    def forward(self, image: Tensor) -> Tensor:
+        features = self.conv(image)
+        groups = features.view(4, -1, *features.shape[1:])
+        deviation = groups.var(0).sqrt().mean((1, 2, 3), keepdim=True)
+        spread = deviation.repeat(4, 1, *features.shape[2:])
+        return self.last(torch.cat([features, spread], 1))
+
+
+def groups_of_four() -> nn.Module:
+    return GroupsOfFour()
+
+
+def never_fits() -> nn.Module:
+    """Layers that do not go together."""
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(5, 4, 3))
+
+
+class Detector(nn.Module):
+    """Three scales with a head each, and what it found, in an object."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.ModuleList(nn.Conv2d(c, 4, 3, stride=2, padding=1) for c in (3, 4, 4))
+        self.heads = nn.ModuleList(nn.Conv2d(4, 6, 1) for _ in range(3))
+        self.unused = nn.Conv2d(4, 6, 1)
+
+    def forward(self, image: Tensor) -> "Detections":
+        scales = []
+        for stem, head in zip(self.stem, self.heads, strict=True):
+            image = stem(image).relu()
+            scales.append(head(image))
+        return Detections(scales, scales[-1].argmax(1))
+
+
+@dataclass
+class Detections:
+    scales: list[Tensor]
+    classes: Tensor
+
+
+def detector() -> nn.Module:
+    return Detector()
+
+
+class Consensus(nn.Module):
+    """Frames of a clip, four of them a row of logits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.head = nn.Linear(4, 5)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        return self.head(self.conv(frames).mean((2, 3))).view(-1, 4, 5).mean(1)
+
+
+def consensus() -> nn.Module:
+    return Consensus()
+
+
+def lazy_groups() -> nn.Module:
+    return nn.Sequential(GroupsOfFour(), nn.LazyLinear(3))
