@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from xconv.contents import named_modules
 from xconv.convert import FAMILIES, why_not
 from xconv.modules import Probed
 from xconv.saved.relu import BitReLU
@@ -61,7 +62,7 @@ def account(model: nn.Module) -> Account:
         raise TypeError(f"model must be a torch.nn.Module; got {model!r}")
     bases = tuple(base for family in FAMILIES.values() for base in family)
     return Account(
-        _entry(name, module) for name, module in model.named_modules() if isinstance(module, bases)
+        _entry(name, module) for name, module in named_modules(model) if isinstance(module, bases)
     )
 
 

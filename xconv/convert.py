@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from torch import nn
 from torch.nn.utils import parametrize
 
-from xconv import modules
+from xconv import contents, modules
+from xconv.contents import named_modules
 from xconv.derived import derive, runs_as, underived
 from xconv.probing import Probing
 from xconv.saved.relu import BitReLU
@@ -84,10 +85,10 @@ def convert(
     skips = _predicate(model, skip)
     with _all_or_nothing(model):
         revert(model)
-        skipped = {m for name, m in model.named_modules(remove_duplicate=False) if skips(name, m)}
+        skipped = {m for name, m in named_modules(model, remove_duplicate=False) if skips(name, m)}
         first_one = _first_convolution(model) if first == "exact" else None
         budget = Budget(probing.bits or 0.0)
-        for module in model.modules():
+        for module in contents.modules(model):
             base = next((base for base in targets if isinstance(module, base)), None)
             if base is None or isinstance(module, modules.Probed | BitReLU):
                 continue  # built as ours
@@ -108,7 +109,7 @@ def revert(model: nn.Module) -> nn.Module:
 
     Layers that were built as probed layers stay what they are.
     """
-    for module in model.modules():
+    for module in contents.modules(model):
         state = state_of(module)
         if state is None or not state.mark:
             continue
@@ -121,7 +122,7 @@ def revert(model: nn.Module) -> nn.Module:
 @contextmanager
 def _all_or_nothing(model: nn.Module) -> Iterator[None]:
     """Put class and state of every module back if anything is raised."""
-    before = [(module, type(module), state_of(module)) for module in model.modules()]
+    before = [(module, type(module), state_of(module)) for module in contents.modules(model)]
     try:
         yield
     except BaseException:
@@ -189,7 +190,7 @@ def _targets(compress: Collection[str]) -> dict[type[nn.Module], type[nn.Module]
 
 def _first_convolution(model: nn.Module) -> nn.Module | None:
     """The convolution whose input is the batch itself, as far as the order of modules tells."""
-    for module in model.modules():
+    for module in contents.modules(model):
         if isinstance(module, tuple(CONVOLUTIONS)):
             return module
         if any(parameter is not None for parameter in module._parameters.values()):
@@ -204,7 +205,7 @@ def _predicate(model: nn.Module, skip: Skip) -> Callable[[str, nn.Module], bool]
     if not isinstance(skip, Collection):
         raise TypeError(f"skip must be names or a function of name and module; got {skip!r}")
     names = {skip} if isinstance(skip, str) else set(skip)
-    known = {name for name, _ in model.named_modules(remove_duplicate=False)}
+    known = {name for name, _ in named_modules(model, remove_duplicate=False)}
     if missing := sorted(names - known):
         raise ValueError(f"skip names {missing[0]!r}, but the model has no module of that name")
     return lambda name, _: any(name == n or name.startswith(f"{n}.") for n in names)

@@ -25,7 +25,9 @@ from xconv.capture import refuse_capture
 Draw = Callable[[Tensor, int, int, torch.dtype, torch.device], Tensor]
 """Numbers that follow from a seed and a stream: how many, of which dtype, on which device."""
 
-_SEED_LIMIT = 2**62
+SEED_LIMIT = 2**62
+"""Seeds are below it: a draw of one number below this one is the draw of a seed."""
+
 _STREAM_STEP = 0x9E3779B97F4A7C15
 _SIGNATURE = "(Tensor seed, int stream, int count, ScalarType dtype, Device device) -> Tensor"
 
@@ -49,7 +51,7 @@ def draw_seed() -> Tensor:
 
 
 def _draw_seed() -> Tensor:
-    return torch.randint(_SEED_LIMIT, (), dtype=torch.int64, device="cpu")
+    return torch.randint(SEED_LIMIT, (), dtype=torch.int64, device="cpu")
 
 
 _LAST_SEED = torch.zeros((), dtype=torch.int64, device="cpu")
@@ -82,7 +84,7 @@ def _generator(seed: Tensor, stream: int, device: torch.device) -> torch.Generat
     if device.type == "meta":
         return None
     refuse_capture(device)
-    mixed = (int(seed) + stream * _STREAM_STEP) % _SEED_LIMIT
+    mixed = (int(seed) + stream * _STREAM_STEP) % SEED_LIMIT
     return torch.Generator(device=device).manual_seed(mixed)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import prod
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,7 +23,7 @@ from xconv.spectrum.plan import Part, Plan, divide, nominal_importance, nominal_
 _LONGEST_PAUSE = 64
 """Calls after which a plan is renewed at the latest; before, after 1, 2, 4, … calls."""
 _LOOKED_AT = 2**20
-"""Elements of a tensor that its spectrum is measured from, a few whole images at most."""
+"""Elements of a tensor that its spectrum is measured from, or one channel of all images."""
 
 
 @dataclass(eq=False)
@@ -132,9 +133,9 @@ def _is_real(tensor: Tensor) -> bool:
 
 
 def _some(tensor: Tensor) -> Tensor:
-    """A few images of ``tensor``."""
-    images = max(1, _LOOKED_AT * tensor.shape[0] // max(tensor.numel(), 1))
-    return tensor.detach()[:images]
+    """Some channels of all images: a few images may have nearly all of a gradient's energy."""
+    step = -(-tensor.numel() // _LOOKED_AT)
+    return tensor.detach()[:, :: min(max(step, 1), tensor.shape[1])]
 
 
 def _spectrum(images: Tensor, blocks: Blocks) -> Tensor:
@@ -146,14 +147,17 @@ def _spectrum(images: Tensor, blocks: Blocks) -> Tensor:
 
 def _on_grid_of_input(grad_output: Tensor, geometry: Geometry, layout: Layout) -> Tensor:
     """``grad_output`` where its pixels meet those of the input: spread or thinned by the stride."""
-    pixels = layout.shape[2:]
-    lines = tuple(slice(None, None, step) for step in geometry.stride)
+    lines: Any = (..., *(slice(None, None, step) for step in geometry.stride))
     if geometry.transposed:
-        grad_output = grad_output[(..., *lines)]
-    result = grad_output.new_zeros(*grad_output.shape[:2], *pixels)
-    target = result if geometry.transposed else result[(..., *lines)]
-    shared = tuple(
-        slice(0, min(a, b)) for a, b in zip(target.shape[2:], grad_output.shape[2:], strict=True)
+        grad_output = grad_output[lines]
+    result = grad_output.new_zeros(*grad_output.shape[:2], *layout.shape[2:])
+    target = result if geometry.transposed else result[lines]
+    shared: Any = (
+        ...,
+        *(
+            slice(0, min(a, b))
+            for a, b in zip(target.shape[2:], grad_output.shape[2:], strict=True)
+        ),
     )
-    target[(..., *shared)] = grad_output[(..., *shared)]
+    target[shared] = grad_output[shared]
     return result

@@ -11,9 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from xconv_bench.data.automatic import Automatic
 from xconv_bench.data.batches import Batch
 from xconv_bench.data.samples import Samples
-from xconv_bench.data.tasks import Automatic, Classification, Reconstruction, Task
+from xconv_bench.data.tasks import Classification, Reconstruction, Task
 from xconv_bench.errors import UsageError
 
 if TYPE_CHECKING:

@@ -6,14 +6,11 @@ without. None draws a random number or reads a value back from the device, so al
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor
-
-from xconv_bench.errors import BenchError
 
 
 class Task(ABC):
@@ -32,6 +29,10 @@ class Task(ABC):
     @abstractmethod
     def loss(self, output: Any, target: Tensor) -> Tensor:
         """The scalar to minimise, from whatever the network returned; ``target`` (B, ...)."""
+
+    def remark(self, output: Any, target: Tensor) -> str:
+        """Return what a reader of the row should know of the loss; nothing where it is given."""
+        return ""
 
 
 @dataclass(frozen=True)
@@ -89,34 +90,7 @@ class Reconstruction(Task):
 
     def loss(self, output: Any, target: Tensor) -> Tensor:
         """Mean squared error."""
-        return _mean_squared_error(output, target)
-
-
-@dataclass(frozen=True)
-class Automatic(Task):
-    """For networks of which nothing is known: the loss follows the output's shape.
-
-    Logits (B, K), K > 1, get cross-entropy with the label modulo K; anything else the mean squared
-    error against zero. Of several outputs, the first tensor counts.
-    """
-
-    classes: int = 2**16
-
-    def target_shape(self, sample_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """() for every input: a label."""
-        return ()
-
-    def loss(self, output: Any, target: Tensor) -> Tensor:
-        """Cross-entropy or mean square; BenchError where the output holds no tensor."""
-        first = _first_tensor(output)
-        if first is None:
-            raise BenchError(
-                f"the network returned a {type(output).__name__} without a tensor to train on"
-            )
-        if first.dim() == 2 and first.shape[1] > 1:
-            return F.cross_entropy(first, target % first.shape[1])
-        # An expanded zero costs nothing, and backward peaks one tensor lower than square()'s.
-        return _mean_squared_error(first, first.new_zeros(()).expand_as(first))
+        return mean_squared_error(output, target)
 
 
 @dataclass(frozen=True)
@@ -135,18 +109,8 @@ class Total(Task):
         return total
 
 
-def _mean_squared_error(output: Tensor, target: Tensor) -> Tensor:
+def mean_squared_error(output: Tensor, target: Tensor) -> Tensor:
+    """Return the mean squared error, for use in losses."""
     # The scalar that mse_loss reduces to is of a storage as large as the output, which no
     # simulation knows of; what is reduced afterwards is freed.
     return F.mse_loss(output, target, reduction="none").mean()
-
-
-def _first_tensor(output: Any) -> Tensor | None:
-    if isinstance(output, Tensor):
-        return output
-    if isinstance(output, Mapping):
-        output = output.values()
-    elif not isinstance(output, (tuple, list)):
-        return None
-    found = (_first_tensor(item) for item in output)
-    return next((tensor for tensor in found if tensor is not None), None)

@@ -21,6 +21,8 @@ from xconv_bench.statistics.pareto import Point, dominator
 PEAK_METERS = ("allocated_peak_bytes", "live_peak_bytes")
 """Meters of the peak, best first; one is taken for all that are compared."""
 
+_OF_RUNTIME = ("step_seconds", "step_ratio", "cpu_wait_part")
+
 _AXES = {
     "beaten_in_error_by": ("peak_bytes", "relative_error"),
     "beaten_in_time_by": ("peak_bytes", "step_seconds"),
@@ -87,7 +89,7 @@ def _joined(
         "status": failed[0]["status"] if failed else "ok",
         "message": "; ".join(messages),
         **{meter: (memory or {}).get(meter) for meter in PEAK_METERS},
-        **{column: (runtime or {}).get(column) for column in ("step_seconds", "step_ratio")},
+        **{column: (runtime or {}).get(column) for column in _OF_RUNTIME},
         **_error(error or {}),
     }
 
@@ -96,7 +98,8 @@ def _error(row: Row) -> Row:
     """Zero where it is that of rounding, so that no method is beaten by another's rounding."""
     columns = ("relative_error", "relative_error_se")
     is_exact = row.get("bias_verdict") == "exact"
-    return {column: 0.0 if is_exact else row.get(column) for column in columns}
+    found = {column: 0.0 if is_exact else row.get(column) for column in columns}
+    return {**found, "floor_error": row.get("floor_error")}
 
 
 def _compare(rows: list[dict[str, Any]]) -> None:

@@ -12,16 +12,20 @@ from xconv_bench.experiments.rows import Watcher, measure_rows
 from xconv_bench.launch import Job, Launcher, Outcome
 from xconv_bench.launch.job import Progress
 from xconv_bench.measurement.allocated_peak import AllocatedPeak
-from xconv_bench.measurement.largest_batch import (
-    MOST_ELEMENTS,
+from xconv_bench.measurement.batch_search import (
     NEVER,
-    LargestBatch,
+    Refused,
     largest_batch,
     limit,
+    words_on_refusals,
 )
+from xconv_bench.measurement.largest_batch import MOST_ELEMENTS, LargestBatch
 from xconv_bench.results.table import Row, Table
 
 VERIFYING_STEPS = 10
+
+_REACH = 8
+"""Sizes in a row that may fail: each takes a process of its own."""
 
 
 def find_max_batches(
@@ -63,19 +67,22 @@ class _Allocating:
         """The row's outcome."""
         budget = int(self._cell.memory_budget_bytes * self._cell.headroom)
         try:
-            size, peak = largest_batch(self._peak, budget, self._cell.most)
+            found = largest_batch(self._peak, budget, self._cell.most, _REACH)
         except BenchError as error:
             return Outcome("error", str(error))
+        size, peak = found.size, found.peak
         if size == 0:
             needs = "more than there is" if peak == NEVER else f"{peak / 2**20:.1f} MiB"
-            return Outcome("oom", f"a batch of one sample needs {needs}")
+            samples = "one sample" if found.beyond == 1 else f"{found.beyond} samples"
+            return Outcome("oom", f"a batch of {samples} needs {needs}")
+        message = "; ".join(filter(None, (self._message, words_on_refusals(found))))
         readings = {
             "max_batch_size": size,
             "allocated_peak_bytes": peak,
-            "limited_by": limit(size, self._cell.most, self._too_many_elements),
+            "limited_by": limit(found, self._too_many_elements),
         }
         if not verify:
-            return Outcome(message=self._message, readings=readings)
+            return Outcome(message=message, readings=readings)
         trained = self._launcher.run(self._task(size, VERIFYING_STEPS))
         readings |= {"trained_steps": trained.readings.get("trained_steps")}
         return Outcome(trained.status, trained.message, readings)
@@ -85,7 +92,7 @@ class _Allocating:
         if outcome.status == "oom":
             return NEVER
         if outcome.status != "ok":
-            raise BenchError(outcome.message)
+            raise Refused(outcome.message)
         self._message = outcome.message
         if (outcome.readings["largest_elements"] or 0) > MOST_ELEMENTS:
             self._too_many_elements.add(batch_size)

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from xconv.contents import parameters
 from xconv_bench.configuration import Configuration
 from xconv_bench.measurement.counting import Simulation
 from xconv_bench.measurement.training import prepare
@@ -35,7 +36,7 @@ class AllocatedPeak:
         if elements is not None and elements > self.most_elements:
             return
         training = prepare(self.configuration)
-        optimizer = torch.optim.SGD(training.model.parameters(), lr=1e-3)
+        optimizer = torch.optim.SGD(parameters(training.model), lr=1e-3)
         training.step()
         meter = AllocatorMeter(self.configuration.device)
         with meter:

@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from xconv.contents import modules
 from xconv_bench.configuration import AverageErrorConfiguration
 from xconv_bench.data.minibatches import partition
 from xconv_bench.measurement.comparison import Comparison, Gradients, Start
@@ -43,7 +44,7 @@ class AverageErrorMeasurement:
             else:
                 errors.add_rest(exact, len(indices))
             yield {"progress": (number + 1) / len(batches)}
-        yield {"rows": {"age": errors.rows()}, "message": self._remark(comparison)}
+        yield {"rows": {"age": errors.rows()}, "message": self._remark(comparison, batches[0])}
 
     def _exact(self, comparison: Comparison, indices: Sequence[int], number: int) -> Gradients:
         """The gradient of the mean loss: that of the chunks, weighted by their sizes."""
@@ -65,9 +66,11 @@ class AverageErrorMeasurement:
         batch = comparison.samples.batch(indices)
         return next(comparison.estimates(batch, number, repeats=1))
 
-    def _remark(self, comparison: Comparison) -> str:
+    def _remark(self, comparison: Comparison, indices: Sequence[int]) -> str:
         size = min(self.chunk_size, self.configuration.batch_size)
-        words = [comparison.remark]
+        batch = comparison.samples.batch(indices[:size])
+        floor = comparison.floor(comparison.exact(batch, 0), batch, 0)
+        words = [comparison.remark, floor.words()]
         if _has(comparison, nn.modules.batchnorm._BatchNorm):
             words.append(
                 f"batch normalisation: the full gradient is the mean over batches of {size}"
@@ -78,7 +81,7 @@ class AverageErrorMeasurement:
 
 
 def _has(comparison: Comparison, kind: type[nn.Module]) -> bool:
-    return any(isinstance(module, kind) for module in comparison.model.modules())
+    return any(isinstance(module, kind) for module in modules(comparison.model))
 
 
 class AverageErrors:

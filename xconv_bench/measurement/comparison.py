@@ -8,21 +8,26 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from xconv_bench.configuration import KNOBS, GradientConfiguration
 from xconv_bench.data import Batch, Task
 from xconv_bench.data.samples import Samples
 from xconv_bench.data.sources import DataOptions, open_samples
 from xconv_bench.errors import BenchError
+from xconv_bench.measurement.repeatable_step import (
+    Floor,
+    Gradients,
+    RepeatableStep,
+    words_on_losses,
+)
 from xconv_bench.measurement.starting_weights import load_starting_weights
-from xconv_bench.measurement.training import Training, build, dtype_of
-from xconv_bench.meters.gradient import CONVOLUTIONS, SameRandomNumbers, weight_gradients
-from xconv_bench.methods import METHODS
+from xconv_bench.measurement.training import build, dtype_of, remark
+from xconv_bench.meters.gradient import convolution_weights
+from xconv_bench.meters.saved_by_layer import LayerSavedMeter
 from xconv_bench.models import Architecture
-
-Gradients = dict[str, Tensor]
-"""The gradient of each convolution's weight, by the layer's name."""
+from xconv_bench.models.preparing import copy_tensors, move
+from xconv_bench.results.columns import ALL_LAYERS
 
 HALF_PRECISION = ("bfloat16", "float16")
 
@@ -56,9 +61,14 @@ class Comparison:
         )
         self.is_half = configuration.dtype in HALF_PRECISION
         self.is_exact = configuration.method == "exact"
-        self._reference = self._twin("float64" if self.is_half else configuration.dtype, start)
-        self._rounded = self._twin(configuration.dtype, start) if self.is_half else None
-        self._buffers = {name: buffer.clone() for name, buffer in self.model.named_buffers()}
+        self._method = RepeatableStep(self.model, self.task)
+        self._rounded = self._method if self.is_exact else None
+        if self.is_half and not self.is_exact:
+            self._rounded = self._twin(configuration.dtype, start)
+        # The exact method is held against itself: the same network, run a second time.
+        is_twin = self.is_half or not self.is_exact
+        dtype = "float64" if self.is_half else configuration.dtype
+        self._reference = self._twin(dtype, start) if is_twin else self._method
 
     def exact(self, batch: Batch, minibatch: int, part: int = 0) -> Gradients:
         """What the others are held against; ``minibatch`` numbers the batch, ``part`` a part of it.
@@ -69,9 +79,13 @@ class Comparison:
             batch = Batch(*(t.double() if t.is_floating_point() else t for t in batch))
         return self._gradients(self._reference, "exact", batch, minibatch, part=part)
 
+    def floor(self, exact: Gradients, batch: Batch, minibatch: int) -> Floor:
+        """How far the exact gradient lies from itself, computed a second time."""
+        return Floor(exact, self.exact(batch, minibatch), self._reference.lost)
+
     def rounded(self, batch: Batch, minibatch: int) -> Gradients | None:
         """At half precision, the gradient of torch's own layers in that precision."""
-        if self._rounded is None:
+        if self._rounded is None or not self.is_half:
             return None
         return self._gradients(self._rounded, "exact", batch, minibatch)
 
@@ -79,7 +93,17 @@ class Comparison:
         """The method's gradients of the same batch with one seed of the estimator after another."""
         method = self.configuration.method
         for repeat in range(repeats):
-            yield self._gradients(self.model, method, batch, minibatch, repeat)
+            yield self._gradients(self._method, method, batch, minibatch, repeat)
+
+    def saved_bytes(self, batch: Batch) -> dict[str, int]:
+        """What autograd keeps for each layer of the method's network, and for the network."""
+        training = self._method.training(batch)
+        meter = LayerSavedMeter(self.layers(), training.state())
+        with self._method.begun(*self._seeds(0)), meter:
+            loss = training.forward()
+        readings = {**meter.bytes_by_layer, ALL_LAYERS: meter.reading["saved_bytes"]}
+        del loss  # until here it holds the graph, and the graph what is saved
+        return readings
 
     def layers(self) -> dict[str, list[nn.Module]]:
         """The convolutions of the method's network whose weights get gradients, by name."""
@@ -87,38 +111,34 @@ class Comparison:
 
     @property
     def remark(self) -> str:
-        """What the method says of its network after a step."""
-        return METHODS[self.configuration.method].remark(self.model, self.configuration)
+        """What the method says of its network after a step, and the task of its loss."""
+        latest = self._method.latest
+        return "" if latest is None else remark(latest, self.configuration)
 
-    def training(self, batch: Batch) -> Training:
-        """A step of the method's network."""
-        return Training(self.model, batch, self.task)
+    def remark_on_losses(self) -> str:
+        """What is to be said where exact and estimate of one batch had different losses."""
+        return words_on_losses(
+            self._reference.loss, self._method.loss, dtype_of(self.configuration)
+        )
 
-    def _twin(self, dtype: str, start: Start) -> nn.Module:
+    def _twin(self, dtype: str, start: Start) -> RepeatableStep:
         configuration = replace(self.configuration.as_exact(), dtype=dtype)
         _, twin = _network(configuration, start)
         # Not its own: those of the method were rounded to its dtype.
-        twin.load_state_dict(self.model.state_dict())
-        return twin
+        copy_tensors(self.model, twin)
+        return RepeatableStep(twin, self.task)
 
     def _gradients(
         self,
-        model: nn.Module,
+        step: RepeatableStep,
         method: str,
         batch: Batch,
         minibatch: int,
         repeat: int = 0,
         part: int = 0,
     ) -> Gradients:
-        seed = self.configuration.seed
-        # Not the same for all numbers of probes: their errors would depend on each other.
-        knobs = [getattr(self.configuration, knob) for knob in KNOBS]
-        torch.manual_seed(_seed("estimator", seed, *knobs, minibatch, repeat))
-        self._put_buffers_back(model)
-        # Dropout differs from one minibatch to the next, and not from method to method.
-        with SameRandomNumbers(_seed("network", seed, minibatch, part)):
-            Training(model, batch, self.task).step()
-        gradients = {_layer(name): g for name, g in weight_gradients(model).items()}
+        found = step.gradients(batch, *self._seeds(minibatch, repeat, part))
+        gradients = {_layer(name): gradient for name, gradient in found.items()}
         infinite = [name for name, g in gradients.items() if not bool(torch.isfinite(g).all())]
         if infinite:
             raise BenchError(
@@ -127,23 +147,26 @@ class Comparison:
             )
         return gradients
 
-    def _put_buffers_back(self, model: nn.Module) -> None:
-        """So that no forward pass depends on how many there were before."""
-        with torch.no_grad():
-            for name, buffer in model.named_buffers():
-                buffer.copy_(self._buffers[name])
+    def _seeds(self, minibatch: int, repeat: int = 0, part: int = 0) -> tuple[int, int]:
+        """Of the network and of the estimator.
+
+        Dropout differs from one minibatch to the next, and not from method to method.
+        """
+        seed = self.configuration.seed
+        # Not the same for all numbers of probes: their errors would depend on each other.
+        knobs = [getattr(self.configuration, knob) for knob in KNOBS]
+        return (
+            _seed("network", seed, minibatch, part),
+            _seed("estimator", seed, *knobs, minibatch, repeat),
+        )
 
 
 def trained_convolutions(model: nn.Module) -> dict[str, list[nn.Module]]:
     """Convolutions whose weights get gradients, by name; several where they share one weight."""
-    modules: dict[int, list[nn.Module]] = {}
-    for module in model.modules():
-        if isinstance(module, CONVOLUTIONS):
-            modules.setdefault(id(module.weight), []).append(module)
     return {
-        _layer(name): modules[id(parameter)]
-        for name, parameter in model.named_parameters()
-        if id(parameter) in modules and parameter.requires_grad
+        _layer(name): having
+        for name, (weight, having) in convolution_weights(model).items()
+        if weight.requires_grad
     }
 
 
@@ -151,7 +174,8 @@ def _network(configuration: GradientConfiguration, start: Start) -> tuple[Archit
     weights = start.weights
     load = None if weights is None else lambda model: load_starting_weights(model, weights)
     architecture, model = build(configuration, load)
-    return architecture, model.to(configuration.device)
+    move(model, configuration.device)
+    return architecture, model
 
 
 def _layer(parameter: str) -> str:

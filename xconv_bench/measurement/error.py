@@ -14,7 +14,6 @@ from xconv_bench.configuration import ErrorConfiguration
 from xconv_bench.data.minibatches import random_minibatches
 from xconv_bench.measurement.comparison import Comparison, Gradients, Start
 from xconv_bench.measurement.training import dtype_of
-from xconv_bench.meters.saved_by_layer import LayerSavedMeter
 from xconv_bench.results.columns import ALL_LAYERS
 from xconv_bench.statistics.bias import FALSE_ALARM_RATE, BiasTest, verdict
 from xconv_bench.statistics.estimates import Measured, mean, root
@@ -42,7 +41,8 @@ class ErrorMeasurement:
         )
         batch = comparison.samples.batch(indices)
         exact = comparison.exact(batch, minibatch=0)
-        saved = saved_bytes(comparison, batch)
+        floor = comparison.floor(exact, batch, minibatch=0)
+        saved = comparison.saved_bytes(batch)
         # Where there is no estimator there are no seeds that could differ.
         repeats = 1 if comparison.is_exact else settings.repeats
         errors = Errors(exact, repeats)
@@ -51,19 +51,12 @@ class ErrorMeasurement:
             yield {"progress": number / repeats}
         # At half precision rounding is what one wants to see.
         rounding = 0.0 if comparison.is_half else ROUNDINGS * torch.finfo(dtype_of(settings)).eps
-        rows = [row | {"saved_bytes": saved[row["layer"]]} for row in errors.rows(rounding)]
-        yield {"rows": {"error": rows}, "message": comparison.remark}
-
-
-def saved_bytes(comparison: Comparison, batch: Any) -> dict[str, int]:
-    """What autograd keeps for each layer of the method's network, and for the network."""
-    training = comparison.training(batch)
-    meter = LayerSavedMeter(comparison.layers(), training.state())
-    with meter:
-        loss = training.forward()
-    readings = {**meter.bytes_by_layer, ALL_LAYERS: meter.reading["saved_bytes"]}
-    del loss  # until here it holds the graph, and the graph what is saved
-    return readings
+        rows = [
+            {**row, "saved_bytes": saved[row["layer"]], "floor_error": floor.of(row["layer"])}
+            for row in errors.rows(rounding)
+        ]
+        said = (comparison.remark, floor.words(), comparison.remark_on_losses())
+        yield {"rows": {"error": rows}, "message": "; ".join(filter(None, said))}
 
 
 class Errors:

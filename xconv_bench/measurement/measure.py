@@ -1,23 +1,17 @@
 """All meters over one configuration."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
-
-import torch
 
 from xconv_bench.configuration import SIMULATED, Configuration
 from xconv_bench.errors import Unsupported
 from xconv_bench.measurement.counting import count, simulate
-from xconv_bench.measurement.failures import is_out_of_memory
+from xconv_bench.measurement.gradient_error import gradient_error
 from xconv_bench.measurement.peaks import step_peaks
-from xconv_bench.measurement.training import Training, prepare, remark
+from xconv_bench.measurement.training import prepare, remark
 from xconv_bench.meters.clock import time_steps
-from xconv_bench.meters.gradient import (
-    SameRandomNumbers,
-    relative_error,
-    weight_gradients,
-)
+from xconv_bench.meters.waiting import CoreWait
 from xconv_bench.methods import METHODS
 from xconv_bench.models.messages import reason
 
@@ -51,6 +45,7 @@ class Measurement:
         # What inductor compiles allocates past those who look on.
         if METHODS[self.configuration.method].is_simulated or self.configuration.device == "cpu":
             yield count(training)
+        wait = CoreWait()
         yield time_steps(
             training.forward,
             training.backward,
@@ -59,7 +54,10 @@ class Measurement:
             steps=self.timed_steps,
             warmup=1,
         )
-        yield _gradient_error(training, self.configuration)
+        yield wait.reading()
+        samples = training.batch
+        del training  # another takes its place on the device
+        yield gradient_error(self.configuration, samples)
 
 
 def _try_to_simulate(configuration: Configuration) -> tuple[Readings, str]:
@@ -70,23 +68,3 @@ def _try_to_simulate(configuration: Configuration) -> tuple[Readings, str]:
         return {}, str(error)
     except Exception as error:
         return {}, f"simulated: {reason(error)}"
-
-
-def _gradient_error(training: Training, configuration: Configuration) -> Readings:
-    """Error against the exact network, same weights, same batch, same dropout masks."""
-    # The probes too are those of the seed alone, however many steps came before.
-    torch.manual_seed(configuration.seed)
-    with SameRandomNumbers(configuration.seed):
-        training.step()
-    exact = configuration.as_exact()
-    try:
-        reference = replace(prepare(exact), batch=training.batch)
-        reference.model.load_state_dict(training.model.state_dict())
-        with SameRandomNumbers(configuration.seed):
-            reference.step()
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-        return {"message": "no gradient error: the exact network does not fit beside this one"}
-    gradients = weight_gradients(training.model), weight_gradients(reference.model)
-    return {"gradient_relative_error": relative_error(*gradients)}

@@ -13,6 +13,7 @@ from xconv_bench.errors import Unsupported
 from xconv_bench.measurement.failures import is_out_of_memory
 from xconv_bench.measurement.training import Training, prepare, remark
 from xconv_bench.meters.clock import collect_step_times
+from xconv_bench.meters.waiting import CoreWait, remark_on
 from xconv_bench.models.messages import reason
 from xconv_bench.statistics.medians import median_interval
 
@@ -42,13 +43,15 @@ class RuntimeMeasurement:
             runners.append(_Runner(configuration, samples))
             samples = samples or runners[-1].samples
         order = random.Random(self.configurations[0].seed)
+        wait = CoreWait()
         for number in range(self.rounds):
             running = [runner for runner in runners if runner.status == "ok"]
             for runner in order.sample(running, len(running)):
                 runner.step()
             yield {"progress": (number + 1) / self.rounds}
         exact = next((r for r in runners if r.configuration.method == "exact"), None)
-        yield {"rows": [runner.row(exact) for runner in runners]}
+        waited = wait.part()
+        yield {"rows": [runner.row(exact, waited) for runner in runners]}
 
 
 @dataclass
@@ -71,12 +74,13 @@ class _Runner:
         """One more step."""
         self._attempt(1, is_warmup=False)
 
-    def row(self, exact: _Runner | None) -> Row:
-        """The columns behind the configuration."""
+    def row(self, exact: _Runner | None, waited: float | None) -> Row:
+        """Return the columns behind the configuration; all ``waited`` for so large a part."""
         row: Row = {"status": self.status, "message": self.message}
         if self.status != "ok":
             return row
-        row["rounds"] = len(self.seconds["step"])
+        row["message"] = "; ".join(filter(None, [self.message, remark_on(waited)]))
+        row |= {"rounds": len(self.seconds["step"]), "cpu_wait_part": waited}
         for phase in PHASES:
             row |= _columns(f"{phase}_seconds", self.seconds[phase])
             if exact is not None and exact is not self and exact.status == "ok":

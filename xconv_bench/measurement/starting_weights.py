@@ -19,6 +19,7 @@ from xconv_bench.data.sources import DataOptions, open_samples
 from xconv_bench.errors import UsageError
 from xconv_bench.measurement.training import build
 from xconv_bench.measurement.warm_up import warm_up
+from xconv_bench.models.preparing import move, tensors_of_state
 from xconv_bench.models.pretrained import published_weights
 from xconv_bench.models.weight_files import put_weights, read_weights
 from xconv_bench.results.files import explained, write_whole
@@ -50,7 +51,7 @@ class StartingWeights:
         """Make them; ``progress`` and ``message`` tell of the warm-up."""
         cell = replace(self.configuration.as_exact(), dtype="float32")
         architecture, model = build(cell, self._load)
-        model.to(cell.device)
+        move(model, cell.device)
         if cell.warmup_steps:
             samples = open_samples(
                 self.data, architecture, cell.image_size, torch.float32, cell.device, cell.seed
@@ -155,5 +156,5 @@ def _file(weights: str) -> Path:
 
 def _saved(model: nn.Module) -> bytes:
     buffer = io.BytesIO()
-    torch.save(model.state_dict(), buffer)
+    torch.save(tensors_of_state(model), buffer)
     return buffer.getvalue()

@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from xconv_bench.configuration import SIMULATED, TrainingConfiguration
 from xconv_bench.errors import Unsupported
-from xconv_bench.measurement.largest_batch import largest_batch
+from xconv_bench.measurement.batch_search import largest_batch
 from xconv_bench.meters.live import LiveMeter
 from xconv_bench.methods import METHODS
 from xconv_bench.methods.xconv import XConv
@@ -52,7 +52,7 @@ def _leave_first_exact(model: nn.Module, cell: TrainingConfiguration) -> None:
         cell.scheme or "independent",
         tuple((cell.compress or "").split(",")),
         distribution=cell.distribution or "rademacher",
-        first=False,
+        first="exact",
     )
 
 
@@ -162,5 +162,5 @@ class EqualMemoryBatch:
         if cell.method == "exact":
             yield {"batch_size": cell.batch_size}
             return
-        size, _ = largest_batch(SimulatedTask(task, cell).peak_bytes, budget, self.most)
-        yield {"batch_size": max(size, 1)}
+        found = largest_batch(SimulatedTask(task, cell).peak_bytes, budget, self.most)
+        yield {"batch_size": max(found.size, 1)}

@@ -1,38 +1,50 @@
 """A network, a batch and a loss: what a training step is made of."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from xconv.contents import buffers, modules, parameters
 from xconv_bench.configuration import Configuration
 from xconv_bench.data import Batch, Task, batch, simulated_batch
 from xconv_bench.meters.gradient import CONVOLUTIONS
 from xconv_bench.methods import METHODS
 from xconv_bench.models import Architecture, find
+from xconv_bench.models.preparing import cast, clear_gradients, move, run_once, train
+from xconv_bench.randomness import repeatable_entropy, seed_generators
 
 
 @dataclass(frozen=True)
 class Training:
-    """The parts of a step, as the paper measures it: the optimizer's own step is outside."""
+    """The parts of a step, as the paper measures it: the optimizer's own step is outside.
+
+    ``remarks`` holds what is to be said of the loss, from the first forward pass on.
+    """
 
     model: nn.Module
     batch: Batch
     task: Task
+    remarks: list[str] = field(default_factory=list)
 
     def forward(self) -> Tensor:
         """The loss, a scalar with its graph."""
-        return self.task.loss(self.model(self.batch.input), self.batch.target)
+        with repeatable_entropy():
+            output = self.model(self.batch.input)
+        if not self.remarks:
+            self.remarks.append(self.task.remark(output, self.batch.target))
+        return self.task.loss(output, self.batch.target)
 
     def zero_grad(self) -> None:
         """Let go of the gradients of the step before."""
-        self.model.zero_grad(set_to_none=True)
+        clear_gradients(self.model)
 
     def backward(self, loss: Tensor) -> None:
         """Leave the gradients in the parameters."""
-        loss.backward()
+        with repeatable_entropy():  # for what runs a second time
+            loss.backward()
 
     def step(self) -> None:
         """Forward, loss, zero_grad, backward."""
@@ -43,14 +55,24 @@ class Training:
     def size(self) -> dict[str, int]:
         """Parameters and convolutions of the network, as columns of a row."""
         return {
-            "parameters": sum(p.numel() for p in self.model.parameters()),
-            "convolutions": sum(isinstance(m, CONVOLUTIONS) for m in self.model.modules()),
+            "parameters": sum(p.numel() for p in parameters(self.model)),
+            "convolutions": sum(isinstance(m, CONVOLUTIONS) for m in modules(self.model)),
         }
 
     def state(self) -> Iterator[Tensor]:
         """Parameters and buffers."""
-        yield from self.model.parameters()
-        yield from self.model.buffers()
+        yield from parameters(self.model)
+        yield from buffers(self.model)
+
+    def remark(self) -> str:
+        """Return what is to be said of the loss after a step; nothing where it is a given one."""
+        words = [words for words in self.remarks if words]
+        if words:
+            trained = [p for p in parameters(self.model) if p.requires_grad]
+            without = sum(p.grad is None for p in trained)
+            if without:
+                words.append(f"{without} of {len(trained)} parameters get no gradient from it")
+        return "; ".join(words)
 
 
 def prepare(configuration: Configuration, samples: Batch | None = None) -> Training:
@@ -60,7 +82,7 @@ def prepare(configuration: Configuration, samples: Batch | None = None) -> Train
     Raises UsageError for a model that does not exist, Unsupported where the method cannot be
     applied to it.
     """
-    architecture, model = build(configuration)
+    architecture, model = place(configuration)
     samples = samples or batch(
         architecture,
         configuration.batch_size,
@@ -69,7 +91,14 @@ def prepare(configuration: Configuration, samples: Batch | None = None) -> Train
         configuration.device,
         configuration.seed,
     )
-    return Training(model.to(configuration.device), samples, architecture.task)
+    return Training(model, samples, architecture.task)
+
+
+def place(configuration: Configuration) -> tuple[Architecture, nn.Module]:
+    """Build the network as ``prepare`` does, on its device."""
+    architecture, model = build(configuration)
+    move(model, configuration.device)
+    return architecture, model
 
 
 def prepare_simulated(configuration: Configuration, mode: FakeTensorMode) -> Training:
@@ -79,7 +108,7 @@ def prepare_simulated(configuration: Configuration, mode: FakeTensorMode) -> Tra
     final dtype, since the parameters of a fake network cannot be exchanged.
     """
     architecture, model = build(configuration)
-    for module in model.modules():
+    for module in modules(model):
         for tensors in (module._parameters, module._buffers):
             for name, tensor in tensors.items():
                 if tensor is not None:
@@ -100,8 +129,9 @@ def simulated_samples(configuration: Configuration) -> Batch:
 
 
 def remark(training: Training, configuration: Configuration) -> str:
-    """What the method says of its network after a step."""
-    return METHODS[configuration.method].remark(training.model, configuration)
+    """What the method says of its network after a step, and the task of its loss."""
+    said = (METHODS[configuration.method].remark(training.model, configuration), training.remark())
+    return "; ".join(filter(None, said))
 
 
 def dtype_of(configuration: Configuration) -> torch.dtype:
@@ -118,18 +148,29 @@ def build(
     Its weights follow from the seed, unless ``load`` puts others into the exact network. Raises as
     ``prepare`` does.
     """
-    torch.manual_seed(configuration.seed)
-    architecture = find(configuration.model)
-    model = architecture.build(configuration.image_size)
-    _give_shapes(model, architecture.sample_shape(configuration.image_size))
+    with repeatable_entropy():
+        seed_generators(configuration.seed)
+        architecture = find(configuration.model)
+        seed_generators(configuration.seed)  # the file may have drawn, and is run only once
+        model = architecture.build(configuration.image_size)
+        _give_shapes(model, architecture.sample_shape(configuration.image_size), configuration)
     if load is not None:
         load(model)
     model = METHODS[configuration.method].apply(model, configuration)
-    return architecture, model.to(dtype_of(configuration)).train()
+    cast(model, dtype_of(configuration))
+    train(model)
+    return architecture, model
 
 
-def _give_shapes(model: nn.Module, sample_shape: tuple[int, ...]) -> None:
-    """Run a network with lazy modules once, so that all of its parameters exist."""
-    if any(nn.parameter.is_lazy(parameter) for parameter in model.parameters()):
-        with torch.no_grad():
-            model.eval()(torch.zeros(1, *sample_shape))
+def _give_shapes(
+    model: nn.Module, sample_shape: tuple[int, ...], configuration: Configuration
+) -> None:
+    """Run a network with lazy modules once, so that all of its parameters exist.
+
+    With one sample, or with a batch where it does not take a single one.
+    """
+    if any(nn.parameter.is_lazy(parameter) for parameter in parameters(model)):
+        try:
+            run_once(model, torch.zeros(1, *sample_shape))
+        except Exception:
+            run_once(model, torch.zeros(configuration.batch_size, *sample_shape))

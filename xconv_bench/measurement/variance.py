@@ -9,7 +9,6 @@ from typing import Any
 from xconv_bench.configuration import VarianceConfiguration
 from xconv_bench.data.minibatches import random_minibatches
 from xconv_bench.measurement.comparison import Comparison, Gradients, Start
-from xconv_bench.measurement.error import saved_bytes
 from xconv_bench.results.columns import ALL_LAYERS
 from xconv_bench.statistics.decomposition import Decomposition
 from xconv_bench.statistics.single_weights import SingleWeights, evenly
@@ -35,11 +34,15 @@ class VarianceMeasurement:
         minibatches = random_minibatches(
             count, settings.batch_size, settings.minibatches, settings.seed
         )
-        variances, saved = Variances(settings.repeats), None
+        variances = Variances(settings.repeats)
+        saved: dict[str, int] = {}
+        said: list[str] = []
         for number, indices in enumerate(minibatches):
             batch = comparison.samples.batch(indices)
-            saved = saved or saved_bytes(comparison, batch)
             exact = comparison.exact(batch, number)
+            if number == 0:
+                saved = comparison.saved_bytes(batch)
+                said.append(comparison.floor(exact, batch, number).words())
             rounded = comparison.rounded(batch, number)
             if comparison.is_exact:
                 # There is no estimator whose seeds could differ.
@@ -48,11 +51,11 @@ class VarianceMeasurement:
                 estimates = list(comparison.estimates(batch, number, settings.repeats))
                 variances.add(exact, estimates, rounded)
             yield {"progress": (number + 1) / settings.minibatches}
-        assert saved is not None
+        said = [comparison.remark, *said, self._remark(count)]
         rows = [row | {"saved_bytes": saved[row["layer"]]} for row in variances.rows()]
         yield {
             "rows": {"estimates": variances.single_weights(), "variance": rows},
-            "message": "; ".join(filter(None, (comparison.remark, self._remark(count)))),
+            "message": "; ".join(filter(None, said)),
         }
 
     def _remark(self, samples: int) -> str:

@@ -13,12 +13,14 @@ from typing import Any
 import torch
 from torch import nn
 
+from xconv.contents import parameters
 from xconv_bench.configuration import GradientConfiguration
 from xconv_bench.data import Task
 from xconv_bench.data.minibatches import random_minibatches
 from xconv_bench.data.samples import Samples
 from xconv_bench.errors import BenchError
 from xconv_bench.measurement.training import Training
+from xconv_bench.randomness import seed_generators
 
 BATCH_SIZE = 64
 LEARNING_RATE = 1e-3
@@ -36,8 +38,8 @@ def warm_up(
     steps, seed = configuration.warmup_steps, configuration.seed
     size = min(BATCH_SIZE, len(samples))
     minibatches = random_minibatches(len(samples), size, count=steps, seed=seed + _SEED_OFFSET)
-    optimizer = torch.optim.Adam(model.parameters(), LEARNING_RATE)
-    torch.manual_seed(seed)  # whatever came before: dropout repeats too
+    optimizer = torch.optim.Adam(parameters(model), LEARNING_RATE)
+    seed_generators(seed)  # whatever came before: dropout repeats too
     losses = []
     for step, indices in enumerate(minibatches, 1):
         training = Training(model, samples.batch(indices), task)

@@ -10,6 +10,8 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 from torch.utils._pytree import tree_iter
 
+from xconv.contents import children, named_modules
+
 FORWARD, BACKWARD, RECOMPUTE = "forward", "backward", "recompute"
 
 
@@ -55,9 +57,9 @@ class LayerMemoryMeter:
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Inside, the forward pass is watched, until ``turn``; then the backward pass."""
-        layers = [(n, m) for n, m in self._model.named_modules() if not any(m.children())]
+        layers = [(n, m) for n, m in named_modules(self._model) if not any(children(m))]
         handles = [
-            module.register_forward_hook(self._hook(name, type(module).__name__))
+            nn.Module.register_forward_hook(module, self._hook(name, type(module).__name__))
             for name, module in layers
         ]
         self._gauge.peak()

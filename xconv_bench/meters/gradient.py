@@ -7,6 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from xconv.contents import modules, named_parameters
+from xconv.random import SEED_LIMIT
+from xconv_bench.randomness import python_and_numpy_put_back, seed_generators
+
 CONVOLUTIONS = (
     nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d,
 )  # fmt: skip
@@ -14,11 +18,27 @@ CONVOLUTIONS = (
 
 def weight_gradients(model: nn.Module) -> dict[str, Tensor]:
     """Gradients of all convolution weights that have one, each weight once, by name."""
-    weights = {id(m.weight) for m in model.modules() if isinstance(m, CONVOLUTIONS)}
     return {
         name: parameter.grad
-        for name, parameter in model.named_parameters()
-        if id(parameter) in weights and parameter.grad is not None
+        for name, (parameter, _) in convolution_weights(model).items()
+        if parameter.grad is not None
+    }
+
+
+def convolution_weights(model: nn.Module) -> dict[str, tuple[nn.Parameter, list[nn.Module]]]:
+    """Weights of convolutions by name, each once, with the convolutions that have it.
+
+    Not those that are computed from other parameters, as by spectral normalisation.
+    """
+    having: dict[int, list[nn.Module]] = {}
+    for module in modules(model):
+        weight = module._parameters.get("weight")
+        if isinstance(module, CONVOLUTIONS) and weight is not None:
+            having.setdefault(id(weight), []).append(module)
+    return {
+        name: (parameter, having[id(parameter)])
+        for name, parameter in named_parameters(model)
+        if id(parameter) in having
     }
 
 
@@ -41,8 +61,8 @@ class SameRandomNumbers(TorchDispatchMode):
 
     Dropout and its like draw from the generator that the probes' seeds come from, and a method
     that draws seeds would shift them: its error would be mostly that of another dropout mask. So
-    the network's numbers start from ``seed``, and the draws of a single integer, which is how
-    seeds are drawn, go on where the generator stood before. A method that runs a part of the
+    the network's numbers, those of Python's and numpy's generators too, start from ``seed``, and
+    the draws of seeds go on where torch's generator stood before. A method that runs a part of the
     network again and restores the generator for it, as checkpointing does, finds the same masks.
     """
 
@@ -54,8 +74,9 @@ class SameRandomNumbers(TorchDispatchMode):
     def __enter__(self) -> Self:
         gpus = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
         self._outside.enter_context(torch.random.fork_rng(gpus))
+        self._outside.enter_context(python_and_numpy_put_back())
         self._seeds = torch.get_rng_state()
-        torch.manual_seed(self._seed)
+        seed_generators(self._seed)
         return super().__enter__()
 
     def __exit__(self, *exception: Any) -> None:
@@ -92,4 +113,4 @@ class SameRandomNumbers(TorchDispatchMode):
 
 
 def _draws_a_seed(func: Any, args: tuple[Any, ...]) -> bool:
-    return func is torch.ops.aten.randint.default and list(args[1]) == []
+    return func is torch.ops.aten.randint.default and (args[0], *args[1]) == (SEED_LIMIT,)

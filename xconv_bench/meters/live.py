@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 
+from xconv.contents import buffers, parameters
+
 _BLOCK_BYTES = 512
 
 
@@ -54,8 +56,8 @@ class LiveMeter(TorchDispatchMode):
 
     def track_model(self, model: nn.Module) -> None:
         """Count parameters, buffers and gradients."""
-        self.track([*model.parameters(), *model.buffers()])
-        self.track([p.grad for p in model.parameters() if p.grad is not None])
+        self.track([*parameters(model), *buffers(model)])
+        self.track([p.grad for p in parameters(model) if p.grad is not None])
 
     @classmethod
     def is_infra_mode(cls) -> bool:

@@ -28,8 +28,12 @@ class LayerSavedMeter(SavedMeter):
         for name, modules in self._layers.items():
             for module in modules:
                 self._hooks_of_layers += [
-                    module.register_forward_pre_hook(lambda *_, name=name: self._enter(name)),
-                    module.register_forward_hook(lambda *_: self._leave(), always_call=True),
+                    nn.Module.register_forward_pre_hook(
+                        module, lambda *_, name=name: self._enter(name)
+                    ),
+                    nn.Module.register_forward_hook(
+                        module, lambda *_: self._leave(), always_call=True
+                    ),
                 ]
         super().__enter__()
         return self

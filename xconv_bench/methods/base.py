@@ -30,9 +30,9 @@ class Method(ABC):
     def apply(self, model: nn.Module, configuration: Configuration) -> nn.Module:
         """The model trained this way, same weights; may change ``model`` in place.
 
-        What it draws must come from a generator of its own, seeded by a single integer drawn from
-        torch's default one (``torch.randint(high, ())``): other draws are taken for the network's
-        own, dropout for example, which are the same for all methods and all of their repeats.
+        What it draws must come from a generator of its own, seeded by ``xconv.random.draw_seed``:
+        other draws are taken for the network's own, dropout for example, which are the same for
+        all methods and all of their repeats.
 
         Raises Unsupported, with the reason, where the method cannot be applied.
         """

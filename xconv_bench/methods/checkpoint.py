@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
+from functools import partial
 from itertools import groupby
 from math import ceil, sqrt
 from typing import Any
@@ -20,6 +21,7 @@ from torch.utils.checkpoint import checkpoint
 from xconv_bench.configuration import Configuration
 from xconv_bench.errors import Unsupported
 from xconv_bench.methods.base import Method
+from xconv_bench.methods.calls import wrap_call
 from xconv_bench.models.blocks import is_layer, runs_of_blocks
 from xconv_bench.models.running_statistics import not_updated
 
@@ -52,7 +54,7 @@ class Checkpoint(Method):
             if run.container is None:
                 (block,) = run.blocks
                 if not _overwrites(block):
-                    block.forward = _checkpointed(block.forward, [block])
+                    wrap_call(block, partial(_checkpointed, modules=[block]))
             else:
                 run.container.forward = _chain(  # type: ignore[method-assign]
                     list(_segments(run.blocks, size))

@@ -18,6 +18,7 @@ from torch.utils.checkpoint import CheckpointPolicy
 from xconv_bench.configuration import Configuration
 from xconv_bench.errors import Unsupported
 from xconv_bench.methods.base import Method
+from xconv_bench.methods.calls import wrap_call
 
 Function = Callable[..., Any]
 
@@ -33,7 +34,7 @@ class CompileBudget(Method):
     is_simulated = False
 
     def apply(self, model: nn.Module, configuration: Configuration) -> nn.Module:
-        """The model with another ``forward`` function, which is compiled at its first call.
+        """The model with another ``forward`` function, or class: compiled at its first call.
 
         By inductor on a GPU. On the CPU kernels are not compiled, so that every tensor is seen.
         Unsupported where torch has no such budget.
@@ -43,13 +44,16 @@ class CompileBudget(Method):
             raise Unsupported("this torch has no activation memory budget: take a newer one")
         settings.activation_memory_budget = configuration.budget
         backend = _inductor() if configuration.device.startswith("cuda") else _partitioned()
-        forward: Function = model.forward
 
-        # A function of ours: those of torch.nn itself, such as Sequential's, are passed over.
-        def called(*args: Any, **kwargs: Any) -> Any:
-            return forward(*args, **kwargs)
+        def compiled(run: Function) -> Function:
+            # A function of ours: those of torch.nn itself, such as Sequential's, are passed over.
+            def called(*args: Any, **kwargs: Any) -> Any:
+                return run(*args, **kwargs)
 
-        model.forward = torch.compile(called, backend=backend)
+            function: Function = torch.compile(called, backend=backend)
+            return function
+
+        wrap_call(model, compiled)
         return model
 
     def remark(self, model: nn.Module, configuration: Configuration) -> str:

@@ -13,9 +13,11 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensor
 from torch.autograd.graph import save_on_cpu, saved_tensors_hooks
 
+from xconv.contents import parameters
 from xconv_bench.configuration import SIMULATED, Configuration
 from xconv_bench.errors import Unsupported
 from xconv_bench.methods.base import Method
+from xconv_bench.methods.calls import wrap_call
 
 
 class Offload(Method):
@@ -24,7 +26,7 @@ class Offload(Method):
     name = "offload"
 
     def apply(self, model: nn.Module, configuration: Configuration) -> nn.Module:
-        """The model, with another ``forward`` function.
+        """The model, with another ``forward`` function, or class.
 
         Unsupported on the CPU, whose memory is the host's.
         """
@@ -33,13 +35,15 @@ class Offload(Method):
                 "offload moves what is saved from a GPU to the host, and on the CPU it is there "
                 f"already: take --device cuda, or --device {SIMULATED}"
             )
-        forward: Callable[..., Any] = model.forward
 
-        def offloaded(*args: Any, **kwargs: Any) -> Any:
-            with _hooks(next(model.parameters())):
-                return forward(*args, **kwargs)
+        def offloading(run: Callable[..., Any]) -> Callable[..., Any]:
+            def offloaded(*args: Any, **kwargs: Any) -> Any:
+                with _hooks(next(parameters(model))):
+                    return run(*args, **kwargs)
 
-        model.forward = offloaded
+            return offloaded
+
+        wrap_call(model, offloading)
         return model
 
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from xconv import BitReLU, convert
+from xconv.contents import modules
 from xconv.convert import FAMILIES, why_not
 from xconv.derived import derive
 from xconv.differentiation import is_differentiated
@@ -61,7 +62,7 @@ class StoredInputMethod(Method):
         swapped = 0
         if "relu" in families:
             convert(model, probes=0, compress=["relu"])
-            swapped += sum(isinstance(module, BitReLU) for module in model.modules())
+            swapped += sum(isinstance(module, BitReLU) for module in modules(model))
         if "conv" in families:
             swapped += _swap(model, self.input_store(configuration))
         if not swapped:
@@ -164,7 +165,7 @@ class _Convolution(torch.autograd.Function):
 def _swap(model: nn.Module, store: InputStore) -> int:
     """Swap what can be swapped; how many there were."""
     count = 0
-    for module in model.modules():
+    for module in modules(model):
         base = next((base for base in _OURS if isinstance(module, base)), None)
         if base is not None and why_not(module) is None:
             module.__class__ = derive(_OURS[base], type(module))
@@ -176,7 +177,7 @@ def _swap(model: nn.Module, store: InputStore) -> int:
 def _reasons(model: nn.Module, family: str) -> list[str | None]:
     """For each module of a family why it is exact, None where it is not."""
     kinds = tuple(FAMILIES[family])
-    return [_reason(module) for module in model.modules() if isinstance(module, kinds)]
+    return [_reason(module) for module in modules(model) if isinstance(module, kinds)]
 
 
 def _reason(module: nn.Module) -> str | None:

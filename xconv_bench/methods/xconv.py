@@ -7,6 +7,7 @@ from typing import Any
 from torch import nn
 
 from xconv import account, convert
+from xconv.contents import named_modules
 from xconv.convert import FAMILIES
 from xconv_bench.configuration import Configuration
 from xconv_bench.errors import Unsupported
@@ -55,7 +56,7 @@ class XConv(Method):
 def _left_exact(model: nn.Module, family: str) -> str:
     """``4 of 20 conv modules are exact: 4 × reason``; nothing where all are compressed."""
     kinds = tuple(FAMILIES[family])
-    modules = dict(model.named_modules())
+    modules = dict(named_modules(model))
     entries = [entry for entry in account(model) if isinstance(modules[entry.name], kinds)]
     if not entries:
         return f"there are no {family} modules (calls of functions are not seen)"

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from xconv.contents import children
+
 _SEQUENCES = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
 
@@ -35,16 +37,16 @@ def runs_of_blocks(model: nn.Module) -> list[Run]:
 
 def is_layer(module: nn.Module) -> bool:
     """Whether there are no modules in it."""
-    return next(module.children(), None) is None
+    return next(children(module), None) is None
 
 
 def _visit(module: nn.Module) -> Iterator[Run]:
-    children = list(module.children())
-    if _is_chain(module) and not any(map(_is_divided, children)):
+    parts = list(children(module))
+    if _is_chain(module) and not any(map(_is_divided, parts)):
         assert isinstance(module, nn.Sequential)
-        yield Run(module, children)
+        yield Run(module, parts)
         return
-    for child in children:
+    for child in parts:
         if _is_divided(child) or (_is_chain(child) and not isinstance(module, _SEQUENCES)):
             yield from _visit(child)
         elif not is_layer(child):
@@ -53,13 +55,13 @@ def _visit(module: nn.Module) -> Iterator[Run]:
 
 def _is_divided(module: nn.Module) -> bool:
     """A sequence of blocks, or a module that has a single one with repeated blocks in it."""
-    children = list(module.children())
+    parts = list(children(module))
     if isinstance(module, _SEQUENCES):
-        return not all(map(is_layer, children))
-    if _repeats(children) and len({type(child) for child in children}) == 1:
+        return not all(map(is_layer, parts))
+    if _repeats(parts) and len({type(part) for part in parts}) == 1:
         return True
     # Of several such sequences side by side, as in an inception module, none is what it is made of.
-    return sum(isinstance(c, _SEQUENCES) and _repeats(list(c.children())) for c in children) == 1
+    return sum(isinstance(c, _SEQUENCES) and _repeats(list(children(c))) for c in parts) == 1
 
 
 def _repeats(modules: Sequence[nn.Module]) -> bool:
@@ -69,4 +71,7 @@ def _repeats(modules: Sequence[nn.Module]) -> bool:
 
 
 def _is_chain(module: nn.Module) -> bool:
-    return isinstance(module, nn.Sequential) and type(module).forward is nn.Sequential.forward
+    return isinstance(module, nn.Sequential) and all(
+        getattr(type(module), name) is getattr(nn.Sequential, name)
+        for name in ("forward", "__call__")
+    )

@@ -23,7 +23,7 @@ from typing import Any
 
 from torch import nn
 
-from xconv_bench.data.tasks import Automatic
+from xconv_bench.data.automatic import Automatic
 from xconv_bench.errors import UsageError
 from xconv_bench.models.base import Architecture, square_image
 from xconv_bench.models.messages import did_you_mean, reason

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from xconv.contents import modules
 from xconv_bench.models.running_statistics import not_updated
 
 
@@ -123,4 +124,4 @@ def _differentiate(
 
 def reversible_sequences(model: nn.Module) -> Iterator[ReversibleSequence]:
     """All in a model."""
-    return (module for module in model.modules() if isinstance(module, ReversibleSequence))
+    return (module for module in modules(model) if isinstance(module, ReversibleSequence))

@@ -8,17 +8,19 @@ from contextlib import contextmanager
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from xconv.contents import modules
+
 _UPDATED = ("running_mean", "running_var", "num_batches_tracked")
 
 
 @contextmanager
-def not_updated(modules: Iterable[nn.Module]) -> Iterator[None]:
+def not_updated(parts: Iterable[nn.Module]) -> Iterator[None]:
     """Inside, copies take the updates of running statistics and of their count.
 
     In training normalisation is by the batch: its result does not depend on them.
     """
     kept = []
-    for module in {m for each in modules for m in each.modules() if isinstance(m, _BatchNorm)}:
+    for module in {m for part in parts for m in modules(part) if isinstance(m, _BatchNorm)}:
         for name in _UPDATED:
             buffer = module._buffers.get(name)
             if buffer is not None and module.training:

@@ -9,6 +9,7 @@ from torch.nn.modules.utils import consume_prefix_in_state_dict_if_present
 
 from xconv_bench.errors import UsageError
 from xconv_bench.models.messages import reason
+from xconv_bench.models.preparing import tensors_of_state
 
 Weights = dict[str, Tensor]
 """A ``state_dict``: parameters and buffers by name."""
@@ -45,7 +46,7 @@ def put_weights(model: nn.Module, weights: Weights, origin: str, remedy: str) ->
     The prefix that ``DistributedDataParallel`` gives to every name may be there or not. Raises
     UsageError, from ``origin`` to ``remedy``, where names or shapes are not those of the network.
     """
-    own = model.state_dict()
+    own = tensors_of_state(model)
     if not any(name.startswith(_DISTRIBUTED) for name in own):
         consume_prefix_in_state_dict_if_present(weights, _DISTRIBUTED)
     problems = {
@@ -57,10 +58,10 @@ def put_weights(model: nn.Module, weights: Weights, origin: str, remedy: str) ->
         del weights[name]
     try:
         # Not strict, so that all is told; what old versions of torch did not save is filled in.
-        missing, unexpected = model.load_state_dict(weights, strict=False)
+        missing, unexpected = nn.Module.load_state_dict(model, weights, strict=False)
     except (RuntimeError, ValueError) as error:
         raise UsageError(f"{origin} does not fit the network: {reason(error)}; {remedy}") from error
-    for name in missing:
+    for name in filter(own.__contains__, missing):
         problems.setdefault(name, f"is missing, expected {tuple(own[name].shape)}")
     problems |= {name: "is no weight of this network" for name in unexpected}
     if problems:

@@ -45,6 +45,11 @@ def _measured(row: Row, column: str) -> str:
     return "" if value is None else format_measured(value, number(row, f"{column}_se"))
 
 
+def _floor(row: Row, _: ExactRows) -> str:
+    floor = number(row, "floor_error")
+    return format_measured(floor, None) if floor else ""
+
+
 def _bias(row: Row, _: ExactRows) -> str:
     bias, noise = number(row, "relative_bias"), number(row, "relative_bias_noise")
     return "" if bias is None or not noise or is_exact(row) else format_ratio(bias / noise)
@@ -65,6 +70,12 @@ ERROR_FIGURES = (
         "distance of an estimated weight gradient from the exact one, root mean square, relative "
         "to the exact one, ± its standard error; at 1 the noise is as large as the gradient",
         _error,
+        is_essential=True,
+    ),
+    ErrorFigure(
+        "floor",
+        "distance of the exact gradient from itself, computed twice: smaller errors say nothing",
+        _floor,
         is_essential=True,
     ),
     ErrorFigure(

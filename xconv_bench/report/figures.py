@@ -1,6 +1,6 @@
 """The figures of a memory table: what each is called and what it means, in plain words."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from xconv_bench.report.units import bytes_unit, format_error, seconds_unit
@@ -13,6 +13,13 @@ class Figure:
     column: str
     heading: str
     meaning: str
+    is_told_where_zero: bool = True
+    """Whether it is told where it is zero in all rows."""
+
+    def is_told(self, values: Iterable[float | None]) -> bool:
+        """Whether a table has this column, given what stands in it."""
+        found = [value for value in values if value is not None]
+        return any(found) or bool(found and self.is_told_where_zero)
 
     @property
     def has_ratio(self) -> bool:
@@ -81,6 +88,12 @@ FIGURES = (
         "gradient_relative_error",
         "gradient error",
         "distance of the weight gradients from the exact ones, relative to the exact ones",
+    ),
+    Figure(
+        "floor_error",
+        "floor",
+        "distance of the exact gradient from itself, computed twice: smaller errors say nothing",
+        is_told_where_zero=False,
     ),
 )
 

@@ -24,6 +24,7 @@ from xconv_bench.results.columns import FRONTIER_KEY
 _MEANINGS = (
     ("peak", "the most memory that a training step takes, and its ratio to exact"),
     ("error", "distance of an estimated weight gradient from the exact one, relative to it"),
+    ("floor", "distance of the exact gradient from itself: smaller errors say nothing"),
     ("step", "time of a training step without the optimizer, and its ratio to exact"),
     (
         "beaten by",
@@ -49,12 +50,16 @@ def print_frontier_table(rows: Sequence[Row], file: IO[str] | None = None) -> No
         methods = Column("method", [method_words(row) for row in ordered], "left")
         print_columns(console, [methods], list(_columns(setting, ordered)))
     print_notes(console, notes_of(settings))
-    print_legend(console, _MEANINGS)
+    has_floor = any(number(row, "floor_error") for setting in settings for row in setting.rows)
+    print_legend(console, [m for m in _MEANINGS if m[0] != "floor" or has_floor])
 
 
 def _columns(setting: Setting, rows: Sequence[Row]) -> Iterator[Column]:
     yield Column("peak", aligned([_peak(row) for row in rows], " ("))
     yield Column("error", aligned([_error(row) for row in rows], " ±"))
+    floors = [number(row, "floor_error") for row in rows]
+    if any(floors):
+        yield Column("floor", [format_measured(floor, None) if floor else "" for floor in floors])
     yield Column("step", aligned([_step(row) for row in rows], " ("))
     yield Column("beaten by", [str(row["beaten_in_all_by"] or "") for row in rows], "left")
 

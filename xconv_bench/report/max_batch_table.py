@@ -25,10 +25,12 @@ from xconv_bench.results.columns import MAX_BATCH_KEY
 _LIMITS = {
     "memory": "memory",
     "elements": "2³¹ elements of a tensor",
+    "network": "the network",
     "max": "--max",
 }
 _MEANINGS = {
-    "largest batch": "samples of a training step that fits; one more was tried and does not",
+    "largest batch": "samples of a training step that fits; the next that the network takes was "
+    "tried and does not",
     "peak": "the most memory that this step takes",
     "limited by": "why it is no larger",
     "paper": "the figure of arXiv 2106.06998, whose ReLUs keep a byte an element and not a bit",

@@ -32,7 +32,7 @@ def print_memory_table(rows: Sequence[Row], file: IO[str] | None = None) -> None
     if not summaries:
         console.print("Nothing was measured.")
         return
-    figures = [figure for figure in FIGURES if any(figure.column in s.figures for s in summaries)]
+    figures = [f for f in FIGURES if f.is_told(s.figures.get(f.column) for s in summaries)]
     console.print(Text(title(summaries), style="bold"))
     identity = [*_identity(summaries), *_state(summaries)]
     print_columns(console, identity, [_figure_column(figure, summaries) for figure in figures])

@@ -1,6 +1,6 @@
 """Losses: the right value, from whatever a network returns, in every dtype."""
 
-from collections import OrderedDict, namedtuple
+from collections import namedtuple
 from typing import Any
 
 import pytest
@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch._subclasses import FakeTensorMode
 
-from xconv_bench.data.tasks import Automatic, Classification, Reconstruction, Segmentation, Task
+from xconv_bench.data.automatic import Automatic
+from xconv_bench.data.tasks import Classification, Reconstruction, Segmentation, Task
 from xconv_bench.errors import BenchError
 
 Outputs = namedtuple("Outputs", ["logits", "auxiliary"])
@@ -60,24 +61,6 @@ def test_automatic_fits_the_labels_to_any_number_of_classes(classes: int) -> Non
 def test_automatic_takes_other_shapes_to_zero(shape: tuple[int, ...]) -> None:
     output = random(*shape)
     torch.testing.assert_close(Automatic().loss(output, LABELS), output.square().mean())
-
-
-LOGITS = random(4, 10)
-
-
-@pytest.mark.parametrize(
-    "output",
-    [
-        (LOGITS, random(4, 3)),
-        [None, LOGITS],
-        {"out": LOGITS},
-        OrderedDict(features=(LOGITS, LOGITS)),
-        Outputs([], LOGITS),
-    ],
-    ids=["tuple", "list", "dict", "nested", "namedtuple"],
-)
-def test_automatic_takes_the_first_tensor(output: Any) -> None:
-    assert torch.equal(Automatic().loss(output, LABELS), F.cross_entropy(LOGITS, LABELS))
 
 
 @pytest.mark.parametrize("output", [None, "text", (), {"out": None}], ids=repr)

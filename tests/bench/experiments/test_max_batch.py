@@ -113,7 +113,8 @@ def test_an_error_is_a_row(table: Table) -> None:
             return Outcome("error", "no kernel image")
 
     row = find(table, Broken())
-    assert (row["status"], row["message"]) == ("error", "no kernel image")
+    message = "no kernel image (with a batch of 1, and so with all others up to 8)"
+    assert (row["status"], row["message"]) == ("error", message)
 
 
 def test_a_simulation_is_given_its_part_of_the_budget(table: Table) -> None:

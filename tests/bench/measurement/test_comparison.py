@@ -9,7 +9,6 @@ from xconv_bench.configuration import GradientConfiguration
 from xconv_bench.data import Batch
 from xconv_bench.data.sources import DataOptions
 from xconv_bench.measurement.comparison import Comparison, Start
-from xconv_bench.measurement.error import saved_bytes
 
 CELL = GradientConfiguration(
     name("tied"), "xconv", "independent", 2, "rademacher", "conv",
@@ -30,7 +29,7 @@ def test_a_gradient_does_not_depend_on_what_was_computed_before() -> None:
     compared = comparison()
     batch = samples(compared)
     first = compared.exact(batch, 0)["0"].clone()
-    saved_bytes(compared, batch)
+    compared.saved_bytes(batch)
     estimates = [estimate["0"].clone() for estimate in compared.estimates(batch, 0, repeats=3)]
     assert compared.exact(batch, 0)["0"].equal(first)
     again = [estimate["0"].clone() for estimate in compared.estimates(batch, 0, repeats=3)]
@@ -67,6 +66,6 @@ def test_seeds_and_numbers_of_probes_have_errors_of_their_own() -> None:
 def test_modules_with_one_weight_are_one_layer() -> None:
     compared = comparison(CELL.as_exact())
     assert {layer: len(modules) for layer, modules in compared.layers().items()} == {"0": 2}
-    saved = saved_bytes(compared, samples(compared))
+    saved = compared.saved_bytes(samples(compared))
     assert saved["0"] == 2 * 4 * 4 * 3 * TIED_SIDE**2  # both inputs, of 4 bytes a number
     assert saved["all"] > saved["0"]

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from xconv_bench.configuration import SIMULATED, Configuration
 from xconv_bench.data import Batch
-from xconv_bench.data.tasks import Automatic
+from xconv_bench.data.automatic import Automatic
 from xconv_bench.measurement.counting import count, simulate
 from xconv_bench.measurement.training import Training, prepare
 

@@ -6,10 +6,10 @@ import pytest
 from own_networks import name
 
 from xconv_bench.configuration import Configuration
-from xconv_bench.errors import BenchError
 from xconv_bench.measurement import largest_batch as module
+from xconv_bench.measurement.batch_search import largest_batch
 from xconv_bench.measurement.counting import Simulation
-from xconv_bench.measurement.largest_batch import LargestBatch, largest_batch
+from xconv_bench.measurement.largest_batch import LargestBatch
 
 PEAKS: dict[str, Callable[[int], int]] = {
     "affine": lambda size: 1000 + 30 * size,
@@ -34,7 +34,8 @@ def test_the_search_finds_what_counting_finds(
         return peak(size)
 
     expected = max((n for n in range(1, most + 1) if peak(n) <= budget), default=0)
-    assert largest_batch(noted, budget, most) == (expected, peak(expected or 1))
+    found = largest_batch(noted, budget, most)
+    assert (found.size, found.peak) == (expected, peak(expected or 1))
     # Nothing is told that was not seen, and nothing is looked at twice.
     assert {expected or 1, min(expected + 1, most)} <= set(asked) <= set(range(1, most + 1))
     assert len(asked) == len(set(asked)) <= 30
@@ -47,7 +48,7 @@ def test_nearly_affine_peaks_need_few_simulations() -> None:
         asked.append(size)
         return 10**8 + -(-123_457 * size // 512) * 512
 
-    assert largest_batch(peak, 2**34, 10**9)[0] == 138_346
+    assert largest_batch(peak, 2**34, 10**9).size == 138_346
     assert len(asked) <= 7
 
 
@@ -109,7 +110,7 @@ def test_a_network_that_a_single_sample_cannot_train() -> None:
     cell = Configuration(name("one_pixel"), image_size=12)
     (found,) = LargestBatch(cell, 2**20, most=9)()
     assert found["max_batch_size"] == 9
-    with pytest.raises(BenchError, match="a batch of one sample, the most that may fit, cannot tr"):
+    with pytest.raises(MemoryError, match="a batch of 2 samples, the fewest that it takes, and"):
         list(LargestBatch(cell, 5000, most=9)())
 
 

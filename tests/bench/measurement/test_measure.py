@@ -6,13 +6,17 @@ from typing import Any
 import pytest
 import torch
 from own_networks import name
+from torch import nn
 
 from xconv_bench.configuration import SIMULATED, Configuration
 from xconv_bench.errors import Unsupported, UsageError
 from xconv_bench.launch.outcome import Outcome
-from xconv_bench.measurement import measure
+from xconv_bench.measurement import gradient_error, measure
+from xconv_bench.measurement import training as training_module
 from xconv_bench.measurement.measure import Measurement
-from xconv_bench.measurement.training import Training, prepare
+from xconv_bench.measurement.training import Training, place, prepare
+from xconv_bench.meters import waiting
+from xconv_bench.models import Architecture
 from xconv_bench.results.columns import MEMORY_COLUMNS
 
 EXACT = Configuration(name("normalized"), batch_size=2, image_size=12)
@@ -25,8 +29,16 @@ REALLY = EVERYWHERE | {
     "forward_seconds",
     "backward_seconds",
     "step_seconds",
+    "cpu_wait_part",
     "gradient_relative_error",
+    "floor_error",
 }
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_said_of_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests may run beside other work."""
+    monkeypatch.setattr(waiting, "BUSY", 1.0)
 
 
 def measured(configuration: Configuration, steps: int = 1) -> Outcome:
@@ -45,6 +57,13 @@ def test_every_column(configuration: Configuration) -> None:
     assert None not in outcome.readings.values()
     readings = outcome.readings
     assert readings["live_peak_bytes"] == readings["simulated_peak_bytes"]
+
+
+def test_a_busy_machine_is_remarked_upon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "BUSY", -1.0)
+    outcome = measured(EXACT)
+    assert outcome.message == waiting.REMARK
+    assert 0 <= outcome.readings["cpu_wait_part"] <= 1
 
 
 def test_simulation_alone() -> None:
@@ -79,37 +98,38 @@ def test_compressed_relus_alone_change_no_gradient() -> None:
 
 
 def test_measuring_changes_no_weight(monkeypatch: pytest.MonkeyPatch) -> None:
-    prepared: list[Training] = []
+    placed: list[nn.Module] = []
 
-    def keep(configuration: Configuration) -> Training:
-        prepared.append(prepare(configuration))
-        return prepared[-1]
+    def keep(configuration: Configuration) -> tuple[Architecture, nn.Module]:
+        architecture, model = place(configuration)
+        placed.append(model)
+        return architecture, model
 
-    monkeypatch.setattr(measure, "prepare", keep)
+    monkeypatch.setattr(training_module, "place", keep)
+    monkeypatch.setattr(gradient_error, "place", keep)
     measured(PROBED)
     fresh = prepare(PROBED)
-    for training in prepared:
-        for parameter, as_built in zip(
-            training.model.parameters(), fresh.model.parameters(), strict=True
-        ):
+    for model in placed:
+        for parameter, as_built in zip(model.parameters(), fresh.model.parameters(), strict=True):
             assert parameter.equal(as_built)
-    assert len(prepared) == 2
+    assert len(placed) == 4  # with the one that was prepared to compare
 
 
 def test_the_reference_has_the_weights_of_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """A user's network may draw its weights from where our seed does not reach."""
     seeds = iter(range(100))
 
-    def unseeded(configuration: Configuration) -> Training:
-        training = prepare(configuration)
+    def unseeded(configuration: Configuration) -> tuple[Architecture, nn.Module]:
+        architecture, model = place(configuration)
         generator = torch.Generator().manual_seed(next(seeds))
         with torch.no_grad():
-            for parameter in training.model.parameters():
+            for parameter in model.parameters():
                 parameter.normal_(generator=generator)
-        return training
+        return architecture, model
 
-    monkeypatch.setattr(measure, "prepare", unseeded)
-    assert measured(EXACT).readings["gradient_relative_error"] == 0.0
+    monkeypatch.setattr(gradient_error, "place", unseeded)
+    relus = replace(PROBED, scheme=None, probes=None, compress="relu")
+    assert measured(relus).readings["gradient_relative_error"] == 0.0
 
 
 def test_a_network_that_cannot_be_simulated_is_measured() -> None:
@@ -156,26 +176,26 @@ def test_a_mistake_of_the_users_says_so_once() -> None:
     ids=["python", "cuda", "cpu"],
 )  # fmt: skip
 def test_the_exact_network_need_not_fit(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    def refuse(configuration: Configuration) -> Training:
+    def refuse(configuration: Configuration) -> tuple[Architecture, nn.Module]:
         if configuration.method == "exact":
             raise error
-        return prepare(configuration)
+        return place(configuration)
 
-    monkeypatch.setattr(measure, "prepare", refuse)
+    monkeypatch.setattr(gradient_error, "place", refuse)
     outcome = measured(PROBED)
-    assert outcome.readings.keys() == REALLY - {"gradient_relative_error"}
+    assert outcome.readings.keys() == REALLY - {"gradient_relative_error", "floor_error"}
     assert outcome.message == "no gradient error: the exact network does not fit beside this one"
 
 
 def test_other_failures_of_the_exact_network_are_not_hidden(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def refuse(configuration: Configuration) -> Training:
+    def refuse(configuration: Configuration) -> tuple[Architecture, nn.Module]:
         if configuration.method == "exact":
             raise RuntimeError("shape mismatch")
-        return prepare(configuration)
+        return place(configuration)
 
-    monkeypatch.setattr(measure, "prepare", refuse)
+    monkeypatch.setattr(gradient_error, "place", refuse)
     with pytest.raises(RuntimeError, match="shape mismatch"):
         measured(PROBED)
 

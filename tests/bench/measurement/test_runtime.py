@@ -9,6 +9,7 @@ from xconv_bench.configuration import Configuration
 from xconv_bench.measurement import runtime as module
 from xconv_bench.measurement.runtime import WARMUP_STEPS, RuntimeMeasurement
 from xconv_bench.meters.clock import StepTimes
+from xconv_bench.meters.waiting import REMARK
 
 EXACT = Configuration("conv:2", batch_size=1, image_size=4)
 PROBED = Configuration(
@@ -94,3 +95,14 @@ def test_what_fails_does_not_keep_the_others(monkeypatch: pytest.MonkeyPatch) ->
     exact, probed, _ = measure(rounds=2)
     assert (exact["status"], exact["rounds"], probed["status"]) == ("ok", 2, "oom")
     assert "no room" in probed["message"]
+
+
+def test_a_busy_machine_is_said_of_every_row(
+    steps: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for part, said in ((0.5, REMARK), (0.05, ""), (None, "")):
+        monkeypatch.setattr(module.CoreWait, "part", lambda self, part=part: part)
+        exact, probed, inverted = measure()
+        for row in (exact, probed):
+            assert (row["cpu_wait_part"], row["message"]) == (part, said)
+        assert "cpu_wait_part" not in inverted

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from xconv_bench.data import batch
-from xconv_bench.data.tasks import Automatic
+from xconv_bench.data.automatic import Automatic
 from xconv_bench.errors import UsageError
 from xconv_bench.models.registry import find
 

@@ -1,0 +1,63 @@
+"""The error of a method's weight gradients in one step, held against the exact network."""
+
+from __future__ import annotations
+
+import gc
+from typing import Any
+
+from xconv_bench.configuration import Configuration
+from xconv_bench.data import Batch
+from xconv_bench.measurement.failures import is_out_of_memory
+from xconv_bench.measurement.repeatable_step import (
+    Floor,
+    Gradients,
+    RepeatableStep,
+    words_on_losses,
+)
+from xconv_bench.measurement.training import dtype_of, place
+from xconv_bench.meters.gradient import relative_error
+from xconv_bench.models.preparing import copy_tensors
+
+
+def gradient_error(configuration: Configuration, batch: Batch) -> dict[str, Any]:
+    """Return ``gradient_relative_error``, ``floor_error``, and in ``message`` what to know of them.
+
+    Same weights, same batch, same random numbers, same state; probes follow from the seed alone.
+    The exact method is held against itself. No figures where the exact network does not fit.
+    """
+    gc.collect()  # networks that refer to themselves stay on the device until then
+    method = _step(configuration)
+    estimate = _gradients(method, configuration, batch)
+    try:
+        exact = method
+        if configuration.method != "exact":
+            exact = _step(configuration.as_exact(), like=method)
+        first = _gradients(exact, configuration, batch)
+        again = _gradients(exact, configuration, batch)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return {"message": "no gradient error: the exact network does not fit beside this one"}
+    floor = Floor(first, again, exact.lost)
+    said = (
+        floor.words(),
+        words_on_losses(exact.loss, method.loss, dtype_of(configuration)),
+    )
+    return {
+        "gradient_relative_error": relative_error(estimate, first),
+        "floor_error": floor.error,
+        "message": "; ".join(filter(None, said)),
+    }
+
+
+def _step(configuration: Configuration, like: RepeatableStep | None = None) -> RepeatableStep:
+    """A network of the configuration, with the weights of another where one is given."""
+    architecture, model = place(configuration)
+    if like is not None:
+        like.put_back()
+        copy_tensors(like.model, model)
+    return RepeatableStep(model, architecture.task)
+
+
+def _gradients(step: RepeatableStep, configuration: Configuration, batch: Batch) -> Gradients:
+    return step.gradients(batch, configuration.seed, configuration.seed)
