@@ -8,7 +8,7 @@ INSTALLED_DEV := .venv/installed-dev
 REQUIREMENTS := pyproject.toml constraints.txt
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test lint check bench clean
+.PHONY: help demo test lint check bench gpu clean
 .NOTPARALLEL:
 
 help:
@@ -17,6 +17,7 @@ help:
 	@echo "make lint    check style, formatting and types"
 	@echo "make check   measure the profile ci and hold it against its thresholds"
 	@echo "make bench   time the layer against torch.nn.Conv2d, and what a measurement costs"
+	@echo "make gpu     measure all that needs a GPU, 20 minutes; GPU=dry make gpu lists what"
 	@echo "make clean   remove .venv and the caches of the tools"
 
 demo: $(INSTALLED)
@@ -40,6 +41,11 @@ check: $(INSTALLED)
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.layer_speed
 	$(BIN)/python -m benchmarks.overhead
+
+# Where nothing can be installed: make gpu PYTHON=python3 BARE=1. A part alone, or less time:
+# make gpu GPU="--part memory --minutes 5".
+gpu: $(if $(BARE),,$(INSTALLED_DEV))
+	PYTHONPATH=. $(if $(BARE),$(PYTHON),$(BIN)/python) -m benchmarks.gpu $(GPU:dry=--dry-run)
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,4 +1,4 @@
-"""Tables put between the marks that stand in a page."""
+"""Tables and texts put between the marks that stand in a page."""
 
 import re
 
@@ -6,7 +6,12 @@ import pandas as pd
 
 
 def put(text: str, name: str, table: pd.DataFrame) -> str:
-    """Renew what is between ``<!-- NAME -->`` and ``<!-- end -->``; the index is the first column.
+    """Put ``table`` between the marks of ``name``, as ``put_text`` does; its index comes first."""
+    return put_text(text, name, _markdown(table))
+
+
+def put_text(text: str, name: str, content: str) -> str:
+    """Renew what is between ``<!-- NAME -->`` and ``<!-- end -->``.
 
     Exits where the page has no such marks.
     """
@@ -14,7 +19,7 @@ def put(text: str, name: str, table: pd.DataFrame) -> str:
     pattern = re.compile(f"{re.escape(begin)}.*?<!-- end -->", re.DOTALL)
     if not pattern.search(text):
         raise SystemExit(f"the page has no place for {name!r}: put {begin} and <!-- end --> there")
-    return pattern.sub(lambda _: f"{begin}\n{_markdown(table)}\n<!-- end -->", text)
+    return pattern.sub(lambda _: f"{begin}\n{content}\n<!-- end -->", text)
 
 
 def _markdown(table: pd.DataFrame) -> str:

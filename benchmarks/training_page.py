@@ -45,7 +45,7 @@ def _summary(of_task: Mapping[str, Sequence[Row]]) -> pd.DataFrame:
     for task, rows in of_task.items():
         exact, *others = means_over_seeds(rows)
         measure = next(name for name in JUDGED if exact[name] is not None)
-        lines[f"{task}, {JUDGED[measure][0]}"] = {
+        lines[f"{task}, {JUDGED[measure]}"] = {
             "`exact`": f"{exact[measure]:.{_DECIMALS.get(measure, 3)}f}",
             **{f"`{_brief(row)}`": row["gap"] or "" for row in others},
         }
@@ -67,7 +67,7 @@ def _of_task(rows: Sequence[Row]) -> pd.DataFrame:
     lines = [
         {
             "method": f"`{method_words(row)}`",
-            **{JUDGED[name][0]: f"{row[name]:.{_DECIMALS.get(name, 3)}f}" for name in measures},
+            **{JUDGED[name]: f"{row[name]:.{_DECIMALS.get(name, 3)}f}" for name in measures},
             "gap": row["gap"] or "",
             "peak": _beside(row, exact, "simulated_peak_bytes", format_bytes),
             "training": _beside(row, exact, "training_seconds", lambda s: f"{s:.0f} s"),

@@ -1,12 +1,28 @@
 """Processes looked at from outside: whether they live, and waiting for what they do."""
 
 import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 PATIENCE_SECONDS = 60
 """How long to wait for what happens at once on any machine that is not overloaded."""
+
+
+def listen_to_interrupts() -> None:
+    """Undo in a child, before it begins, that this process was told to ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def catches(pid: int, number: signal.Signals) -> bool:
+    """Whether a process has a handler for a signal, or is gone."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return True
+    (caught,) = (line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:"))
+    return not is_alive(pid) or bool(int(caught, 16) >> (number - 1) & 1)
 
 
 def is_alive(pid: int) -> bool:

@@ -1,5 +1,6 @@
 """Tasks for the launcher: importable by name, since they run in processes of their own."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -37,6 +38,12 @@ def tell_process() -> Iterator[Readings]:
     yield {"pid": os.getpid(), "leak": os.environ.get(LEAK), "seed": torch.initial_seed()}
     os.environ[LEAK] = "left behind"
     torch.manual_seed(os.getpid())
+
+
+def choose_how_processes_start() -> Iterator[Readings]:
+    """As a file with a network may, where it is imported."""
+    multiprocessing.set_start_method("spawn")
+    yield {"method": multiprocessing.get_start_method()}
 
 
 def raise_two_lines() -> None:

@@ -8,6 +8,7 @@ from xconv.contents import named_modules
 from xconv.convert import FAMILIES, why_not
 from xconv.modules import Probed
 from xconv.saved.relu import BitReLU
+from xconv.schemes import SCHEMES
 from xconv.state import State, state_of
 
 
@@ -78,8 +79,8 @@ def _entry(name: str, module: nn.Module) -> Entry:
 
 def _swapped(state: State) -> tuple[bool, str]:
     probing = state.probing
-    if probing is None or probing.probes == 0:
+    if probing is None or probing.is_exact:
         return False, "probes=0, the exact layer"
     if state.falls_back:
         return False, state.falls_back
-    return True, f"{probing.probes} {probing.distribution} probes, {probing.scheme}"
+    return True, SCHEMES[probing.scheme].describe(probing)

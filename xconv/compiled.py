@@ -17,6 +17,7 @@ from xconv.geometry import Geometry
 from xconv.layout import Layout
 from xconv.probing import Probing
 from xconv.schemes import SCHEMES
+from xconv.spectrum.plan import Plan
 
 _SELECTIVE = tuple(
     getattr(torch.utils.checkpoint, name)
@@ -39,12 +40,17 @@ def keep(
     layout: Layout,
     weight_shape: torch.Size,
     output_shape: torch.Size,
+    plan: Plan | None = None,
 ) -> tuple[Tensor, ...]:
     """``probing.keep`` as one operator."""
+    counts: tuple[int, ...] = ()
+    tables: list[Tensor] = []
+    if plan is not None:
+        counts, tables = plan.counts, [plan.order, plan.probabilities]
     return tuple(
         _sketch(
             input, seed, layout.channels_last, weight_shape, output_shape,
-            probing.probes, probing.scheme, probing.distribution,
+            probing.dial[1], probing.scheme, probing.distribution, counts, tables,
         )
     )  # fmt: skip
 
@@ -61,7 +67,7 @@ def estimate(
     """``probing.estimate_gradient`` as one operator, which has no derivative and says so."""
     return _estimate(
         list(kept), grad_output, weight, dtype, layout.shape, layout.channels_last,
-        probing.probes, probing.scheme, probing.distribution,
+        probing.dial[1], probing.scheme, probing.distribution,
         geometry.stride, geometry.padding, geometry.dilation, geometry.groups,
         geometry.transposed, geometry.output_padding, geometry.border, geometry.border_mode,
     )  # fmt: skip
@@ -74,14 +80,16 @@ def _sketch(
     channels_last: bool,
     weight_shape: Sequence[int],
     output_shape: Sequence[int],
-    probes: int,
+    dial: float,
     scheme: str,
     distribution: str,
+    counts: Sequence[int],
+    tables: Sequence[Tensor],
 ) -> List[Tensor]:  # noqa: UP006
     layout = Layout(input.shape, input.dtype, input.device, channels_last)
     seed, *sketch = eager.keep(
-        input, seed, Probing(probes, scheme, distribution), layout,
-        torch.Size(weight_shape), torch.Size(output_shape),
+        input, seed, Probing.of_dial(scheme, dial, distribution), layout,
+        torch.Size(weight_shape), torch.Size(output_shape), _plan(counts, tables),
     )  # fmt: skip
     return [seed.clone(), *(part.contiguous() for part in sketch)]
 
@@ -89,10 +97,16 @@ def _sketch(
 @_sketch.register_fake
 def _(
     input: Tensor, seed: Tensor, channels_last: bool, weight_shape: Sequence[int],
-    output_shape: Sequence[int], probes: int, scheme: str, distribution: str,
+    output_shape: Sequence[int], dial: float, scheme: str, distribution: str,
+    counts: Sequence[int], tables: Sequence[Tensor],
 ) -> list[Tensor]:  # fmt: skip
-    sketch = input.new_empty(SCHEMES[scheme].sketch_shape(Layout.of(input), probes))
-    return [torch.empty_like(seed), sketch]
+    probing, layout = Probing.of_dial(scheme, dial, distribution), Layout.of(input)
+    like = SCHEMES[scheme].kept_like(input, layout, probing, _plan(counts, tables))
+    return [torch.empty_like(seed), *like]
+
+
+def _plan(counts: Sequence[int], tables: Sequence[Tensor]) -> Plan | None:
+    return Plan(tuple(counts), *tables) if tables else None
 
 
 @torch.library.custom_op("xconv::estimate", mutates_args=())
@@ -103,7 +117,7 @@ def _estimate(
     dtype: torch.dtype,
     input_shape: Sequence[int],
     channels_last: bool,
-    probes: int,
+    dial: float,
     scheme: str,
     distribution: str,
     stride: Sequence[int],
@@ -120,7 +134,7 @@ def _estimate(
         transposed, tuple(output_padding), tuple(border), border_mode,
     )  # fmt: skip
     layout = Layout(torch.Size(input_shape), weight.dtype, weight.device, channels_last)
-    probing = Probing(probes, scheme, distribution)
+    probing = Probing.of_dial(scheme, dial, distribution)
     return eager.estimate_gradient(kept, grad_output, geometry, probing, layout, weight, dtype)
 
 

@@ -15,7 +15,8 @@ from xconv.contents import named_modules
 from xconv.derived import derive, runs_as, underived
 from xconv.probing import Probing
 from xconv.saved.relu import BitReLU
-from xconv.state import SWAPPED, State, set_state, state_of
+from xconv.spectrum.budget import Budget
+from xconv.state import SWAPPED, State, new_state, set_state, state_of
 
 CONVOLUTIONS: dict[type[nn.Module], type[nn.Module]] = {
     nn.Conv1d: modules.XConv1d,
@@ -33,37 +34,51 @@ FAMILIES: dict[str, dict[type[nn.Module], type[nn.Module]]] = {
 
 _ORIGINALS = {ours: theirs for family in FAMILIES.values() for theirs, ours in family.items()}
 
+FIRST = ("exact", "compressed")
+"""What ``first`` may be."""
+
 Skip = Collection[str] | Callable[[str, nn.Module], bool]
 
 
 def convert(
     model: nn.Module,
-    probes: int = 8,
-    scheme: str = "independent",
+    probes: int | None = None,
+    scheme: str = "",
     compress: Collection[str] = ("conv", "relu"),
     skip: Skip = (),
     distribution: str = "rademacher",
-    first: bool = True,
+    first: str = "exact",
+    bits: float | None = None,
+    keep: float | None = None,
 ) -> nn.Module:
     """Swap memory-saving layers into ``model``, in place, and return it.
 
     Args:
         model: any module; one that was converted before is converted anew with these arguments.
-        probes: probes of each convolution; 0 leaves convolutions exact.
-        scheme: ``"independent"``, ``"multi"`` or ``"orthogonal"``.
+        probes: probes of each convolution, for the schemes that probe; 0 leaves convolutions exact.
+        scheme: how inputs of convolutions are kept, one of ``xconv.schemes.SCHEMES``. Without one,
+            ``probes`` mean ``"independent"``, the paper's; ``keep`` means ``"sampling"``; nothing
+            or ``bits`` mean ``"spectral"``, at 0.5 bits an element.
         compress: which families to swap, of ``"conv"`` and ``"relu"``.
         skip: what to leave alone: names of modules as in ``model.named_modules()`` (a container's
             name stands for all in it), or a predicate of name and module.
         distribution: ``"rademacher"`` or ``"gaussian"``.
-        first: False leaves the first convolution exact, as the paper's experiments do: the
-            first in ``model.modules()``.
+        first: ``"exact"`` leaves the convolution exact whose input is the batch itself: keeping
+            what the training loop holds anyway costs nothing. It is the first in
+            ``model.modules()``, if no module before it has parameters and its input needs no
+            gradient. ``"compressed"`` treats it as all others.
+        bits: bits an element of the input, for ``"spectral"`` (an average over all layers, divided
+            among them by what they need) and ``"quantized"``.
+        keep: share of the pixels that ``"sampling"`` keeps.
 
     Subclasses with a forward pass of their own, parametrized weights, lazy modules and modules
     whose ``forward`` was replaced are left alone: ``account`` lists them. Raises ValueError or
     TypeError for values not listed here, and for names not in the model. Whatever is raised, the
     model is as it was. Revert before eager quantization, which does not know our classes.
     """
-    probing = Probing(probes, scheme, distribution)
+    probing = Probing(probes, scheme, distribution, bits, keep)
+    if first not in FIRST:
+        raise ValueError(f"first must be {' or '.join(map(repr, FIRST))}; got {first!r}")
     targets = _targets(compress)
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a torch.nn.Module; got {model!r}")
@@ -71,19 +86,21 @@ def convert(
     with _all_or_nothing(model):
         revert(model)
         skipped = {m for name, m in named_modules(model, remove_duplicate=False) if skips(name, m)}
-        exact_first = None if first else next(_convolutions(model), None)
+        first_one = _first_convolution(model) if first == "exact" else None
+        budget = Budget(probing.bits or 0.0)
         for module in contents.modules(model):
             base = next((base for base in targets if isinstance(module, base)), None)
             if base is None or isinstance(module, modules.Probed | BitReLU):
                 continue  # built as ours
-            if module is exact_first:
-                set_state(module, State(mark="first layer, left exact on request"))
-            elif module in skipped:
+            if module in skipped:
                 set_state(module, State(mark="skipped on request"))
             elif why_not(module) is None:
                 _set_class(module, derive(targets[base], type(module)))
-                is_probed = isinstance(module, modules.Probed)
-                set_state(module, State(probing if is_probed else None, mark=SWAPPED))
+                if isinstance(module, modules.Probed):
+                    state = new_state(probing, SWAPPED, budget, is_first=module is first_one)
+                else:
+                    state = State(mark=SWAPPED)
+                set_state(module, state)
     return model
 
 
@@ -171,8 +188,14 @@ def _targets(compress: Collection[str]) -> dict[type[nn.Module], type[nn.Module]
     return {theirs: ours for name in compress for theirs, ours in FAMILIES[name].items()}
 
 
-def _convolutions(model: nn.Module) -> Iterator[nn.Module]:
-    return (module for module in contents.modules(model) if isinstance(module, tuple(CONVOLUTIONS)))
+def _first_convolution(model: nn.Module) -> nn.Module | None:
+    """The convolution whose input is the batch itself, as far as the order of modules tells."""
+    for module in contents.modules(model):
+        if isinstance(module, tuple(CONVOLUTIONS)):
+            return module
+        if any(parameter is not None for parameter in module._parameters.values()):
+            return None
+    return None
 
 
 def _predicate(model: nn.Module, skip: Skip) -> Callable[[str, nn.Module], bool]:

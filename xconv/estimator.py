@@ -10,6 +10,8 @@ from xconv.differentiation import needed, refuse_batched
 from xconv.geometry import Geometry
 from xconv.layout import Layout
 from xconv.probing import Probing, estimate_gradient, keep
+from xconv.spectrum.budget import Member
+from xconv.spectrum.plan import Plan
 
 
 class SketchedConvolution(torch.autograd.Function):
@@ -28,20 +30,26 @@ class SketchedConvolution(torch.autograd.Function):
         seed: Tensor | None,
         geometry: Geometry,
         probing: Probing,
+        plan: Plan | None,
+        observer: Member | None,
     ) -> Tensor:
         """Shapes as ``torch.nn.functional.conv*d`` takes them, batched.
 
         The weight is kept as it came: under autocast, a copy of it in fewer bits would be kept
-        for every call.
+        for every call. ``plan`` divides the bits of the spectral scheme; an ``observer`` looks at
+        the input and at its gradient for the next plan.
         """
         bias = None if bias is None else autocast.cast(bias)
         output = geometry.convolve(input, autocast.cast(weight), bias)
         ctx.geometry, ctx.probing, ctx.layout = geometry, probing, Layout.of(input)
+        ctx.observer = observer
         kept: tuple[Tensor, ...] = ()
         if seed is not None:
             whole = torch.compiler.is_compiling() or compiled.is_selective()
             keep_input = compiled.keep if whole else keep
-            kept = keep_input(input, seed, probing, ctx.layout, weight.shape, output.shape)
+            kept = keep_input(input, seed, probing, ctx.layout, weight.shape, output.shape, plan)
+            if observer is not None:
+                observer.see_input(input)
         ctx.save_for_backward(weight, *kept)
         return output
 
@@ -62,6 +70,8 @@ class SketchedConvolution(torch.autograd.Function):
                 grad_bias = grad_output.sum((0, *range(2, grad_output.dim())))
             if needs_weight:
                 refuse_batched(grad_output)
+                if ctx.observer is not None:
+                    ctx.observer.see_gradient(grad_output, ctx.geometry, weight, ctx.layout)
                 whole = torch.compiler.is_compiling() or torch.is_grad_enabled()
                 estimate = compiled.estimate if whole else estimate_gradient
                 grad_weight = estimate(
@@ -69,4 +79,4 @@ class SketchedConvolution(torch.autograd.Function):
                 )
             if needs_input:
                 grad_input = ctx.geometry.input_gradient(grad_output, weight, ctx.layout.shape)
-        return grad_input, grad_weight, grad_bias, None, None, None
+        return grad_input, grad_weight, grad_bias, None, None, None, None, None

@@ -10,13 +10,13 @@ from xconv.geometry import Geometry, Sizes, per_dimension, resolve_padding
 from xconv.probing import Probing
 from xconv.random import draw_seed, takes_seed
 from xconv.saved.relu import bit_relu
+from xconv.schemes.scheme import NO_SMALLER
 from xconv.state import State
 
 __all__ = ["bit_relu", "conv", "conv_transpose"]
 
-NO_SMALLER = "the sketch would be no smaller than the input: exact gradient"
 TRANSFORMED = "torch.func and forward-mode derivatives: exact gradient"
-"""Why a call falls back to keeping its input."""
+"""Why a call falls back to keeping its input, one of the reasons."""
 
 _PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 
@@ -31,9 +31,11 @@ def conv(
     groups: int = 1,
     *,
     padding_mode: str = "zeros",
-    probes: int = 8,
-    scheme: str = "independent",
+    probes: int | None = None,
+    scheme: str = "",
     distribution: str = "rademacher",
+    bits: float | None = None,
+    keep: float | None = None,
 ) -> Tensor:
     """``torch.nn.functional.conv1d``, ``conv2d`` or ``conv3d``, whichever ``weight`` is made for.
 
@@ -54,7 +56,7 @@ def conv(
         word, padding_mode, tuple(weight.shape[2:]), dilation
     )
     geometry = Geometry(stride, amount, dilation, groups, border=border, border_mode=border_mode)
-    state = State(Probing(probes, scheme, distribution))
+    state = State(Probing(probes, scheme, distribution, bits, keep))
     return convolution(input, weight, bias, geometry, state)
 
 
@@ -68,9 +70,11 @@ def conv_transpose(
     groups: int = 1,
     dilation: Sizes = 1,
     *,
-    probes: int = 8,
-    scheme: str = "independent",
+    probes: int | None = None,
+    scheme: str = "",
     distribution: str = "rademacher",
+    bits: float | None = None,
+    keep: float | None = None,
 ) -> Tensor:
     """``torch.nn.functional.conv_transpose1d``, ``2d`` or ``3d``, as ``conv`` above."""
     size = _dimensions(weight)
@@ -82,7 +86,7 @@ def conv_transpose(
         transposed=True,
         output_padding=per_dimension(output_padding, size),
     )
-    state = State(Probing(probes, scheme, distribution))
+    state = State(Probing(probes, scheme, distribution, bits, keep))
     return convolution(input, weight, bias, geometry, state)
 
 
@@ -98,30 +102,45 @@ def convolution(
     """
     probing = state.probing
     is_image = input.dim() in (geometry.dimensions + 1, geometry.dimensions + 2)
-    if probing is None or probing.probes == 0 or not is_image or weight.is_complex():
+    if probing is None or probing.is_exact or not is_image or weight.is_complex():
         return geometry.convolve(input, weight, bias)
     if input.dim() == geometry.dimensions + 1:
         return convolution(input.unsqueeze(0), weight, bias, geometry, state).squeeze(0)
     recording = is_recording()
     takes = takes_seed(weight) and (recording or may_run_again())
-    saves = takes and probing.saves_memory(input)
+    why_exact = _why_exact(input, state) if takes else NO_SMALLER
+    saves = takes and not why_exact
     seed = draw_seed() if saves else None
     if recording and weight.requires_grad:
-        state.falls_back = "" if saves else NO_SMALLER
+        state.falls_back = why_exact
     elif torch.is_grad_enabled() and is_transformed():
         state.falls_back = TRANSFORMED
     followed = recording and any(t is not None and t.requires_grad for t in (input, weight, bias))
     if not followed or (weight.requires_grad and not saves):
         return geometry.convolve(input, weight, bias)
+    input = autocast.cast(input)
+    plan = observer = None
+    if saves and state.member is not None and weight.requires_grad:
+        plan = state.member.plan_for(input)
+        observer = state.member if state.member.observes(input) else None
     output: Tensor = SketchedConvolution.apply(
-        autocast.cast(input),
+        input,
         weight,
         bias,
         seed if weight.requires_grad else None,
         geometry,
         probing,
+        plan,
+        observer,
     )
     return output
+
+
+def _why_exact(input: Tensor, state: State) -> str:
+    """Why ``input`` is kept as it is; empty where it is not."""
+    if state.is_first and not input.requires_grad:
+        return f"its input is the batch, {input.nbytes} bytes that are held anyway: exact gradient"
+    return "" if state.probing is None else state.probing.why_exact(input)
 
 
 def _dimensions(weight: Tensor) -> int:

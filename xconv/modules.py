@@ -14,7 +14,7 @@ from xconv.functional import convolution
 from xconv.geometry import Geometry, Sizes, per_dimension, resolve_padding
 from xconv.probing import Probing
 from xconv.quantization import PassedOver
-from xconv.state import State, set_state, state_of
+from xconv.state import State, new_state, set_state, state_of
 from xconv.symbolic import as_leaf
 
 
@@ -28,7 +28,7 @@ class Probed(PassedOver):
         state = state_of(self)
         if state is not None and state.probing is not None:
             probing = state.probing
-            words += [f"probes={probing.probes}", f"scheme={probing.scheme}"]
+            words += ["{}={:g}".format(*probing.dial), f"scheme={probing.scheme}"]
             if probing.distribution != "rademacher":
                 words.append(f"distribution={probing.distribution}")
             if state.falls_back:
@@ -38,20 +38,22 @@ class Probed(PassedOver):
 
 def set_probing(
     layer: nn.Module,
-    probes: int = 8,
-    scheme: str = "independent",
+    probes: int | None = None,
+    scheme: str = "",
     distribution: str = "rademacher",
+    bits: float | None = None,
+    keep: float | None = None,
 ) -> None:
     """Probe ``layer``, one of ours, with these from its next call on.
 
     Raises ValueError or TypeError for values that ``XConv1d`` refuses, TypeError for a layer that
     is not one of ours.
     """
-    probing = Probing(probes, scheme, distribution)
+    probing = Probing(probes, scheme, distribution, bits, keep)
     if not isinstance(layer, Probed):
         raise TypeError(f"expected a probed layer, as xconv.convert makes them; got {layer!r}")
     state = state_of(layer)
-    set_state(layer, State(probing, mark=state.mark if state else ""))
+    set_state(layer, new_state(probing, state.mark if state else ""))
 
 
 class _Convolution(Probed):
@@ -71,11 +73,13 @@ class _Convolution(Probed):
         device: Any = None,
         dtype: Any = None,
         *,
-        probes: int = 8,
-        scheme: str = "independent",
+        probes: int | None = None,
+        scheme: str = "",
         distribution: str = "rademacher",
+        bits: float | None = None,
+        keep: float | None = None,
     ) -> None:
-        state = State(Probing(probes, scheme, distribution))
+        state = new_state(Probing(probes, scheme, distribution, bits, keep))
         super().__init__(
             in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias,
             padding_mode, device, dtype,
@@ -107,11 +111,13 @@ class _TransposedConvolution(Probed):
         device: Any = None,
         dtype: Any = None,
         *,
-        probes: int = 8,
-        scheme: str = "independent",
+        probes: int | None = None,
+        scheme: str = "",
         distribution: str = "rademacher",
+        bits: float | None = None,
+        keep: float | None = None,
     ) -> None:
-        state = State(Probing(probes, scheme, distribution))
+        state = new_state(Probing(probes, scheme, distribution, bits, keep))
         super().__init__(
             in_channels, out_channels, kernel_size, stride, padding, output_padding, groups, bias,
             dilation, padding_mode, device, dtype,
@@ -183,7 +189,7 @@ def _exact(theirs: Any) -> Any:
 
 def _is_plain(state: State) -> bool:
     """Whether this call is torch's own, whatever its tensors."""
-    exact = state.probing is None or state.probing.probes == 0
+    exact = state.probing is None or state.probing.is_exact
     return exact or is_traced() or not (torch.is_grad_enabled() or may_run_again())
 
 

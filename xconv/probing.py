@@ -1,38 +1,48 @@
-"""How a layer is probed, and the two things that are done with its probes."""
+"""How the input of a layer is kept, and the two things that are done about it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import prod
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from xconv.geometry import Geometry
 from xconv.layout import Layout
-from xconv.precision import convolution_precision
 from xconv.random import DISTRIBUTIONS
 from xconv.schemes import SCHEMES
+from xconv.schemes.scheme import NO_SMALLER
+
+if TYPE_CHECKING:
+    from xconv.spectrum.plan import Plan
+
+DIALS = ("probes", "bits", "keep")
+"""Fields of ``Probing`` of which each scheme reads one."""
 
 
 @dataclass(frozen=True)
 class Probing:
-    """How the weight gradient of a layer is estimated. ``probes=0`` means exactly.
+    """How the input of a layer is kept: a scheme, and how much by it.
+
+    ``probes`` belong to ``independent``, ``multi`` and ``orthogonal`` (0 means exactly), ``bits``
+    an element to ``spectral`` and ``quantized``, ``keep``, a share of the pixels, to ``sampling``;
+    ``distribution`` is that of probes. Without a scheme, ``probes`` mean ``independent``, ``keep``
+    means ``sampling``, and nothing or ``bits`` mean ``spectral``. A dial that is None and belongs
+    to the scheme takes the scheme's default; that of another scheme is refused.
 
     Raises ValueError or TypeError, with the value given and the values allowed, when it is made
     with anything else.
     """
 
-    probes: int = 8
-    scheme: str = "independent"
+    probes: int | None = None
+    scheme: str = ""
     distribution: str = "rademacher"
+    bits: float | None = None
+    keep: float | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.probes, bool) or not isinstance(self.probes, int):
-            raise TypeError(
-                f"probes must be an integer, 0 for the exact layer; got {self.probes!r}"
-            )
-        if self.probes < 0:
-            raise ValueError(f"probes must be 0 (the exact layer) or more; got {self.probes}")
+        if not self.scheme:
+            object.__setattr__(self, "scheme", self._implied())
         if self.scheme not in SCHEMES:
             raise ValueError(f"unknown scheme {self.scheme!r}; choose from {', '.join(SCHEMES)}")
         if self.distribution not in DISTRIBUTIONS:
@@ -40,13 +50,53 @@ class Probing:
                 f"unknown distribution {self.distribution!r}; "
                 f"choose from {', '.join(DISTRIBUTIONS)}"
             )
+        scheme = SCHEMES[self.scheme]
+        for dial in DIALS:
+            value: Any = getattr(self, dial)
+            if dial != scheme.dial and value is not None:
+                raise ValueError(
+                    f"scheme {self.scheme!r} takes {scheme.dial}, not {dial}; got {dial}={value!r}"
+                )
+            if dial == scheme.dial:
+                if value is None:
+                    object.__setattr__(self, dial, scheme.default)
+                elif isinstance(value, bool) or not isinstance(value, int | float):
+                    raise TypeError(f"{dial} must be a number; got {value!r}")
+                else:
+                    scheme.check(value)
 
-    def saves_memory(self, input: Tensor) -> bool:
-        """Whether the sketch of ``input`` (batch, channels, *pixels) is smaller than ``input``."""
-        if self.probes == 0 or input.numel() == 0 or input.is_complex():
-            return False
-        shape = SCHEMES[self.scheme].sketch_shape(Layout.of(input), self.probes)
-        return prod(shape) < input.numel()
+    def _implied(self) -> str:
+        """The scheme that the dials given mean."""
+        if self.probes is not None:
+            return "independent"
+        return "spectral" if self.keep is None else "sampling"
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether nothing is estimated."""
+        return self.probes == 0
+
+    @property
+    def dial(self) -> tuple[str, float]:
+        """Name and value of the dial of the scheme."""
+        name = SCHEMES[self.scheme].dial
+        return name, getattr(self, name)
+
+    @classmethod
+    def of_dial(cls, scheme: str, value: float, distribution: str) -> "Probing":
+        """Return what ``scheme``, the value of its dial and ``distribution`` say."""
+        dial = SCHEMES[scheme].dial
+        number: Any = int(value) if dial == "probes" else value
+        return cls(scheme=scheme, distribution=distribution, **{dial: number})
+
+    def why_exact(self, input: Tensor) -> str:
+        """Return why ``input`` (batch, channels, *pixels) is kept as it is; empty where it is not.
+
+        A sketch that is no smaller than the input is one reason.
+        """
+        if self.is_exact or input.numel() == 0 or input.is_complex():
+            return NO_SMALLER
+        return SCHEMES[self.scheme].why_exact(Layout.of(input), self)
 
 
 def keep(
@@ -56,13 +106,11 @@ def keep(
     layout: Layout,
     weight_shape: torch.Size,
     output_shape: torch.Size,
+    plan: "Plan | None" = None,
 ) -> tuple[Tensor, ...]:
-    """Return what is kept of ``input``: the seed, then the sketch that its probes leave."""
+    """Return what is kept of ``input``: the seed, then what the scheme keeps."""
     scheme = SCHEMES[probing.scheme]
-    size = scheme.chunk_size(layout, probing.probes, weight_shape, output_shape)
-    chunks = scheme.chunks(seed, probing.probes, size, layout, probing.distribution)
-    with convolution_precision(input.device):
-        return seed, scheme.sketch(input, chunks)
+    return scheme.keep(input, seed, probing, layout, weight_shape, output_shape, plan)
 
 
 def estimate_gradient(
@@ -77,24 +125,18 @@ def estimate_gradient(
     """Return the weight gradient, in ``dtype``, shape and strides of ``weight``, from what ``keep``
     gave.
 
-    The same probes are drawn again. Raises RuntimeError if hooks of saved tensors turned the seed
-    into something else.
+    The same random numbers are drawn again. Raises RuntimeError if hooks of saved tensors turned
+    the seed into something else.
     """
-    seed, sketch = kept
+    seed, *stored = kept
     if seed.dtype != torch.int64 or seed.dim():
         raise RuntimeError(
             "the seed of a sketch was saved as a 0-d int64 tensor and came back as "
             f"{tuple(seed.shape)} {seed.dtype}; hooks of saved tensors must give back what they got"
         )
     scheme = SCHEMES[probing.scheme]
-    size = scheme.chunk_size(layout, probing.probes, weight.shape, grad_output.shape)
-    chunks = scheme.chunks(seed, probing.probes, size, layout, probing.distribution)
-    with convolution_precision(grad_output.device):
-        gradient = scheme.weight_gradient(
-            sketch, chunks, probing.probes, grad_output, geometry, layout, weight
-        )
-    gradient = gradient.to(dtype)  # the sum in float32 is gone before it is laid otherwise
-    return _strided_as(gradient, weight)
+    gradient = scheme.estimate(stored, seed, grad_output, geometry, probing, layout, weight)
+    return _strided_as(gradient.to(dtype), weight)
 
 
 def _strided_as(gradient: Tensor, weight: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from xconv.bits import pieces
+from xconv.capture import refuse_capture
 
 Draw = Callable[[Tensor, int, int, torch.dtype, torch.device], Tensor]
 """Numbers that follow from a seed and a stream: how many, of which dtype, on which device."""
@@ -82,6 +83,7 @@ def _generator(seed: Tensor, stream: int, device: torch.device) -> torch.Generat
     """
     if device.type == "meta":
         return None
+    refuse_capture(device)
     mixed = (int(seed) + stream * _STREAM_STEP) % SEED_LIMIT
     return torch.Generator(device=device).manual_seed(mixed)
 
@@ -139,6 +141,15 @@ def gaussian(
     """``count`` standard normal numbers, a flat tensor."""
     numbers = torch.empty(count, dtype=dtype, device=device)
     return numbers.normal_(generator=_generator(seed, stream, device))
+
+
+@_operator
+def uniform(
+    seed: Tensor, stream: int, count: int, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """``count`` numbers, uniform in [0, 1), a flat tensor."""
+    numbers = torch.empty(count, dtype=dtype, device=device)
+    return numbers.uniform_(generator=_generator(seed, stream, device))
 
 
 def _words(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from xconv.probing import Probing
+from xconv.spectrum.budget import Budget, Member
 
 ATTRIBUTE = "_xconv"
 SWAPPED = "swapped"
@@ -19,9 +20,23 @@ class State:
     """None for a module that is not probed."""
     falls_back: str = ""
     """Why the last call kept its input and will find the exact gradient; empty where it did not."""
+    is_first: bool = False
+    """Whether its input is the batch itself, unless it needs a gradient."""
+    member: Member | None = None
+    """What the spectral scheme has seen of the layer, and the plan that it has for it."""
     mark: str = ""
     """What ``convert`` did: ``SWAPPED``, or why it left the module alone; empty if it did not
     come by."""
+
+
+def new_state(
+    probing: Probing, mark: str = "", budget: Budget | None = None, is_first: bool = False
+) -> State:
+    """Return the state of a layer that is probed so; those of one network share a ``budget``."""
+    member = None
+    if probing.scheme == "spectral":
+        member = (budget or Budget(probing.bits or 0.0)).add()
+    return State(probing, is_first=is_first, member=member, mark=mark)
 
 
 def state_of(module: nn.Module) -> State | None:

@@ -28,7 +28,7 @@ def command(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Command]:
     """``command("memory", "--model", ...)``; whatever it changes in this process is put back."""
-    handler = signal.getsignal(signal.SIGTERM)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def call(*arguments: object) -> Finished:
         monkeypatch.setattr(sys, "argv", ["xconv-bench", *map(str, arguments)])
@@ -37,7 +37,8 @@ def command(
         return Finished(code, *capsys.readouterr())
 
     yield call
-    signal.signal(signal.SIGTERM, handler)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture

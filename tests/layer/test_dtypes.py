@@ -164,7 +164,7 @@ def test_mismatched_dtypes_fail_as_in_torch(outer: torch.dtype) -> None:
     assert str(mine.value) == str(theirs.value)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+@pytest.mark.cuda
 @low_precision
 def test_autocast_on_cuda(dtype: torch.dtype) -> None:
     exact, ours = (layer.cuda() for layer in CONV2D.pair(4, 6, 3))

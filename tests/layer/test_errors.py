@@ -115,7 +115,7 @@ def test_inputs_that_are_no_tensors(value: object) -> None:
         XConv2d(4, 6, 3)(value)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+@pytest.mark.cuda
 def test_a_mix_of_devices_fails_as_in_torch() -> None:
     exact, ours = CONV2D.pair(4, 6, 3)
     x = CONV2D.images(device="cuda")

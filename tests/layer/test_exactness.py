@@ -19,18 +19,18 @@ from torch import Tensor
 import xconv.probing
 from xconv.layout import Layout
 from xconv.random import draw_seed
-from xconv.schemes import SCHEMES, Scheme
+from xconv.schemes import PROBED, Probes
 
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same'")
 
 ROUNDING = {"rtol": 1e-9, "atol": 1e-9}
 """float64. Sums of some thousand products, and a Q from QR that is orthogonal to 1e-14."""
 
-every_scheme = pytest.mark.parametrize("scheme", SCHEMES.values(), ids=SCHEMES)
+every_scheme = pytest.mark.parametrize("scheme", PROBED.values(), ids=PROBED)
 both_orders = pytest.mark.parametrize("expanding", [False, True], ids=["correlate", "expand"])
 
 
-def ordered(scheme: Scheme, expanding: bool) -> Any:
+def ordered(scheme: Probes, expanding: bool) -> Any:
     """Inside, ``scheme`` computes in this order whatever the sizes."""
     return mock.patch.object(type(scheme), "expanding_costs_less", return_value=expanding)
 
@@ -47,7 +47,7 @@ def torch_weight_gradient(case: Case, input: Tensor) -> Tensor:
 @settings(DRAWN, max_examples=60)
 @given(case=cases(max_pixels=36, max_channels=3), portion=st.sampled_from([1, 0.6, 0.3, 0]))
 def test_a_complete_set_of_probes_gives_the_exact_gradient(
-    scheme: Scheme, expanding: bool, case: Case, portion: float
+    scheme: Probes, expanding: bool, case: Case, portion: float
 ) -> None:
     input = case.input().detach()
     layout = Layout.of(input)
@@ -65,7 +65,7 @@ def test_a_complete_set_of_probes_gives_the_exact_gradient(
     torch.testing.assert_close(estimate, torch_weight_gradient(case, input), **ROUNDING)
 
 
-def drawn_probes(case: Case, scheme: Scheme, probes: int, distribution: str, size: int) -> Tensor:
+def drawn_probes(case: Case, scheme: Probes, probes: int, distribution: str, size: int) -> Tensor:
     """The probes of the next call of a layer after ``torch.manual_seed(0)``."""
     torch.manual_seed(0)
     layout = Layout.of(case.input())
@@ -79,7 +79,7 @@ def drawn_probes(case: Case, scheme: Scheme, probes: int, distribution: str, siz
 @settings(DRAWN, max_examples=20)
 @given(case=cases(), distribution=st.sampled_from(["rademacher", "gaussian"]))
 def test_a_layer_estimates_with_the_gradient_of_its_projected_input(
-    scheme: Scheme, expanding: bool, size: int, case: Case, distribution: str
+    scheme: Probes, expanding: bool, size: int, case: Case, distribution: str
 ) -> None:
     """The public layer, from forward to ``weight.grad``, against the definition."""
     probes = 5
@@ -97,7 +97,7 @@ def test_a_layer_estimates_with_the_gradient_of_its_projected_input(
 
 
 @every_scheme
-def test_the_backward_pass_draws_the_probes_of_the_forward_pass(scheme: Scheme) -> None:
+def test_the_backward_pass_draws_the_probes_of_the_forward_pass(scheme: Probes) -> None:
     """Chunks of the size that the scheme itself chooses; several of them."""
     case = conv_case((4, 4, 160, 160), 2, 3, padding=1)
     drawn: list[list[Tensor]] = []
@@ -117,7 +117,7 @@ def test_the_backward_pass_draws_the_probes_of_the_forward_pass(scheme: Scheme) 
 
 
 @every_scheme
-def test_parts_of_a_batch_add_up(scheme: Scheme) -> None:
+def test_parts_of_a_batch_add_up(scheme: Probes) -> None:
     """Where x̂ would not stay in the CPU's cache, it is formed for some images at a time."""
     case, probes = conv_case((7, 2, 5, 5), 3, 3, padding=1), 3
     z = drawn_probes(case, scheme, probes, "rademacher", probes)
@@ -137,7 +137,7 @@ def test_parts_of_a_batch_add_up(scheme: Scheme) -> None:
 
 
 @every_scheme
-def test_the_layer_uses_the_order_that_the_scheme_names(scheme: Scheme) -> None:
+def test_the_layer_uses_the_order_that_the_scheme_names(scheme: Probes) -> None:
     """With one probe none of them expands; with many all do. Otherwise the tests above are idle."""
     layout = Layout.of(torch.empty(4, 64, 16, 16))
     weight, output = torch.Size([64, 64, 3, 3]), torch.Size([4, 64, 16, 16])

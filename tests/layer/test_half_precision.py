@@ -14,7 +14,7 @@ from torch import Tensor
 
 from xconv.layout import Layout
 from xconv.random import rademacher
-from xconv.schemes import SCHEMES, Scheme
+from xconv.schemes import PROBED, Probes
 from xconv.schemes.base import _sum
 
 PROBES = 4
@@ -27,18 +27,18 @@ CASES = {
 ERROR = {torch.float16: 2e-2, torch.bfloat16: 1e-1}
 """Relative to the norm: roundings of 2⁻¹¹ and 2⁻⁸, tens of them where large numbers cancel."""
 
-every_scheme = pytest.mark.parametrize("scheme", SCHEMES.values(), ids=SCHEMES)
+every_scheme = pytest.mark.parametrize("scheme", PROBED.values(), ids=PROBED)
 both_halves = pytest.mark.parametrize("dtype", ERROR, ids=str)
 
 
-def signs(scheme: Scheme, layout: Layout) -> Tensor:
+def signs(scheme: Probes, layout: Layout) -> Tensor:
     """(probes, *probe_shape), the same in every dtype and memory format."""
     shape = (PROBES, *scheme.probe_shape(layout))
     count = torch.Size(shape).numel()
     return rademacher(torch.tensor(1), 0, count, layout.dtype, layout.device).view(shape)
 
 
-def estimate(scheme: Scheme, case: Case, x: Tensor, delta: Tensor) -> tuple[Tensor, Tensor]:
+def estimate(scheme: Probes, case: Case, x: Tensor, delta: Tensor) -> tuple[Tensor, Tensor]:
     """Sketch and weight gradient in the dtype of ``x``."""
     layout = Layout.of(x)
     weight = torch.empty_like(case.torch_layer(x.dtype).weight)
@@ -61,7 +61,7 @@ def relative_error(estimate: Tensor, exact: Tensor) -> float:
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 @pytest.mark.parametrize("size", [1, 100, 1000])
 def test_estimates_are_those_of_float64(
-    size: float, case: Case, dtype: torch.dtype, scheme: Scheme
+    size: float, case: Case, dtype: torch.dtype, scheme: Probes
 ) -> None:
     """Activations of magnitude 100 and more, all of one sign: the largest that sketches can get."""
     x = (case.input().detach().abs() * size).to(dtype)
@@ -75,7 +75,7 @@ def test_estimates_are_those_of_float64(
 
 
 @every_scheme
-def test_float64_itself_is_the_definition(scheme: Scheme) -> None:
+def test_float64_itself_is_the_definition(scheme: Probes) -> None:
     case = CASES["many channels"]
     x = case.input().detach()
     output = case.geometry.convolve(x, case.torch_layer().weight.data, None)

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from xconv.layout import Layout
 from xconv.random import DISTRIBUTIONS, draw_seed, gaussian, rademacher, random_words
-from xconv.schemes import SCHEMES, Scheme
+from xconv.schemes import PROBED, Probes
 
 CPU = torch.device("cpu")
 FLOATS = [torch.float64, torch.float32, torch.float16, torch.bfloat16]
-every_scheme = pytest.mark.parametrize("scheme", SCHEMES.values(), ids=SCHEMES)
+every_scheme = pytest.mark.parametrize("scheme", PROBED.values(), ids=PROBED)
 every_distribution = pytest.mark.parametrize("distribution", DISTRIBUTIONS)
 every_float = pytest.mark.parametrize("dtype", FLOATS, ids=str)
 
@@ -26,7 +26,7 @@ def layout_of(*shape: int, channels_last: bool = False, dtype: torch.dtype = FLO
 
 
 def all_probes(
-    scheme: Scheme, layout: Layout, probes: int, distribution: str, seed: int = 0, size: int = 0
+    scheme: Probes, layout: Layout, probes: int, distribution: str, seed: int = 0, size: int = 0
 ) -> Tensor:
     """(r, *probe_shape)"""
     chunks = scheme.chunks(torch.tensor(seed), probes, size or probes, layout, distribution)
@@ -71,7 +71,7 @@ def test_gaussian_numbers_have_the_fourth_moment_of_normal_ones() -> None:
 @pytest.mark.parametrize("probes", [3, 20, 48], ids=lambda n: f"{n} probes")
 @pytest.mark.parametrize("channels_last", [False, True], ids=["contiguous", "channels last"])
 def test_probes_are_white(
-    channels_last: bool, probes: int, distribution: str, scheme: Scheme
+    channels_last: bool, probes: int, distribution: str, scheme: Probes
 ) -> None:
     """E[Z Zᵀ] = r·I, every entry of the matrix."""
     layout = layout_of(2, 3, 2, 2, channels_last=channels_last)
@@ -92,7 +92,7 @@ def test_probes_are_white(
     channels_last=st.booleans(),
 )
 def test_a_seed_gives_the_same_probes_at_any_time(
-    scheme: Scheme, distribution: str, seed: int, probes: int, size: int, channels_last: bool
+    scheme: Probes, distribution: str, seed: int, probes: int, size: int, channels_last: bool
 ) -> None:
     """Chunk by chunk, in order, all columns once; whatever else was drawn in between."""
     layout = layout_of(4, 2, 3, 5, channels_last=channels_last)
@@ -110,7 +110,7 @@ def test_a_seed_gives_the_same_probes_at_any_time(
 
 @every_scheme
 @every_distribution
-def test_no_two_chunks_or_seeds_share_probes(scheme: Scheme, distribution: str) -> None:
+def test_no_two_chunks_or_seeds_share_probes(scheme: Probes, distribution: str) -> None:
     """Neighbouring seeds and columns: 40 × 8 probes, one by one, all of them different."""
     layout = layout_of(2, 4, 8, 8)
     drawn = torch.cat(
@@ -143,7 +143,7 @@ def test_orthogonal_channels_have_columns_of_their_own(
     channels: int, probes: int, distribution: str
 ) -> None:
     """From eight columns a channel on."""
-    z = all_probes(SCHEMES["orthogonal"], layout_of(1, channels, 5), probes, distribution)
+    z = all_probes(PROBED["orthogonal"], layout_of(1, channels, 5), probes, distribution)
     uses = z.ne(0).any(2)
     assert uses.sum(1).max() == 1
     assert uses.sum(0).tolist() == [probes // channels] * channels
@@ -155,7 +155,7 @@ def test_below_that_each_channel_uses_eight_or_all(seed: int, channels: int, pro
     """Chunked or not: which columns does not depend on how many are drawn at a time."""
     layout = layout_of(1, channels, 5)
     whole, chunked = (
-        all_probes(SCHEMES["orthogonal"], layout, probes, "rademacher", seed, size).ne(0).any(2)
+        all_probes(PROBED["orthogonal"], layout, probes, "rademacher", seed, size).ne(0).any(2)
         for size in (probes, 3)
     )
     assert torch.equal(whole, chunked)

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from xconv import XConv2d, convert, functional
+from xconv.capture import refuse_capture
+from xconv.random import rademacher
 
 SCHEMES = ["independent", "multi", "orthogonal"]
 DISTRIBUTIONS = ["rademacher", "gaussian"]
@@ -173,3 +175,16 @@ def test_a_frozen_parameter_takes_no_seed_and_a_computed_weight_always_does() ->
         weight.requires_grad_(followed)
         assert draws(lambda x: functional.conv(x, weight), images()) == followed
         assert draws(lambda x: functional.conv(x, weight * 2), images()) == 1
+
+
+def test_a_cuda_graph_of_a_draw_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each replay would use the same numbers. Without a capture, and on a CPU, all is well."""
+    cuda = torch.device("cuda")
+    monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: False)
+    refuse_capture(cuda)
+    monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: True)
+    with pytest.raises(RuntimeError, match="a CUDA graph would use the same random numbers"):
+        refuse_capture(cuda)
+    with pytest.raises(RuntimeError, match="a CUDA graph"):
+        rademacher(torch.tensor(1), 0, 8, torch.float32, cuda)
+    gradients(XConv2d(4, 4, 3), CONV2D.images())

@@ -1,12 +1,16 @@
-"""The probing schemes, by name. A new one is one file and one line here."""
+"""The schemes, by name. A new one is one file and one line here."""
 
-from xconv.schemes.base import Scheme
+from xconv.schemes.base import Probes
 from xconv.schemes.independent import Independent
 from xconv.schemes.multi import Multi
 from xconv.schemes.orthogonal import Orthogonal
+from xconv.schemes.scheme import Scheme
+from xconv.schemes.spectral import Spectral
 
-SCHEMES: dict[str, Scheme] = {
+PROBED: dict[str, Probes] = {
     scheme.name: scheme for scheme in (Multi(), Independent(), Orthogonal())
 }
+"""Those that probe."""
+SCHEMES: dict[str, Scheme] = {**PROBED, **{scheme.name: scheme for scheme in (Spectral(),)}}
 
-__all__ = ["SCHEMES", "Scheme"]
+__all__ = ["PROBED", "SCHEMES", "Probes", "Scheme"]

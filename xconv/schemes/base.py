@@ -1,4 +1,4 @@
-"""What a probing scheme is.
+"""What the schemes that probe have in common.
 
 The weight gradient ``dW = Σ_b x_b ⋆ δ_b`` is linear in the input x, for every geometry that the
 correlation ⋆ may have. Replace each ``x_b`` by a random ``x̂_b`` with ``E[x̂_b] = x_b`` and the
@@ -14,17 +14,26 @@ Source: Thatipelli et al., "XConv: Low-memory stochastic backpropagation for con
 layers", arXiv 2106.06998, section 3 (randomized trace estimation).
 """
 
+from __future__ import annotations
+
 import math
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
 from math import prod
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from xconv.geometry import Geometry
 from xconv.layout import Layout, from_memory_order
+from xconv.precision import convolution_precision
 from xconv.random import DISTRIBUTIONS
+from xconv.schemes.scheme import NO_SMALLER, Scheme
+
+if TYPE_CHECKING:
+    from xconv.probing import Probing
+    from xconv.spectrum.plan import Plan
 
 Chunks = Iterable[tuple[slice, Tensor]]
 """Some columns of Z at a time, in order: which ones, and the probes, ``(n, *probe_shape)``.
@@ -45,10 +54,70 @@ _SMALLEST = 2.0**-24
 """The smallest positive number of float16: in place of 0 where it would be divided by."""
 
 
-class Scheme(ABC):
+class Probes(Scheme):
     """One way to probe. Stateless; everything random comes through ``chunks``."""
 
-    name: str
+    dial = "probes"
+    default = 8
+
+    def check(self, value: float) -> None:
+        """Whole, 0 for the exact layer or more."""
+        if not isinstance(value, int):
+            raise TypeError(f"probes must be an integer, 0 for the exact layer; got {value!r}")
+        if value < 0:
+            raise ValueError(f"probes must be 0 (the exact layer) or more; got {value}")
+
+    def describe(self, probing: Probing) -> str:
+        """``8 rademacher probes, independent``"""
+        return f"{probing.probes} {probing.distribution} probes, {self.name}"
+
+    def why_exact(self, layout: Layout, probing: Probing) -> str:
+        """A sketch may be no smaller than the input."""
+        sketch = prod(self.sketch_shape(layout, probing.probes or 0))
+        return "" if sketch < prod(layout.shape) else NO_SMALLER
+
+    def keep(
+        self,
+        input: Tensor,
+        seed: Tensor,
+        probing: Probing,
+        layout: Layout,
+        weight: torch.Size,
+        output: torch.Size,
+        plan: Plan | None,
+    ) -> tuple[Tensor, ...]:
+        """Seed and sketch."""
+        probes = probing.probes or 0
+        size = self.chunk_size(layout, probes, weight, output)
+        chunks = self.chunks(seed, probes, size, layout, probing.distribution)
+        with convolution_precision(input.device):
+            return seed, self.sketch(input, chunks)
+
+    def kept_like(
+        self, input: Tensor, layout: Layout, probing: Probing, plan: Plan | None
+    ) -> list[Tensor]:
+        """The sketch."""
+        return [input.new_empty(self.sketch_shape(layout, probing.probes or 0))]
+
+    def estimate(
+        self,
+        kept: Sequence[Tensor],
+        seed: Tensor,
+        grad_output: Tensor,
+        geometry: Geometry,
+        probing: Probing,
+        layout: Layout,
+        weight: Tensor,
+    ) -> Tensor:
+        """From the same probes, drawn again."""
+        (sketch,) = kept
+        probes = probing.probes or 0
+        size = self.chunk_size(layout, probes, weight.shape, grad_output.shape)
+        chunks = self.chunks(seed, probes, size, layout, probing.distribution)
+        with convolution_precision(grad_output.device):
+            return self.weight_gradient(
+                sketch, chunks, probes, grad_output, geometry, layout, weight
+            )
 
     @abstractmethod
     def probe_shape(self, layout: Layout) -> tuple[int, ...]:

@@ -17,13 +17,13 @@ from torch import Tensor
 
 from xconv.geometry import Geometry, pixels
 from xconv.layout import Layout, is_channels_last
-from xconv.schemes.base import SMALL_CHUNK, Scheme
+from xconv.schemes.base import SMALL_CHUNK, Probes
 
 _DIVIDED = 2
 """How many times longer a multiplication takes where the probes come in several chunks."""
 
 
-class Independent(Scheme):
+class Independent(Probes):
     """E‖error‖² ∝ 1/r whatever the number of channels, for C times multi's sketch."""
 
     name = "independent"

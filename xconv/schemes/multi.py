@@ -15,10 +15,10 @@ from torch import Tensor
 
 from xconv.geometry import Geometry
 from xconv.layout import Layout, in_memory_order, is_channels_last
-from xconv.schemes.base import SMALL_CHUNK, Scheme
+from xconv.schemes.base import SMALL_CHUNK, Probes
 
 
-class Multi(Scheme):
+class Multi(Probes):
     """E‖error‖² ∝ C/r: channels disturb one another."""
 
     name = "multi"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from xconv_bench.cli.streams import say
 from xconv_bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
     from xconv_bench.thresholds.verdict import Verdict
 
 Run = Annotated[
-    Path, typer.Argument(metavar="RUN", help="The directory of a run.", show_default=False)
+    Path | None,
+    typer.Argument(
+        metavar="RUN", help="The directory of a run.", show_default="the newest in runs"
+    ),
 ]
 ProfileName = Annotated[
     str | None,
@@ -56,7 +60,7 @@ Update = Annotated[
 
 
 def check(
-    run: Run,
+    run: Run = None,
     profile: ProfileName = None,
     limit: Limits = None,
     baseline: BaselinePath = None,
@@ -69,12 +73,14 @@ def check(
     A threshold also fails where no row is selected by it, and where a selected one was not
     measured. What another machine would measure differently is compared on the same machine only.
     """
+    from xconv_bench.cli.newest import take_newest
     from xconv_bench.report.verdict_table import print_changes, print_verdicts
     from xconv_bench.results.run_directory import read_tables
     from xconv_bench.thresholds.baseline import Baseline, read_environment
     from xconv_bench.thresholds.update import update_baseline
     from xconv_bench.thresholds.verdict import judge
 
+    run = run or take_newest()
     limits, path = _thresholds(run, profile, limit or (), baseline)
     if update:
         if path is None:
@@ -130,4 +136,4 @@ def _annotate(verdicts: Sequence[Verdict]) -> None:
     from xconv_bench.report.github import github_lines
 
     for line in github_lines(verdicts):
-        print(line)
+        say(line)

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from xconv_bench import interrupts
 from xconv_bench.cli.resume import resumable
+from xconv_bench.cli.streams import say
 
 if TYPE_CHECKING:
     from xconv_bench.cli.progress import SweepProgress
@@ -86,6 +88,7 @@ class Experiment:
         with progress:
             rows = self.measure(run, progress)
             record_machines(run.environment, self.launcher.machines())
+        interrupts.check()
         # Before printing: who reads our output may close it after the first lines.
         both = {tuple(row.values()): row for row in (*earlier, *rows)}
         pictures = self.draw(list(both.values()), run)
@@ -98,7 +101,7 @@ def print_written(
 ) -> None:
     """Where the results of a run lie."""
     tables = dict.fromkeys(name for experiment in experiments for name in experiment.tables)
-    print()
+    say()
     for path in (*(run.table(name).path for name in tables), run.environment, *pictures):
         if path.exists():
-            print(f"written: {path}")
+            say(f"written: {path}")

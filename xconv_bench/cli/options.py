@@ -3,10 +3,29 @@
 An option that sweeps takes values with commas between them, and may be repeated.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from xconv_bench.cli.parsing import LARGEST_COUNT
+
+
+def at_most(most: int) -> Callable[[float | None], float | None]:
+    """Return the check of a number that somebody gave: it is one, and no more than ``most``."""
+
+    def check(value: float | None) -> float | None:
+        if value is not None and not value <= most:  # so that NaN is refused, too
+            raise typer.BadParameter(f"expected a number up to {most}")
+        return value
+
+    return check
+
+
+sane = at_most(LARGEST_COUNT)
+few = at_most(100_000)
+"""For what becomes as many measurements, which the plan holds all."""
 
 BITS = ("1", "2", "4", "8")
 DTYPES = ("float32", "float64", "bfloat16", "float16")
@@ -86,7 +105,12 @@ ImageSizes = Annotated[
 Frames = Annotated[
     int | None,
     typer.Option(
-        "--frames", metavar="N", help="Frames of a video model.", min=1, show_default="16"
+        "--frames",
+        metavar="N",
+        help="Frames of a video model.",
+        min=1,
+        callback=sane,
+        show_default="16",
     ),
 ]
 Dtypes = Annotated[
@@ -105,7 +129,10 @@ Simulate = Annotated[
     bool, typer.Option("--simulate", help="Count memory without computing: needs no GPU.")
 ]
 Repeats = Annotated[
-    int, typer.Option("--repeats", metavar="N", help="Repeats, each with its own seed.", min=1)
+    int,
+    typer.Option(
+        "--repeats", metavar="N", help="Repeats, each with its own seed.", min=1, callback=few
+    ),
 ]
 Seed = Annotated[
     int,
@@ -119,12 +146,22 @@ Seed = Annotated[
 ]
 Steps = Annotated[
     int,
-    typer.Option("--steps", metavar="N", help="Steps on the clock; their median counts.", min=1),
+    typer.Option(
+        "--steps",
+        metavar="N",
+        help="Steps on the clock; their median counts.",
+        min=1,
+        callback=sane,
+    ),
 ]
 Timeout = Annotated[
     float,
     typer.Option(
-        "--timeout", metavar="SECONDS", help="After which a measurement is given up.", min=1
+        "--timeout",
+        metavar="SECONDS",
+        help="After which a measurement is given up.",
+        min=1,
+        callback=sane,
     ),
 ]
 LAUNCHERS = ("local", "ray")
@@ -135,6 +172,7 @@ Jobs = Annotated[
         metavar="N",
         help="Simulations at once, and GPUs; what is timed on the CPU has it alone.",
         min=1,
+        callback=sane,
         show_default="1",
     ),
 ]
@@ -168,10 +206,17 @@ Output = Annotated[
 
 EstimatorSeeds = Annotated[
     int,
-    typer.Option("--repeats", metavar="N", help="Seeds of the estimator for each batch.", min=2),
+    typer.Option(
+        "--repeats",
+        metavar="N",
+        help="Seeds of the estimator for each batch.",
+        min=2,
+        callback=sane,
+    ),
 ]
 Minibatches = Annotated[
-    int, typer.Option("--minibatches", metavar="N", help="Minibatches to draw.", min=3)
+    int,
+    typer.Option("--minibatches", metavar="N", help="Minibatches to draw.", min=3, callback=sane),
 ]
 TargetRatio = Annotated[
     float,
@@ -180,6 +225,7 @@ TargetRatio = Annotated[
         metavar="X",
         help="Find the fewest probes that keep estimator / sampling variance at X.",
         min=1e-9,
+        callback=sane,
     ),
 ]
 BiasTest = Annotated[
@@ -207,7 +253,10 @@ Grid = Annotated[
     ),
 ]
 Rounds = Annotated[
-    int, typer.Option("--rounds", metavar="N", help="Steps of each method, in turns.", min=1)
+    int,
+    typer.Option(
+        "--rounds", metavar="N", help="Steps of each method, in turns.", min=1, callback=sane
+    ),
 ]
 Budget = Annotated[
     str, typer.Option("--memory-budget", metavar="SIZE", help="Of the GPU, e.g. 16GiB.")
@@ -215,10 +264,17 @@ Budget = Annotated[
 PartOfBudget = Annotated[
     float,
     typer.Option(
-        "--headroom", metavar="X", help="Part of the budget that a step may take.", min=0.01, max=1
+        "--headroom",
+        metavar="X",
+        help="Part of the budget that a step may take.",
+        min=0.01,
+        callback=sane,
+        max=1,
     ),
 ]
-Most = Annotated[int, typer.Option("--max", metavar="N", help="Try no larger batch.", min=1)]
+Most = Annotated[
+    int, typer.Option("--max", metavar="N", help="Try no larger batch.", min=1, callback=sane)
+]
 Verify = Annotated[
     bool, typer.Option("--verify", help="Train the answer for ten steps, with --device cuda.")
 ]
@@ -230,6 +286,7 @@ Headroom = Annotated[
         metavar="X",
         help="Part of the budget that a step may take.",
         min=0.01,
+        callback=sane,
         max=1,
         show_default=str(HEADROOM),
     ),
@@ -264,6 +321,7 @@ Samples = Annotated[
         metavar="N",
         help="Use the first N samples only.",
         min=1,
+        callback=sane,
         show_default="all; 4096 of photos and synthetic, which have no end",
     ),
 ]
@@ -275,7 +333,9 @@ Weights = Annotated[
 ]
 WarmupSteps = Annotated[
     int,
-    typer.Option("--warmup-steps", metavar="N", help="Steps to train exactly first.", min=0),
+    typer.Option(
+        "--warmup-steps", metavar="N", help="Steps to train exactly first.", min=0, callback=sane
+    ),
 ]
 Layers = Annotated[
     list[str] | None,

@@ -10,6 +10,10 @@ _SIZE = re.compile(
     r"(?P<number>\d+(\.\d+)?)\s*((?P<prefix>[KMGT])(?P<binary>i?)B|B)?", re.ASCII | re.IGNORECASE
 )
 _PREFIXES = "KMGT"
+_LONGEST_NUMBER = 40
+_LARGEST_SIZE_BYTES = 2**60
+LARGEST_COUNT = 2**31 - 1
+"""Of anything: more of it than any tensor has elements is a slip of the hand."""
 
 
 def words(option: str, given: Iterable[str]) -> tuple[str, ...]:
@@ -27,7 +31,7 @@ def names(option: str, given: Iterable[str], allowed: Collection[str]) -> tuple[
     for word in found:
         if word not in allowed:
             raise UsageError(
-                f"{option} {word!r} is unknown: choose from {', '.join(sorted(allowed))}"
+                f"{option} {_shown(word)} is unknown: choose from {', '.join(sorted(allowed))}"
             )
     return found
 
@@ -55,11 +59,12 @@ def size_in_bytes(option: str, text: str) -> int:
     >>> size_in_bytes("--memory-budget", "16GiB"), size_in_bytes("--memory-budget", "1.5 kB")
     (17179869184, 1500)
     """
-    match = _SIZE.fullmatch(text.strip())
+    match = _SIZE.fullmatch(text.strip()) if len(text) <= _LONGEST_NUMBER else None
     size = int(Fraction(match["number"]) * _unit(match)) if match else 0
-    if size < 1:
+    if not 1 <= size <= _LARGEST_SIZE_BYTES:
         raise UsageError(
-            f"{option} {text!r}: expected a size such as 16GiB, 8GB, 500 MiB or a number of bytes"
+            f"{option} {_shown(text)}: expected a size such as 16GiB, 8GB, 500 MiB or a number of "
+            "bytes"
         )
     return size
 
@@ -75,7 +80,7 @@ def _fraction(option: str, word: str) -> float:
     except ValueError:
         value = 0.0
     if not 0 < value <= 1:
-        raise UsageError(f"{option} {word!r}: expected a number above 0 and up to 1")
+        raise UsageError(f"{option} {_shown(word)}: expected a number above 0 and up to 1")
     return value
 
 
@@ -85,5 +90,12 @@ def _integer(option: str, word: str, least: int) -> int:
     except ValueError:
         value = least - 1
     if value < least:
-        raise UsageError(f"{option} {word!r}: expected an integer of {least} or more")
+        raise UsageError(f"{option} {_shown(word)}: expected an integer of {least} or more")
+    if value > LARGEST_COUNT:
+        raise UsageError(f"{option} {_shown(word)}: expected an integer up to {LARGEST_COUNT}")
     return value
+
+
+def _shown(given: str) -> str:
+    text = repr(given)
+    return text if len(text) <= _LONGEST_NUMBER else f"{text[:_LONGEST_NUMBER]}..."

@@ -1,6 +1,7 @@
 """How measurements get on, on standard error: a bar in a terminal, a line each elsewhere."""
 
 import time
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
@@ -10,8 +11,10 @@ from rich.progress import TimeElapsedColumn as Elapsed
 from rich.progress import TimeRemainingColumn as Remaining
 from rich.table import Column
 
+from xconv_bench import interrupts
 from xconv_bench.configuration import Configuration
 from xconv_bench.launch.job import Stage
+from xconv_bench.plain_text import visible
 from xconv_bench.report.words import method_words, status_words
 
 _FEWEST_TO_ESTIMATE_FROM = 1000
@@ -30,7 +33,7 @@ class SweepProgress:
         self._done = 0
         self._running: dict[Configuration, tuple[float, float]] = {}
         self._bar = Progress(
-            SpinnerColumn(),
+            SpinnerColumn("dots" if self._console.encoding.startswith("utf") else "line"),
             BarColumn(bar_width=12),
             MofNCompleteColumn(),
             Elapsed(),
@@ -61,12 +64,14 @@ class SweepProgress:
         self._bar.stop()
 
     def says(self, text: str) -> None:
-        """A line that stays."""
-        self._console.print(text, markup=False, soft_wrap=True)
+        """Print a line that stays, where it can be written."""
+        with suppress(OSError):
+            self._console.print(visible(text), markup=False, soft_wrap=True)
 
     def prepares(self, what: str) -> None:
         """Say what has to be done before measurements can begin."""
-        self._bar.update(self._task, description=what)
+        interrupts.check()
+        self._describe(what)
 
     def prepared(self, what: str, message: str) -> None:
         """Say what came of it."""
@@ -74,9 +79,10 @@ class SweepProgress:
 
     def started(self, configuration: Configuration) -> None:
         """Say what is being measured."""
+        interrupts.check()
         self._running[configuration] = (time.monotonic(), 0.0)
         beside = f"{len(self._running)} at once, " if len(self._running) > 1 else ""
-        self._bar.update(self._task, description=beside + _describe(configuration))
+        self._describe(beside + _words(configuration))
 
     def progressed(self, configuration: Configuration, done: float | Stage) -> None:
         """Say how much of a measurement is done, from 0 to 1."""
@@ -85,8 +91,7 @@ class SweepProgress:
             began, _ = self._running[configuration]
             self._running[configuration] = (began, stage.fraction)
         if stage.said:
-            what = f"{stage.said}: {_describe(configuration)}"
-            self._bar.update(self._task, description=what)
+            self._describe(f"{stage.said}: {_words(configuration)}")
         self._update()
 
     def finished(self, configuration: Configuration, row: dict[str, Any], known: bool) -> None:
@@ -97,14 +102,18 @@ class SweepProgress:
         seconds = None if began is None else time.monotonic() - began
         took = "already measured" if known else "" if seconds is None else f"{seconds:.0f} s"
         words = ", ".join(part for part in (status_words(str(row["status"])), took) if part)
-        self.says(f"[{self._done}/{self._total}] {_describe(configuration)}: {words}")
+        self.says(f"[{self._done}/{self._total}] {_words(configuration)}: {words}")
+        interrupts.check()
+
+    def _describe(self, what: str) -> None:
+        self._bar.update(self._task, description=visible(what))
 
     def _update(self) -> None:
         running = sum(fraction for _, fraction in self._running.values())
         self._bar.update(self._task, completed=self._done + running)
 
 
-def _describe(configuration: Configuration) -> str:
+def _words(configuration: Configuration) -> str:
     repeat = configuration.key.get("repeat")
     knobs = (
         configuration.model,

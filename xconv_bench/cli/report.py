@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from xconv_bench.cli.streams import say, tell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +27,12 @@ class Format(StrEnum):
 
 
 Runs = Annotated[
-    list[Path], typer.Argument(metavar="RUN", help="Directories of runs; several are compared.")
+    list[Path] | None,
+    typer.Argument(
+        metavar="RUN",
+        help="Directories of runs; several are compared.",
+        show_default="the newest in runs",
+    ),
 ]
 ReportFormat = Annotated[
     Format,
@@ -44,16 +50,19 @@ ReportOutput = Annotated[
 ]
 
 
-def report(runs: Runs, kind: ReportFormat = Format.html, output: ReportOutput = None) -> None:
+def report(
+    runs: Runs = None, kind: ReportFormat = Format.html, output: ReportOutput = None
+) -> None:
     """Report on what runs have measured: summary, pictures, tables, and how runs differ.
 
     The page is one file that works without a network. Nothing is measured.
     """
+    from xconv_bench.cli.newest import take_newest
     from xconv_bench.results.recorded import read_runs
 
-    found, skipped = read_runs(runs)
+    found, skipped = read_runs(runs or [take_newest()])
     for line in skipped:
-        print(line, file=sys.stderr)
+        tell(line)
     if kind is Format.html:
         _write_page(found, skipped, output)
     elif kind is Format.markdown:
@@ -67,7 +76,7 @@ def _write_page(runs: Sequence[RecordedRun], skipped: Sequence[str], output: Pat
     from xconv_bench.report.page.document import write_page
 
     write_page(runs, skipped, path)
-    print(f"written: {path}")
+    say(f"written: {path}")
 
 
 def _write_markdown(
@@ -84,7 +93,7 @@ def _write_markdown(
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, text.encode())
-    print(f"written: {path}")
+    say(f"written: {path}")
 
 
 def _write_pictures(runs: Sequence[RecordedRun], kind: str, output: Path | None) -> None:
@@ -92,9 +101,9 @@ def _write_pictures(runs: Sequence[RecordedRun], kind: str, output: Path | None)
 
     paths, remarks = write_all_pictures(runs, output, kind)
     for line in remarks:
-        print(line, file=sys.stderr)
+        tell(line)
     for path in paths:
-        print(f"written: {path}")
+        say(f"written: {path}")
 
 
 def _file(output: Path, ending: str) -> Path:

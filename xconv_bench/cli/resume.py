@@ -10,6 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from xconv_bench import interrupts
+from xconv_bench.cli.streams import tell
+
 if TYPE_CHECKING:
     from xconv_bench.results.run_directory import RunDirectory
 
@@ -24,13 +27,12 @@ def resumable(
     """
     try:
         yield
-    except KeyboardInterrupt:
-        words = _same(run.path) if arguments is None else arguments(run.path)
-        print(
-            f"interrupted: what was measured is kept in {run.path}; go on with:\n"
-            f"  {shlex.join([*_program(), *words])}",
-            file=sys.stderr,
-        )
+        interrupts.check()
+    except BaseException:
+        if interrupts.have_arrived():
+            words = _same(run.path) if arguments is None else arguments(run.path)
+            tell(f"interrupted: what was measured is kept in {run.path}; go on with:")
+            tell(f"  {shlex.join([*_program(), *words])}")
         raise
 
 

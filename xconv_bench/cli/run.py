@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,10 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from xconv_bench import interrupts
 from xconv_bench.cli import options
 from xconv_bench.cli.experiment import Experiment, print_written
 from xconv_bench.cli.planning import plan_experiments
 from xconv_bench.cli.resume import resumable
+from xconv_bench.cli.streams import say, tell
 from xconv_bench.errors import BenchError, UsageError
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def _carry_out(
         parts.append(part)
         pictures += drawn
         codes.append(code)
-        print()
+        say()
     print_run_summary(plan.title, parts)
     print_written(experiments, directory, list(dict.fromkeys(pictures)))
     _advise(plan, profile, directory.path)
@@ -154,6 +155,7 @@ def _carry_out_one(
     except UsageError:
         raise
     except BenchError as error:
+        interrupts.check()  # it may be the cause
         if isinstance(error.__cause__, OSError):  # no other experiment could write either
             raise
         progress.says(f"{experiment.name}: {error}")
@@ -163,10 +165,10 @@ def _carry_out_one(
 
 
 def _advise(plan: Profile, profile: str, directory: Path) -> None:
-    print(f"to look at it: xconv-bench report {directory}", file=sys.stderr)
+    tell(f"to look at it: xconv-bench report {directory}")
     if plan.limits:
         named = f" --profile {profile}" if profile else ""
-        print(f"its thresholds: xconv-bench check {directory}{named}", file=sys.stderr)
+        tell(f"its thresholds: xconv-bench check {directory}{named}")
 
 
 def _show_plan(plan: Profile, experiments: Sequence[Experiment]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,6 +13,7 @@ import typer
 from xconv_bench.cli import options, parsing
 from xconv_bench.cli.experiment import Experiment, exit_code
 from xconv_bench.cli.given import SweepOptions, taking
+from xconv_bench.cli.streams import tell
 from xconv_bench.cli.sweeps import neediest, read_devices, read_launcher, read_sweep
 from xconv_bench.errors import BenchError, UsageError
 
@@ -39,30 +39,49 @@ Model = Annotated[
     typer.Option("--model", metavar="NAME", help="The network.", show_default="the task's own"),
 ]
 Seeds = Annotated[
-    int, typer.Option("--seeds", metavar="N", help="Trainings, each from a seed of its own.", min=1)
+    int,
+    typer.Option(
+        "--seeds",
+        metavar="N",
+        help="Trainings, each from a seed of its own.",
+        min=1,
+        callback=options.few,
+    ),
 ]
 Epochs = Annotated[
     int | None,
-    typer.Option("--epochs", metavar="N", help="How long.", min=1, show_default="the task's own"),
+    typer.Option(
+        "--epochs",
+        metavar="N",
+        help="How long.",
+        min=1,
+        callback=options.sane,
+        show_default="the task's own",
+    ),
 ]
 LearningRate = Annotated[
     float | None,
     typer.Option(
         "--learning-rate", metavar="X", help="At the reference batch.", min=0,
-        show_default="the task's own",
+        callback=options.sane, show_default="the task's own",
     ),
 ]  # fmt: skip
 BatchSize = Annotated[
     int | None,
     typer.Option(
-        "--batch-size", metavar="N", help="The reference batch.", min=1,
+        "--batch-size", metavar="N", help="The reference batch.", min=1, callback=options.sane,
         show_default="the task's own",
     ),
 ]  # fmt: skip
 ImageSize = Annotated[
     int | None,
     typer.Option(
-        "--image-size", metavar="N", help="Pixels a side.", min=1, show_default="the task's own"
+        "--image-size",
+        metavar="N",
+        help="Pixels a side.",
+        min=1,
+        callback=options.sane,
+        show_default="the task's own",
     ),
 ]
 TaskData = Annotated[
@@ -229,9 +248,9 @@ class _TrainingPlan:
         size: int = outcome.readings.get("batch_size", cell.batch_size)
         head = f"{cell.task}, {method_words(cell.key)}"
         if outcome.status == "unsupported":
-            print(f"{head}: {outcome.message}: its batch stays {size}", file=sys.stderr)
+            tell(f"{head}: {outcome.message}: its batch stays {size}")
         elif size > most:
-            print(f"{head}: more would fit, its batch is {most} at the most", file=sys.stderr)
+            tell(f"{head}: more would fit, its batch is {most} at the most")
         return min(size, most)
 
     def make(self, cell: TrainingConfiguration) -> MakeTask:

@@ -21,6 +21,8 @@ from xconv_bench.statistics.pareto import Point, dominator
 PEAK_METERS = ("allocated_peak_bytes", "live_peak_bytes")
 """Meters of the peak, best first; one is taken for all that are compared."""
 
+_OF_RUNTIME = ("step_seconds", "step_ratio", "cpu_wait_part")
+
 _AXES = {
     "beaten_in_error_by": ("peak_bytes", "relative_error"),
     "beaten_in_time_by": ("peak_bytes", "step_seconds"),
@@ -87,7 +89,7 @@ def _joined(
         "status": failed[0]["status"] if failed else "ok",
         "message": "; ".join(messages),
         **{meter: (memory or {}).get(meter) for meter in PEAK_METERS},
-        **{column: (runtime or {}).get(column) for column in ("step_seconds", "step_ratio")},
+        **{column: (runtime or {}).get(column) for column in _OF_RUNTIME},
         **_error(error or {}),
     }
 

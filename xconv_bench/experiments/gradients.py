@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from xconv_bench.configuration import Configuration
-from xconv_bench.experiments.rows import Watcher, measure_missing, rows_by_cell
+from xconv_bench.experiments.rows import Watcher, key_of, key_of_row, measure_missing, rows_by_cell
 from xconv_bench.launch import Job, Launcher, Outcome
 from xconv_bench.launch.worker import Work
 from xconv_bench.results.columns import ALL_LAYERS
@@ -40,10 +40,10 @@ def measure_gradients(
 
 def rows_of(configurations: Sequence[Configuration], table: Table) -> list[Row]:
     """The rows of these configurations in ``table``, in the order of the plan."""
-    found: dict[tuple[Any, ...], list[Row]] = {}
+    found: dict[tuple[str, ...], list[Row]] = {}
     for row in table.rows():
         found.setdefault(_cell(row, table), []).append(row)
-    return [row for each in configurations for row in found.get(tuple(each.key.values()), [])]
+    return [row for each in configurations for row in found.get(key_of(each), [])]
 
 
 def _put(configuration: Configuration, outcome: Outcome, tables: Sequence[Table]) -> Row:
@@ -65,7 +65,6 @@ def _put(configuration: Configuration, outcome: Outcome, tables: Sequence[Table]
     return whole
 
 
-def _cell(row: Row, table: Table) -> tuple[Any, ...]:
-    """The configuration that a row belongs to: its key without what tells layers apart."""
-    names = table.key_columns[: table.key_columns.index("layer")]
-    return tuple(row[name] for name in names)
+def _cell(row: Row, table: Table) -> tuple[str, ...]:
+    """Return the configuration that a row belongs to: its key without what tells layers apart."""
+    return key_of_row(row, table.key_columns[: table.key_columns.index("layer")])

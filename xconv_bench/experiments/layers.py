@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from xconv_bench.configuration import Configuration
-from xconv_bench.experiments.rows import Watcher, measure_missing, rows_by_cell
+from xconv_bench.experiments.rows import Watcher, key_of, key_of_row, measure_missing, rows_by_cell
 from xconv_bench.launch import Job, Launcher, Outcome
 from xconv_bench.launch.job import Progress
 from xconv_bench.measurement.layers import LayersMeasurement, UncachedLayersMeasurement
@@ -65,8 +65,8 @@ def _add_process_bytes(outcome: Outcome, uncached: Outcome) -> None:
 
 def _rows_of(cells: Sequence[Configuration], table: Table) -> list[Row]:
     """In the order of the plan and of time."""
-    places = {tuple(cell.key.values()): number for number, cell in enumerate(cells)}
+    places = {key_of(cell): number for number, cell in enumerate(cells)}
     names = table.key_columns[:-1]
-    found = [(places.get(tuple(row[name] for name in names)), row) for row in table.rows()]
+    found = [(places.get(key_of_row(row, names)), row) for row in table.rows()]
     kept = [(place, row) for place, row in found if place is not None]
     return [row for _, row in sorted(kept, key=lambda pair: (pair[0], pair[1]["position"]))]

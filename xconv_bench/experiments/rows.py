@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 from xconv_bench.configuration import Configuration
 from xconv_bench.launch import Job, Launcher, Outcome
 from xconv_bench.launch.job import Watcher as JobWatcher
-from xconv_bench.results.columns import FINAL_STATUSES
+from xconv_bench.results.columns import FINAL_STATUSES, write_cell
 from xconv_bench.results.table import Row, Table
 
 Cell = TypeVar("Cell", bound=Configuration)
@@ -52,7 +52,7 @@ def measure_rows(
 
 def measure_missing(
     groups: Sequence[tuple[Cell, ...]],
-    found: Mapping[tuple[Any, ...], Row],
+    found: Mapping[tuple[str, ...], Row],
     launcher: Launcher,
     watcher: Watcher,
     job: Callable[[tuple[Cell, ...]], Job],
@@ -82,19 +82,24 @@ def measure_missing(
     return rows
 
 
-def rows_by_cell(table: Table, **chosen: Any) -> dict[tuple[Any, ...], Row]:
+def rows_by_cell(table: Table, **chosen: Any) -> dict[tuple[str, ...], Row]:
     """The rows of a table that have the values ``chosen``, by the keys of their cells."""
     names = [column for column in table.key_columns if column not in chosen]
     return {
-        tuple(row[name] for name in names): row
+        key_of_row(row, names): row
         for row in table.rows()
         if all(row[column] == value for column, value in chosen.items())
     }
 
 
-def key_of(cell: Configuration) -> tuple[Any, ...]:
-    """The values of a cell's key."""
-    return tuple(cell.key.values())
+def key_of(cell: Configuration) -> tuple[str, ...]:
+    """Return the values of a cell's key as tables hold them: some names cannot be written."""
+    return key_of_row(cell.key, cell.key)
+
+
+def key_of_row(row: Mapping[str, Any], names: Iterable[str]) -> tuple[str, ...]:
+    """Return the values of these columns as tables hold them."""
+    return tuple(write_cell(name, row[name]) for name in names)
 
 
 def _is_final(row: Row) -> bool:

@@ -7,7 +7,7 @@ from threading import Lock
 from typing import Any
 
 from xconv_bench.configuration import Configuration, TrainingConfiguration
-from xconv_bench.experiments.rows import Watcher, key_of, measure_missing
+from xconv_bench.experiments.rows import Watcher, key_of, key_of_row, measure_missing
 from xconv_bench.launch import Job, Launcher, Outcome
 from xconv_bench.launch.job import Stage
 from xconv_bench.launch.worker import Work
@@ -42,7 +42,7 @@ def measure_training(
 
 def rows_of(cells: Sequence[Configuration], table: Table) -> list[Row]:
     """The rows of these cells, in the order of the plan and of the epochs."""
-    found: dict[tuple[Any, ...], list[Row]] = {}
+    found: dict[tuple[str, ...], list[Row]] = {}
     for row in table.rows():
         found.setdefault(_cell_key(row, table), []).append(row)
     return [
@@ -87,9 +87,9 @@ class _Writing:
         return complete[-1]
 
 
-def _last_rows(table: Table) -> dict[tuple[Any, ...], Row]:
+def _last_rows(table: Table) -> dict[tuple[str, ...], Row]:
     return {_cell_key(row, table): row for row in table.rows() if row["epoch"] == row["epochs"]}
 
 
-def _cell_key(row: Row, table: Table) -> tuple[Any, ...]:
-    return tuple(row[name] for name in table.key_columns if name != "epoch")
+def _cell_key(row: Row, table: Table) -> tuple[str, ...]:
+    return key_of_row(row, [name for name in table.key_columns if name != "epoch"])

@@ -24,6 +24,9 @@ from xconv_bench.launch.worker import Work, work
 Results = Generator[tuple[Job, Outcome], None, None]
 """Jobs with what came of them; closing it ends those that run."""
 
+_LONGEST_WAIT_SECONDS = 2_000_000
+"""The system counts milliseconds in 32 bits, and nobody waits for three weeks."""
+
 _children = threading.Lock()
 """Around all that looks at the list of child processes, which is one for all threads."""
 
@@ -82,7 +85,7 @@ class Launcher:
 
     def _collect(self, process: BaseProcess, pipe: Connection, on_progress: Progress) -> Outcome:
         outcome = Outcome()
-        deadline = time.monotonic() + self._timeout_seconds
+        deadline = time.monotonic() + min(self._timeout_seconds, _LONGEST_WAIT_SECONDS)
         # The pipe alone does not tell of a death: a process that the network started may hold it.
         while ready := wait([pipe, process.sentinel], max(0.0, deadline - time.monotonic())):
             received = _receive(pipe) if pipe in ready else None

@@ -1,5 +1,6 @@
 """What runs inside the process of a measurement."""
 
+import multiprocessing
 import os
 import sys
 import threading
@@ -32,7 +33,8 @@ def work(task: Work, pipe: Connection, environment: Mapping[str, str]) -> None:
     except BaseException as error:
         end = _explain(error)
     # Before the parent knows that it may end this process.
-    sys.stderr.flush()
+    with suppress(OSError):  # a full disk
+        sys.stderr.flush()
     with suppress(OSError):  # the parent is gone: nobody is left to tell
         pipe.send(end)
     # What the user's model left running must not keep the process alive.
@@ -43,6 +45,8 @@ def _prepare_process(pipe: Connection) -> None:
     # What a model prints is no result of ours, and must not wait in a buffer for a sudden end.
     os.dup2(sys.stderr.fileno(), 1)
     sys.stdout = sys.stderr
+    # How this process was started is no choice of the user's: theirs is still to be made.
+    multiprocessing.set_start_method(None, force=True)
     # Where memory runs out, the kernel is to end the measurement and nothing else.
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")

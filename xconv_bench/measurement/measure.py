@@ -11,6 +11,7 @@ from xconv_bench.measurement.gradient_error import gradient_error
 from xconv_bench.measurement.peaks import step_peaks
 from xconv_bench.measurement.training import prepare, remark
 from xconv_bench.meters.clock import time_steps
+from xconv_bench.meters.waiting import CoreWait
 from xconv_bench.methods import METHODS
 from xconv_bench.models.messages import reason
 
@@ -44,6 +45,7 @@ class Measurement:
         # What inductor compiles allocates past those who look on.
         if METHODS[self.configuration.method].is_simulated or self.configuration.device == "cpu":
             yield count(training)
+        wait = CoreWait()
         yield time_steps(
             training.forward,
             training.backward,
@@ -52,6 +54,7 @@ class Measurement:
             steps=self.timed_steps,
             warmup=1,
         )
+        yield wait.reading()
         samples = training.batch
         del training  # another takes its place on the device
         yield gradient_error(self.configuration, samples)

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from xconv_bench.configuration import Configuration
+from xconv_bench.data import Batch
 from xconv_bench.errors import Unsupported
 from xconv_bench.measurement.failures import is_out_of_memory
 from xconv_bench.measurement.training import Training, prepare, remark
 from xconv_bench.meters.clock import collect_step_times
+from xconv_bench.meters.waiting import CoreWait, remark_on
 from xconv_bench.models.messages import reason
 from xconv_bench.statistics.medians import median_interval
 
@@ -26,8 +28,8 @@ class RuntimeMeasurement:
     """Yields ``{"rows": rows}``, one a configuration, in their order.
 
     ``configurations`` differ in method and knobs only. In each of the ``rounds`` every one takes a
-    step, in an order that is drawn anew from the seed. Times are medians over the rounds, ratios
-    medians of those to the exact step of the same round, both with 95 % intervals.
+    step on the same batch, in an order that is drawn anew from the seed. Times are medians over the
+    rounds, ratios medians of those to the exact step of the same round, both with 95 % intervals.
     """
 
     configurations: tuple[Configuration, ...]
@@ -35,15 +37,21 @@ class RuntimeMeasurement:
 
     def __call__(self) -> Iterator[dict[str, Any]]:
         """Measure; ``progress`` tells how much of it is done."""
-        runners = [_Runner(configuration) for configuration in self.configurations]
+        runners: list[_Runner] = []
+        samples = None  # drawn once: a large batch takes longer to draw than to train with
+        for configuration in self.configurations:
+            runners.append(_Runner(configuration, samples))
+            samples = samples or runners[-1].samples
         order = random.Random(self.configurations[0].seed)
+        wait = CoreWait()
         for number in range(self.rounds):
             running = [runner for runner in runners if runner.status == "ok"]
             for runner in order.sample(running, len(running)):
                 runner.step()
             yield {"progress": (number + 1) / self.rounds}
         exact = next((r for r in runners if r.configuration.method == "exact"), None)
-        yield {"rows": [runner.row(exact) for runner in runners]}
+        waited = wait.part()
+        yield {"rows": [runner.row(exact, waited) for runner in runners]}
 
 
 @dataclass
@@ -51,6 +59,7 @@ class _Runner:
     """One configuration, and how long its steps took; what fails is left out from then on."""
 
     configuration: Configuration
+    samples: Batch | None
     status: str = "ok"
     message: str = ""
     seconds: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in PHASES})
@@ -65,12 +74,13 @@ class _Runner:
         """One more step."""
         self._attempt(1, is_warmup=False)
 
-    def row(self, exact: _Runner | None) -> Row:
-        """The columns behind the configuration."""
+    def row(self, exact: _Runner | None, waited: float | None) -> Row:
+        """Return the columns behind the configuration; all ``waited`` for so large a part."""
         row: Row = {"status": self.status, "message": self.message}
         if self.status != "ok":
             return row
-        row["rounds"] = len(self.seconds["step"])
+        row["message"] = "; ".join(filter(None, [self.message, remark_on(waited)]))
+        row |= {"rounds": len(self.seconds["step"]), "cpu_wait_part": waited}
         for phase in PHASES:
             row |= _columns(f"{phase}_seconds", self.seconds[phase])
             if exact is not None and exact is not self and exact.status == "ok":
@@ -81,8 +91,9 @@ class _Runner:
     def _attempt(self, steps: int, is_warmup: bool) -> None:
         try:
             if self._training is None:
-                self._training = prepare(self.configuration)
+                self._training = prepare(self.configuration, self.samples)
             training = self._training
+            self.samples = training.batch
             times = collect_step_times(
                 training.forward, training.backward, training.zero_grad,
                 self.configuration.device, steps=steps, warmup=0,

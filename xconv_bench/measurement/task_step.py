@@ -52,7 +52,7 @@ def _leave_first_exact(model: nn.Module, cell: TrainingConfiguration) -> None:
         cell.scheme or "independent",
         tuple((cell.compress or "").split(",")),
         distribution=cell.distribution or "rademacher",
-        first=False,
+        first="exact",
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ from xconv_bench.measurement.checkpoints import Checkpoint
 from xconv_bench.measurement.peaks import step_peaks
 from xconv_bench.measurement.repeatable import use_repeatable_kernels
 from xconv_bench.measurement.task_step import SimulatedTask, TaskStep, build
+from xconv_bench.meters.waiting import CoreWait, remark_on
 from xconv_bench.models.messages import reason
 from xconv_bench.tasks import Task
 
@@ -71,13 +73,14 @@ class TaskTraining:
         message = peaks.pop("message", "")
         rows[-1] |= peaks
         yield {"rows": rows, "message": message}
+        yield {"message": _remark_on_epochs(rows)}
 
     def _epoch(
         self, task: Task, model: nn.Module, optimizer: Any, epoch: int, row: Row
     ) -> Iterator[float]:
         """Train an epoch; yields the part that is done, and leaves loss and seconds in ``row``."""
         device = self.configuration.device
-        began = time.perf_counter()
+        began, wait = time.perf_counter(), CoreWait()
         total = torch.zeros((), device=device)
         steps = task.steps()
         tenth = max(1, steps // 10)
@@ -92,7 +95,7 @@ class TaskTraining:
                     break
                 yield number / steps
         row["loss"] = (total / number).item()  # waits for the device, too
-        row["epoch_seconds"] = time.perf_counter() - began
+        row |= {"epoch_seconds": time.perf_counter() - began, "cpu_wait_part": wait.part()}
 
     def _save_pictures(self, task: Task, model: nn.Module) -> None:
         from PIL import Image
@@ -103,6 +106,12 @@ class TaskTraining:
         for name, picture in found.items():
             pixels = (picture.clip(0, 1) * 255).round().astype("uint8")
             Image.fromarray(pixels).save(self.pictures / f"{name}.png")
+
+
+def _remark_on_epochs(rows: Sequence[Row]) -> str:
+    """Return what is to be said where most epochs had to wait for cores."""
+    parts = [row["cpu_wait_part"] for row in rows if row.get("cpu_wait_part") is not None]
+    return remark_on(median(parts)) if parts else ""
 
 
 def _stage(row: Row, epochs: int, fraction: float) -> dict[str, Any]:

@@ -75,14 +75,15 @@ class Training:
         return "; ".join(words)
 
 
-def prepare(configuration: Configuration) -> Training:
+def prepare(configuration: Configuration, samples: Batch | None = None) -> Training:
     """Build the network, turn it into the method's form and give it its batch.
 
-    The weights follow from the configuration's seed, the samples too. Raises UsageError for a
-    model that does not exist, Unsupported where the method cannot be applied to it.
+    The weights follow from the configuration's seed, and so do ``samples`` that are not given.
+    Raises UsageError for a model that does not exist, Unsupported where the method cannot be
+    applied to it.
     """
     architecture, model = place(configuration)
-    samples = batch(
+    samples = samples or batch(
         architecture,
         configuration.batch_size,
         configuration.image_size,

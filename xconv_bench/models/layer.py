@@ -14,7 +14,7 @@ from xconv_bench.models.base import Architecture, square_image
 
 PREFIX = "conv:"
 
-_CHANNELS = re.compile(r"(?P<inputs>[1-9]\d*)(-(?P<outputs>[1-9]\d*))?")
+_CHANNELS = re.compile(r"(?P<inputs>[1-9]\d{0,8})(-(?P<outputs>[1-9]\d{0,8}))?")
 _KERNEL = 3
 
 

@@ -57,7 +57,7 @@ def _split_frames(name: str) -> tuple[str, int | None]:
     match = _NAME_AND_FRAMES.fullmatch(name)
     if match is None:
         return name, None
-    if not match["frames"].isdecimal() or int(match["frames"]) < 1:
+    if not re.fullmatch("0*[1-9][0-9]{0,8}", match["frames"]):
         raise UsageError(
             f"'{name}' asks for '{match['frames']}' frames: give a whole number from 1 up, "
             f"as in {match['name']}@8"

@@ -17,6 +17,8 @@ from xconv_bench.thresholds.limit import Bounds, Limit, limits_of, read_limit
 
 _RESERVED = ("output",)
 _SET = "set"
+_NO_TOML = (ValueError, RecursionError)
+"""A mistake, a number of thousands of digits, bytes that are no UTF-8, brackets without end."""
 
 
 @dataclass(frozen=True)
@@ -88,12 +90,16 @@ def read_profile(path: Path, overrides: Sequence[str] = ()) -> Profile:
 
 def _parse(path: Path) -> tuple[str, dict[str, Any]]:
     try:
-        text = path.read_text()
+        text = path.read_text("utf-8-sig")  # with the mark that some editors begin a file with
         return text, tomllib.loads(text)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not TOML: {error}") from error
+    except _NO_TOML as error:
+        raise UsageError(f"{path} is not TOML: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    return "tables too deep" if isinstance(error, RecursionError) else str(error)
 
 
 def _own_overrides(document: Mapping[str, Any]) -> list[str]:
@@ -124,7 +130,13 @@ def _limits(table: ThresholdTable) -> list[Limit]:
         table.experiment,
         table.__pydantic_extra__,
         table.metric,
-        Bounds(table.max, table.min, table.max_ratio_to_exact, table.max_regression),
+        Bounds(
+            table.max,
+            table.min,
+            table.max_ratio_to_exact,
+            table.min_ratio_to_exact,
+            table.max_regression,
+        ),
         table.noise,
     )
 
@@ -162,7 +174,7 @@ def _value(text: str) -> Any:
     """``8``, ``[8, 32]`` and ``true`` as TOML has them; anything else is a string."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except _NO_TOML:
         return text
 
 

@@ -69,6 +69,7 @@ class ThresholdTable(BaseModel):
     max: Number | None = None
     min: Number | None = None
     max_ratio_to_exact: Number | None = None
+    min_ratio_to_exact: Number | None = None
     max_regression: StrictStr | Number | None = None
     noise: StrictBool = False
 
@@ -147,6 +148,7 @@ _OF_A_THRESHOLD = {
     "max": "a number",
     "min": "a number",
     "max_ratio_to_exact": "a number",
+    "min_ratio_to_exact": "a number",
     "max_regression": 'a string such as "2%"',
     "noise": "true or false",
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from xconv_bench.plain_text import visible
 from xconv_bench.report.junit import complaint
 from xconv_bench.report.verdict_table import row_words
 from xconv_bench.thresholds.verdict import Verdict
@@ -20,7 +21,7 @@ def github_lines(verdicts: Sequence[Verdict]) -> Iterator[str]:
 
 
 def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return visible(text).replace("%", "%25")
 
 
 def _property(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
+from xconv_bench.plain_text import visible
 from xconv_bench.report.verdict_table import excess_words, figure_words, row_words
 from xconv_bench.thresholds.verdict import Verdict
 
@@ -32,6 +33,9 @@ def junit_xml(verdicts: Sequence[Verdict]) -> bytes:
             )
         if verdict.outcome == "skip":
             ElementTree.SubElement(case, "skipped", message=verdict.message)
+    for element in suite.iter():  # no XML may hold a control character, not even escaped
+        element.attrib |= {name: visible(text) for name, text in element.attrib.items()}
+        element.text = element.text and visible(element.text)
     suites = ElementTree.Element("testsuites")
     suites.append(suite)
     ElementTree.indent(suites)

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Literal
 
+from xconv_bench.plain_text import visible
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -57,7 +59,7 @@ def print_heading(console: Console, text: str, is_first: bool = False) -> None:
 
     if not is_first:
         console.print()
-    console.print(Text(text, style="bold"))
+    console.print(Text(visible(text), style="bold"))
 
 
 def print_columns(console: Console, identity: Sequence[Column], figures: Sequence[Column]) -> None:
@@ -78,7 +80,7 @@ def print_notes(console: Console, notes: Sequence[str]) -> None:
     if notes:
         console.print()
     for note in notes:
-        console.print(Text(note))
+        console.print(Text(visible(note)))
 
 
 def print_legend(console: Console, meanings: Iterable[tuple[str, str]]) -> None:
@@ -115,5 +117,5 @@ def _table(columns: Sequence[Column]) -> Table:
     for column in columns:
         table.add_column(column.heading, justify=column.justify, overflow="fold")
     for cells in zip(*(column.cells for column in columns), strict=True):
-        table.add_row(*(Text(cell) for cell in cells))
+        table.add_row(*(Text(visible(cell)) for cell in cells))
     return table

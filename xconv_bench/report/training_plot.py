@@ -73,7 +73,7 @@ def _draw(columns: dict[str, Cell], methods: Sequence[Trained]) -> Picture | Non
 def _draw_panel(
     axes: Axes, measure: str, methods: Sequence[Trained], strokes: dict[str, Stroke]
 ) -> None:
-    axes.set_title(JUDGED[measure][0])
+    axes.set_title(JUDGED[measure])
     axes.set_xlabel("epoch")
     axes.grid(axis="y")
     for method in methods:

@@ -74,8 +74,7 @@ def _columns(methods: Sequence[Trained]) -> Iterator[Column]:
         yield Column("batch", [_range(method, "batch_size") for method in methods])
         yield Column("rate", [_range(method, "learning_rate") for method in methods])
     for place, column in enumerate(measures_in([row for m in methods for row in m.rows])):
-        name, _ = JUDGED[column]
-        yield Column(name, [_measure(method, column) for method in methods])
+        yield Column(JUDGED[column], [_measure(method, column) for method in methods])
         if exact is not None and place == 0:
             gaps = gaps_in(methods)
             yield Column("gap", aligned([gaps.get(m.name, "") for m in methods], " ±"))

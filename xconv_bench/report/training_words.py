@@ -12,18 +12,18 @@ from typing import Any
 from xconv_bench.report.settings import number
 from xconv_bench.report.summary import REFERENCE, Row
 from xconv_bench.report.words import method_words
-from xconv_bench.results.columns import MEASURES, TRAINING_KEY, Cell
+from xconv_bench.results.columns import MEASURES, TRAINING_KEY, Cell, larger_is_better
 
 JUDGED = {
-    "accuracy": ("accuracy", True),
-    "frechet_distance": ("Fréchet distance", False),
-    "classifier_agreement": ("classifier agreement", True),
-    "psnr_db": ("PSNR (dB)", True),
-    "ssim": ("SSIM", True),
-    "dice": ("Dice", True),
-    "iou": ("IoU", True),
+    "accuracy": "accuracy",
+    "frechet_distance": "Fréchet distance",
+    "classifier_agreement": "classifier agreement",
+    "psnr_db": "PSNR (dB)",
+    "ssim": "SSIM",
+    "dice": "Dice",
+    "iou": "IoU",
 }
-"""By the column of a measure: its name, and whether more is better."""
+"""The names of measures by their columns."""
 
 _CONFIDENCE = 0.95
 _ROUNDING = 1e-9
@@ -141,7 +141,7 @@ def measures_in(rows: Iterable[Row]) -> list[str]:
 
 def gap(method: Trained, exact: Trained, column: str) -> Gap | None:
     """Paired by seed: what the seed decides alike for both, such as weights, is not in it."""
-    sign = 1 if JUDGED[column][1] else -1
+    sign = 1 if larger_is_better(column) else -1
     differences = []
     for seed, row in method.finals.items():
         ours, theirs = number(row, column), number(exact.finals.get(seed, {column: None}), column)

@@ -1,7 +1,7 @@
-"""The columns of the tables, what their cells hold, and how a cell is written and read.
+"""The columns of each table, by which of them its rows are known, and how cells are written.
 
-A column is text unless its name says otherwise: counts and ``*_bytes`` are integers, what ends as
-``_FLOAT_ENDINGS`` says is a float. An empty cell is None.
+A new column is declared in ``declared.py`` and named here in the tables that have it. An empty
+cell is None.
 """
 
 from xconv_bench.configuration import (
@@ -15,8 +15,8 @@ from xconv_bench.configuration import (
     VarianceConfiguration,
     columns_of,
 )
-
-Cell = str | int | float | None
+from xconv_bench.results.column import Better, Cell
+from xconv_bench.results.declared import COLUMNS
 
 MEMORY_KEY = columns_of(MemoryConfiguration)
 """The columns by which a row of ``memory.csv`` is known."""
@@ -37,12 +37,17 @@ MEMORY_COLUMNS = (
     "forward_seconds",
     "backward_seconds",
     "step_seconds",
+    "cpu_wait_part",
     "gradient_relative_error",
     "floor_error",
     "parameters",
     "convolutions",
 )
-"""The columns of ``memory.csv``."""
+"""The columns of ``memory.csv``.
+
+``cpu_wait_part``, beside times in every table, is the part of the time that threads waited for a
+core while the steps were on the clock: 0 undisturbed, 1/2 where other work shared each core.
+"""
 
 ALL_LAYERS = "all"
 """The ``layer`` of a row over the convolution weights of the whole network together."""
@@ -162,6 +167,7 @@ FRONTIER_COLUMNS = (
     "floor_error",
     "step_seconds",
     "step_ratio",
+    "cpu_wait_part",
     "beaten_in_error_by",
     "beaten_in_time_by",
     "beaten_in_all_by",
@@ -187,6 +193,7 @@ RUNTIME_COLUMNS = (
         for phase in ("forward", "backward", "step")
         for bound in ("", "_low", "_high")
     ),
+    "cpu_wait_part",
 )
 """The columns of ``runtime.csv``: medians over rounds, and the bounds of their 95 % intervals.
 
@@ -270,6 +277,7 @@ TRAINING_COLUMNS = (
     "loss",
     *MEASURES,
     "epoch_seconds",
+    "cpu_wait_part",
     "simulated_peak_bytes",
     "allocated_peak_bytes",
     "reserved_peak_bytes",
@@ -289,57 +297,22 @@ STATUSES = ("ok", "oom", "error", "timeout", "unsupported", "diverged")
 FINAL_STATUSES = frozenset({"ok", "oom", "unsupported", "diverged"})
 """A resumed run does not measure these again; the other statuses may have been bad luck."""
 
-LONGEST_TEXT = 2000
-"""Characters of a text cell; a message that says more is cut. Readers of CSV have limits too."""
-
-_COUNTS = frozenset(
-    {
-        "probes", "segments", "bits", "batch_size", "image_size", "repeat", "seed", "parameters",
-        "convolutions", "samples", "warmup_steps", "repeats", "minibatches", "minibatch_count",
-        "weight_elements", "weight_index", "points", "smallest_probes", "most", "rounds",
-        "position", "max_batch_size", "trained_steps", "epoch", "epochs", "equal_memory",
-    }
-)  # fmt: skip
-
-_FLOAT_ENDINGS = (
-    "_seconds", "_error", "_se", "_norm", "_bias", "_noise", "_spread", "_value", "_rate",
-    "_variance", "_ratio", "_low", "_high", "_gradient", "cosine", "estimate", "exponent",
-    "r_squared", "ratio_at_one_probe", "keep", "budget", "headroom", "learning_rate", "loss",
-    *MEASURES,
-)  # fmt: skip
-
 
 def write_cell(column: str, value: Cell) -> str:
-    """The text of ``value`` in a table: always one line, and read back as the same value."""
-    if value is None:
-        return ""
-    kind = _kind(column)
-    if kind is str:
-        return _one_line(str(value))
-    return repr(kind(value))
+    """Return the text of ``value`` in a table, one line that is read back as the same value."""
+    return COLUMNS[column].write(value)
 
 
 def read_cell(column: str, text: str) -> Cell:
-    """The value of a cell; ValueError where it is not what ``column`` holds."""
-    return _kind(column)(text) if text else None
+    """Return the value of a cell; ValueError where it is not what ``column`` holds."""
+    return COLUMNS[column].read(text)
 
 
 def is_number(column: str) -> bool:
-    """Whether the cells of a column are numbers."""
-    return _kind(column) is not str
+    """Return whether the cells of a column are numbers."""
+    return COLUMNS[column].is_number
 
 
-def _kind(column: str) -> type[str] | type[int] | type[float]:
-    if column in _COUNTS or column.endswith("_bytes"):
-        return int
-    if column.endswith(_FLOAT_ENDINGS):
-        return float
-    return str
-
-
-def _one_line(text: str) -> str:
-    # A file name that is not UTF-8 comes from the system with surrogates, which no file can hold;
-    # a NUL makes some readers of CSV stop.
-    printable = text.encode("utf-8", "backslashreplace").decode().replace("\0", "")
-    line = " ".join(part.strip() for part in printable.splitlines() if part.strip())
-    return line if len(line) <= LONGEST_TEXT else f"{line[: LONGEST_TEXT - 3]}..."
+def larger_is_better(column: str) -> bool:
+    """Return whether more of a figure is better; False where less is, or neither."""
+    return column in COLUMNS and COLUMNS[column].better is Better.MORE

@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from xconv_bench import __version__
+from xconv_bench import __version__, interrupts
 from xconv_bench.errors import BenchError
 from xconv_bench.results.files import explained, write_whole
 from xconv_bench.results.gpus import read_graphics
@@ -27,6 +27,7 @@ def record_environment(path: Path, seed: int) -> None:
     BenchError where ``path`` cannot be used or holds something else.
     """
     record = describe_environment(seed)
+    interrupts.check()  # it may have kept something from being found out
     with explained(path):
         first = _read(path)
         if first is None:
@@ -98,6 +99,8 @@ def _flags() -> dict[str, bool | str]:
     else:
         convolutions_tf32 = cudnn.allow_tf32
         matmul_tf32 = products.allow_tf32
+    if os.environ.get("NVIDIA_TF32_OVERRIDE") == "0":  # NVIDIA's libraries obey it, torch or not
+        convolutions_tf32 = matmul_tf32 = False
     return {
         "cudnn_benchmark": cudnn.benchmark,
         "cudnn_deterministic": cudnn.deterministic,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from xconv_bench.errors import BenchError, UsageError
-from xconv_bench.results.run_directory import TABLES
+from xconv_bench.results.run_directory import RUNS, TABLES
 from xconv_bench.results.table import Row, Table
 
 
@@ -35,6 +35,35 @@ class RecordedRun:
     def plots(self) -> Path:
         """Where its pictures belong."""
         return self.path / "plots"
+
+
+def newest_run() -> Path:
+    """Return the directory below ``runs`` whose tables were written last.
+
+    Raises UsageError where there is none.
+    """
+    try:
+        folders = [folder for folder in RUNS.iterdir() if folder.is_dir()]
+    except OSError:
+        folders = []
+    written = {folder: _last_written(folder) for folder in folders}
+    # Of two that were written at once, the one whose name has the later time.
+    newest = max(written, key=lambda folder: (written[folder], folder.name), default=None)
+    if newest is None or not written[newest]:
+        raise UsageError(
+            f"there is no run below {RUNS} here: give the directory of one, or measure first, as "
+            "with xconv-bench run quick"
+        )
+    return newest
+
+
+def _last_written(folder: Path) -> int:
+    """Return the time of the newest table in nanoseconds; 0 where there is none to be read."""
+    try:
+        times = [path.stat().st_mtime_ns for path in folder.glob("*.csv") if path.stem in TABLES]
+    except OSError:
+        times = []
+    return max(times, default=0)
 
 
 def read_runs(paths: Sequence[Path]) -> tuple[list[RecordedRun], list[str]]:

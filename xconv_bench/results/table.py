@@ -4,6 +4,7 @@ A row is one line: no cell holds a line break, so a last line without its line b
 kill tore. It is not read, and it is cut off before the next row is appended.
 """
 
+import codecs
 import csv
 import io
 import os
@@ -86,13 +87,15 @@ class Table:
             except FileNotFoundError:
                 return b""
         whole = content[: content.rfind(b"\n") + 1]
-        if not whole and not self._header().startswith(content):
+        if not whole and not self._header().startswith(content.removeprefix(codecs.BOM_UTF8)):
             raise self._foreign("it does not begin with the header of this table")
         return whole
 
     def _parse(self, content: bytes) -> list[Row]:
         try:
-            lines = list(csv.reader(content.decode().splitlines(), strict=True))
+            # Spreadsheets put a mark before what they save as UTF-8.
+            text = content.decode("utf-8-sig")
+            lines = list(csv.reader(text.splitlines(), strict=True))
         except (UnicodeDecodeError, csv.Error) as error:
             raise self._foreign(f"it is not a CSV file in UTF-8 ({error})") from error
         if not lines:

@@ -23,7 +23,6 @@ class Measure:
 
     column: str
     name: str
-    is_larger_better: bool
     meaning: str
 
 

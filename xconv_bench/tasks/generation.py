@@ -37,11 +37,11 @@ _WIDTH = 24
 _CLASSES = 10
 
 FRECHET = Measure(
-    "frechet_distance", "Fréchet distance", False,
+    "frechet_distance", "Fréchet distance",
     "of generated digits and real ones not trained on, in the features of a classifier",
 )  # fmt: skip
 AGREEMENT = Measure(
-    "classifier_agreement", "classifier agreement", True,
+    "classifier_agreement", "classifier agreement",
     "the part of the generated digits that the classifier takes for the digit asked for",
 )  # fmt: skip
 

@@ -6,9 +6,9 @@ from torch import Tensor
 
 from xconv_bench.tasks.base import Measure
 
-ACCURACY = Measure("accuracy", "accuracy", True, "the part of the test samples that it gets right")
-DICE = Measure("dice", "Dice", True, "2·|A∩B| / (|A|+|B|) over all pixels of the test images")
-IOU = Measure("iou", "IoU", True, "|A∩B| / |A∪B| over the same pixels")
+ACCURACY = Measure("accuracy", "accuracy", "the part of the test samples that it gets right")
+DICE = Measure("dice", "Dice", "2·|A∩B| / (|A|+|B|) over all pixels of the test images")
+IOU = Measure("iou", "IoU", "|A∩B| / |A∪B| over the same pixels")
 
 
 class Overlap:

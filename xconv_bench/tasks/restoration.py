@@ -24,8 +24,8 @@ from xconv_bench.tasks.order import generator
 PHOTOGRAPHS = ("astronaut", "coffee", "chelsea", "rocket")
 """Of scikit-image, in colours."""
 
-PSNR = Measure("psnr_db", "PSNR", True, "peak signal to noise of the restored photograph, in dB")
-SSIM = Measure("ssim", "SSIM", True, "structural similarity of it and the photograph")
+PSNR = Measure("psnr_db", "PSNR", "peak signal to noise of the restored photograph, in dB")
+SSIM = Measure("ssim", "SSIM", "structural similarity of it and the photograph")
 
 _ITERATIONS = 60
 """An epoch is so many steps on the one image."""

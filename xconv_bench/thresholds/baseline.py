@@ -8,18 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from xconv_bench.errors import UsageError
-from xconv_bench.results.columns import Cell
+from xconv_bench.results.columns import COLUMNS, Cell
 from xconv_bench.results.run_directory import TABLES
 from xconv_bench.results.table import Row, Table
-
-_OF_THE_MACHINE = ("allocated_", "reserved_", "nvml_", "rss_", "forward_", "backward_", "step_")
-"""What metrics that another machine would give other values begin with."""
 
 _MACHINE = (
     ("cpu", "model"), ("cpu", "torch_threads"), ("gpus",), ("driver",), ("torch",), ("cuda",),
     ("cudnn",), ("flags",),
 )  # fmt: skip
-"""What must be the same in two records of an environment, for such metrics to be compared."""
+"""What must be the same in two records, for a figure of a machine to be compared."""
 
 
 class Baseline:
@@ -69,22 +66,33 @@ def read_environment(folder: Path) -> dict[str, Any] | None:
 
 
 def why_not_comparable(
-    metric: str, ours: Mapping[str, Any] | None, theirs: Mapping[str, Any] | None
+    metric: str, device: Cell, ours: Mapping[str, Any] | None, theirs: Mapping[str, Any] | None
 ) -> str | None:
-    """Why a metric of two runs says nothing about a change; None where it does.
+    """Return why a metric of two rows of ``device`` says nothing about a change; None if it does.
 
-    What is counted or computed from a seed is the same on all machines, to rounding; what a clock
-    or the driver says is not.
+    Each column declares how far its figure holds. ``ours`` and ``theirs`` are the records of the
+    environments that the rows were measured in.
     """
-    if not metric.startswith(_OF_THE_MACHINE):
+    if not COLUMNS[metric].is_of_its_machine(device):
         return None
     if ours is None or theirs is None:
         return "no record of the machine lies beside it (environment.json)"
+    machines = [_machines_in(record) for record in (theirs, ours)]
     for path in _MACHINE:
-        values = [_at(record, path) for record in (theirs, ours)]
-        if values[0] != values[1]:
-            return f"another {' '.join(path)}: {_words(values[0])}, here {_words(values[1])}"
+        before, now = ([_at(record, path) for record in some] for some in machines)
+        if any(value != before[0] for value in before):
+            return f"it was measured with more than one {' '.join(path)}"
+        for value in now:
+            if value != before[0]:
+                return f"another {' '.join(path)}: {_words(before[0])}, here {_words(value)}"
     return None
+
+
+def _machines_in(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return what any of the rows may have been measured on: resumed, or elsewhere in a cluster."""
+    others = [record.get(name) for name in ("continued", "machines")]
+    lists = [other for other in others if isinstance(other, list)]
+    return [record, *(each for some in lists for each in some if isinstance(each, Mapping))]
 
 
 def _at(record: Mapping[str, Any], path: tuple[str, ...]) -> Any:

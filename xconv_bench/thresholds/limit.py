@@ -7,7 +7,8 @@
 
 Before the colon ``TABLE/MODEL/METHOD`` and any other column as ``column=value``; ``*`` and ``?``
 stand for any text. Behind it the metric, a column, and a number: times what the ``exact`` row of
-the same setting has, or the same row of a ``baseline``.
+the same setting has, or the same row of a ``baseline``. Which way a metric regresses is declared
+with its column.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf, isfinite
 from typing import Literal
 
 from xconv_bench.errors import UsageError, suggest
-from xconv_bench.results.columns import Cell, is_number, read_cell
+from xconv_bench.results.columns import COLUMNS, Cell, is_number, larger_is_better, read_cell
 from xconv_bench.results.run_directory import TABLES
 
 Reference = Literal["exact", "baseline"]
@@ -37,9 +39,6 @@ _EXPECTED = (
     "* exact or * baseline"
 )
 
-LARGER_IS_BETTER = frozenset({"max_batch_size", "cosine", "bias_p_value", "smallest_probes"})
-"""Metrics that a regression makes smaller."""
-
 
 @dataclass(frozen=True)
 class Limit:
@@ -47,6 +46,9 @@ class Limit:
 
     Without a ``reference`` the factor is the limit itself. ``beyond_noise``: only what is beyond
     the limit with its whole interval (``*_low`` to ``*_high``, or three standard errors) fails.
+
+    >>> read_limit("error: cosine >= 0.75 * baseline").bound(8.0)
+    6.0
     """
 
     table: str
@@ -70,6 +72,18 @@ class Limit:
             path.pop()
         return " ".join(["/".join([self.table, *path]), *words])
 
+    def bound(self, reference: float | None) -> float:
+        """Return what the metric must not be beyond, where the reference has this value.
+
+        Below zero too, a factor of 0.75 allows a figure that is smaller by a quarter of its size:
+        -10 where the reference has -8.
+        """
+        if reference is None:
+            return self.factor
+        if reference < 0:
+            return (2 - self.factor) * reference
+        return self.factor * reference
+
     @property
     def demand(self) -> str:
         """The short form of what is demanded of them."""
@@ -89,6 +103,7 @@ class Bounds:
     largest: float | None = None
     smallest: float | None = None
     max_ratio_to_exact: float | None = None
+    min_ratio_to_exact: float | None = None
     max_regression: str | float | None = None
 
 
@@ -137,17 +152,35 @@ def limits_of(
         demands.append((False, bounds.smallest, None))
     if bounds.max_ratio_to_exact is not None:
         demands.append((True, bounds.max_ratio_to_exact, "exact"))
+    if bounds.min_ratio_to_exact is not None:
+        demands.append((False, bounds.min_ratio_to_exact, "exact"))
     if bounds.max_regression is not None:
-        part = _part(bounds.max_regression)
-        is_upper = metric not in LARGER_IS_BETTER
-        demands.append((is_upper, 1 + part if is_upper else 1 - part, "baseline"))
+        demands.append(_no_regression(metric, bounds.max_regression))
     if not demands:
         raise UsageError(
-            f"the threshold of {metric} demands nothing: expected max, min, max_ratio_to_exact or "
-            "max_regression"
+            f"the threshold of {metric} demands nothing: expected max, min, max_ratio_to_exact, "
+            "min_ratio_to_exact or max_regression"
         )
     table = table.replace("-", "_")
     return [_checked(Limit(table, where, metric, *demand, beyond_noise)) for demand in demands]
+
+
+def _no_regression(metric: str, allowed: str | float) -> tuple[bool, float, Reference]:
+    """Return the demand that a metric is worse than the baseline by a part at the most."""
+    part = _part(allowed)
+    if larger_is_better(metric):
+        if part >= 1:
+            raise UsageError(
+                f"max_regression = {allowed!r} of {metric}, of which more is better, allows "
+                "anything: expected a part below 100 %"
+            )
+        return False, 1 - part, "baseline"
+    if metric in COLUMNS and COLUMNS[metric].is_number and COLUMNS[metric].better is None:
+        raise UsageError(
+            f"max_regression of {metric}: neither more nor less of it is better; give max and min, "
+            f'or limits such as "{metric} <= 1.02 * baseline"'
+        )
+    return True, 1 + part, "baseline"
 
 
 def _checked(limit: Limit) -> Limit:
@@ -161,6 +194,8 @@ def _checked(limit: Limit) -> Limit:
             f"metric {limit.metric!r} is no number in {limit.table}.csv: "
             f"{suggest(limit.metric, metrics)}"
         )
+    if not _is_finite(limit.factor):
+        raise UsageError(f"the limit of {limit.metric} is not finite: expected a finite one")
     if limit.beyond_noise and not spread_columns(limit.metric, columns):
         raise UsageError(
             f"noise of {limit.metric} is not in {limit.table}.csv: expected a metric with "
@@ -191,15 +226,26 @@ def _selected(table: str, column: str, value: Cell) -> Cell:
     return value
 
 
+def _is_finite(number: float) -> bool:
+    try:
+        return isfinite(number)
+    except OverflowError:  # an integer of hundreds of digits
+        return False
+
+
 def _reference(word: str | None) -> Reference | None:
     return "exact" if word == "exact" else "baseline" if word == "baseline" else None
 
 
 def _part(text: str | float) -> float:
-    """``"2%"`` and 0.02 are the same. Raises UsageError for what is no part."""
-    if not isinstance(text, str):
-        return text
+    """Return a part: ``"2%"`` and 0.02 are the same. Raises UsageError for what is no part."""
     try:
-        return float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    except ValueError:
-        raise UsageError(f'max_regression = {text!r}: expected a part such as "2%"') from None
+        if isinstance(text, str):
+            part = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        else:
+            part = float(text)
+    except (ValueError, OverflowError):
+        part = -1.0
+    if not 0 <= part < inf:
+        raise UsageError(f'max_regression = {text!r}: expected a part such as "2%"')
+    return part

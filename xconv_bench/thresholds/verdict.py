@@ -116,7 +116,7 @@ def _judge_against(
     if number(before, limit.metric) is None:
         message = f"{limit.metric} is empty in the baseline: `check --update` renews it"
         return Verdict(limit, "fail", row, value, message=message)
-    reason = why_not_comparable(limit.metric, environment, baseline.environment)
+    reason = why_not_comparable(limit.metric, row["device"], environment, baseline.environment)
     if reason is not None:
         reference = number(before, limit.metric)
         message = f"the baseline is not comparable: {reason}"
@@ -129,12 +129,12 @@ def _compare(
 ) -> Verdict:
     """The verdict on a value; ``noisy`` is a reference whose own interval counts, too."""
     known = None if reference is None else number(reference, limit.metric)
-    bound = limit.factor * (1.0 if known is None else known)
+    bound = limit.bound(known)
     nearest, widest = value, bound
     if limit.beyond_noise:
         nearest = _edge(row, limit, towards_less=limit.is_upper)
         if noisy is not None:
-            widest = limit.factor * _edge(noisy, limit, towards_less=not limit.is_upper)
+            widest = limit.bound(_edge(noisy, limit, towards_less=not limit.is_upper))
     # Not "value > bound": a value that is not a number is beyond any limit.
     is_within = nearest <= widest if limit.is_upper else nearest >= widest
     message = ""

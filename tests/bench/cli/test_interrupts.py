@@ -11,7 +11,8 @@ from pathlib import Path
 import own_networks
 import pytest
 from own_networks import name
-from processes import living_in_session, wait_until
+from processes import listen_to_interrupts, living_in_session, wait_until
+from run_directories import MEMORY, make_run
 
 ROOT = Path(__file__).resolve().parents[3]
 COMMAND = [sys.executable, "-m", "xconv_bench"]
@@ -36,6 +37,7 @@ class Run:
             self.process = subprocess.Popen(
                 [*COMMAND, *arguments], cwd=folder, env=self.environment,
                 stdout=output, stderr=errors, start_new_session=True,
+                preexec_fn=listen_to_interrupts,
             )  # fmt: skip
 
     @property
@@ -122,3 +124,100 @@ def test_ctrl_c_while_the_fork_server_starts(tmp_path: Path, runs: list[Run]) ->
     assert wait_until(lambda: not living_in_session(run.process.pid))
     assert run.errors.strip() == ""
     assert not (tmp_path / "runs").exists()
+
+
+AS_SOMETHING_ELSE = """
+try:
+    interrupt()
+except KeyboardInterrupt:
+    raise AttributeError("module 'numpy' has no attribute 'subtract'")
+"""
+PRINTED_AND_FORGOTTEN = """
+class Dies:
+    def __del__(self):
+        interrupt()
+Dies()
+raise ImportError("its reason is known to nobody")
+"""
+CAUGHT = """
+try:
+    interrupt()
+except BaseException:
+    pass
+from contextlib import contextmanager
+rc_context, rcdefaults, rcParams = contextmanager(iter), dict, {}
+"""
+
+
+def falls_into(module: str, how: str, folder: Path, arguments: list[str]) -> tuple[int, str, str]:
+    """Interrupt the command where it imports a module; its exit code, output and errors."""
+    (folder / "path").mkdir()
+    (folder / f"path/{module}.py").write_text(
+        "import os, signal, time\n"
+        "def interrupt():\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "    time.sleep(60)\n" + how
+    )
+    finished = subprocess.run(
+        [*COMMAND, *arguments], cwd=folder, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": f"{folder / 'path'}{os.pathsep}{ROOT}"},
+        preexec_fn=listen_to_interrupts,
+    )  # fmt: skip
+    return finished.returncode, finished.stdout, finished.stderr
+
+
+PLOTTED = ["memory", "--model", "paper/mnist", "--simulate", "--image-size", "8", "--method",
+           "exact", "--output", "run"]  # fmt: skip
+
+
+def test_ctrl_c_that_falls_into_an_import(tmp_path: Path) -> None:
+    code, output, errors = falls_into("matplotlib", AS_SOMETHING_ELSE, tmp_path, PLOTTED)
+    said = [line for line in errors.splitlines() if not line.startswith("[1/1]")]
+    assert (code, output) == (130, ""), errors
+    assert said == [
+        "interrupted: what was measured is kept in run; go on with:",
+        f"  {shlex.join([*COMMAND, *PLOTTED])}",
+    ]
+    assert len(lines(tmp_path / "run/memory.csv")) == 2
+
+
+@pytest.mark.parametrize("how", [PRINTED_AND_FORGOTTEN, CAUGHT], ids=["printed", "caught"])
+def test_ctrl_c_that_nobody_raises_again(tmp_path: Path, how: str) -> None:
+    make_run(tmp_path / "run", memory=MEMORY)
+    assert falls_into("matplotlib", how, tmp_path, ["report", "run"]) == (130, "", "")
+
+
+@pytest.mark.parametrize("how", [AS_SOMETHING_ELSE, PRINTED_AND_FORGOTTEN], ids=["else", "printed"])
+def test_ctrl_c_while_the_command_itself_is_imported(tmp_path: Path, how: str) -> None:
+    assert falls_into("typer", how, tmp_path, ["models"]) == (130, "", "")
+
+
+def interrupt_in(command: str, folder: Path, handler: signal.Handlers) -> tuple[int, str, str]:
+    """Call a command of that body, in a process that was told what to do on Ctrl-C."""
+    (folder / "mine.py").write_text(
+        "import atexit, os, signal, sys\n"
+        "from xconv_bench.cli import main\n"
+        "from xconv_bench.cli.app import app\n"
+        "interrupt = lambda: os.kill(os.getpid(), signal.SIGINT)\n"
+        f"app.command('mine')(lambda: {command})\n"
+        "sys.argv = ['xconv-bench', 'mine']\n"
+        "sys.exit(main())\n"
+    )
+    finished = subprocess.run(
+        [sys.executable, "mine.py"], cwd=folder, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, handler),
+    )  # fmt: skip
+    return finished.returncode, finished.stdout, finished.stderr
+
+
+def test_ctrl_c_when_all_is_done(tmp_path: Path) -> None:
+    """The interpreter still tidies up; it ends at once, by the signal, and says nothing."""
+    late = interrupt_in("atexit.register(interrupt) and print('done')", tmp_path, signal.SIG_DFL)
+    assert late == (-signal.SIGINT, "done\n", "")
+
+
+def test_an_interrupt_that_is_ignored_stays_ignored(tmp_path: Path) -> None:
+    """As a shell starts what is to run in the background."""
+    ignored = interrupt_in("(interrupt(), print('went on'))[1]", tmp_path, signal.SIG_IGN)
+    assert ignored == (0, "went on\n", "")

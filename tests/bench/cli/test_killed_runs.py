@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from own_networks import name
-from processes import living_in_session
+from processes import catches, listen_to_interrupts, living_in_session, wait_until
 
 from xconv_bench.results.run_directory import RunDirectory, read_tables
 from xconv_bench.results.table import Row
@@ -48,7 +48,11 @@ CELLS = {"memory": 10, "layers": 5, "max_batch": 5}
 
 
 def begin(folder: Path, *, at: float, by: str) -> str:
-    """Run or resume, kill it after ``at`` seconds, and return what it said."""
+    """Run or resume, kill it ``at`` seconds after its start, and return what it said.
+
+    It has started once it listens: while the interpreter itself loads, no program can catch
+    Ctrl-C, and Python says so with a traceback.
+    """
     words = ["run", "--resume", "run"]
     if not (folder / "run/profile.toml").exists():
         words = ["run", "mine.toml", "--output", "run"]
@@ -57,8 +61,10 @@ def begin(folder: Path, *, at: float, by: str) -> str:
         process = subprocess.Popen(
             [sys.executable, "-m", "xconv_bench", *words], cwd=folder, env=environment,
             stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True,
+            preexec_fn=listen_to_interrupts,
         )  # fmt: skip
     try:
+        assert wait_until(lambda: catches(process.pid, signal.SIGTERM))
         process.wait(timeout=at)
     except subprocess.TimeoutExpired:
         kill(process, by)

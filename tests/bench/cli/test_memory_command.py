@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from own_networks import name
 
+from xconv_bench.meters.waiting import REMARK
 from xconv_bench.results.columns import MEMORY_COLUMNS
 
 Command = Callable[..., Any]
@@ -28,7 +29,7 @@ def test_a_real_run_from_end_to_end(command: Command, tmp_path: Path) -> None:
     assert list(table["method"]) == ["exact", "xconv"]
     assert list(table["status"]) == ["ok", "ok"]
     assert table[REAL].notna().all(axis=None)
-    assert table["message"].isna().all()
+    assert table["message"].dropna().isin([REMARK]).all()  # beside other work
     exact, probed = table.to_dict("records")
     assert exact["gradient_relative_error"] == 0 < probed["gradient_relative_error"]
     assert probed["saved_bytes"] < exact["saved_bytes"]

@@ -62,6 +62,35 @@ def test_options(command: Command, folder: Path, arguments: list[str], message: 
     assert list(folder.iterdir()) == []
 
 
+LARGEST = ("max-batch", "--model", "paper/mnist")
+FLOATS = [
+    (*MNIST, "--timeout"), (*MNIST, "--keep"), ("variance", "--target-ratio"),
+    (*LARGEST, "--headroom"), ("train", "--learning-rate"),
+]  # fmt: skip
+NUMBERS = [
+    *FLOATS, (*MNIST, "--probes"), (*MNIST, "--batch-size"), (*MNIST, "--image-size"),
+    (*MNIST, "--segments"), (*MNIST, "--bits"), (*MNIST, "--repeats"), (*MNIST, "--steps"),
+    (*MNIST, "--seed"), (*MNIST, "--jobs"), (*MNIST, "--frames"), ("error", "--samples"),
+    ("error", "--warmup-steps"), ("error", "--repeats"), ("variance", "--minibatches"),
+    ("runtime", "--rounds"), (*LARGEST, "--max"), ("train", "--seeds"), ("train", "--epochs"),
+    ("train", "--batch-size"), ("train", "--image-size"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "value"),
+    [
+        *((words, "9" * digits) for words in NUMBERS for digits in (12, 400, 5000)),
+        *((words, value) for words in FLOATS for value in ("nan", "inf", "-inf", "1e999")),
+    ],
+    ids=lambda value: value[-1] if isinstance(value, tuple) else value[:5],
+)
+def test_absurd_numbers(command: Command, folder: Path, words: tuple[str, ...], value: str) -> None:
+    line = complaint(command, *words, value)
+    assert words[-1] in line and len(line) < 200
+    assert list(folder.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     "option",
     ["--method", "--scheme", "--probes", "--compress", "--batch-size", "--image-size", "--dtype",

@@ -34,3 +34,13 @@ def test_what_is_no_size(text: str) -> None:
     assert str(caught.value).startswith(
         f"--memory-budget {text!r}: expected a size such as 16GiB, 8GB, 500 MiB"
     )
+
+
+@pytest.mark.parametrize(
+    "text", ["9" * 5000, "9" * 5000 + "GiB", "99999999999 TiB", "1" + "0" * 30]
+)
+def test_what_no_machine_has(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        size_in_bytes("--memory-budget", text)
+    assert "expected a size such as 16GiB" in str(caught.value)
+    assert len(str(caught.value)) < 160

@@ -1,5 +1,6 @@
 """``xconv-bench report``."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,44 @@ def test_nothing_to_report(command: Command, tmp_path: Path) -> None:
     assert "there is nothing to report" in finished.errors
 
 
+def test_the_newest_run_where_none_is_given(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Newest by its tables: a report that was written into an older run does not make it newer."""
+    monkeypatch.chdir(tmp_path)
+    names = ("older", "newest", "z-oldest")
+    for name, seconds in zip(names, (2000, 3000, 1000), strict=True):
+        table = make_run(Path("runs") / name, memory=MEMORY) / "memory.csv"
+        os.utime(table, (seconds, seconds))
+    Path("runs/no-table").mkdir()
+    Path("runs/a file").touch()
+    assert command("report", "runs/older").code == 0
+    shown = command("report")
+    assert (shown.code, shown.errors) == (0, "the newest run: runs/newest\n")
+    assert shown.output == "written: runs/newest/report.html\n"
+    checked = command("check", "--limit", "memory: live_peak_bytes <= 1 GiB")
+    assert (checked.code, checked.errors) == (0, "the newest run: runs/newest\n")
+    assert "thresholds of runs/newest" in checked.output
+
+
+@pytest.mark.parametrize("name", ["report", "check"])
+@pytest.mark.parametrize("runs", ["nothing", "no table", "a file"])
+def test_no_run_at_all(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, runs: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if runs == "a file":
+        Path("runs").touch()
+    elif runs == "no table":
+        Path("runs/one").mkdir(parents=True)
+    finished = command(name)
+    assert (finished.code, finished.output) == (2, "")
+    assert finished.errors == (
+        "xconv-bench: there is no run below runs here: give the directory of one, or measure "
+        "first, as with xconv-bench run quick\n"
+    )
+
+
 @pytest.mark.parametrize("kind", ["html", "markdown", "png"])
 def test_mistakes(command: Command, run: Path, kind: str) -> None:
     for arguments, code in (
@@ -79,7 +118,6 @@ def test_mistakes(command: Command, run: Path, kind: str) -> None:
         ([run, "--output", run / "memory.csv"], 2),
         ([run, "--output", run / "memory.csv" / "below"], 1),
         ([run, "--format", "doc"], 2),
-        ([], 2),
     ):
         finished = command("report", "--format", kind, *arguments)
         assert (finished.code, finished.errors.count("\n")) == (code, 1), finished

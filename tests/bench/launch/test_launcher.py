@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Iterator
 from multiprocessing import forkserver
 from pathlib import Path
 
@@ -28,6 +29,11 @@ def test_each_task_has_a_process_of_its_own(launcher: Launcher) -> None:
     assert first["leak"] is None and second["leak"] is None
     assert first["seed"] == second["seed"] != first["pid"]
     assert tasks.LEAK not in os.environ
+
+
+def test_a_network_may_choose_how_processes_start(launcher: Launcher) -> None:
+    outcome = launcher.run(tasks.choose_how_processes_start)
+    assert (outcome.status, outcome.readings) == ("ok", {"method": "spawn"}), outcome.message
 
 
 def test_what_was_read_comes_back(launcher: Launcher) -> None:
@@ -116,6 +122,15 @@ def test_nothing_stays_open(launcher: Launcher) -> None:
     assert wait_until(lambda: len(os.listdir("/proc/self/fd")) <= before)
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Whoever started the tests may have told them to ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_the_user_can_still_interrupt(launcher: Launcher, monkeypatch: pytest.MonkeyPatch) -> None:
     launcher.run(tasks.tell_process)
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
@@ -140,6 +155,7 @@ class InterruptedWhileSent:
         return {}
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_waits_until_the_task_is_sent(launcher: Launcher) -> None:
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):

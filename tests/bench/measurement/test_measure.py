@@ -15,6 +15,7 @@ from xconv_bench.measurement import gradient_error, measure
 from xconv_bench.measurement import training as training_module
 from xconv_bench.measurement.measure import Measurement
 from xconv_bench.measurement.training import Training, place, prepare
+from xconv_bench.meters import waiting
 from xconv_bench.models import Architecture
 from xconv_bench.results.columns import MEMORY_COLUMNS
 
@@ -28,9 +29,16 @@ REALLY = EVERYWHERE | {
     "forward_seconds",
     "backward_seconds",
     "step_seconds",
+    "cpu_wait_part",
     "gradient_relative_error",
     "floor_error",
 }
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_said_of_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests may run beside other work."""
+    monkeypatch.setattr(waiting, "BUSY", 1.0)
 
 
 def measured(configuration: Configuration, steps: int = 1) -> Outcome:
@@ -49,6 +57,13 @@ def test_every_column(configuration: Configuration) -> None:
     assert None not in outcome.readings.values()
     readings = outcome.readings
     assert readings["live_peak_bytes"] == readings["simulated_peak_bytes"]
+
+
+def test_a_busy_machine_is_remarked_upon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "BUSY", -1.0)
+    outcome = measured(EXACT)
+    assert outcome.message == waiting.REMARK
+    assert 0 <= outcome.readings["cpu_wait_part"] <= 1
 
 
 def test_simulation_alone() -> None:

@@ -9,6 +9,7 @@ from xconv_bench.configuration import Configuration
 from xconv_bench.measurement import runtime as module
 from xconv_bench.measurement.runtime import WARMUP_STEPS, RuntimeMeasurement
 from xconv_bench.meters.clock import StepTimes
+from xconv_bench.meters.waiting import REMARK
 
 EXACT = Configuration("conv:2", batch_size=1, image_size=4)
 PROBED = Configuration(
@@ -64,6 +65,19 @@ def test_every_round_has_an_order_of_its_own(steps: list[str]) -> None:
     assert steps == first  # the seed decides
 
 
+def test_all_methods_train_on_one_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawn once, and held once by the GPU."""
+    inputs: list[int] = []
+
+    def timed(forward: Any, *_: Any, steps: int, warmup: int) -> StepTimes:
+        inputs.append(forward.__self__.batch.input.data_ptr())
+        return StepTimes([1.0], [1.0], [2.0])
+
+    monkeypatch.setattr(module, "collect_step_times", timed)
+    measure(rounds=2)
+    assert len(inputs) == 2 * 3 and len(set(inputs)) == 1
+
+
 def test_without_exact_there_is_no_ratio(steps: list[str]) -> None:
     (row,) = measure(cells=(PROBED,))
     assert row["step_seconds"] and "step_ratio" not in row
@@ -72,12 +86,23 @@ def test_without_exact_there_is_no_ratio(steps: list[str]) -> None:
 def test_what_fails_does_not_keep_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     prepare = module.prepare
 
-    def failing(cell: Configuration) -> Any:
+    def failing(cell: Configuration, samples: Any) -> Any:
         if cell.method == "xconv":
             raise MemoryError("no room")
-        return prepare(cell)
+        return prepare(cell, samples)
 
     monkeypatch.setattr(module, "prepare", failing)
     exact, probed, _ = measure(rounds=2)
     assert (exact["status"], exact["rounds"], probed["status"]) == ("ok", 2, "oom")
     assert "no room" in probed["message"]
+
+
+def test_a_busy_machine_is_said_of_every_row(
+    steps: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for part, said in ((0.5, REMARK), (0.05, ""), (None, "")):
+        monkeypatch.setattr(module.CoreWait, "part", lambda self, part=part: part)
+        exact, probed, inverted = measure()
+        for row in (exact, probed):
+            assert (row["cpu_wait_part"], row["message"]) == (part, said)
+        assert "cpu_wait_part" not in inverted

@@ -20,6 +20,7 @@ from xconv_bench.measurement.task_training import TaskTraining
 from xconv_bench.meters.allocator import ALLOCATOR_COLUMNS
 from xconv_bench.meters.live import LiveMeter
 from xconv_bench.meters.nvml import NVML_COLUMNS
+from xconv_bench.meters.waiting import REMARK, CoreWait
 from xconv_bench.results.columns import TRAINING_COLUMNS
 from xconv_bench.tasks import TaskOptions
 
@@ -49,6 +50,19 @@ def rows_of(readings: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def stages(readings: list[dict[str, Any]]) -> list[Stage]:
     return [each["progress"] for each in readings if "progress" in each]
+
+
+def test_every_epoch_says_how_long_it_waited_for_cores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message follows the median: one epoch that was disturbed is not the training."""
+    for parts, said in (((0.5, 0.0, 0.0), ""), ((0.5, 0.5, 0.0), REMARK), ((None,) * 3, "")):
+        waits = iter(parts)
+        monkeypatch.setattr(CoreWait, "part", lambda self, waits=waits: next(waits))
+        readings = list(training(EXACT, tmp_path / str(parts))())
+        (rows,) = [each["rows"] for each in readings if "rows" in each]
+        assert [row.get("cpu_wait_part") for row in rows] == [None, *parts]
+        assert (readings[-1]["message"]) == said
 
 
 @pytest.mark.parametrize("cell", [EXACT, XCONV], ids=["exact", "xconv"])

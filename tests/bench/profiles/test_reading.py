@@ -16,6 +16,30 @@ def write(folder: Path, content: str) -> Path:
     return path
 
 
+def test_a_file_as_editors_save_it(tmp_path: Path) -> None:
+    """With a mark at its beginning and line ends of two characters; its copy has neither."""
+    path = tmp_path / "mine.toml"
+    text = f'title = "Größe"\n{EXPERIMENT}'
+    path.write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
+    profile = read_profile(path)
+    assert (profile.title, profile.text) == ("Größe", text)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"a = " + b"9" * 5000, b"a = " + b"[" * 100_000, "title = 'x'".encode("utf-16"), b"\xff"],
+)
+def test_what_is_no_toml(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=r"mine.toml is not TOML: ") as raised:
+        read_profile(path)
+    assert "\n" not in str(raised.value)
+    good = write(tmp_path, f"title = 'a'\n{EXPERIMENT}")
+    absurd = content.partition(b" = ")[2].decode("latin-1")
+    assert read_profile(good, [f"probes={absurd}"]).settings["probes"] == absurd
+
+
 def test_what_a_profile_says(tmp_path: Path) -> None:
     path = write(
         tmp_path,

@@ -5,16 +5,19 @@ from dataclasses import fields
 import pytest
 
 from xconv_bench.configuration import MemoryConfiguration
+from xconv_bench.results.column import LONGEST_TEXT, Holds
 from xconv_bench.results.columns import (
+    COLUMNS,
     FINAL_STATUSES,
-    LONGEST_TEXT,
     MEMORY_COLUMNS,
     MEMORY_KEY,
     STATUSES,
     Cell,
+    larger_is_better,
     read_cell,
     write_cell,
 )
+from xconv_bench.results.run_directory import TABLES
 
 
 def test_a_row_begins_with_its_configuration() -> None:
@@ -54,6 +57,8 @@ def test_values_take_the_type_of_their_column() -> None:
         ("first\n  second\r\n\n", "first second"),
         ("a\u2028b\x0bc", "a b c"),
         ("nul\0", "nul"),
+        ("\x1b[31mred\x9b", r"\x1b[31mred\x9b"),
+        ("\u202eback", r"\u202eback"),
         ("\udcff", r"\udcff"),
         ("", ""),
     ],
@@ -70,3 +75,60 @@ def test_a_long_message_is_cut() -> None:
 def test_what_is_no_number_is_refused() -> None:
     with pytest.raises(ValueError):
         read_cell("probes", "eight")
+
+
+def test_an_integer_that_nothing_can_be_done_with_is_refused() -> None:
+    for digits in (301, 5000):
+        with pytest.raises(ValueError):
+            read_cell("saved_bytes", "9" * digits)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_column_says_which_way_is_better(table: str) -> None:
+    """It names a direction, or has none for a reason that is told from what it is."""
+    names, key = TABLES[table]
+    for name in names:
+        column = COLUMNS[name]
+        assert column.name == name
+        has_none = (
+            name in key
+            or not column.is_number
+            or name.endswith(("_se", "_low", "_high", "_noise", "_rate"))
+            or name in WITHOUT_A_DIRECTION
+        )
+        assert (column.better is None) == has_none, name
+        assert larger_is_better(name) == (name in MORE_IS_BETTER), name
+
+
+MORE_IS_BETTER = {
+    "max_batch_size", "cosine", "bias_p_value", "accuracy", "classifier_agreement", "psnr_db",
+    "ssim", "dice", "iou",
+}  # fmt: skip
+WITHOUT_A_DIRECTION = {
+    # sizes of networks and plans
+    "parameters", "convolutions", "weight_elements", "minibatch_count", "rounds", "points",
+    "trained_steps", "target_ratio",
+    # what disturbed a measurement
+    "cpu_wait_part",
+    # properties of the network and its data, which no method changes
+    "gradient_norm", "full_gradient_norm", "exact_gradient", "estimate", "sampling_variance",
+    "rounding_squared_error", "exact_average_gradient_error",
+    # of a fitted law
+    "exponent", "r_squared",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_column_says_how_far_it_holds(table: str) -> None:
+    """Times and what a driver, an allocator or the system reports are of their machine."""
+    names, key = TABLES[table]
+    of_its_machine = ("allocated_", "reserved_", "nvml_", "rss_", "forward_", "backward_", "step_")
+    machine = {
+        name for name in names if name.startswith((*of_its_machine, "epoch_seconds", "cpu_wait_"))
+    }
+    for name in names:
+        assert (COLUMNS[name].holds is Holds.ON_ITS_MACHINE) == (name in machine), name
+        if COLUMNS[name].better is not None and name not in ("saved_bytes", "simulated_peak_bytes"):
+            assert COLUMNS[name].is_of_its_machine("cuda:1"), name
+        assert COLUMNS[name].is_of_its_machine("cpu") == (name in machine)
+        assert not (name in key and COLUMNS[name].is_of_its_machine("cuda"))

@@ -89,8 +89,12 @@ def test_tf32_is_read_where_this_torch_keeps_it(
     cudnn = SimpleNamespace(benchmark=False, deterministic=False, version=lambda: 1, **convolutions)
     cuda = SimpleNamespace(matmul=SimpleNamespace(**products))
     monkeypatch.setattr(torch, "backends", SimpleNamespace(cudnn=cudnn, cuda=cuda))
+    monkeypatch.delenv("NVIDIA_TF32_OVERRIDE", raising=False)
     flags = describe_environment(0)["flags"]
     assert (flags["convolutions_tf32"], flags["matmul_tf32"]) == (True, False)
+    monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "0")
+    flags = describe_environment(0)["flags"]
+    assert (flags["convolutions_tf32"], flags["matmul_tf32"]) == (False, False)
 
 
 def test_a_package_that_is_missing_has_no_version(monkeypatch: pytest.MonkeyPatch) -> None:

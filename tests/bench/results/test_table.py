@@ -179,3 +179,23 @@ def test_nothing_is_left_after_clearing(table: Table) -> None:
     table.put(row(MemoryConfiguration("a")))
     table.clear()
     assert table.rows() == [] and not table.path.exists()
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_a_table_as_a_spreadsheet_saves_it(table: Table, end: bytes) -> None:
+    """With a mark at its beginning: it is read, gone on with, and still whole after a kill."""
+    first, second = row(seed=1, saved_bytes=3), row(seed=2)
+    table.put(first)
+    table.path.write_bytes(b"\xef\xbb\xbf" + table.path.read_bytes().replace(b"\n", end))
+    assert [found["seed"] for found in table.rows()] == [1]
+    table.put(second)
+    assert [found["seed"] for found in table.rows()] == [1, 2]
+    with table.path.open("ab") as file:
+        file.write(b"torn")
+    table.put(row(seed=3))
+    assert [found["seed"] for found in table.rows()] == [1, 2, 3]
+    assert table.find({**second, "seed": 2}) is not None
+    table.path.write_bytes(b"\xef\xbb\xbfmodel,me")
+    assert table.rows() == []
+    table.put(first)
+    assert [found["saved_bytes"] for found in table.rows()] == [3]

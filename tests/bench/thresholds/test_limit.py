@@ -3,6 +3,8 @@
 import pytest
 
 from xconv_bench.errors import UsageError
+from xconv_bench.results.columns import COLUMNS, larger_is_better
+from xconv_bench.results.run_directory import TABLES
 from xconv_bench.thresholds.limit import Bounds, limits_of, read_limit
 
 
@@ -52,6 +54,7 @@ def test_noise_is_asked_for_by_words() -> None:
         ("memory: saved_bytes < 3", "expected \"TABLE"),
         ("memory: saved_bytes <= lots", "expected \"TABLE"),
         ("memory: saved_bytes <= 1e", "could not convert"),
+        ("memory: saved_bytes <= 1e999", "expected a finite one"),
         ("memroy: saved_bytes <= 3", "table 'memroy' is unknown: did you mean 'memory'?"),
         ("memory: saved_byte <= 3", "metric 'saved_byte' is no number in memory.csv: did you mean "
          "'saved_bytes'?"),
@@ -78,9 +81,10 @@ def test_what_is_no_limit(text: str, message: str) -> None:
         ("saved_bytes", Bounds(max_ratio_to_exact=0.5), ["saved_bytes <= 0.5 * exact"]),
         ("saved_bytes", Bounds(max_regression="2%"), ["saved_bytes <= 1.02 * baseline"]),
         ("saved_bytes", Bounds(max_regression=0.5), ["saved_bytes <= 1.5 * baseline"]),
-        ("saved_bytes", Bounds(1, 2, 3, "0%"),
-         ["saved_bytes <= 1", "saved_bytes >= 2", "saved_bytes <= 3 * exact",
-          "saved_bytes <= 1 * baseline"]),
+        ("saved_bytes", Bounds(min_ratio_to_exact=0.5), ["saved_bytes >= 0.5 * exact"]),
+        ("saved_bytes", Bounds(1, 2, 4, 3, "0%"),
+         ["saved_bytes <= 1", "saved_bytes >= 2", "saved_bytes <= 4 * exact",
+          "saved_bytes >= 3 * exact", "saved_bytes <= 1 * baseline"]),
     ],
 )  # fmt: skip
 def test_of_a_table(metric: str, bounds: Bounds, demands: list[str]) -> None:
@@ -89,11 +93,64 @@ def test_of_a_table(metric: str, bounds: Bounds, demands: list[str]) -> None:
     assert all(limit.where == {"probes": 8} for limit in limits)
 
 
-def test_a_larger_batch_is_no_regression() -> None:
-    (limit,) = limits_of("max_batch", {}, "max_batch_size", Bounds(max_regression="2%"), False)
-    assert limit.demand == "max_batch_size >= 0.98 * baseline"
+@pytest.mark.parametrize(
+    ("table", "metric", "demand"),
+    [
+        ("max_batch", "max_batch_size", ">= 0.98"),
+        ("training", "accuracy", ">= 0.98"),
+        ("training", "psnr_db", ">= 0.98"),
+        ("training", "dice", ">= 0.98"),
+        ("training", "ssim", ">= 0.98"),
+        ("training", "iou", ">= 0.98"),
+        ("training", "classifier_agreement", ">= 0.98"),
+        ("training", "frechet_distance", "<= 1.02"),
+        ("training", "loss", "<= 1.02"),
+        ("variance_law", "smallest_probes", "<= 1.02"),
+        ("error", "cosine", ">= 0.98"),
+    ],
+)
+def test_a_regression_is_a_change_for_the_worse(table: str, metric: str, demand: str) -> None:
+    (limit,) = limits_of(table, {}, metric, Bounds(max_regression="2%"), False)
+    assert limit.demand == f"{metric} {demand} * baseline"
 
 
-def test_a_regression_that_is_no_part() -> None:
-    with pytest.raises(UsageError, match="max_regression = 'a bit': expected a part"):
-        limits_of("memory", {}, "saved_bytes", Bounds(max_regression="a bit"), False)
+@pytest.mark.parametrize("table", TABLES)
+def test_regressions_of_all_columns(table: str) -> None:
+    """A change for the worse is beyond the bound, one for the better within; the rest is refused.
+
+    So it is where the figure is negative, too.
+    """
+    names, key = TABLES[table]
+    for metric in names:
+        if metric in key or not COLUMNS[metric].is_number:
+            continue
+        if COLUMNS[metric].better is None:
+            with pytest.raises(UsageError, match="neither more nor less of it is better"):
+                limits_of(table, {}, metric, Bounds(max_regression="2%"), False)
+            continue
+        (limit,) = limits_of(table, {}, metric, Bounds(max_regression="2%"), False)
+        for before in (100.0, -100.0):
+            worse = before - 5 if larger_is_better(metric) else before + 5
+            better = before + 5 if larger_is_better(metric) else before - 5
+            bound = limit.bound(before)
+            assert (worse > bound) if limit.is_upper else (worse < bound), (metric, before)
+            for value in (before, better):
+                assert (value <= bound) if limit.is_upper else (value >= bound), (metric, before)
+
+
+@pytest.mark.parametrize("part", ["a bit", "-5%", "nan%", "inf", 10**400, -0.1, float("nan")])
+def test_a_regression_that_is_no_part(part: str | float) -> None:
+    with pytest.raises(UsageError, match=r"max_regression = .*: expected a part"):
+        limits_of("memory", {}, "saved_bytes", Bounds(max_regression=part), False)
+
+
+def test_a_regression_that_allows_anything() -> None:
+    with pytest.raises(UsageError, match="allows anything: expected a part below 100 %"):
+        limits_of("training", {}, "accuracy", Bounds(max_regression="100%"), False)
+
+
+@pytest.mark.parametrize("bound", [float("inf"), float("nan"), 10**400])
+def test_a_bound_that_is_beyond_all_numbers(bound: float) -> None:
+    for bounds in (Bounds(largest=bound), Bounds(smallest=bound), Bounds(max_ratio_to_exact=bound)):
+        with pytest.raises(UsageError, match="expected a finite one"):
+            limits_of("memory", {}, "saved_bytes", bounds, False)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import inf, isfinite, isnan, log
 
 from xconv_bench.configuration import KNOBS
+from xconv_bench.plain_text import visible
 from xconv_bench.report import style
 from xconv_bench.report.page.cells import heading, writer
 from xconv_bench.report.page.findings import ROUNDING
@@ -71,7 +72,7 @@ def compare(runs: Sequence[RecordedRun]) -> Comparison:
         unmatched += len(keys) - len(shared)
         changes += _changes(kind, [[rows.get(key) for rows in by_run] for key in shared])
     changes.sort(key=lambda change: -change.size)
-    return Comparison([run.name for run in runs], changes, unmatched)
+    return Comparison([visible(run.name) for run in runs], changes, unmatched)
 
 
 def _by_key(kind: Kind, run: RecordedRun) -> RowsByKey:

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from xconv_bench import __version__
+from xconv_bench.plain_text import visible
 from xconv_bench.report.comparison_plot import Changed, plot_comparison
 from xconv_bench.report.page.chapters import chapters_of
 from xconv_bench.report.page.comparison import Comparison, compare
@@ -32,8 +33,7 @@ def write_page(runs: Sequence[RecordedRun], skipped: Sequence[str], path: Path) 
     text = page_of(runs, skipped)
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        # A name on the disk that is not UTF-8 comes with surrogates, which no file can hold.
-        write_whole(path, text.encode("utf-8", "backslashreplace"))
+        write_whole(path, text.encode())
 
 
 def page_of(runs: Sequence[RecordedRun], skipped: Sequence[str]) -> str:
@@ -46,6 +46,7 @@ def page_of(runs: Sequence[RecordedRun], skipped: Sequence[str]) -> str:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_shown,
     )
     environment.filters["base64"] = lambda content: b64encode(content).decode()
     comparison = compare(runs) if len(runs) > 1 else None
@@ -60,6 +61,12 @@ def page_of(runs: Sequence[RecordedRun], skipped: Sequence[str]) -> str:
         chapters=chapters_of(runs),
         **_comparison(comparison),
     )
+
+
+def _shown(value: Any) -> Any:
+    """What a user or a network named stays text; styles and scripts are ours."""
+    is_text = isinstance(value, str) and not hasattr(value, "__html__")
+    return visible(value) if is_text else value
 
 
 def changed(comparison: Comparison) -> list[Changed]:

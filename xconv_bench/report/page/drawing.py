@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from xconv_bench import interrupts
 from xconv_bench.errors import BenchError
 from xconv_bench.report.page.findings import outcome_of
 from xconv_bench.report.page.kinds import Kind, condensed, first_methods
@@ -87,6 +88,7 @@ def _drawn(
     except BenchError:
         raise
     except Exception as error:  # odd figures must not take the rest of the report with them
+        interrupts.check()  # it may be the cause
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         return [], [f"A picture could not be drawn ({reason})."]
 

@@ -10,7 +10,7 @@ from xconv_bench.report.settings import Setting, is_reference, number
 from xconv_bench.report.summary import Row
 from xconv_bench.report.units import format_ratio
 from xconv_bench.report.words import status_words
-from xconv_bench.results.columns import MEASURES
+from xconv_bench.results.columns import MEASURES, larger_is_better
 
 _COMPARED_ENDS = ("_bytes", "_seconds", "max_batch_size")
 ROUNDING = 1e-6
@@ -43,8 +43,7 @@ def outcome_of(kind: Kind, setting: Setting) -> str:
     exact = next((row for row in setting.rows if is_reference(row)), None)
     if not rows:
         return _alone(best, setting.rows, exact)
-    extreme = kind.extreme_of(best)
-    choose = max if extreme == "largest" else min
+    extreme, choose = ("largest", max) if larger_is_better(best) else ("smallest", min)
     row = choose(rows, key=lambda each: number(each, best) or 0)
     words = figure_words(best, row, exact, setting.rows)
     name = heading(best).removeprefix(f"{extreme} ")

@@ -21,22 +21,15 @@ from xconv_bench.results.run_directory import TABLES
 class Kind:
     """A table by its ``name``: a heading, a sentence on what it shows, and its main figures.
 
-    ``best`` is the first of ``figures`` that has values: the outcome in one number, at its best
-    the ``extreme``, or the smallest where it is one of ``smaller``. ``inner`` are the key columns
-    that tell rows of one configuration apart.
+    The first of ``figures`` that has values is the outcome in one number. ``inner`` are the key
+    columns that tell rows of one configuration apart.
     """
 
     name: str
     title: str
     sentence: str
     figures: tuple[str, ...]
-    extreme: str = "smallest"
     inner: tuple[str, ...] = ()
-    smaller: tuple[str, ...] = ()
-
-    def extreme_of(self, column: str) -> str:
-        """``smallest`` or ``largest``: which value of a figure is the best."""
-        return "smallest" if column in self.smaller else self.extreme
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -70,7 +63,6 @@ KINDS = {
             "Largest batch",
             "The largest batch whose training step fits into the memory.",
             ("max_batch_size", "limited_by", "allocated_peak_bytes", "simulated_peak_bytes"),
-            extreme="largest",
         ),
         Kind(
             "frontier",
@@ -120,9 +112,7 @@ KINDS = {
             "with the same weights and saw the same batches, seed by seed; a gap below 0 is worse "
             "than exact, ± half of its 95 % interval. The curves show every epoch.",
             (*MEASURES, "gap", "epoch_seconds", *PEAK_COLUMNS),
-            extreme="largest",
             inner=("epoch", "seed", "batch_size", "learning_rate", "first"),
-            smaller=("frechet_distance", "loss"),
         ),
         Kind(
             "estimates",

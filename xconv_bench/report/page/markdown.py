@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from xconv_bench.plain_text import visible
 from xconv_bench.report.page.cells import heading
 from xconv_bench.report.page.chapters import outcomes_of
 from xconv_bench.report.page.comparison import Comparison, compare
@@ -36,8 +37,7 @@ def markdown_of(runs: Sequence[RecordedRun], skipped: Sequence[str]) -> str:
         blocks.append(f"The environments differ in {_safe(', '.join(differing) or 'nothing')}.")
     for kind in kinds:
         blocks += _chapter(kind, runs)
-    # A name on the disk that is not UTF-8 comes with surrogates, which nothing can print.
-    return ("\n\n".join(blocks) + "\n").encode("utf-8", "backslashreplace").decode()
+    return "\n\n".join(blocks) + "\n"
 
 
 def _summary(kind: Kind, runs: Sequence[RecordedRun]) -> Iterator[str]:
@@ -124,7 +124,7 @@ def _table(headings: Sequence[str], lines: Sequence[Sequence[str]], words: int) 
 
 def _safe(text: str) -> str:
     """What a user named stays text: it makes no table, no tag, no link and calls nobody."""
-    text = " ".join(text.split())
+    text = visible(" ".join(text.split()))
     if len(text) > _LONGEST_CELL * 2:
         text = f"{text[: _LONGEST_CELL * 2]}…"
     text = re.sub(r"([\\`*|\[\]~#])", r"\\\1", text)

@@ -1,0 +1,36 @@
+"""One command of a part: what is run, and how long it may be expected to take."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+MEASUREMENT_SECONDS = 120
+"""After which ``xconv-bench`` gives up a single measurement: one that hangs costs no more."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """Words behind the interpreter, the seconds it is expected to take, and its environment."""
+
+    words: tuple[str, ...]
+    seconds: float
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        variables = [f"{name}={value}" for name, value in self.environment.items()]
+        return shlex.join([*variables, "python", *self.words])
+
+
+def bench(
+    output: Path,
+    seconds: float,
+    *words: str,
+    timeout: int = MEASUREMENT_SECONDS,
+    environment: Mapping[str, str] | None = None,
+) -> Command:
+    """A command of ``xconv-bench`` on the GPU, with its run in ``output``."""
+    end = ("--device", "cuda", "--timeout", str(timeout), "--output", str(output))
+    return Command(("-m", "xconv_bench", *words, *end), seconds, environment or {})

@@ -1,0 +1,57 @@
+"""What runs on a GPU have left, put into docs/gpu.md and docs/gpu/.
+
+    python -m benchmarks.gpu.publish FOLDER... [--docs docs]
+
+Each FOLDER is the ``--output`` of a run. A part that several of them have is taken from the last.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.gpu.page import VERDICT, folder_of, summary
+from benchmarks.gpu.parts import PARTS
+from benchmarks.page import put_text
+
+
+def publish(runs: Sequence[Path], docs: Path) -> list[str]:
+    """Copy tables, verdicts and records of the environment, renew the page; the parts there are."""
+    page = docs / "gpu.md"
+    text = put_text(page.read_text(), "results", summary(runs).strip())
+    found = []
+    for name, part in PARTS.items():
+        folder = folder_of(name, runs)
+        if folder is None:
+            continue
+        found.append(name)
+        files = [Path(VERDICT), *(Path(f"{table}.csv") for table in part.tables)]
+        files += [path.parent / "environment.json" for path in files[1:]]
+        for path in dict.fromkeys(files):
+            if (folder / path).is_file():
+                target = docs / "gpu" / name / path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(folder / path, target)
+    page.write_text(text)
+    return found
+
+
+def main() -> int:
+    """Exit code 1 where no folder holds a part of a run."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("runs", nargs="+", type=Path, metavar="FOLDER", help="a run's --output")
+    parser.add_argument("--docs", type=Path, default=Path("docs"), help="where the page is")
+    given = parser.parse_args()
+    if not any(folder_of(name, given.runs) for name in PARTS):
+        words = ", ".join(map(str, given.runs))
+        print(f"benchmarks.gpu.publish: no part of a run is in {words}", file=sys.stderr)
+        return 1
+    print(f"published: {', '.join(publish(given.runs, given.docs))}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

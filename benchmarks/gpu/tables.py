@@ -1,0 +1,52 @@
+"""The CSVs of a part, whatever of them exists by now."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+KNOBS = ["scheme", "probes", "compress", "segments", "keep", "bits", "budget"]
+_PROBE_WORDS = {"probes": "r={:.0f}", "bits": "{:g} bits", "keep": "keep={:g}"}
+
+
+def read(path: Path) -> pd.DataFrame:
+    """The rows; none where there is no table, or none of its rows yet."""
+    try:
+        return pd.read_csv(path)
+    except (FileNotFoundError, pd.errors.EmptyDataError):
+        return pd.DataFrame()
+
+
+def tests(folder: Path) -> pd.DataFrame:
+    """The rows of all tests."""
+    return pd.concat([read(path) for path in sorted(folder.glob("tests*.csv"))] or [pd.DataFrame()])
+
+
+def measured(path: Path) -> pd.DataFrame:
+    """The rows whose status is ok, with a column ``variant``: the method in a few words."""
+    rows = read(path)
+    if rows.empty:
+        return rows
+    rows = rows[rows.status == "ok"].copy()
+    rows["variant"] = [variant(row) for _, row in rows.iterrows()]
+    return rows
+
+
+def failures(path: Path) -> str:
+    """How many rows have which status, where it is neither ok nor said to be impossible."""
+    rows = read(path)
+    if rows.empty:
+        return ""
+    counts = rows.status[~rows.status.isin(["ok", "unsupported"])].value_counts()
+    return ", ".join(f"{count} {status}" for status, count in counts.items())
+
+
+def variant(row: pd.Series) -> str:
+    """The method of a row and what it was told, as in ``xconv independent r=8 conv,relu``."""
+    words = [row.method]
+    for knob in KNOBS:
+        value = row.get(knob)
+        if value is not None and not pd.isna(value):
+            words.append(_PROBE_WORDS.get(knob, "{}").format(value))
+    return " ".join(words)

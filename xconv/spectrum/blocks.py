@@ -1,0 +1,117 @@
+"""Maps cut into blocks, and the cosine transform of each.
+
+A smooth image has nearly all its energy in few coefficients of a discrete cosine transform; the
+transform is orthonormal, so errors of coefficients and of pixels have the same size.
+"""
+
+import functools
+import math
+from dataclasses import dataclass
+from math import prod
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+_SIDES = {1: (32, 64), 2: (8, 16), 3: (4, 8)}
+"""Shortest and longest side of a block, by dimensions of the map; shorter maps are one block."""
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """How maps of one size are cut: ``sides`` of a block, ``counts`` of blocks along each side.
+
+    Blocks may reach over the far edges of a map; there the last pixel is repeated.
+    """
+
+    pixels: tuple[int, ...]
+    sides: tuple[int, ...]
+    counts: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        """Coefficients of a block."""
+        return prod(self.sides)
+
+    @property
+    def number(self) -> int:
+        """Blocks of a map."""
+        return prod(self.counts)
+
+    @property
+    def covered(self) -> tuple[int, ...]:
+        """Pixels along each side that the blocks cover, those beyond the edge included."""
+        return tuple(side * count for side, count in zip(self.sides, self.counts, strict=True))
+
+
+@functools.lru_cache(maxsize=1024)
+def blocks_of(pixels: tuple[int, ...]) -> Blocks:
+    """Return the blocks of maps of ``pixels`` (1, 2 or 3 sides): those that cover the fewest
+    pixels beyond the edge, of these the largest."""
+    shortest, longest = _SIDES[len(pixels)]
+    sides, counts = [], []
+    for length in pixels:
+        allowed = range(min(shortest, length), min(longest, length) + 1)
+        side = min(allowed, key=lambda side: (math.ceil(length / side) * side, -side))
+        sides.append(side)
+        counts.append(math.ceil(length / side))
+    return Blocks(tuple(pixels), tuple(sides), tuple(counts))
+
+
+@functools.lru_cache(maxsize=256)
+def cosines(side: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return the orthonormal DCT-II of ``side`` points: a row a frequency."""
+    points = torch.arange(side, dtype=torch.float64)
+    angles = (points[:, None] * (2 * points[None, :] + 1)) * (math.pi / (2 * side))
+    rows = torch.cos(angles) * math.sqrt(2 / side)
+    rows[0] /= math.sqrt(2)
+    return rows.to(device=device, dtype=dtype)
+
+
+def transform(maps: Tensor, blocks: Blocks) -> Tensor:
+    """Return the coefficients of ``maps`` (M, *pixels): (M, n₁, s₁, n₂, s₂, …), one pair a side."""
+    beyond = [a - b for a, b in zip(blocks.covered, blocks.pixels, strict=True)]
+    if any(beyond):
+        margins = [n for after in reversed(beyond) for n in (0, after)]
+        maps = F.pad(maps[:, None], margins, "replicate")[:, 0]
+    return _along_all(maps.contiguous(), blocks, inverse=False)
+
+
+def inverse_transform(coefficients: Tensor, blocks: Blocks) -> Tensor:
+    """Return the maps (M, *pixels) that have these ``coefficients``."""
+    maps = _along_all(coefficients, blocks, inverse=True).view(-1, *blocks.covered)
+    for dim, length in enumerate(blocks.pixels, 1):
+        maps = maps.narrow(dim, 0, length)
+    return maps
+
+
+def _along_all(values: Tensor, blocks: Blocks, inverse: bool) -> Tensor:
+    """One product a side: the matrix of the transform times all lines along it."""
+    count = values.shape[0]
+    shape = [n for pair in zip(blocks.counts, blocks.sides, strict=True) for n in pair]
+    for axis, side in enumerate(blocks.sides):
+        matrix = cosines(side, values.dtype, values.device)
+        matrix = matrix.t() if inverse else matrix
+        after = prod(blocks.covered[axis + 1 :])
+        if after == 1:
+            values = values.view(-1, side) @ matrix.t()
+        else:
+            values = torch.matmul(matrix, values.view(-1, side, after))
+    return values.view(count, *shape)
+
+
+def by_frequency(coefficients: Tensor, blocks: Blocks) -> Tensor:
+    """A view of (M, n₁, s₁, …) with the sides of blocks first: (s₁, s₂, …, M, n₁, n₂, …)."""
+    dimensions = len(blocks.sides)
+    return coefficients.permute(
+        *range(2, 2 * dimensions + 1, 2), 0, *range(1, 2 * dimensions + 1, 2)
+    )
+
+
+def places(frequencies: Tensor, blocks: Blocks) -> tuple[Tensor, ...]:
+    """Coordinates in a block of flat ``frequencies`` (int64), an index a side."""
+    coordinates = []
+    for side in reversed(blocks.sides):
+        coordinates.append(frequencies % side)
+        frequencies = frequencies // side
+    return tuple(reversed(coordinates))

@@ -1,0 +1,151 @@
+"""An output gradient correlated with basis images of blocks, for every offset of a kernel.
+
+The block at pixel a of an input sees, through kernel offset k, the pixels y of the output with
+stride·y + dilation·k − padding = a + z, z inside the block: a window of the output gradient that
+moves on by side/stride from block to block. One matrix, the same for all blocks, holds what each
+pixel of a window counts for each frequency and offset.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import prod
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from xconv.geometry import Geometry
+from xconv.layout import Layout
+from xconv.spectrum.blocks import Blocks, cosines, places
+
+_THIN = 5
+"""How much longer a multiplication takes in a transform, whose products are thin."""
+
+
+def applies(blocks: Blocks, geometry: Geometry) -> bool:
+    """Return whether windows are all alike: no borders but zeros, blocks that end with the map."""
+    return (
+        not geometry.transposed
+        and not geometry.border
+        and blocks.covered == blocks.pixels
+        and all(side % step == 0 for side, step in zip(blocks.sides, geometry.stride, strict=True))
+    )
+
+
+def costs_less(
+    blocks: Blocks,
+    kept: int,
+    geometry: Geometry,
+    layout: Layout,
+    weight: torch.Size,
+    output: torch.Size,
+) -> bool:
+    """Return whether correlating takes fewer multiplications than a transform and a convolution."""
+    shapes = _window(blocks, tuple(weight[2:]), geometry)
+    outputs, inputs = output[1], layout.shape[1]
+    contracting = kept * prod(weight[2:]) * outputs * (inputs // geometry.groups)
+    correlating = outputs * min(
+        kept * prod(weight[2:]) * prod(length for length, _ in shapes),
+        _THIN * _along_sides(blocks, tuple(weight[2:]), shapes),
+    )
+    expanding = _THIN * inputs * prod(blocks.covered) * sum(blocks.sides)
+    expanding += prod(weight) * prod(output[2:])
+    return blocks.number * (correlating + contracting) < expanding
+
+
+def correlate(
+    windows: Tensor,
+    frequencies: Tensor,
+    blocks: Blocks,
+    kernel: tuple[int, ...],
+    geometry: Geometry,
+) -> Tensor:
+    """Return (kept, images · blocks, K, outputs): ``windows`` correlated with the basis images.
+
+    ``windows`` (images · blocks, *lengths, outputs). One side after the other for all frequencies
+    where many are kept, else all sides at once for those that are.
+    """
+    shapes = _window(blocks, kernel, geometry)
+    factors = [
+        _factor(axis, shape, blocks, kernel[axis], geometry) for axis, shape in enumerate(shapes)
+    ]
+    where = places(frequencies.long(), blocks)
+    at_once = len(frequencies) * prod(kernel) * prod(length for length, _ in shapes)
+    if at_once <= _THIN * _along_sides(blocks, kernel, shapes):
+        matrix = factors[0][where[0]]
+        for factor, index in zip(factors[1:], where[1:], strict=True):
+            matrix = torch.einsum("fkw,fmv->fkmwv", matrix, factor[index]).flatten(1, 2).flatten(2)
+        matrix = matrix.reshape(-1, matrix.shape[-1]).to(windows.device, non_blocking=True)
+        seen = torch.matmul(matrix, windows.flatten(1, -2))
+        seen = seen.view(len(windows), len(frequencies), prod(kernel), -1)
+        return seen.transpose(0, 1)
+    seen = windows
+    for axis in reversed(range(len(shapes))):
+        matrix = factors[axis].flatten(0, 1).to(windows.device, non_blocking=True)
+        lines = seen.reshape(prod(seen.shape[: 1 + axis]), shapes[axis][0], -1)
+        seen = torch.matmul(matrix, lines)
+        seen = seen.view(*windows.shape[: 1 + axis], -1)
+    pairs = [n for pair in zip(blocks.sides, kernel, strict=True) for n in pair]
+    seen = seen.view(len(windows), *pairs, -1)
+    dimensions = len(shapes)
+    order = (*range(1, 2 * dimensions, 2), 0, *range(2, 2 * dimensions + 1, 2), -1)
+    chosen = seen.permute(order)[tuple(index.to(windows.device) for index in where)]
+    return chosen.flatten(2, -2)
+
+
+def _along_sides(blocks: Blocks, kernel: tuple[int, ...], shapes: list[tuple[int, int]]) -> int:
+    """Multiplications of one side after the other, for a block and an output channel."""
+    total, done = 0, 1
+    left = prod(length for length, _ in shapes)
+    for side, size, (length, _) in reversed(list(zip(blocks.sides, kernel, shapes, strict=True))):
+        total += left * done * side * size
+        left //= length
+        done *= side * size
+    return total
+
+
+@lru_cache(maxsize=1024)
+def _factor(
+    axis: int, shape: tuple[int, int], blocks: Blocks, kernel: int, geometry: Geometry
+) -> Tensor:
+    """(side, K, length): what a pixel of a window counts along one side, on the CPU."""
+    length, first = shape
+    side = blocks.sides[axis]
+    pixel = geometry.stride[axis] * (torch.arange(length)[None, :] + first)
+    pixel = pixel - geometry.padding[axis]
+    pixel = pixel + geometry.dilation[axis] * torch.arange(kernel)[:, None]
+    inside = (pixel >= 0) & (pixel < side)
+    rows = cosines(side, torch.float32, torch.device("cpu"))
+    return rows[:, pixel.clamp(0, side - 1)] * inside
+
+
+def windows(
+    grad_output: Tensor, blocks: Blocks, kernel: tuple[int, ...], geometry: Geometry
+) -> Tensor:
+    """Return (images · blocks, *lengths, outputs): the windows of ``grad_output``."""
+    margins: list[int] = []
+    shapes = _window(blocks, kernel, geometry)
+    for axis, (length, first) in enumerate(shapes):
+        step = blocks.sides[axis] // geometry.stride[axis]
+        needed = (blocks.counts[axis] - 1) * step + length
+        margins = [-first, needed + first - grad_output.shape[2 + axis], *margins]
+    seen = F.pad(grad_output, margins) if any(margins) else grad_output
+    for axis, (length, _) in enumerate(shapes):
+        seen = seen.unfold(2 + axis, length, blocks.sides[axis] // geometry.stride[axis])
+    dimensions = len(shapes)
+    order = (0, *range(2, 2 + 2 * dimensions), 1)  # images, blocks, window, outputs
+    seen = seen.permute(order)
+    return seen.reshape(-1, *(length for length, _ in shapes), grad_output.shape[1])
+
+
+def _window(blocks: Blocks, kernel: tuple[int, ...], geometry: Geometry) -> list[tuple[int, int]]:
+    """Along each side, pixels of a window, and the first pixel of that of the first block."""
+    shapes = []
+    for side, size, step, dilation, padding in zip(
+        blocks.sides, kernel, geometry.stride, geometry.dilation, geometry.padding, strict=True
+    ):
+        first = -((dilation * (size - 1) - padding) // step)
+        last = (side - 1 + padding) // step
+        shapes.append((last - first + 1, first))
+    return shapes

@@ -1,0 +1,32 @@
+"""Which frequencies a call keeps: systematic sampling, so that their number is always the same."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from xconv.random import uniform
+
+_STREAM = -4
+
+
+@torch.library.custom_op("xconv::draw_frequencies", mutates_args=())
+def draw_frequencies(
+    seed: Tensor, order: Tensor, probabilities: Tensor, count: int
+) -> tuple[Tensor, Tensor]:
+    """Return ``count`` kept frequencies (int16), and 1/p of each (float32), on the CPU.
+
+    One number, uniform in [0, 1), decides for all: frequency f of ``order`` is kept with its
+    probability, those of probability 1 always. ``probabilities`` sum to ``count``.
+    """
+    chance = uniform(seed, _STREAM, 1, torch.float64, seed.device)
+    ends = probabilities.cumsum(0)
+    ticks = torch.arange(count, dtype=torch.float64) + chance
+    found = torch.searchsorted(ends, ticks.clamp_(max=count - 1e-9), right=True)
+    found.clamp_(max=len(order) - 1)
+    return order[found].to(torch.int16), probabilities[found].reciprocal().float()
+
+
+@draw_frequencies.register_fake
+def _(seed: Tensor, order: Tensor, probabilities: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    return order.new_empty(count, dtype=torch.int16), order.new_empty(count, dtype=torch.float32)
