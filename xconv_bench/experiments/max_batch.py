@@ -11,7 +11,7 @@ from xconv_bench.errors import BenchError
 from xconv_bench.experiments.rows import Watcher, measure_rows
 from xconv_bench.launch import Job, Launcher, Outcome
 from xconv_bench.launch.job import Progress
-from xconv_bench.measurement.allocated_peak import AllocatedPeak
+from xconv_bench.measurement.allocated_peak import AllocatedPeak, LargestElements
 from xconv_bench.measurement.largest_batch import (
     MOST_ELEMENTS,
     NEVER,
@@ -30,14 +30,21 @@ def find_max_batches(
     launcher: Launcher,
     watcher: Watcher,
     verify: bool = False,
+    cross_check: bool = True,
 ) -> list[Row]:
     """Look for what the table does not hold yet; the rows of all, in the order of the plan.
 
     On a GPU each batch is really trained for a step, in a process of its own; with ``verify`` the
-    answer for ``VERIFYING_STEPS`` steps more.
+    answer for ``VERIFYING_STEPS`` steps more. ``cross_check`` holds simulations against a real
+    step.
     """
     return measure_rows(
-        cells, table, launcher, watcher, lambda cell: Job((cell,), partial(_search, cell, verify))
+        cells,
+        table,
+        launcher,
+        watcher,
+        lambda cell: Job((cell,), partial(_search, cell, verify)),
+        lambda cell: cross_check and cell.device == SIMULATED,
     )
 
 
@@ -58,6 +65,7 @@ class _Allocating:
         self._launcher = launcher
         self._too_many_elements: set[int] = set()
         self._message = ""
+        self._is_simulated = True
 
     def search(self, verify: bool) -> Outcome:
         """The row's outcome."""
@@ -76,23 +84,30 @@ class _Allocating:
         }
         if not verify:
             return Outcome(message=self._message, readings=readings)
-        trained = self._launcher.run(self._task(size, VERIFYING_STEPS))
+        cell = replace(self._cell, batch_size=size)
+        trained = self._launcher.run(AllocatedPeak(cell, VERIFYING_STEPS, trains=True))
         readings |= {"trained_steps": trained.readings.get("trained_steps")}
         return Outcome(trained.status, trained.message, readings)
 
     def _peak(self, batch_size: int) -> int:
-        outcome = self._launcher.run(self._task(batch_size))
+        cell = replace(self._cell, batch_size=batch_size)
+        if self._elements(cell) > MOST_ELEMENTS:
+            self._too_many_elements.add(batch_size)
+            return NEVER
+        outcome = self._launcher.run(AllocatedPeak(cell))
         if outcome.status == "oom":
             return NEVER
         if outcome.status != "ok":
             raise BenchError(outcome.message)
         self._message = outcome.message
-        if (outcome.readings["largest_elements"] or 0) > MOST_ELEMENTS:
-            self._too_many_elements.add(batch_size)
-            return NEVER
         peak: int = outcome.readings["allocated_peak_bytes"]
         return peak
 
-    def _task(self, batch_size: int, training_steps: int = 0) -> AllocatedPeak:
-        cell = replace(self._cell, batch_size=batch_size)
-        return AllocatedPeak(cell, MOST_ELEMENTS, training_steps or 1, training_steps > 0)
+    def _elements(self, cell: MaxBatchConfiguration) -> int:
+        """Of the largest tensor; 0 where it cannot be simulated: the kernels have the last word."""
+        if self._is_simulated:
+            simulated = self._launcher.run(LargestElements(cell))
+            self._is_simulated = simulated.status == "ok"
+            elements: int = simulated.readings.get("largest_elements", 0)
+            return elements
+        return 0

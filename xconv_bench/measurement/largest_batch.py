@@ -77,7 +77,7 @@ class _Steps:
             if self._simulation is None:
                 first = replace(self._configuration, batch_size=self._first)
                 self._simulation = Simulation(first)
-            readings = self._simulation.count(batch_size)
+            counted = self._simulation.count(batch_size)
         except ValueError as error:
             if batch_size > 1:
                 raise
@@ -85,11 +85,10 @@ class _Steps:
                 f"a batch of one sample, the most that may fit, cannot train "
                 f"{self._configuration.model} ({error}): {_REMEDY}"
             ) from error
-        if readings["largest_elements"] > MOST_ELEMENTS:
+        if counted.largest_elements > MOST_ELEMENTS:
             self.too_many_elements.add(batch_size)
             return NEVER
-        peak: int = readings["simulated_peak_bytes"]
-        return peak
+        return counted.peak_bytes
 
     def message(self) -> str:
         """What the method says of its network."""

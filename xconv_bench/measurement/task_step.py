@@ -15,6 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from xconv_bench.configuration import SIMULATED, TrainingConfiguration
 from xconv_bench.errors import Unsupported
 from xconv_bench.measurement.largest_batch import largest_batch
+from xconv_bench.measurement.simulating import simulating
 from xconv_bench.meters.live import LiveMeter
 from xconv_bench.methods import METHODS
 from xconv_bench.methods.xconv import XConv
@@ -91,12 +92,12 @@ class SimulatedTask:
                     if tensor is not None:
                         tensors[name] = self._mode.from_tensor(tensor)  # type: ignore[assignment]
         self._sample = next(iter(task.batches(0)))
-        with self._mode:
+        with simulating(self._mode):
             self._step(2)()
 
     def peak_bytes(self, batch_size: int) -> int:
         """The peak of live bytes in a step that is not the first."""
-        with self._mode:
+        with simulating(self._mode):
             step = self._step(batch_size)
             live = LiveMeter(torch.device("cpu"))
             live.track(dict(step.batch))
@@ -108,7 +109,7 @@ class SimulatedTask:
 
     def operations(self, batch_size: int) -> int:
         """Floating-point operations of a step, of convolutions and matrix products."""
-        with self._mode, FlopCounterMode(display=False) as counter:
+        with simulating(self._mode), FlopCounterMode(display=False) as counter:
             self._step(batch_size)()
         return int(counter.get_total_flops())
 
