@@ -168,3 +168,84 @@ def ambiguous() -> nn.Module:
 def frozen() -> nn.Module:
     """A convolution that is not trained."""
     return nn.Sequential(nn.Conv2d(3, 4, 3).requires_grad_(False), nn.Conv2d(4, 4, 1))
+
+
+@torch.library.custom_op("xconv_bench_tests::keep_all", mutates_args=())
+def keep_all(features: Tensor) -> Tensor:
+    """Return a copy that lies in a storage four times as large, which its fake does not know."""
+    large = features.new_zeros(4 * features.numel())
+    return large[: features.numel()].view_as(features).copy_(features)
+
+
+keep_all.register_fake(torch.empty_like)
+keep_all.register_autograd(lambda context, gradient: gradient)
+
+
+class KeepsAll(Acts):
+    """A simulation of it is wrong, and cannot know."""
+
+    def forward(self, image: Tensor) -> Tensor:
+        kept: Tensor = keep_all(self.conv(image)).square()
+        return kept
+
+
+def keeps_all() -> nn.Module:
+    return KeepsAll()
+
+
+class Recurrent(nn.Module):
+    """A strided convolution whose rows are read by a recurrent network in both directions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 16, 3, stride=2, padding=1)
+        self.recurrent = nn.LSTM(16, 8, num_layers=2, bidirectional=True, batch_first=True)
+
+    def forward(self, image: Tensor) -> Tensor:
+        rows = self.conv(image).flatten(2).transpose(1, 2)
+        output: Tensor = self.recurrent(rows)[0].mean(1)
+        return output
+
+
+def recurrent() -> nn.Module:
+    return Recurrent()
+
+
+def compiled() -> nn.Module:
+    """What ``torch.compile`` returned: simulated, it dies of a signal."""
+    model = torch.compile(normalized(), backend="aot_eager")
+    assert isinstance(model, nn.Module)
+    return model
+
+
+class CallsCompiled(Acts):
+    """A compiled function in its forward pass, which nobody sees from outside."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.function = torch.compile(lambda features: features.relu() * 2, backend="aot_eager")
+
+    def forward(self, image: Tensor) -> Tensor:
+        output: Tensor = self.function(self.conv(image))
+        return output
+
+
+def calls_compiled() -> nn.Module:
+    return CallsCompiled()
+
+
+class SparseGradient(Acts):
+    """The gradient of an embedding is a sparse tensor, which has no storage of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words = nn.Embedding(10, 4, sparse=True)
+
+    def forward(self, image: Tensor) -> Tensor:
+        words = self.words(torch.arange(len(image), device=image.device) % 10)
+        output: Tensor = self.conv(image).mean((2, 3)) + words
+        return output
+
+
+def sparse_gradient() -> nn.Module:
+    return SparseGradient()

@@ -33,14 +33,18 @@ class CrossChecks:
     def apply(self, cell: Configuration, outcome: Outcome) -> None:
         """Let the row of a cell say what its cross-check found, unless it failed anyway."""
         check = self._found.get(_kind(cell))
-        if check is None or outcome.status != "ok":
-            return
-        if check.status != "ok":
-            outcome.note(f"not cross-checked: {check.message}")
-        elif doubt := check.readings.get("doubt"):
-            outcome.end(DOUBTFUL, doubt)
-        else:
-            outcome.note(check.message)
+        if check is not None and outcome.status == "ok":
+            judge(outcome, check, "not cross-checked")
+
+
+def judge(outcome: Outcome, check: Outcome, otherwise: str = "simulated") -> None:
+    """Let an outcome say what a simulation or its check found; ``otherwise`` heads its failure."""
+    if doubt := check.readings.get("doubt"):
+        outcome.end(DOUBTFUL, doubt)
+    elif check.status == "ok" or check.status == "unsupported":
+        outcome.note(check.message)
+    else:
+        outcome.note(f"{otherwise}: {check.message}")
 
 
 class _Silent:

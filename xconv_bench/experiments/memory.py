@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 from xconv_bench.configuration import SIMULATED, Configuration, MemoryConfiguration
+from xconv_bench.experiments.cross_checks import judge
 from xconv_bench.experiments.rows import Watcher, measure_rows
 from xconv_bench.launch import Job, Launcher, Outcome
 from xconv_bench.launch.job import Progress
@@ -67,14 +68,10 @@ def _measure(
             _doubt(outcome, disagreement(expected, counted))
     # A network that cannot be trained cannot be simulated, for the same reason.
     elif outcome.status == "ok":
-        outcome.note(_problem(simulated))
+        judge(outcome, simulated)
     return outcome
 
 
 def _doubt(outcome: Outcome, message: str) -> None:
     if message and outcome.status == "ok":
         outcome.end(DOUBTFUL, message)
-
-
-def _problem(simulated: Outcome) -> str:
-    return ("" if simulated.status == "unsupported" else "simulated: ") + simulated.message

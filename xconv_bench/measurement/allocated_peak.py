@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 
-from xconv.contents import parameters
 from xconv_bench.configuration import Configuration
 from xconv_bench.measurement.counting import Simulation
 from xconv_bench.measurement.training import prepare
@@ -42,7 +41,7 @@ class AllocatedPeak:
     def __call__(self) -> Iterator[dict[str, Any]]:
         """Measure."""
         training = prepare(self.configuration)
-        optimizer = torch.optim.SGD(parameters(training.model), lr=1e-3)
+        optimizer = torch.optim.SGD(training.model.parameters(), lr=1e-3)
         training.step()
         meter = AllocatorMeter(self.configuration.device)
         with meter:

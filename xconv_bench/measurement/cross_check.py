@@ -40,7 +40,7 @@ class CrossCheck:
         """Simulate a small step and make it. Raises what the network raises in the real one."""
         try:
             cell, simulated = _cheap(self.configuration)
-        except _TooLarge as error:
+        except TooLarge as error:
             yield {"message": f"not cross-checked: {error}"}
             return
         training = prepare(cell)
@@ -50,8 +50,18 @@ class CrossCheck:
         yield {"doubt": f"{said} ({where})" if said else ""}
 
 
-class _TooLarge(BenchError):
+class TooLarge(BenchError):
     """No real step is cheap."""
+
+
+def check_is_cheap(counted: Count, operations: int) -> None:
+    """Raise TooLarge where a step is not to be made only to confirm a simulation."""
+    if counted.start_bytes > _MOST_NETWORK_BYTES:
+        raise TooLarge(f"the network alone takes {counted.start_bytes / 2**30:.1f} GiB")
+    if counted.peak_bytes - counted.start_bytes > MOST_BYTES:
+        raise TooLarge(f"a small step takes more than {MOST_BYTES / 2**20:.0f} MiB")
+    if operations > _MOST_OPERATIONS:
+        raise TooLarge("a small step would take too long")
 
 
 def _cheap(configuration: Configuration) -> tuple[Configuration, Count]:
@@ -66,7 +76,7 @@ def _cheap(configuration: Configuration) -> tuple[Configuration, Count]:
             )
             try:
                 return cell, _count(cell)
-            except _TooLarge:
+            except TooLarge:
                 if batch_size != _BATCH_SIZES[0]:
                     raise  # larger images cost more
             except Exception as error:
@@ -78,12 +88,7 @@ def _cheap(configuration: Configuration) -> tuple[Configuration, Count]:
 def _count(cell: Configuration) -> Count:
     simulation = Simulation(cell)
     counted = simulation.count(cell.batch_size)
-    if counted.start_bytes > _MOST_NETWORK_BYTES:
-        raise _TooLarge(f"the network alone takes {counted.start_bytes / 2**30:.1f} GiB")
-    if counted.peak_bytes - counted.start_bytes > MOST_BYTES:
-        raise _TooLarge(f"a small step takes more than {MOST_BYTES / 2**20:.0f} MiB")
     with simulation.entered() as training, FlopCounterMode(display=False) as counter:
         training.step()
-    if counter.get_total_flops() > _MOST_OPERATIONS:
-        raise _TooLarge("a small step would take too long")
+    check_is_cheap(counted, counter.get_total_flops())
     return counted

@@ -30,16 +30,16 @@ def call_without_side_effects(
     Raises Unsupported where it changed an argument (a list has one element more, a tensor other
     values), or a buffer other than running statistics, on which no result in training depends.
     """
-    given = {"argument": (args, kwargs), "buffer": dict(_buffers(modules))}
+    given = {"an argument": (args, kwargs), "a buffer": dict(_buffers(modules))}
     before = {what: _state(value) for what, value in given.items()}
     result = run(*args, **kwargs)
-    given["buffer"] = dict(_buffers(modules))
+    given["a buffer"] = dict(_buffers(modules))
     for what, value in given.items():
         if _state(value) != before[what]:
             names = " and ".join(dict.fromkeys(type(module).__name__ for module in modules))
             raise Unsupported(
-                f"{names} changes {'an' if what == 'argument' else 'a'} {what} in its forward pass, "
-                "and would change it once more when it is computed again"
+                f"{names} changes {what} in its forward pass, and would change it once more when "
+                "it is computed again: it cannot be checkpointed"
             )
     return result
 
@@ -68,7 +68,7 @@ def _state(value: Any, depth: int = _DEPTH) -> Any:
 
 
 class _Same:
-    """Equal to another of the very same object, which it keeps, so that no other takes its place."""
+    """Equal to another of the very same object, which it keeps, lest another takes its place."""
 
     def __init__(self, value: Any) -> None:
         self._value = value
