@@ -1,12 +1,14 @@
 """Networks of a user's own, small: callables for ``--model path/to/own_networks.py:NAME``."""
 
 import os
+import signal
 import time
 from collections import OrderedDict
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensor
 
 BLOCKER = "XCONV_BENCH_TEST_BLOCKER"
 """Environment variable: a file; while it exists, ``waits`` waits for its end at batch 2 and up."""
@@ -249,3 +251,33 @@ class SparseGradient(Acts):
 
 def sparse_gradient() -> nn.Module:
     return SparseGradient()
+
+
+class BatchesOfFive(Acts):
+    """Samples are compared in groups of five."""
+
+    def forward(self, image: Tensor) -> Tensor:
+        features: Tensor = self.conv(image).mean((2, 3))
+        return features.view(-1, 5, 4).std(1, keepdim=True)
+
+
+def batches_of_five() -> nn.Module:
+    return BatchesOfFive()
+
+
+def large_images() -> nn.Module:
+    return nn.Sequential(nn.Conv2d(3, 4, 100, stride=50), nn.ReLU())
+
+
+class DiesSimulated(Acts):
+    """Ends its process where tensors have no contents."""
+
+    def forward(self, image: Tensor) -> Tensor:
+        if isinstance(image, FakeTensor):
+            os.kill(os.getpid(), signal.SIGSEGV)
+        features: Tensor = self.conv(image)
+        return features
+
+
+def dies_simulated() -> nn.Module:
+    return DiesSimulated()

@@ -17,7 +17,7 @@ _SAMPLES = 8
 
 @dataclass(frozen=True)
 class SimulatedTraining:
-    """Yields ``simulated_peak_bytes``, then ``doubt`` as ``CrossCheck`` does, if ``cross_check``."""
+    """Yields ``simulated_peak_bytes``, then, with ``cross_check``, ``doubt`` as ``CrossCheck``."""
 
     make: Callable[[], Task]
     configuration: TrainingConfiguration
