@@ -128,6 +128,13 @@ Devices = Annotated[
 Simulate = Annotated[
     bool, typer.Option("--simulate", help="Count memory without computing: needs no GPU.")
 ]
+CrossCheck = Annotated[
+    bool,
+    typer.Option(
+        "--cross-check/--no-cross-check",
+        help="Hold simulated memory against a small real step, once for each network and method.",
+    ),
+]
 Repeats = Annotated[
     int,
     typer.Option(

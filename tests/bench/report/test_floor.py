@@ -19,9 +19,7 @@ def printed(show: Any, rows: list[dict[str, Any]]) -> str:
 
 
 def error_rows(floor: float) -> list[dict[str, Any]]:
-    return [
-        estimated("multi", 8, layer, 0.5, 100, floor_error=floor) for layer in ("first", "all")
-    ]
+    return [estimated("multi", 8, layer, 0.5, 100, floor_error=floor) for layer in ("first", "all")]
 
 
 def other_rows(columns: tuple[str, ...], floor: float, **cells: Any) -> list[dict[str, Any]]:
