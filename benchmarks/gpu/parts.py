@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -48,7 +49,7 @@ def _tests(folder: Path) -> list[Command]:
     files = files_with_cuda_tests()
     alone = [path for path in files if path.stem.endswith("_alone")]
     others = [path for path in files if path not in alone]
-    workers = ["-n", "4"] if find_spec("xdist") else []
+    workers = ["-n", str(max(2, (os.cpu_count() or 2) // 2))] if find_spec("xdist") else []
     return [
         _pytest(others, folder / "tests.csv", 200, *workers),
         _pytest(alone, folder / "tests_alone.csv", 25),

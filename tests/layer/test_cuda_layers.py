@@ -38,7 +38,8 @@ def pair(
     """A layer of torch's and one of ours, with equal weights."""
     torch.manual_seed(0)
     exact = nn.Conv2d(8, 16, 3, padding=1)
-    ours = convert(nn.Sequential(nn.Conv2d(8, 16, 3, padding=1)), scheme=scheme)[0]
+    layer = nn.Conv2d(8, 16, 3, padding=1)
+    ours = convert(nn.Sequential(layer), scheme=scheme, first="compressed")[0]
     ours.load_state_dict(exact.state_dict())
     layout = layout or torch.contiguous_format
     exact, ours = (m.to(DEVICE, dtype=dtype, memory_format=layout) for m in (exact, ours))
@@ -75,7 +76,8 @@ def test_channels_last_stays_channels_last(scheme: str) -> None:
 def test_the_mean_over_seeds_is_the_exact_gradient(scheme: str) -> None:
     torch.manual_seed(0)
     exact = nn.Conv2d(2, 3, 3, padding=1, bias=False).to(DEVICE, torch.float64)
-    ours = convert(nn.Sequential(nn.Conv2d(2, 3, 3, padding=1, bias=False)), scheme=scheme)[0]
+    layer = nn.Conv2d(2, 3, 3, padding=1, bias=False)
+    ours = convert(nn.Sequential(layer), scheme=scheme, first="compressed")[0]
     ours.to(DEVICE, torch.float64).load_state_dict(exact.state_dict())
     x = images(2, 2, 8, dtype=torch.float64) + 1
     upstream = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(2)).to(x)
