@@ -14,7 +14,10 @@ from torch.utils import deterministic
 from xconv_bench.configuration import TrainingConfiguration
 from xconv_bench.errors import BenchError, Diverged, Unsupported
 from xconv_bench.launch.job import Stage
+from xconv_bench.measurement import cross_check
+from xconv_bench.measurement.counting import Count
 from xconv_bench.measurement.repeatable import use_repeatable_kernels
+from xconv_bench.measurement.task_simulated import SimulatedTraining
 from xconv_bench.measurement.task_step import EqualMemoryBatch, SimulatedTask, TaskStep, build
 from xconv_bench.measurement.task_training import TaskTraining
 from xconv_bench.meters.allocator import ALLOCATOR_COLUMNS
@@ -108,7 +111,7 @@ def test_rows_are_told_as_soon_as_they_exist(tmp_path: Path) -> None:
     assert told == [0, 1, 2]  # the last comes with how all ended
     assert any("loss" in stage.said for stage in stages(readings))
     last = next(each["rows"] for each in readings if "rows" in each)[-1]
-    assert last["simulated_peak_bytes"] > 0 and last["rss_peak_bytes"] > 0
+    assert last["rss_peak_bytes"] > 0
     assert last["epoch_seconds"] > 0
     assert {path.name for path in (tmp_path / "pictures").iterdir()} == {"truth.png", "output.png"}
 
@@ -235,6 +238,30 @@ def test_the_simulated_peak_is_that_of_a_real_step() -> None:
         with live:
             TaskStep(task, model, batch)()
         assert SimulatedTask(task, cell).peak_bytes(8) == live.peak_bytes
+
+
+@pytest.mark.parametrize("cell", [EXACT, XCONV], ids=["exact", "xconv"])
+def test_the_simulated_peak_is_held_against_a_real_step(cell: TrainingConfiguration) -> None:
+    simulated, checked = SimulatedTraining(MakeStripes(), cell)()
+    peak = SimulatedTask(MakeStripes()(), cell).peak_bytes(cell.batch_size)
+    assert (simulated, checked) == ({"simulated_peak_bytes": peak}, {"doubt": ""})
+    (alone,) = SimulatedTraining(MakeStripes(), cell, cross_check=False)()
+    assert alone == simulated
+
+
+def test_a_wrong_simulation_of_a_task_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    count = SimulatedTask.count
+
+    def half(self: SimulatedTask, batch_size: int) -> Count:
+        counted = count(self, batch_size)
+        return replace(counted, peak_bytes=counted.peak_bytes // 2)
+
+    monkeypatch.setattr(SimulatedTask, "count", half)
+    _, checked = SimulatedTraining(MakeStripes(), EXACT)()
+    assert checked["doubt"].endswith("(batch 8 on the CPU)")
+    monkeypatch.setattr(cross_check, "_MOST_OPERATIONS", 1)
+    _, checked = SimulatedTraining(MakeStripes(), EXACT)()
+    assert checked == {"message": "not cross-checked: a small step would take too long"}
 
 
 def test_equal_memory() -> None:
