@@ -60,8 +60,6 @@ class Probing:
             if dial == scheme.dial:
                 if value is None:
                     object.__setattr__(self, dial, scheme.default)
-                elif isinstance(value, bool) or not isinstance(value, int | float):
-                    raise TypeError(f"{dial} must be a number; got {value!r}")
                 else:
                     scheme.check(value)
 

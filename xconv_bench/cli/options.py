@@ -12,17 +12,18 @@ import typer
 from xconv_bench.cli.parsing import LARGEST_COUNT
 
 
-def at_most(most: int) -> Callable[[float | None], float | None]:
+def at_most(most: float) -> Callable[[float | None], float | None]:
     """Return the check of a number that somebody gave: it is one, and no more than ``most``."""
 
     def check(value: float | None) -> float | None:
         if value is not None and not value <= most:  # so that NaN is refused, too
-            raise typer.BadParameter(f"expected a number up to {most}")
+            raise typer.BadParameter(f"expected a number up to {most:.10g}")
         return value
 
     return check
 
 
+finite = at_most(1e300)
 sane = at_most(LARGEST_COUNT)
 few = at_most(100_000)
 """For what becomes as many measurements, which the plan holds all."""
@@ -248,7 +249,7 @@ TargetRatio = Annotated[
         metavar="X",
         help="Find the fewest probes that keep estimator / sampling variance at X.",
         min=1e-9,
-        callback=sane,
+        callback=finite,
     ),
 ]
 BiasTest = Annotated[

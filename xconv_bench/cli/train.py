@@ -63,7 +63,7 @@ LearningRate = Annotated[
     float | None,
     typer.Option(
         "--learning-rate", metavar="X", help="At the reference batch.", min=0,
-        callback=options.sane, show_default="the task's own",
+        callback=options.finite, show_default="the task's own",
     ),
 ]  # fmt: skip
 BatchSize = Annotated[
