@@ -134,7 +134,8 @@ def estimate_gradient(
         )
     scheme = SCHEMES[probing.scheme]
     gradient = scheme.estimate(stored, seed, grad_output, geometry, probing, layout, weight)
-    return _strided_as(gradient.to(dtype), weight)
+    gradient = gradient.to(dtype)  # the sum in float32 is gone before it is laid otherwise
+    return _strided_as(gradient, weight)
 
 
 def _strided_as(gradient: Tensor, weight: Tensor) -> Tensor:

@@ -84,7 +84,7 @@ class Spectral(Scheme):
 
     def why_exact(self, layout: Layout, probing: Probing) -> str:
         """Small maps have no spectrum to speak of."""
-        if blocks_of(tuple(layout.shape[2:])).size < _LEAST_BLOCK:
+        if prod(layout.shape[2:]) < _LEAST_BLOCK:
             return f"maps of {prod(layout.shape[2:])} pixels are too small: exact gradient"
         return ""
 
@@ -112,7 +112,7 @@ class Spectral(Scheme):
         self, input: Tensor, layout: Layout, probing: Probing, plan: Plan | None
     ) -> list[Tensor]:
         """As many bytes as the plan's classes take."""
-        blocks = blocks_of(tuple(layout.shape[2:]))
+        blocks = blocks_of(tuple(int(n) for n in layout.shape[2:]))
         plan = plan or nominal_plan(blocks, probing.bits or self.default)
         size = packed_bytes(plan, prod(layout.shape[:2]) * blocks.number)
         indices = [torch.empty(count, dtype=torch.int16, device="cpu") for count in plan.counts]

@@ -69,8 +69,12 @@ class Member:
     def plan_for(self, input: Tensor) -> Plan | None:
         """Return the plan for ``input`` (batch, channels, *pixels), renewed when it is time.
 
-        None, which stands for the nominal one, before anything has been seen.
+        None, which stands for the nominal one, before anything has been seen. A compiler gets the
+        plan that there is.
         """
+        if torch.compiler.is_compiling():
+            known = self.blocks is not None and self.blocks.pixels == tuple(input.shape[2:])
+            return self.plan if known else None
         blocks = blocks_of(tuple(input.shape[2:]))
         if blocks != self.blocks:
             self.blocks, self.energies, self.weights, self.plan = blocks, None, None, None

@@ -50,7 +50,8 @@ def error(
         return _error(plan, repeats, bias_test, given.output)
     if bias_test or given.layer:
         raise UsageError("--age is of the whole network: leave out --bias-test and --layer")
-    return _average_error(plan, _budget(memory_budget, headroom), given.output)
+    budget = _budget(memory_budget, headroom)
+    return _average_error(plan, budget, given.cross_check, given.output)
 
 
 def _error(plan: GradientPlan, repeats: int, bias_test: bool, output: Path | None) -> Experiment:
@@ -94,7 +95,7 @@ def _budget(memory_budget: str | None, headroom: float | None) -> tuple[int, flo
 
 
 def _average_error(
-    plan: GradientPlan, budget: tuple[int, float] | None, output: Path | None
+    plan: GradientPlan, budget: tuple[int, float] | None, cross_check: bool, output: Path | None
 ) -> Experiment:
     from xconv_bench.experiments.average_error import at_batch_size, at_budget
     from xconv_bench.experiments.gradients import rows_of
@@ -107,7 +108,7 @@ def _average_error(
         if budget is None:
             tasks = at_batch_size(cells)
         else:
-            tasks = at_budget(cells, *budget, plan.launcher, progress)
+            tasks = at_budget(cells, *budget, plan.launcher, progress, cross_check)
         plan.measure(
             list(tasks), run, ("age",), lambda cell, start: tasks[cell](cell, start), progress
         )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from xconv_bench import interrupts
 from xconv_bench.cli.resume import resumable
 from xconv_bench.cli.streams import say
+from xconv_bench.configuration import SIMULATED
 
 if TYPE_CHECKING:
     from xconv_bench.cli.progress import SweepProgress
@@ -28,9 +29,17 @@ Show = Callable[["list[Row]", "RunDirectory"], None]
 
 
 def exit_code(rows: Sequence[Row]) -> int:
-    """1 where something could not be measured; running out of memory is an answer."""
-    statuses = {row["status"] for row in rows}
-    return int(bool(statuses & {"error", "timeout"}) or "ok" not in statuses)
+    """1 where something could not be measured; running out of memory is an answer.
+
+    A simulation that a real step contradicts measured nothing.
+    """
+    has_failed = any(row["status"] in ("error", "timeout") for row in rows)
+    return int(has_failed or not any(map(_is_measured, rows)))
+
+
+def _is_measured(row: Row) -> bool:
+    is_doubtful = row["status"] == "doubtful"
+    return row["status"] == "ok" or (is_doubtful and row["device"] != SIMULATED)
 
 
 @dataclass(frozen=True, kw_only=True)

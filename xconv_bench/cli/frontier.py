@@ -55,7 +55,7 @@ def frontier(
     def measure(run: RunDirectory, progress: SweepProgress) -> list[Row]:
         memory, runtime, error, table = (run.table(name) for name in _TABLES)
         plan.measure(errors, run, ("error",), ErrorMeasurement, progress)
-        measure_memory(peaks, memory, plan.launcher, progress, timed_steps=1)
+        measure_memory(peaks, memory, plan.launcher, progress, 1, given.cross_check)
         measure_runtime(steps, runtime, plan.launcher, progress, rounds)
         rows = joined.frontier_rows(cells, memory, runtime, error, repeats)
         table.clear()  # it follows from the others, and they may have become more

@@ -38,6 +38,7 @@ class SweepOptions:
     dtype: options.Dtypes = field(default_factory=lambda: ["float32"])
     device: options.Devices = None
     seed: options.Seed = 0
+    cross_check: options.CrossCheck = True
     timeout: options.Timeout = 1800.0
     jobs: options.Jobs = None
     launcher: options.Launcher = None

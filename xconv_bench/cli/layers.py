@@ -33,7 +33,7 @@ def layers(given: SweepOptions) -> Experiment:
         tables=("layers",),
         launcher=launcher,
         measure=lambda run, progress: measure_layers(
-            cells, run.table("layers"), launcher, progress
+            cells, run.table("layers"), launcher, progress, given.cross_check
         ),
         draw=lambda rows, run: plot_layers(rows, run.plots),
         show=lambda rows, run: print_layers_table(rows),

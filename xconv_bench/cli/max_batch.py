@@ -47,7 +47,7 @@ def max_batch(
         tables=("max_batch",),
         launcher=launcher,
         measure=lambda run, progress: find_max_batches(
-            cells, run.table("max_batch"), launcher, progress, verify
+            cells, run.table("max_batch"), launcher, progress, verify, given.cross_check
         ),
         draw=lambda rows, run: plot_max_batch(rows, run.plots),
         show=lambda rows, run: print_max_batch_table(rows),

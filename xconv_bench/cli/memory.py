@@ -41,7 +41,7 @@ def memory(
         tables=("memory",),
         launcher=launcher,
         measure=lambda run, progress: measure_memory(
-            cells, run.table("memory"), launcher, progress, steps
+            cells, run.table("memory"), launcher, progress, steps, given.cross_check
         ),
         draw=lambda rows, run: plot_memory(rows, run.plots),
         show=lambda rows, run: print_memory_table(rows),

@@ -152,6 +152,13 @@ Devices = Annotated[
 Simulate = Annotated[
     bool, typer.Option("--simulate", help="Count memory without computing: needs no GPU.")
 ]
+CrossCheck = Annotated[
+    bool,
+    typer.Option(
+        "--cross-check/--no-cross-check",
+        help="Hold simulated memory against a small real step, once for each network and method.",
+    ),
+]
 Repeats = Annotated[
     int,
     typer.Option(
@@ -318,9 +325,7 @@ Headroom = Annotated[
 
 CIFAR = "paper/cifar"
 ALL_SCHEMES = "independent,multi,orthogonal,spectral"
-ALL_METHODS = (
-    "exact,xconv,checkpoint,rad-sampling,invertible,quantized,offload,compile-budget"
-)
+ALL_METHODS = "exact,xconv,checkpoint,rad-sampling,invertible,quantized,offload,compile-budget"
 
 Data = Annotated[
     str | None,

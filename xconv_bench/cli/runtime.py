@@ -25,6 +25,7 @@ _GRIDS: dict[str, dict[str, Any]] = {
 
 @taking(
     SweepOptions,
+    without=("cross_check",),
     model=["conv:16,conv:64,conv:128"],
     probes=["8,32"],
     compress=["conv"],

@@ -70,9 +70,7 @@ def read_bits(
     return numbers
 
 
-def _refuse_strangers(
-    given: SweepOptions, methods: Sequence[str], schemes: Sequence[str]
-) -> None:
+def _refuse_strangers(given: SweepOptions, methods: Sequence[str], schemes: Sequence[str]) -> None:
     """UsageError for a dial that was given and that no scheme has."""
     from xconv.schemes import SCHEMES
 

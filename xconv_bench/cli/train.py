@@ -166,6 +166,11 @@ class _TrainingPlan:
     known: dict[str, dict[str, Any]]
     devices: tuple[str, ...]
     launcher: Launcher
+<<<<<<< HEAD
+=======
+    first: str
+    cross_check: bool
+>>>>>>> ref
 
     @classmethod
     def of(
@@ -182,7 +187,13 @@ class _TrainingPlan:
         outcome = launcher.run(TaskSurvey(makers, devices), device=neediest(devices))
         if outcome.status != "ok":
             raise BenchError(outcome.message)
+<<<<<<< HEAD
         return cls(wanted, outcome.readings["tasks"], devices, launcher)
+=======
+        first = "exact" if first_exact else "as the others"
+        tasks_known = outcome.readings["tasks"]
+        return cls(wanted, tasks_known, devices, launcher, first, given.cross_check)
+>>>>>>> ref
 
     def cells(self, given: SweepOptions, seeds: int) -> list[TrainingConfiguration]:
         """Each task with each method and each seed; those of one seed stand together."""
@@ -276,6 +287,7 @@ class _TrainingPlan:
     ) -> list[Row]:
         """Write the rows of all cells; what is there already is kept."""
         from xconv_bench.experiments.train import measure_training
+        from xconv_bench.measurement.task_simulated import SimulatedTraining
         from xconv_bench.measurement.task_training import TaskTraining
         from xconv_bench.report.training_words import file_name
 
@@ -289,9 +301,11 @@ class _TrainingPlan:
         def forget(cell: Configuration) -> None:
             (run.checkpoints / f"{file_name(cell.key)}.pt").unlink(missing_ok=True)
 
-        return measure_training(
-            cells, run.table("training"), self.launcher, progress, training, forget
-        )
+        def simulated(cell: TrainingConfiguration) -> SimulatedTraining:
+            return SimulatedTraining(self.make(cell), cell, self.cross_check)
+
+        table = run.table("training")
+        return measure_training(cells, table, self.launcher, progress, training, simulated, forget)
 
 
 def _seedless(cell: TrainingConfiguration) -> TrainingConfiguration:

@@ -25,6 +25,7 @@ _BATCH_SIZES = ["64,128"]
 
 @taking(
     GradientOptions,
+    without=("cross_check",),
     scheme=[options.ALL_SCHEMES],
     probes=_PROBES,
     batch_size=_BATCH_SIZES,

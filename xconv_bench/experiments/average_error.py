@@ -9,6 +9,7 @@ from typing import Any
 
 from xconv_bench.configuration import AverageErrorConfiguration, GradientConfiguration
 from xconv_bench.errors import BenchError, Unsupported
+from xconv_bench.experiments.cross_checks import CrossChecks
 from xconv_bench.experiments.starting_weights import Watcher
 from xconv_bench.launch import Launcher
 from xconv_bench.launch.worker import Work
@@ -16,6 +17,7 @@ from xconv_bench.measurement.average_error import AverageErrorMeasurement
 from xconv_bench.measurement.comparison import Start
 from xconv_bench.measurement.largest_batch import LargestBatch
 from xconv_bench.report.words import method_words
+from xconv_bench.results.columns import DOUBTFUL
 
 Tasks = dict[AverageErrorConfiguration, Callable[[AverageErrorConfiguration, Start], Work]]
 """Cells to measure, each with what makes its task."""
@@ -45,6 +47,28 @@ class DoesNotFit:
         raise kinds.get(self.status, BenchError)(self.message)
 
 
+@dataclass(frozen=True)
+class Doubted:
+    """The task of a cell whose batch may not fit: its row says why."""
+
+    task: Work
+    doubt: str
+
+    def __call__(self) -> Iterator[dict[str, Any]]:
+        """Measure, and say it."""
+        yield {"message": f"batch size: {self.doubt}"}
+        yield from self.task()
+
+
+def _doubted(
+    measuring: Callable[[AverageErrorConfiguration, Start], Work],
+    doubt: str,
+    cell: AverageErrorConfiguration,
+    start: Start,
+) -> Doubted:
+    return Doubted(measuring(cell, start), doubt)
+
+
 def at_batch_size(cells: Sequence[GradientConfiguration]) -> Tasks:
     """The batch sizes that the cells have; exact gradients take the same."""
     return {
@@ -61,13 +85,18 @@ def at_budget(
     headroom: float,
     launcher: Launcher,
     watcher: Watcher,
+    cross_check: bool = True,
 ) -> Tasks:
     """Each cell with the largest batch whose simulated step takes ``headroom`` of the budget.
 
     No batch is larger than the data. What memory a method saves buys a larger batch, and a larger
     batch less noise: the paper's comparison. Exact gradients are computed in parts that fit
-    exactly. Where no batch fits, the cell will be a row that says so.
+    exactly. Where no batch fits, the cell will be a row that says so; so will a cell whose batch
+    a real step makes doubtful, where ``cross_check`` makes one.
     """
+    ones = [replace(cell, batch_size=1) for cell in cells]
+    searched = [*ones, *(cell.as_exact() for cell in ones)]
+    checks = CrossChecks(searched if cross_check else [], launcher)
     fits: dict[GradientConfiguration, Fit] = {}
 
     def fit(cell: GradientConfiguration) -> Fit:
@@ -76,19 +105,23 @@ def at_budget(
             watcher.prepares(what)
             task = LargestBatch(cell, int(budget_bytes * headroom), most=cell.samples)
             outcome = launcher.run(task)
+            checks.apply(cell, outcome)
             size = outcome.readings.get("max_batch_size", 0)
             fits[cell] = Fit(size, outcome.status, outcome.message)
-            watcher.prepared(what, str(fits[cell].batch_size))
+            said = f", {outcome.message}" if outcome.status == DOUBTFUL else ""
+            watcher.prepared(what, f"{size}{said}")
         return fits[cell]
 
     tasks: Tasks = {}
-    for cell in (replace(cell, batch_size=1) for cell in cells):
+    for cell in ones:
         found, exact = fit(cell), fit(cell.as_exact())
         sized = replace(cell, batch_size=max(found.batch_size, 1))
         key = sized.extended(AverageErrorConfiguration, memory_budget_bytes=budget_bytes)
         if found.batch_size:
             chunk_size = max(exact.batch_size, 1)
-            tasks[key] = partial(AverageErrorMeasurement, chunk_size=chunk_size)
+            measuring = partial(AverageErrorMeasurement, chunk_size=chunk_size)
+            doubt = found.message if found.status == DOUBTFUL else ""
+            tasks[key] = partial(_doubted, measuring, doubt) if doubt else measuring
         else:
             tasks[key] = partial(DoesNotFit, status=found.status, message=found.message)
     return tasks

@@ -14,7 +14,7 @@ from xconv_bench.configuration import (
     columns_of,
 )
 from xconv_bench.report.words import method_words
-from xconv_bench.results.columns import ALL_LAYERS, Cell
+from xconv_bench.results.columns import ALL_LAYERS, DOUBTFUL, MEASURED_STATUSES, Cell
 from xconv_bench.results.table import Row, Table
 from xconv_bench.statistics.pareto import Point, dominator
 
@@ -78,15 +78,19 @@ def frontier_rows(
 def _joined(
     cell: GradientConfiguration, memory: Row | None, runtime: Row | None, error: Row | None
 ) -> dict[str, Any]:
-    """What is known of a cell; its status is that of the first table that has no result."""
+    """What is known of a cell; its status is that of the first table that has no result.
+
+    Peaks are really measured: where their simulation is doubtful, they are not.
+    """
     found = [row for row in (memory, runtime, error) if row is not None]
-    failed = [row for row in found if row["status"] != "ok"][:1]
+    failed = [row for row in found if row["status"] not in MEASURED_STATUSES][:1]
+    doubtful = [DOUBTFUL for row in found if row["status"] == DOUBTFUL]
     messages = dict.fromkeys(
         part for row in failed or found for part in str(row["message"] or "").split("; ") if part
     )
     return {
         **cell.key,
-        "status": failed[0]["status"] if failed else "ok",
+        "status": failed[0]["status"] if failed else (*doubtful, "ok")[0],
         "message": "; ".join(messages),
         **{meter: (memory or {}).get(meter) for meter in PEAK_METERS},
         **{column: (runtime or {}).get(column) for column in _OF_RUNTIME},
@@ -104,7 +108,7 @@ def _error(row: Row) -> Row:
 
 def _compare(rows: list[dict[str, Any]]) -> None:
     """Fill in what depends on the others: the meter, ratios to exact, and what beats what."""
-    measured = [row for row in rows if row["status"] == "ok"]
+    measured = [row for row in rows if row["status"] in MEASURED_STATUSES]
     meter = next((m for m in PEAK_METERS if all(row[m] for row in measured)), PEAK_METERS[-1])
     exact = next((row for row in measured if row["method"] == "exact"), None)
     for row in measured:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from xconv_bench.configuration import Configuration
+from xconv_bench.configuration import SIMULATED, Configuration
 from xconv_bench.experiments.rows import Watcher, key_of, key_of_row, measure_missing, rows_by_cell
 from xconv_bench.launch import Job, Launcher, Outcome
 from xconv_bench.launch.job import Progress
@@ -14,9 +14,15 @@ from xconv_bench.results.table import Row, Table
 
 
 def measure_layers(
-    cells: Sequence[Configuration], table: Table, launcher: Launcher, watcher: Watcher
+    cells: Sequence[Configuration],
+    table: Table,
+    launcher: Launcher,
+    watcher: Watcher,
+    cross_check: bool = True,
 ) -> list[Row]:
     """Measure what the table does not hold yet; the rows of all, in the order of the plan.
+
+    ``cross_check`` holds simulations against a real step.
 
     The row of position 0 is written last, so that a configuration that has it has all others.
     """
@@ -34,6 +40,7 @@ def measure_layers(
         watcher,
         lambda group: Job(group, partial(_measure, group[0])),
         write,
+        lambda cell: cross_check and cell.device == SIMULATED,
     )
     return _rows_of(cells, table)
 

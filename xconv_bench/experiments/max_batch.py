@@ -11,7 +11,7 @@ from xconv_bench.errors import BenchError
 from xconv_bench.experiments.rows import Watcher, measure_rows
 from xconv_bench.launch import Job, Launcher, Outcome
 from xconv_bench.launch.job import Progress
-from xconv_bench.measurement.allocated_peak import AllocatedPeak
+from xconv_bench.measurement.allocated_peak import AllocatedPeak, LargestElements
 from xconv_bench.measurement.batch_search import (
     NEVER,
     Refused,
@@ -34,14 +34,21 @@ def find_max_batches(
     launcher: Launcher,
     watcher: Watcher,
     verify: bool = False,
+    cross_check: bool = True,
 ) -> list[Row]:
     """Look for what the table does not hold yet; the rows of all, in the order of the plan.
 
     On a GPU each batch is really trained for a step, in a process of its own; with ``verify`` the
-    answer for ``VERIFYING_STEPS`` steps more.
+    answer for ``VERIFYING_STEPS`` steps more. ``cross_check`` holds simulations against a real
+    step.
     """
     return measure_rows(
-        cells, table, launcher, watcher, lambda cell: Job((cell,), partial(_search, cell, verify))
+        cells,
+        table,
+        launcher,
+        watcher,
+        lambda cell: Job((cell,), partial(_search, cell, verify)),
+        lambda cell: cross_check and cell.device == SIMULATED,
     )
 
 
@@ -62,6 +69,7 @@ class _Allocating:
         self._launcher = launcher
         self._too_many_elements: set[int] = set()
         self._message = ""
+        self._is_simulated = True
 
     def search(self, verify: bool) -> Outcome:
         """The row's outcome."""
@@ -83,23 +91,31 @@ class _Allocating:
         }
         if not verify:
             return Outcome(message=message, readings=readings)
-        trained = self._launcher.run(self._task(size, VERIFYING_STEPS))
+        cell = replace(self._cell, batch_size=size)
+        trained = self._launcher.run(AllocatedPeak(cell, VERIFYING_STEPS, trains=True))
         readings |= {"trained_steps": trained.readings.get("trained_steps")}
         return Outcome(trained.status, trained.message, readings)
 
     def _peak(self, batch_size: int) -> int:
-        outcome = self._launcher.run(self._task(batch_size))
+        cell = replace(self._cell, batch_size=batch_size)
+        elements = self._elements(cell)
+        if elements is not None and elements > MOST_ELEMENTS:
+            self._too_many_elements.add(batch_size)
+            return NEVER
+        outcome = self._launcher.run(AllocatedPeak(cell))
         if outcome.status == "oom":
             return NEVER
         if outcome.status != "ok":
             raise Refused(outcome.message)
+        self._is_simulated = elements is not None  # this size was no reason not to be
         self._message = outcome.message
-        if (outcome.readings["largest_elements"] or 0) > MOST_ELEMENTS:
-            self._too_many_elements.add(batch_size)
-            return NEVER
         peak: int = outcome.readings["allocated_peak_bytes"]
         return peak
 
-    def _task(self, batch_size: int, training_steps: int = 0) -> AllocatedPeak:
-        cell = replace(self._cell, batch_size=batch_size)
-        return AllocatedPeak(cell, MOST_ELEMENTS, training_steps or 1, training_steps > 0)
+    def _elements(self, cell: MaxBatchConfiguration) -> int | None:
+        """Of the largest tensor; None where it is not simulated: the kernels have the last word."""
+        if not self._is_simulated:
+            return None
+        simulated = self._launcher.run(LargestElements(cell))
+        elements: int | None = simulated.readings.get("largest_elements")
+        return elements if simulated.status == "ok" else None

@@ -7,12 +7,18 @@ from contextlib import closing
 from typing import Any, Protocol, TypeVar
 
 from xconv_bench.configuration import Configuration
+from xconv_bench.experiments.cross_checks import CrossChecks
 from xconv_bench.launch import Job, Launcher, Outcome
 from xconv_bench.launch.job import Watcher as JobWatcher
 from xconv_bench.results.columns import FINAL_STATUSES, write_cell
 from xconv_bench.results.table import Row, Table
 
 Cell = TypeVar("Cell", bound=Configuration)
+
+
+def unchecked(cell: Configuration) -> bool:
+    """False: nothing of this cell is to be cross-checked."""
+    return False
 
 
 class Watcher(JobWatcher, Protocol):
@@ -28,8 +34,12 @@ def measure_rows(
     launcher: Launcher,
     watcher: Watcher,
     job: Callable[[Cell], Job],
+    checked: Callable[[Cell], bool] = unchecked,
 ) -> list[Row]:
-    """Measure what the table does not hold yet; the rows of all, in the order of the plan."""
+    """Measure what the table does not hold yet; the rows of all, in the order of the plan.
+
+    ``checked`` says which cells have simulated figures that a real step is to confirm.
+    """
     plan = list(cells)
 
     def write(done: Job, outcome: Outcome) -> list[Row]:
@@ -46,6 +56,7 @@ def measure_rows(
         watcher,
         lambda group: job(group[0]),
         write,
+        checked,
     )
     return [rows[cell] for cell in plan]
 
@@ -57,25 +68,31 @@ def measure_missing(
     watcher: Watcher,
     job: Callable[[tuple[Cell, ...]], Job],
     write: Callable[[Job, Outcome], Iterable[Row]],
+    checked: Callable[[Cell], bool] = unchecked,
 ) -> dict[Configuration, Row]:
     """The rows that cells are known by: those ``found`` before, or else measured and written.
 
     The cells of a group are measured in one job; where anything of it is missing, all of it is.
     ``write`` puts rows on the disk, and returns for each cell the one that it is known by.
+    ``checked`` is as for ``measure_rows``.
     """
     rows: dict[Configuration, Row] = {}
-    missing = []
+    missing, doubted = [], []
     for group in groups:
         known = {cell: found[key_of(cell)] for cell in group if key_of(cell) in found}
         if len(known) < len(group) or any(not _is_final(row) for row in known.values()):
             missing.append(job(group))
+            doubted += [cell for cell in group if checked(cell)]
             continue
         for cell, row in known.items():
             rows[cell] = row
             watcher.finished(cell, row, True)
+    checks = CrossChecks(doubted, launcher)
     # Closed at once where a row cannot be written: what runs meanwhile is ended.
     with closing(launcher.each(missing, watcher)) as results:
         for done, outcome in results:
+            for each in done.cells:
+                checks.apply(each, outcome)
             for measured, row in zip(done.cells, write(done, outcome), strict=True):
                 rows[measured] = row
                 watcher.finished(measured, row, False)

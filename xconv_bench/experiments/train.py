@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from threading import Lock
 from typing import Any
 
 from xconv_bench.configuration import Configuration, TrainingConfiguration
+from xconv_bench.experiments.cross_checks import judge
 from xconv_bench.experiments.rows import Watcher, key_of, key_of_row, measure_missing
 from xconv_bench.launch import Job, Launcher, Outcome
-from xconv_bench.launch.job import Stage
+from xconv_bench.launch.job import Progress, Stage
 from xconv_bench.launch.worker import Work
 from xconv_bench.results.columns import FINAL_STATUSES
 from xconv_bench.results.table import Row, Table
@@ -21,11 +23,13 @@ def measure_training(
     launcher: Launcher,
     watcher: Watcher,
     training: Callable[[TrainingConfiguration], Work],
+    simulated: Callable[[TrainingConfiguration], Work],
     forget: Callable[[Configuration], None],
 ) -> list[Row]:
     """Train what the table does not hold to its end; the rows of all, in the order of the plan.
 
     The row of the last epoch says how a training ended; one that has it is not repeated.
+    ``simulated`` makes what simulates a step of the training, in a process of its own.
     ``forget`` is told of each that will not be gone on from, its rows being on the disk.
     """
     writing = _Writing(table, watcher, forget)
@@ -34,10 +38,20 @@ def measure_training(
         _last_rows(table),
         launcher,
         writing,
-        lambda group: Job.of(training(group[0]), *group),
+        lambda group: Job(group, partial(_train, training(group[0]), simulated(group[0]))),
         lambda done, outcome: [writing.end(done.cells[0], outcome)],
     )
     return rows_of(cells, table)
+
+
+def _train(training: Work, simulated: Work, launcher: Launcher, on_progress: Progress) -> Outcome:
+    outcome = launcher.run(training, on_progress)
+    rows = outcome.readings.get("rows")
+    if rows and outcome.status == "ok":
+        simulation = launcher.run(simulated)
+        rows[-1]["simulated_peak_bytes"] = simulation.readings.get("simulated_peak_bytes")
+        judge(outcome, simulation)
+    return outcome
 
 
 def rows_of(cells: Sequence[Configuration], table: Table) -> list[Row]:

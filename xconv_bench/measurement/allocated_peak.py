@@ -16,25 +16,31 @@ from xconv_bench.meters.allocator import AllocatorMeter
 
 
 @dataclass(frozen=True)
+class LargestElements:
+    """Yields ``largest_elements``, those of the largest tensor of a simulated step."""
+
+    configuration: Configuration
+
+    def __call__(self) -> Iterator[dict[str, Any]]:
+        """Simulate; raises what the network raises."""
+        counted = Simulation(self.configuration).count(self.configuration.batch_size)
+        yield {"largest_elements": counted.largest_elements}
+
+
+@dataclass(frozen=True)
 class AllocatedPeak:
-    """Yields ``largest_elements``, ``allocated_peak_bytes`` and ``trained_steps``.
+    """Yields ``allocated_peak_bytes`` and ``trained_steps``.
 
     A first step warms up, as in the paper's protocol; the peak is that of the ``steps`` after it.
-    Nothing is allocated where a tensor would have more than ``most_elements``: then the first
-    column is all. ``trains`` puts a step of plain SGD behind each.
+    ``trains`` puts a step of plain SGD behind each.
     """
 
     configuration: Configuration
-    most_elements: int
     steps: int = 1
     trains: bool = False
 
     def __call__(self) -> Iterator[dict[str, Any]]:
         """Measure."""
-        elements = _largest_elements(self.configuration)
-        yield {"largest_elements": elements}
-        if elements is not None and elements > self.most_elements:
-            return
         training = prepare(self.configuration)
         optimizer = torch.optim.SGD(parameters(training.model), lr=1e-3)
         training.step()
@@ -48,14 +54,3 @@ class AllocatedPeak:
             "allocated_peak_bytes": meter.reading["allocated_peak_bytes"],
             "trained_steps": self.steps if self.trains else None,
         }
-
-
-def _largest_elements(configuration: Configuration) -> int | None:
-    """None where the network cannot be simulated: the kernels have the last word then."""
-    try:
-        elements: int = Simulation(configuration).count(configuration.batch_size)[
-            "largest_elements"
-        ]
-    except Exception:
-        return None
-    return elements

@@ -2,42 +2,55 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from xconv_bench.configuration import Configuration
 from xconv_bench.errors import Unsupported
+from xconv_bench.measurement.simulating import simulating
 from xconv_bench.measurement.training import Training, prepare_simulated, remark, simulated_samples
 from xconv_bench.meters.live import LiveMeter
 from xconv_bench.meters.saved import SavedMeter
 from xconv_bench.methods import METHODS
 
 
-def count(training: Training) -> dict[str, int]:
-    """``live_peak_bytes`` and ``saved_bytes`` of a step that is not the first.
+@dataclass(frozen=True)
+class Count:
+    """What was counted of one step.
+
+    ``peak_bytes`` is the most that lived at once, ``start_bytes`` what was there before the step
+    (parameters, buffers, gradients, the batch), ``saved_bytes`` what autograd kept,
+    ``largest_elements`` the elements of the largest tensor, ``allocated_bytes`` what each operator
+    allocated over the whole step, by its name.
+    """
+
+    peak_bytes: int
+    start_bytes: int
+    saved_bytes: int
+    largest_elements: int
+    allocated_bytes: dict[str, int]
+
+
+def count(training: Training) -> Count:
+    """Count a step that is not the first.
 
     Gradients of the step before are there until ``zero_grad``, as they are in training.
     """
-    readings, _ = _count(training)
-    return readings
-
-
-def _count(training: Training) -> tuple[dict[str, int], int]:
-    """The same, and the elements of the largest tensor."""
     live = LiveMeter(training.batch.input.device)
     live.track(training.batch)
     live.track_model(training.model)
     live.reset_peak()
+    start = live.live_bytes
     saved = SavedMeter(training.state())
     with live:
         with saved:
             loss = training.forward()
-        readings = saved.reading
+        kept = saved.reading["saved_bytes"]
         training.zero_grad()
         training.backward(loss)
-    return {**live.reading, **readings}, live.largest_elements
+    return Count(live.peak_bytes, start, kept, live.largest_elements, dict(live.allocated_bytes))
 
 
 class Simulation:
@@ -53,27 +66,21 @@ class Simulation:
         self._mode = FakeTensorMode(allow_non_fake_inputs=True)
         self._configuration = configuration
         self._training = prepare_simulated(configuration, self._mode)
-        with self._mode:
-            self._training.step()
+        with self.entered() as training:
+            training.step()
 
-    def count(self, batch_size: int) -> dict[str, Any]:
-        """``simulated_peak_bytes``, ``saved_bytes``, ``largest_elements`` of a further step."""
-        with self._mode:
-            samples = self._training.batch
-            if batch_size != len(samples.input):
-                configuration = replace(self._configuration, batch_size=batch_size)
-                samples = simulated_samples(configuration)
-            readings, largest = _count(replace(self._training, batch=samples))
-        return {
-            "simulated_peak_bytes": readings["live_peak_bytes"],
-            "saved_bytes": readings["saved_bytes"],
-            "largest_elements": largest,
-        }
+    def count(self, batch_size: int) -> Count:
+        """Count a further step with so many samples."""
+        with self.entered() as training:
+            if batch_size == len(training.batch.input):
+                return count(training)
+            samples = simulated_samples(replace(self._configuration, batch_size=batch_size))
+            return count(replace(training, batch=samples))
 
     @contextmanager
     def entered(self) -> Iterator[Training]:
         """The network with its batch; inside, what it computes has a shape and no contents."""
-        with self._mode:
+        with simulating(self._mode):
             yield self._training
 
     def facts(self) -> dict[str, Any]:
@@ -82,11 +89,3 @@ class Simulation:
             **self._training.size(),
             "message": remark(self._training, self._configuration),
         }
-
-
-def simulate(configuration: Configuration) -> dict[str, Any]:
-    """``simulated_peak_bytes``, ``saved_bytes`` and the size of the network."""
-    simulation = Simulation(configuration)
-    readings = simulation.count(configuration.batch_size)
-    del readings["largest_elements"]
-    return {**readings, **simulation.facts()}

@@ -39,7 +39,7 @@ class Estimate:
         with simulation.entered() as training, FlopCounterMode(display=False) as counter:
             training.step()
         yield {
-            "peak_bytes": counts["simulated_peak_bytes"],
+            "peak_bytes": counts.peak_bytes,
             "step_operations": counter.get_total_flops(),
             "seconds": seconds,
         }

@@ -74,16 +74,15 @@ class _Steps:
             if self._simulation is None:
                 first = replace(self._configuration, batch_size=batch_size)
                 self._simulation = Simulation(first)
-            readings = self._simulation.count(batch_size)
+            counted = self._simulation.count(batch_size)
         except Exception as error:
             if not may_depend_on_batch(error):
                 raise
             raise Refused(reason(error)) from error
-        if readings["largest_elements"] > MOST_ELEMENTS:
+        if counted.largest_elements > MOST_ELEMENTS:
             self.too_many_elements.add(batch_size)
             return NEVER
-        peak: int = readings["simulated_peak_bytes"]
-        return peak
+        return counted.peak_bytes
 
     def message(self) -> str:
         """What the method says of its network."""

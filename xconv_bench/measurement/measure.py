@@ -1,15 +1,18 @@
 """All meters over one configuration."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from xconv_bench.configuration import SIMULATED, Configuration
-from xconv_bench.errors import Unsupported
-from xconv_bench.measurement.counting import count, simulate
+from xconv_bench.configuration import Configuration
+from xconv_bench.errors import BenchError
+from xconv_bench.measurement.counting import count
+from xconv_bench.measurement.failures import is_out_of_memory
 from xconv_bench.measurement.gradient_error import gradient_error
 from xconv_bench.measurement.peaks import step_peaks
-from xconv_bench.measurement.training import prepare, remark
+from xconv_bench.measurement.simulated import COUNT
+from xconv_bench.measurement.training import Training, has_compiled, is_compiled, prepare, remark
 from xconv_bench.meters.clock import time_steps
 from xconv_bench.meters.waiting import CoreWait
 from xconv_bench.methods import METHODS
@@ -26,25 +29,17 @@ class Measurement:
     timed_steps: int = 3
 
     def __call__(self) -> Iterator[Readings]:
-        """Columns of the row, some at a time, each as soon as it is known.
+        """Columns of the row, some at a time, each as soon as it is known; and ``COUNT``.
 
-        ``message`` may come several times. Raises what the network raises.
+        ``message`` may come several times, also in place of what a meter could not read. Raises
+        what the network raises in a step.
         """
-        if self.configuration.device == SIMULATED:
-            yield simulate(self.configuration)
-            return
-        simulated, problem = _try_to_simulate(self.configuration)
-        yield simulated
         training = prepare(self.configuration)
         yield training.size()
         training.step()
-        # Not earlier: a network that cannot be trained cannot be simulated, for the same reason.
-        yield {"message": problem}
         yield {"message": remark(training, self.configuration)}
         yield step_peaks(training.step, self.configuration.device)
-        # What inductor compiles allocates past those who look on.
-        if METHODS[self.configuration.method].is_simulated or self.configuration.device == "cpu":
-            yield count(training)
+        yield _attempt("live", partial(self._count, training))
         wait = CoreWait()
         yield time_steps(
             training.forward,
@@ -57,14 +52,29 @@ class Measurement:
         yield wait.reading()
         samples = training.batch
         del training  # another takes its place on the device
-        yield gradient_error(self.configuration, samples)
+        yield _attempt("gradient error", partial(gradient_error, self.configuration, samples))
+
+    def _count(self, training: Training) -> Readings:
+        # What inductor compiles allocates past those who look on.
+        is_plain = METHODS[self.configuration.method].is_simulated
+        if is_plain and (is_compiled(training.model) or has_compiled()):
+            return {"message": "live: not counted, since compiled kernels allocate unseen"}
+        if not is_plain and self.configuration.device != "cpu":
+            return {}
+        counted = count(training)
+        return {
+            "live_peak_bytes": counted.peak_bytes,
+            "saved_bytes": counted.saved_bytes,
+            COUNT: counted,
+        }
 
 
-def _try_to_simulate(configuration: Configuration) -> tuple[Readings, str]:
-    """The simulated peak, or why there is none: some networks can be trained, not simulated."""
+def _attempt(what: str, read: Callable[[], Readings]) -> Readings:
+    """What is read, or a message that says why it could not be: it costs no row."""
     try:
-        return {"simulated_peak_bytes": simulate(configuration)["simulated_peak_bytes"]}, ""
-    except Unsupported as error:
-        return {}, str(error)
+        return read()
     except Exception as error:
-        return {}, f"simulated: {reason(error)}"
+        if is_out_of_memory(error):
+            raise
+        said = str(error) if isinstance(error, BenchError) else reason(error)
+        return {"message": f"{what}: {said}"}

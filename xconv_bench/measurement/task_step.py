@@ -15,6 +15,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from xconv_bench.configuration import SIMULATED, TrainingConfiguration
 from xconv_bench.errors import Unsupported
 from xconv_bench.measurement.batch_search import largest_batch
+from xconv_bench.measurement.counting import Count
+from xconv_bench.measurement.simulating import simulating
 from xconv_bench.meters.live import LiveMeter
 from xconv_bench.methods import METHODS
 from xconv_bench.tasks import Task
@@ -52,6 +54,18 @@ class TaskStep:
         return loss.detach()
 
 
+def count_step(step: TaskStep) -> Count:
+    """Count a step that is not the first, simulated or not, but for what autograd saves."""
+    live = LiveMeter(torch.device("cpu"))
+    live.track(dict(step.batch))
+    live.track_model(step.model)
+    live.reset_peak()
+    start = live.live_bytes
+    with live:
+        step()
+    return Count(live.peak_bytes, start, 0, live.largest_elements, dict(live.allocated_bytes))
+
+
 class SimulatedTask:
     """Steps of a task with tensors that have a shape and no contents: nothing is computed."""
 
@@ -67,24 +81,21 @@ class SimulatedTask:
                     if tensor is not None:
                         tensors[name] = self._mode.from_tensor(tensor)  # type: ignore[assignment]
         self._sample = next(iter(task.batches(0)))
-        with self._mode:
+        with simulating(self._mode):
             self._step(2)()
 
     def peak_bytes(self, batch_size: int) -> int:
         """The peak of live bytes in a step that is not the first."""
-        with self._mode:
-            step = self._step(batch_size)
-            live = LiveMeter(torch.device("cpu"))
-            live.track(dict(step.batch))
-            live.track_model(self._model)
-            live.reset_peak()
-            with live:
-                step()
-        return live.peak_bytes
+        return self.count(batch_size).peak_bytes
+
+    def count(self, batch_size: int) -> Count:
+        """Count such a step."""
+        with simulating(self._mode):
+            return count_step(self._step(batch_size))
 
     def operations(self, batch_size: int) -> int:
         """Floating-point operations of a step, of convolutions and matrix products."""
-        with self._mode, FlopCounterMode(display=False) as counter:
+        with simulating(self._mode), FlopCounterMode(display=False) as counter:
             self._step(batch_size)()
         return int(counter.get_total_flops())
 

@@ -14,14 +14,13 @@ import torch
 from torch import nn
 
 from xconv_bench.configuration import TrainingConfiguration
-from xconv_bench.errors import Diverged, Unsupported
+from xconv_bench.errors import Diverged
 from xconv_bench.launch.job import Stage
 from xconv_bench.measurement.checkpoints import Checkpoint
 from xconv_bench.measurement.peaks import step_peaks
 from xconv_bench.measurement.repeatable import use_repeatable_kernels
-from xconv_bench.measurement.task_step import SimulatedTask, TaskStep, build
+from xconv_bench.measurement.task_step import TaskStep, build
 from xconv_bench.meters.waiting import CoreWait, remark_on
-from xconv_bench.models.messages import reason
 from xconv_bench.tasks import Task
 
 Row = dict[str, Any]
@@ -133,16 +132,6 @@ def _check(row: Row, names: Sequence[str]) -> None:
 
 
 def _peaks(task: Task, model: nn.Module, cell: TrainingConfiguration) -> dict[str, Any]:
-    """Memory of a step: simulated, and what the meters see of a real one."""
-    readings: dict[str, Any] = {}
-    problem = ""
-    try:
-        readings["simulated_peak_bytes"] = SimulatedTask(task, cell).peak_bytes(cell.batch_size)
-    except Unsupported as error:
-        problem = str(error)
-    except Exception as error:
-        problem = f"simulated: {reason(error)}"
+    """Memory of a step, by the meters that look on from outside."""
     batch = {name: tensor.to(cell.device) for name, tensor in next(iter(task.batches(0))).items()}
-    readings |= step_peaks(TaskStep(task, model.train(), batch), cell.device)
-    messages = [message for message in (problem, readings["message"]) if message]
-    return readings | {"message": "; ".join(messages)}
+    return step_peaks(TaskStep(task, model.train(), batch), cell.device)

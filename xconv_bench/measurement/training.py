@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
+from torch._dynamo.eval_frame import OptimizedModule
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from xconv.contents import buffers, modules, parameters
-from xconv_bench.configuration import Configuration
+from xconv_bench.configuration import SIMULATED, Configuration
 from xconv_bench.data import Batch, Task, batch, simulated_batch
+from xconv_bench.errors import Unsupported
 from xconv_bench.meters.gradient import CONVOLUTIONS
 from xconv_bench.methods import METHODS
 from xconv_bench.models import Architecture, find
@@ -80,7 +82,7 @@ def prepare(configuration: Configuration, samples: Batch | None = None) -> Train
 
     The weights follow from the configuration's seed, and so do ``samples`` that are not given.
     Raises UsageError for a model that does not exist, Unsupported where the method cannot be
-    applied to it.
+    applied to it. A configuration that is to be simulated is really prepared, on the CPU.
     """
     architecture, model = place(configuration)
     samples = samples or batch(
@@ -88,7 +90,7 @@ def prepare(configuration: Configuration, samples: Batch | None = None) -> Train
         configuration.batch_size,
         configuration.image_size,
         dtype_of(configuration),
-        configuration.device,
+        _device_of(configuration),
         configuration.seed,
     )
     return Training(model, samples, architecture.task)
@@ -97,17 +99,27 @@ def prepare(configuration: Configuration, samples: Batch | None = None) -> Train
 def place(configuration: Configuration) -> tuple[Architecture, nn.Module]:
     """Build the network as ``prepare`` does, on its device."""
     architecture, model = build(configuration)
-    move(model, configuration.device)
+    move(model, _device_of(configuration))
     return architecture, model
+
+
+def _device_of(configuration: Configuration) -> str:
+    return "cpu" if configuration.device == SIMULATED else configuration.device
 
 
 def prepare_simulated(configuration: Configuration, mode: FakeTensorMode) -> Training:
     """The same with shapes and dtypes, and nothing in them.
 
     The network is built for real first, since what builds it may read its own numbers, and in its
-    final dtype, since the parameters of a fake network cannot be exchanged.
+    final dtype, since the parameters of a fake network cannot be exchanged. Raises Unsupported for
+    a network that is compiled: its kernels know no tensors without contents.
     """
     architecture, model = build(configuration)
+    if is_compiled(model):
+        raise Unsupported(
+            f"{configuration.model} is compiled, and compiled networks cannot be simulated: return "
+            "it as it was before torch.compile"
+        )
     for module in modules(model):
         for tensors in (module._parameters, module._buffers):
             for name, tensor in tensors.items():
@@ -116,6 +128,20 @@ def prepare_simulated(configuration: Configuration, mode: FakeTensorMode) -> Tra
     with mode:
         samples = simulated_samples(configuration)
     return Training(model, samples, architecture.task)
+
+
+def is_compiled(model: nn.Module) -> bool:
+    """Whether a network went through ``torch.compile``, or a part of it did."""
+    return any(isinstance(m, OptimizedModule) or _calls_compiled(m) for m in modules(model))
+
+
+def has_compiled() -> bool:
+    """Whether ``torch.compile`` has compiled anything in this process, a function for example."""
+    return bool(torch._dynamo.utils.counters["stats"]["unique_graphs"])
+
+
+def _calls_compiled(module: nn.Module) -> bool:
+    return getattr(module, "_compiled_call_impl", None) is not None
 
 
 def simulated_samples(configuration: Configuration) -> Batch:

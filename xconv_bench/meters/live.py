@@ -6,6 +6,7 @@ frees inside itself (cuDNN and oneDNN workspaces) is not in it, nor is fragmenta
 """
 
 import weakref
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 
 from xconv.contents import buffers, parameters
+from xconv_bench.meters.storages import storages_of
 
 _BLOCK_BYTES = 512
 
@@ -24,13 +26,15 @@ class LiveMeter(TorchDispatchMode):
 
     Whatever exists before must be shown to ``track``. ``peak_bytes`` is the highest count since
     ``reset_peak``; ``live_bytes`` the count now; ``largest_elements`` the elements of the largest
-    tensor that was seen.
+    tensor that was seen; ``allocated_bytes`` what each operator has allocated, by its name.
     """
 
     def __init__(self, device: torch.device) -> None:
         super().__init__()
         self._kind = device.type
         self._known: dict[int, weakref.ref[torch.UntypedStorage]] = {}
+        self._sizes: dict[int, int] = {}
+        self.allocated_bytes: Counter[str] = Counter()
         self.live_bytes = 0
         self.peak_bytes = 0
         self.largest_elements = 0
@@ -48,11 +52,7 @@ class LiveMeter(TorchDispatchMode):
         """Count the storages of every tensor in a structure, until each is freed."""
         for tensor in tree_iter(tensors):
             if isinstance(tensor, Tensor):
-                storage = tensor.untyped_storage()
-                # Not of a view that repeats the same numbers: no kernel counts them one by one.
-                elements = min(tensor.numel(), storage.nbytes() // tensor.itemsize)
-                self.largest_elements = max(self.largest_elements, elements)
-                self._track_storage(storage, tensor.device.type)
+                self._track_tensor(tensor)
 
     def track_model(self, model: nn.Module) -> None:
         """Count parameters, buffers and gradients."""
@@ -77,18 +77,33 @@ class LiveMeter(TorchDispatchMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         result = func(*args, **(kwargs or {}))
+        before = self.live_bytes
         self.track(result)
+        if self.live_bytes > before:
+            name = str(func).removesuffix(".default")
+            self.allocated_bytes[name] += self.live_bytes - before
         return result
 
+    def _track_tensor(self, tensor: Tensor) -> None:
+        stored = 0
+        for storage, kind in storages_of(tensor):
+            stored += storage.nbytes()
+            self._track_storage(storage, kind)
+        # Not of a view that repeats the same numbers: no kernel counts them one by one.
+        elements = min(tensor.numel(), stored // tensor.itemsize)
+        self.largest_elements = max(self.largest_elements, elements)
+
     def _track_storage(self, storage: torch.UntypedStorage, kind: str) -> None:
-        key = storage._cdata
-        if kind != self._kind or key in self._known:
+        if kind != self._kind:
             return
+        key = storage._cdata
         size = -(-storage.nbytes() // _BLOCK_BYTES) * _BLOCK_BYTES
-        self._known[key] = weakref.ref(storage, lambda _: self._forget(key, size))
-        self.live_bytes += size
+        if key not in self._known:
+            self._known[key] = weakref.ref(storage, lambda _: self._forget(key))
+        self.live_bytes += size - self._sizes.get(key, 0)
+        self._sizes[key] = size
         self.peak_bytes = max(self.peak_bytes, self.live_bytes)
 
-    def _forget(self, key: int, size: int) -> None:
+    def _forget(self, key: int) -> None:
         del self._known[key]
-        self.live_bytes -= size
+        self.live_bytes -= self._sizes.pop(key)

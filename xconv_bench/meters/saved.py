@@ -7,6 +7,8 @@ from weakref import WeakSet
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
+from xconv_bench.meters.storages import storages_of
+
 
 class SavedMeter:
     """Bytes of the distinct storages that autograd saved while this was entered, and still keeps.
@@ -53,5 +55,5 @@ class Saved:
 
 
 def _bytes_by_storage(tensors: Iterable[Tensor]) -> dict[int, int]:
-    storages = (tensor.untyped_storage() for tensor in tensors)
+    storages = (storage for tensor in tensors for storage, _ in storages_of(tensor))
     return {storage._cdata: storage.nbytes() for storage in storages}

@@ -22,6 +22,7 @@ from xconv_bench.configuration import Configuration
 from xconv_bench.errors import Unsupported
 from xconv_bench.methods.base import Method
 from xconv_bench.methods.calls import wrap_call
+from xconv_bench.methods.side_effects import call_without_side_effects
 from xconv_bench.models.blocks import is_layer, runs_of_blocks
 from xconv_bench.models.running_statistics import not_updated
 
@@ -81,17 +82,20 @@ def _step(segment: Segment) -> Callable[[Any], Any]:
 
 
 def _checkpointed(run: Callable[..., Any], modules: Sequence[nn.Module]) -> Callable[..., Any]:
-    """``run`` with nothing kept but what it is called with; ``modules`` are what it runs."""
+    """``run`` with nothing kept but what it is called with; ``modules`` are what it runs.
+
+    Raises Unsupported, when it is called, where it changes what it is called with.
+    """
 
     def forward(*args: Any, **kwargs: Any) -> Any:
         if not torch.is_grad_enabled():
             return run(*args, **kwargs)
-        # Flat: a list may be longer by the time of the backward pass, as DenseNet's is.
+        # Flat: the caller's list may be longer by the time of the backward pass, as DenseNet's is.
         leaves, structure = tree_flatten((args, kwargs))
 
         def run_flat(*leaves: Any) -> Any:
             args, kwargs = tree_unflatten(leaves, structure)
-            return run(*args, **kwargs)
+            return call_without_side_effects(run, modules, args, kwargs)
 
         return checkpoint(
             run_flat,

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensor
 from torch.autograd.graph import save_on_cpu, saved_tensors_hooks
+from torch.utils._python_dispatch import _disable_current_modes
 
 from xconv.contents import parameters
 from xconv_bench.configuration import SIMULATED, Configuration
@@ -38,7 +39,7 @@ class Offload(Method):
 
         def offloading(run: Callable[..., Any]) -> Callable[..., Any]:
             def offloaded(*args: Any, **kwargs: Any) -> Any:
-                with _hooks(next(parameters(model))):
+                with _hooks(next(parameters(model)), configuration.device == SIMULATED):
                     return run(*args, **kwargs)
 
             return offloaded
@@ -47,9 +48,11 @@ class Offload(Method):
         return model
 
 
-def _hooks(parameter: Tensor) -> saved_tensors_hooks:
+def _hooks(parameter: Tensor, is_simulated: bool) -> saved_tensors_hooks:
     if isinstance(parameter, FakeTensor):
         return saved_tensors_hooks(_leave, _return)
+    if is_simulated:
+        return saved_tensors_hooks(_hide, _show)
     return save_on_cpu(pin_memory=parameter.is_cuda)
 
 
@@ -61,3 +64,13 @@ def _leave(tensor: Tensor) -> tuple[torch.device, Tensor]:
 def _return(left: tuple[torch.device, Tensor]) -> Tensor:
     device, tensor = left
     return torch.empty_like(tensor, device=device)
+
+
+def _hide(tensor: Tensor) -> Tensor:
+    """Where a simulation is really run, the CPU stands for the GPU: the host's copy is not seen."""
+    with _disable_current_modes():
+        return tensor.clone()
+
+
+def _show(hidden: Tensor) -> Tensor:
+    return torch.empty_like(hidden).copy_(hidden)

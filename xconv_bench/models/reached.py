@@ -35,8 +35,10 @@ def reached(model: nn.Module) -> Iterator[tuple[str, Any]]:
     Its modules, their attributes and what these hold, closures of functions, and of classes and
     files that belong to no library what is plain: numbers, containers, generators, tensors.
     """
-    seen: dict[int, Any] = {}
-    stack = [(name, module) for name, module in named_modules(model)][::-1]
+    named = list(named_modules(model))
+    yield from named
+    seen: dict[int, Any] = {id(module): module for _, module in named}
+    stack = [(_join(path, name), held) for path, m in named for name, held in _held_by(m)][::-1]
     while stack:
         path, thing = stack.pop()
         if isinstance(thing, _PLAIN[:-2]) or id(thing) in seen:

@@ -1,4 +1,4 @@
-"""Batch normalisation in a part of a network that runs a second time."""
+"""Normalisation with running statistics in a part of a network that runs a second time."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.batchnorm import _NormBase
 
 from xconv.contents import modules
 
@@ -20,7 +20,7 @@ def not_updated(parts: Iterable[nn.Module]) -> Iterator[None]:
     In training normalisation is by the batch: its result does not depend on them.
     """
     kept = []
-    for module in {m for part in parts for m in modules(part) if isinstance(m, _BatchNorm)}:
+    for module in {m for part in parts for m in modules(part) if isinstance(m, _NormBase)}:
         for name in _UPDATED:
             buffer = module._buffers.get(name)
             if buffer is not None and module.training:

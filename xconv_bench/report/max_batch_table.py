@@ -74,7 +74,8 @@ def _answer(row: Row, exact: float | None) -> str:
     if size is None:
         return status_words(str(row["status"]))
     ratio = f" ({format_ratio(size / exact)})" if exact and not is_reference(row) else ""
-    return f"{size:.0f}{ratio}"
+    doubt = "" if row["status"] == "ok" else f", {status_words(str(row['status']))}"
+    return f"{size:.0f}{ratio}{doubt}"
 
 
 def _peak(row: Row) -> str:

@@ -13,7 +13,13 @@ from xconv_bench.configuration import KNOBS
 from xconv_bench.report.settings import number
 from xconv_bench.report.summary import REFERENCE, Row
 from xconv_bench.report.words import method_words
-from xconv_bench.results.columns import MEASURES, TRAINING_KEY, Cell, larger_is_better
+from xconv_bench.results.columns import (
+    MEASURED_STATUSES,
+    MEASURES,
+    TRAINING_KEY,
+    Cell,
+    larger_is_better,
+)
 
 JUDGED = {
     "accuracy": "accuracy",
@@ -176,5 +182,5 @@ def gap_words(found: Gap) -> str:
 
 def _trained(name: str, rows: list[Row]) -> Trained:
     last = [row for row in rows if row["epoch"] == row["epochs"]]
-    finals = {int(row["seed"] or 0): row for row in last if row["status"] == "ok"}
+    finals = {int(row["seed"] or 0): row for row in last if row["status"] in MEASURED_STATUSES}
     return Trained(name, rows, finals, sum(row["status"] == "diverged" for row in last))

@@ -8,6 +8,7 @@ from xconv_bench.results.columns import Cell
 
 STATUS_WORDS = {
     "ok": "ok",
+    "doubtful": "doubtful",
     "oom": "out of memory",
     "error": "failed",
     "timeout": "timed out",

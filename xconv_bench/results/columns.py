@@ -294,9 +294,15 @@ TRAINING_COLUMNS = (
 Peaks are of a step, and in the row of the last epoch, which also says how the training ended.
 """
 
-STATUSES = ("ok", "oom", "error", "timeout", "unsupported", "diverged")
+DOUBTFUL = "doubtful"
+"""The status of a row whose simulated figures differ from those of a real step."""
 
-FINAL_STATUSES = frozenset({"ok", "oom", "unsupported", "diverged"})
+STATUSES = ("ok", DOUBTFUL, "oom", "error", "timeout", "unsupported", "diverged")
+
+MEASURED_STATUSES = frozenset({"ok", DOUBTFUL})
+"""Of rows that have figures; in doubt are the simulated ones alone."""
+
+FINAL_STATUSES = MEASURED_STATUSES | {"oom", "unsupported", "diverged"}
 """A resumed run does not measure these again; the other statuses may have been bad luck."""
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from xconv_bench.configuration import KNOBS
+from xconv_bench.configuration import KNOBS, SIMULATED
 from xconv_bench.errors import suggest
-from xconv_bench.results.columns import ALL_LAYERS, Cell
+from xconv_bench.results.columns import ALL_LAYERS, DOUBTFUL, Cell
 from xconv_bench.results.run_directory import TABLES
 from xconv_bench.results.table import Row
 from xconv_bench.thresholds.baseline import Baseline, why_not_comparable
@@ -83,7 +83,7 @@ def _judge_row(
     environment: Mapping[str, Any] | None,
     baseline: Baseline | None,
 ) -> Verdict:
-    if row["status"] != "ok":
+    if row["status"] != "ok" and not (row["status"] == DOUBTFUL and _is_real(limit, row)):
         said = ": ".join(str(row[name]) for name in ("status", "message") if row[name])
         return Verdict(limit, "fail", row, message=f"not measured ({said})")
     value = number(row, limit.metric)
@@ -99,6 +99,11 @@ def _judge_row(
     if baseline is None:
         return Verdict(limit, "fail", row, value, message="no --baseline to compare with")
     return _judge_against(limit, row, value, environment, baseline)
+
+
+def _is_real(limit: Limit, row: Row) -> bool:
+    """Whether a figure was measured: in doubt are the simulated ones of a doubtful row alone."""
+    return row["device"] != SIMULATED and not limit.metric.startswith("simulated")
 
 
 def _judge_against(

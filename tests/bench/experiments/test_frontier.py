@@ -79,3 +79,20 @@ def test_less_memory_is_a_place_on_the_front(tmp_path: Path, error: float | None
     found = rows(tmp_path, xconv=(10, 2.0, error, "unbiased"))
     assert found["xconv"]["beaten_in_error_by"] is None
     assert found["xconv"]["beaten_in_all_by"] is None
+
+
+def test_peaks_are_measured_where_their_simulation_is_in_doubt(tmp_path: Path) -> None:
+    with RunDirectory("frontier", "net", tmp_path) as run:
+        memory, runtime, error = (run.table(name) for name in ("memory", "runtime", "error"))
+        memory.put(
+            {
+                **memory_cell(EXACT).key,
+                "status": "doubtful",
+                "message": "mul differs",
+                "live_peak_bytes": 5,
+            }
+        )
+        runtime.put({**runtime_cell(EXACT).key, "status": "ok", "step_seconds": 1.0})
+        error.put({**error_cell(EXACT, REPEATS).key, "layer": "all", "status": "ok"})
+        (row,) = frontier_rows([EXACT], memory, runtime, error, REPEATS)
+    assert (row["status"], row["message"], row["peak_bytes"]) == ("doubtful", "mul differs", 5)

@@ -156,7 +156,7 @@ def test_each_method_has_the_largest_batch_that_fits() -> None:
     cells = [CELL.as_exact(), CELL, replace(CELL, probes=9)]
     launcher = FakeLauncher(*(Outcome(readings={"max_batch_size": size}) for size in (10, 20, 19)))
     witness = Witness()
-    tasks = made(at_budget(cells, 1000, 0.9, launcher, witness))
+    tasks = made(at_budget(cells, 1000, 0.9, launcher, witness, cross_check=False))
     assert [
         (task.configuration.method, task.configuration.probes, *sizes(task)) for task in tasks
     ] == [
@@ -176,12 +176,12 @@ def test_each_method_has_the_largest_batch_that_fits() -> None:
 def test_what_does_not_fit_runs_out_of_memory_and_the_others_do_not() -> None:
     outcomes = [Outcome("oom", "net needs 3 GiB"), Outcome(readings={"max_batch_size": 4})]
     launcher = FakeLauncher(*outcomes)
-    exact, probed = made(at_budget([CELL.as_exact(), CELL], 1000, 0.9, launcher, Witness()))
+    exact, probed = made(at_budget([CELL.as_exact(), CELL], 1000, 0.9, launcher, Witness(), False))
     with pytest.raises(MemoryError, match="needs 3 GiB"):
         exact()
     for status, error in (("unsupported", Unsupported), ("error", BenchError)):
         launcher = FakeLauncher(Outcome(status, "not this one"), Outcome("error"))
-        (failing,) = made(at_budget([CELL], 1000, 0.9, launcher, Witness()))
+        (failing,) = made(at_budget([CELL], 1000, 0.9, launcher, Witness(), False))
         with pytest.raises(error, match="not this one"):
             failing()
     # Its exact gradients, which are measured all the same, are taken one sample at a time.

@@ -11,6 +11,7 @@ from xconv_bench.errors import UsageError
 from xconv_bench.experiments.memory import measure_memory, repeat
 from xconv_bench.launch import Launcher, Outcome
 from xconv_bench.measurement.measure import Measurement
+from xconv_bench.measurement.simulated import Simulated
 from xconv_bench.results.columns import MEMORY_COLUMNS, MEMORY_KEY
 from xconv_bench.results.table import Table
 
@@ -29,6 +30,8 @@ class FakeLauncher(Launcher):
         self.steps: set[int] = set()
 
     def run(self, task: Callable[..., Any], *_: Any) -> Outcome:
+        if isinstance(task, Simulated):
+            return Outcome("unsupported", "not simulated")
         assert isinstance(task, Measurement)
         self.rows_before.append(len(self.table.rows()))
         self.measured.append(task.configuration.batch_size)
@@ -100,7 +103,7 @@ def test_an_end_in_the_middle_keeps_what_was_measured(table: Table, error: BaseE
     class EndsAtTwo(FakeLauncher):
         def run(self, task: Callable[..., Any], *_: Any) -> Outcome:
             outcome = super().run(task)
-            if self.measured[-1] == 2:
+            if self.measured[-1:] == [2]:
                 raise error
             return outcome
 

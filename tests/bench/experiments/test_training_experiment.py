@@ -14,8 +14,14 @@ from xconv_bench.results.table import Table
 PLAN = [TrainingConfiguration("tiny", seed=seed, epochs=2) for seed in (0, 1)]
 
 
+class Simulation:
+    """Stands for the task that simulates a step."""
+
+
 class FakeLauncher(Launcher):
     """Tells of two rows, looks at the table, and ends as it was told."""
+
+    simulated = Outcome(readings={"simulated_peak_bytes": 5})
 
     def __init__(self, table: Table, outcome: Outcome) -> None:
         self.table = table
@@ -24,6 +30,8 @@ class FakeLauncher(Launcher):
         self.seen: list[int] = []
 
     def run(self, task: Any, on_progress: Any = None, device: str = "") -> Outcome:
+        if isinstance(task, Simulation):
+            return self.simulated
         self.seeds.append(task.keywords["cell"].seed)
         on_progress(Stage(0.0, "", {"epoch": 0, "accuracy": 0.1}))
         on_progress(Stage(0.5, "", {"epoch": 1, "loss": 2.0, "accuracy": 0.5}))
@@ -50,7 +58,8 @@ def measure(
     launcher = FakeLauncher(table, outcome)
     make = lambda cell: partial(list, cell=cell)  # noqa: E731 never called
     forget = ([] if forgotten is None else forgotten).append
-    rows = measure_training(PLAN, table, launcher, Silent(), make, forget)  # type: ignore[arg-type, return-value]
+    simulated = lambda cell: Simulation()  # noqa: E731
+    rows = measure_training(PLAN, table, launcher, Silent(), make, simulated, forget)  # type: ignore[arg-type, return-value]
     return table, launcher, rows
 
 

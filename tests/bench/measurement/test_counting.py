@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from xconv_bench.configuration import SIMULATED, Configuration
 from xconv_bench.data import Batch
 from xconv_bench.data.automatic import Automatic
-from xconv_bench.measurement.counting import count, simulate
+from xconv_bench.measurement.counting import Count, count
+from xconv_bench.measurement.simulated import simulate
 from xconv_bench.measurement.training import Training, prepare
 
 MIB = 2**20
@@ -28,7 +29,7 @@ METHODS = {
 }
 
 
-def counted(configuration: Configuration) -> dict[str, int]:
+def counted(configuration: Configuration) -> Count:
     training = prepare(configuration)
     training.step()
     return count(training)
@@ -40,8 +41,8 @@ def test_simulated_is_live(network: str, method: str) -> None:
     configuration = replace(METHODS[method], model=name(network))
     live = counted(configuration)
     simulated = simulate(replace(configuration, device=SIMULATED))
-    assert simulated["simulated_peak_bytes"] == live["live_peak_bytes"] > 0
-    assert simulated["saved_bytes"] == live["saved_bytes"] > 0
+    assert simulated["simulated_peak_bytes"] == live.peak_bytes > 0
+    assert simulated["saved_bytes"] == live.saved_bytes > 0
 
 
 @pytest.mark.parametrize("dtype", ["float64", "bfloat16"])
@@ -53,8 +54,8 @@ def test_simulated_is_live_for_known_networks(model: str, dtype: str) -> None:
     )  # fmt: skip
     live = counted(configuration)
     simulated = simulate(configuration)
-    assert simulated["simulated_peak_bytes"] == live["live_peak_bytes"]
-    assert simulated["saved_bytes"] == live["saved_bytes"]
+    assert simulated["simulated_peak_bytes"] == live.peak_bytes
+    assert simulated["saved_bytes"] == live.saved_bytes
 
 
 @pytest.mark.parametrize(
@@ -139,5 +140,5 @@ def test_gradients_of_the_step_before_live_through_the_forward_pass() -> None:
     training = recorder()
     first = count(training)
     second = count(training)
-    assert second["live_peak_bytes"] - first["live_peak_bytes"] == 4 * 256 * 2
+    assert second.peak_bytes - first.peak_bytes == 4 * 256 * 2
     assert second == count(training)

@@ -7,8 +7,8 @@ import pytest
 from own_networks import name
 
 from xconv_bench.configuration import Configuration
-from xconv_bench.measurement.counting import simulate
 from xconv_bench.measurement.layers import LayersMeasurement
+from xconv_bench.measurement.simulated import simulate
 
 CELL = Configuration(name("normalized"), batch_size=4, image_size=12)
 METHODS = {

@@ -9,7 +9,7 @@ from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from xconv import XConv2d
 from xconv_bench.configuration import Configuration
 from xconv_bench.errors import Unsupported, UsageError
-from xconv_bench.measurement.training import prepare, prepare_simulated
+from xconv_bench.measurement.training import prepare, prepare_simulated, remark
 
 
 def probed(network: str, **settings: object) -> Configuration:
@@ -71,3 +71,45 @@ def test_what_cannot_be_prepared() -> None:
         prepare(Configuration("resnet5"))
     with pytest.raises(UsageError, match=r"not today, nor tomorrow \(own_networks.py, line"):
         prepare(Configuration(name("fails")))
+
+
+def test_all_outputs_are_trained_and_the_row_says_so() -> None:
+    """Three scales: each has a gradient, and what has none is counted."""
+    cell = Configuration(name("detector"), batch_size=2, image_size=16)
+    training = prepare(cell)
+    training.step()
+    without = [n for n, p in training.model.named_parameters() if p.grad is None]
+    assert without == ["unused.weight", "unused.bias"]
+    assert remark(training, cell) == (
+        "loss: mean square of output.scales[0], output.scales[1], output.scales[2]; not in the "
+        "loss: output.classes (int64); 2 of 14 parameters get no gradient from it"
+    )
+
+
+def test_rows_that_are_not_the_batch_are_no_error() -> None:
+    cell = Configuration(name("consensus"), batch_size=8, image_size=8)
+    training = prepare(cell)
+    training.step()
+    assert remark(training, cell) == "loss: cross-entropy (2 rows, 8 samples) of output"
+
+
+def test_a_loss_that_is_given_is_not_talked_about() -> None:
+    cell = Configuration("paper/cifar", batch_size=2, image_size=32)
+    training = prepare(cell)
+    training.step()
+    assert remark(training, cell) == ""
+
+
+def test_the_simulation_says_the_same_of_the_loss() -> None:
+    cell = Configuration(name("detector"), batch_size=2, image_size=16)
+    mode = FakeTensorMode(allow_non_fake_inputs=True)
+    training = prepare_simulated(cell, mode)
+    with mode:
+        training.step()
+    assert "output.scales[2]; not in the loss: output.classes" in remark(training, cell)
+
+
+def test_lazy_networks_that_take_no_single_sample_get_their_shapes_from_a_batch() -> None:
+    training = prepare(Configuration(name("lazy_groups"), batch_size=8, image_size=12))
+    training.step()
+    assert type(training.model[1]) is nn.Linear

@@ -147,3 +147,48 @@ def test_the_largest_tensor_is_one_that_is_really_there() -> None:
         torch.zeros(7).expand(100, 7).clone().view(10, 70)
         torch.zeros(1).expand(10**6)
     assert meter.largest_elements == 700
+
+
+def test_a_sparse_tensor_is_counted_by_its_parts() -> None:
+    dense = torch.eye(512)
+    with LiveMeter(CPU) as meter:
+        sparse = dense.to_sparse()
+        parts = (sparse._indices(), sparse._values())
+        size = 2 * 512 * 8 + 512 * 4
+        assert meter.live_bytes == size == sum(part.nbytes for part in parts)
+        rows = dense.to_sparse_csr()
+        assert meter.live_bytes == size + sum(
+            -(-part.untyped_storage().nbytes() // 512) * 512
+            for part in (rows.crow_indices(), rows.col_indices(), rows.values())
+        )
+        del sparse, parts, rows
+    assert meter.live_bytes == 0
+
+
+def test_a_nested_tensor_is_counted_by_its_parts() -> None:
+    with LiveMeter(CPU) as meter:
+        nested = torch.nested.nested_tensor_from_jagged(kib(4), torch.tensor([0, 1, 4]))
+        assert meter.live_bytes == 4 * KIB + 512
+        del nested
+
+
+def test_a_tensor_that_grows_is_counted_again() -> None:
+    with LiveMeter(CPU) as meter:
+        result = torch.empty(0)
+        torch.add(kib(1), 1, out=result)
+        assert meter.live_bytes == KIB
+        result.resize_(4 * KIB)
+        assert meter.live_bytes == 16 * KIB
+        del result
+    assert meter.live_bytes == 0
+
+
+def test_operators_are_told_apart() -> None:
+    with LiveMeter(CPU) as meter:
+        (kib(2) + 1).mul_(2)
+        kib(1).sum(0)
+    assert meter.allocated_bytes == {
+        "aten.zeros": 3 * KIB,
+        "aten.add.Tensor": 2 * KIB,
+        "aten.sum.dim_IntList": KIB,
+    }

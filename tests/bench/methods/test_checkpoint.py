@@ -143,3 +143,101 @@ def test_the_settings_are_its_own() -> None:
     knobs: dict[str, Any] = {"segments": 3}
     assert METHODS["checkpoint"].knobs == ("segments",)
     assert METHODS["checkpoint"].settle(knobs) == knobs
+
+
+class Appends(Block):
+    """Leaves its input where a later block looks for it, as decoders with skips do."""
+
+    def forward(self, features: Tensor, skips: Any) -> Tensor:
+        self.leave(features, skips)
+        return super().forward(features)
+
+    def leave(self, features: Tensor, skips: Any) -> None:
+        skips.append(features)
+
+
+class Replaces(Appends):
+    def leave(self, features: Tensor, skips: Any) -> None:
+        skips[0] = features
+
+
+class Names(Appends):
+    def leave(self, features: Tensor, skips: Any) -> None:
+        skips["here"] = features
+
+
+class Attaches(Appends):
+    def leave(self, features: Tensor, skips: Any) -> None:
+        skips.features = features
+
+
+class Overwrites(Appends):
+    def leave(self, features: Tensor, skips: Any) -> None:
+        skips.mul_(2)
+
+
+class Collects(Appends):
+    def leave(self, features: Tensor, skips: Any) -> None:
+        skips.add(features)
+
+
+class Holder:
+    """An object of the user's own."""
+
+
+SIDE_EFFECTS: dict[type[Appends], Any] = {
+    Appends: list,
+    Replaces: lambda: [None],
+    Names: dict,
+    Attaches: Holder,
+    Overwrites: lambda: torch.ones(1),
+    Collects: set,
+}
+
+
+class Given(nn.Module):
+    """Hands its blocks something that they change."""
+
+    def __init__(self, block: type[Appends]) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(block() for _ in range(2))
+        self.make = SIDE_EFFECTS[block]
+
+    def forward(self, features: Tensor) -> Tensor:
+        given = self.make()
+        for block in self.blocks:
+            features = block(features, given)
+        return features
+
+
+@pytest.mark.parametrize("block", SIDE_EFFECTS, ids=lambda block: block.__name__)
+def test_a_block_that_changes_what_it_is_given_is_unsupported(block: type[Appends]) -> None:
+    Given(block)(image(2, 4, 8, 8)).sum().backward()  # it is a network that trains
+    model = checkpointed(Given(block))
+    with pytest.raises(Unsupported, match=rf"^{block.__name__} changes an argument in its forward"):
+        model(image(2, 4, 8, 8))
+
+
+def test_a_block_that_changes_a_buffer_is_unsupported() -> None:
+    """Spectral normalisation: computed again, the weight would be another."""
+    blocks = [Block() for _ in range(2)]
+    for block in blocks:
+        nn.utils.parametrizations.spectral_norm(block.layers[0])
+    model = checkpointed(nn.Sequential(*blocks))
+    with pytest.raises(Unsupported, match=r"^Block changes a buffer in its forward pass"):
+        model(image(2, 4, 8, 8))
+
+
+def test_running_statistics_of_any_normalisation_are_updated_once() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        *(
+            nn.Sequential(nn.Conv2d(3, 3, 1), nn.InstanceNorm2d(3, track_running_stats=True))
+            for _ in range(2)
+        )
+    )
+    other = checkpointed(copy.deepcopy(model))
+    for each in (model, other):
+        gradients(each, image(2, 3, 8, 8))
+    for one, two in zip(model.buffers(), other.buffers(), strict=True):
+        assert one.equal(two)

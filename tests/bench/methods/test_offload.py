@@ -9,7 +9,7 @@ from torch import nn
 
 from xconv_bench.configuration import Configuration
 from xconv_bench.errors import Unsupported
-from xconv_bench.measurement.counting import simulate
+from xconv_bench.measurement.simulated import simulate
 from xconv_bench.meters.gradient import SameRandomNumbers
 from xconv_bench.methods import METHODS
 

@@ -19,7 +19,7 @@ from xconv_bench.configuration import ErrorConfiguration, MemoryConfiguration
 from xconv_bench.data.sources import DataOptions
 from xconv_bench.measurement.comparison import Start
 from xconv_bench.measurement.error import ErrorMeasurement
-from xconv_bench.measurement.measure import Measurement
+from xconv_bench.measurement.simulated import COUNT, simulate
 from xconv_bench.profiles import find_profile, read_profile
 from xconv_bench.results.run_directory import read_tables
 from xconv_bench.results.table import Row
@@ -46,7 +46,8 @@ def memory() -> dict[str, list[Row]]:
         is_shown = kept["scheme"] in (None, "independent") and kept["compress"] != "conv"
         if kept["model"] == "squeezenet1_0" and kept["method"] in ("exact", "xconv") and is_shown:
             cell = cell_of(kept, MemoryConfiguration)
-            readings = {name: value for part in Measurement(cell)() for name, value in part.items()}
+            readings = simulate(cell)
+            del readings[COUNT]
             rows.append({**dict.fromkeys(kept), **cell.key, "status": "ok", **readings})
     assert len(rows) == 2
     return {"memory": rows}

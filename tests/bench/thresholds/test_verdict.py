@@ -244,3 +244,22 @@ def test_baselines_that_are_none(tmp_path: Path) -> None:
     (tmp_path / "memory.csv").write_text("model,method\n")
     with pytest.raises(BenchError, match="column scheme is missing"):
         Baseline(tmp_path).find("memory", rows.memory())
+
+
+@pytest.mark.parametrize(
+    ("device", "metric", "outcome"),
+    [
+        ("simulated", "saved_bytes", "fail"),
+        ("cpu", "simulated_peak_bytes", "fail"),
+        ("cpu", "live_peak_bytes", "pass"),
+    ],
+)
+def test_a_simulated_figure_in_doubt_passes_nothing(
+    tmp_path: Path, device: str, metric: str, outcome: str
+) -> None:
+    row = rows.memory(device=device, status="doubtful", message="mul differs", **{metric: 7})
+    found = complete("memory", row, folder=tmp_path)
+    (verdict,) = judged(f"memory: {metric} <= 8", *found)
+    assert verdict.outcome == outcome
+    if outcome == "fail":
+        assert "doubtful: mul differs" in verdict.message

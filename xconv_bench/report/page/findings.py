@@ -10,7 +10,12 @@ from xconv_bench.report.settings import Setting, is_reference, number
 from xconv_bench.report.summary import Row
 from xconv_bench.report.units import format_ratio
 from xconv_bench.report.words import status_words
-from xconv_bench.results.columns import MEASURES, larger_is_better
+from xconv_bench.results.columns import (
+    DOUBTFUL,
+    MEASURED_STATUSES,
+    MEASURES,
+    larger_is_better,
+)
 
 _COMPARED_ENDS = ("_bytes", "_seconds", "max_batch_size")
 ROUNDING = 1e-6
@@ -99,5 +104,8 @@ def _alone(best: str, rows: Sequence[Row], exact: Row | None) -> str:
 
 
 def _failures(rows: Sequence[Row]) -> str:
-    failed = [row for row in rows if row["status"] != "ok"]
-    return f"Not measured: {statuses(failed)} of {len(rows)}" if failed else ""
+    failed = [row for row in rows if row["status"] not in MEASURED_STATUSES]
+    doubtful = [row for row in rows if row["status"] == DOUBTFUL]
+    said = [f"Not measured: {statuses(failed)} of {len(rows)}"] if failed else []
+    said += [f"Simulated figures: {statuses(doubtful)} of {len(rows)}"] if doubtful else []
+    return ". ".join(said)

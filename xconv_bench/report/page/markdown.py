@@ -15,6 +15,7 @@ from xconv_bench.report.page.kinds import KINDS, Kind, condensed, name_of, shown
 from xconv_bench.report.settings import Setting, is_reference
 from xconv_bench.report.summary import Row
 from xconv_bench.report.words import status_words
+from xconv_bench.results.columns import DOUBTFUL
 from xconv_bench.results.recorded import RecordedRun
 
 MOST_ROWS = 20
@@ -92,7 +93,8 @@ def _figures(figures: Sequence[str], setting: Setting, row: Row) -> list[str]:
     exact = next((each for each in setting.rows if is_reference(each)), None)
     cells = [figure_words(name, row, exact, setting.rows) for name in figures]
     if row["status"] != "ok" and cells:
-        cells[0] = status_words(str(row["status"]))
+        words = status_words(str(row["status"]))
+        cells[0] = f"{cells[0]}, {words}" if row["status"] == DOUBTFUL else words
     return cells
 
 

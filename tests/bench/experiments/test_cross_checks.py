@@ -1,0 +1,71 @@
+"""Cross-checks of a sweep: each network and method once, and what rows say of them."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from xconv_bench.configuration import Configuration, MaxBatchConfiguration, MemoryConfiguration
+from xconv_bench.experiments.cross_checks import CrossChecks
+from xconv_bench.launch import Launcher, Outcome
+from xconv_bench.measurement.cross_check import CrossCheck
+
+CELL = MemoryConfiguration("net", device="simulated")
+PROBED = replace(CELL, method="xconv", probes=8)
+
+
+class FakeLauncher(Launcher):
+    """Gives one outcome for each check, and remembers what was asked."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+        self.asked: list[Configuration] = []
+
+    def run(self, task: Any, on_progress: Any = None, device: str = "") -> Outcome:
+        assert isinstance(task, CrossCheck)
+        self.asked.append(task.configuration)
+        return self.outcome
+
+
+def test_each_network_and_method_once_and_at_its_smallest() -> None:
+    launcher = FakeLauncher(Outcome())
+    sizes = [(8, 64), (8, 32), (4, 64)]
+    cells: list[Configuration] = [
+        replace(cell, batch_size=batch_size, image_size=image_size, seed=seed, repeat=seed)
+        for batch_size, image_size in sizes
+        for seed in (0, 1)
+        for cell in (CELL, PROBED, replace(PROBED, probes=16), replace(CELL, device="cuda"))
+    ]
+    cells += [replace(CELL, method="compile-budget"), MaxBatchConfiguration("net")]
+    CrossChecks(cells, launcher)
+    asked = [(c.method, c.probes, c.batch_size, c.image_size, c.device) for c in launcher.asked]
+    assert asked == [
+        ("exact", None, 8, 32, "simulated"),
+        ("xconv", 8, 8, 32, "simulated"),
+        ("xconv", 16, 8, 32, "simulated"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("check", "row"),
+    [
+        (Outcome(readings={"doubt": ""}), ("ok", "said")),
+        (Outcome(readings={"doubt": "mul differs"}), ("doubtful", "said; mul differs")),
+        (Outcome("ok", "not cross-checked: large"), ("ok", "said; not cross-checked: large")),
+        (Outcome("error", "it died"), ("ok", "said; not cross-checked: it died")),
+    ],
+    ids=["agrees", "differs", "too large", "failed"],
+)
+def test_what_a_row_says(check: Outcome, row: tuple[str, str]) -> None:
+    checks = CrossChecks([PROBED], FakeLauncher(check))
+    outcome = Outcome("ok", "said")
+    checks.apply(replace(PROBED, batch_size=1, seed=7), outcome)
+    assert (outcome.status, outcome.message) == row
+
+
+def test_what_failed_anyway_or_was_not_checked_is_left_alone() -> None:
+    checks = CrossChecks([PROBED], FakeLauncher(Outcome(readings={"doubt": "mul differs"})))
+    for cell, outcome in ((PROBED, Outcome("oom", "no memory")), (CELL, Outcome("ok", ""))):
+        before = replace(outcome)
+        checks.apply(cell, outcome)
+        assert outcome == before

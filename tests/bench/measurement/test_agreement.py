@@ -1,0 +1,37 @@
+"""Two counts of a step: whether they agree, and what is said of those that do not."""
+
+from dataclasses import replace
+
+import pytest
+
+from xconv_bench.measurement.agreement import disagreement
+from xconv_bench.measurement.counting import Count
+
+MIB = 2**20
+COUNT = Count(300 * MIB, 200 * MIB, 0, 0, {"aten.mul": 100 * MIB})
+
+
+@pytest.mark.parametrize("difference", [0, 1, -1])
+def test_a_percent_of_what_the_step_takes(difference: int) -> None:
+    """Not of the network beside it: a small step of a large network would always agree."""
+    assert disagreement(replace(COUNT, peak_bytes=COUNT.peak_bytes - difference * MIB), COUNT) == ""
+    other = replace(COUNT, peak_bytes=COUNT.peak_bytes - 2 * MIB)
+    assert disagreement(other, COUNT).startswith("simulated 298.0 MiB, in a real step 300.0 MiB: ")
+    assert disagreement(COUNT, other) != ""
+
+
+def test_operators_are_named_those_that_differ_most_first() -> None:
+    simulated = replace(COUNT, peak_bytes=100 * MIB, allocated_bytes={"a": 9 * MIB, "e": 5})
+    live = replace(
+        COUNT, allocated_bytes={"a": 8 * MIB, "b": 5 * MIB, "c": 2 * MIB, "d": 1, "e": 5}
+    )
+    said = disagreement(simulated, live).partition(": ")[2]
+    assert said == (
+        "b allocates 5.0 MiB, simulated 0.0 MiB, c allocates 2.0 MiB, simulated 0.0 MiB, "
+        "a allocates 8.0 MiB, simulated 9.0 MiB and 1 more operators differ"
+    )
+
+
+def test_lifetimes_may_differ_alone() -> None:
+    said = disagreement(replace(COUNT, peak_bytes=250 * MIB), COUNT)
+    assert said.endswith(": the same operators, whose tensors live longer")

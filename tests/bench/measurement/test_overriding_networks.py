@@ -1,0 +1,136 @@
+"""Networks that override methods of torch are measured as the same networks without overrides."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import overriding_networks as networks
+import pytest
+import torch
+
+from xconv.contents import named_buffers, parameters
+from xconv_bench.configuration import (
+    SIMULATED,
+    Configuration,
+    ErrorConfiguration,
+    GradientConfiguration,
+)
+from xconv_bench.data.sources import DataOptions
+from xconv_bench.measurement.comparison import Start
+from xconv_bench.measurement.error import ErrorMeasurement
+from xconv_bench.measurement.gradient_error import gradient_error
+from xconv_bench.measurement.largest_batch import LargestBatch
+from xconv_bench.measurement.layers import LayersMeasurement
+from xconv_bench.measurement.measure import Measurement
+from xconv_bench.measurement.starting_weights import StartingWeights
+from xconv_bench.measurement.training import prepare
+
+OVERRIDING = pytest.mark.parametrize("network", ["says_nothing", "refuses"])
+CELL = Configuration("", batch_size=2, image_size=networks.SIDE)
+METHODS = {
+    "exact": CELL,
+    "xconv": replace(
+        CELL, method="xconv", scheme="independent", probes=2, distribution="rademacher",
+        compress="conv,relu",
+    ),
+    "checkpoint": replace(CELL, method="checkpoint"),
+    "rad-sampling": replace(CELL, method="rad-sampling", keep=0.1, compress="conv,relu"),
+    "quantized": replace(CELL, method="quantized", bits=2, compress="conv,relu"),
+    "offload": replace(CELL, method="offload", device=SIMULATED),
+    "compile-budget": replace(CELL, method="compile-budget", budget=0.5),
+}  # fmt: skip
+EXACT_TO_ROUNDING = 1e-6
+
+
+def of(cell: Any, network: str) -> Any:
+    return replace(cell, model=networks.name(network))
+
+
+def counted(cell: Configuration) -> dict[str, Any]:
+    """All readings that are the same in every run."""
+    readings: dict[str, Any] = {}
+    for found in Measurement(cell, timed_steps=1)():
+        readings |= found
+    return {
+        column: value
+        for column, value in readings.items()
+        if not column.endswith("_seconds") and column not in ("rss_peak_bytes", "message")
+    }
+
+
+@OVERRIDING
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_measures_the_same(method: str, network: str) -> None:
+    found, expected = (counted(of(METHODS[method], each)) for each in (network, "plain"))
+    error = expected.pop("gradient_relative_error", 0)
+    assert found.pop("gradient_relative_error", 0) == pytest.approx(error, abs=EXACT_TO_ROUNDING)
+    assert found == expected and expected["convolutions"] == 3
+
+
+def rows(measurement: Any) -> Any:
+    *_, last = measurement()
+    return last["rows"]
+
+
+@OVERRIDING
+def test_errors_layer_by_layer_are_the_same(network: str) -> None:
+    """And the noise beside them: with seeds of the estimator, at half precision too."""
+
+    def measured(each: str, dtype: str) -> Any:
+        cell = replace(of(METHODS["xconv"], each), dtype=dtype)
+        data = {"data": "synthetic", "samples": 4, "repeats": 2}
+        start = Start(DataOptions("synthetic", samples=4))
+        return rows(ErrorMeasurement(cell.extended(ErrorConfiguration, **data), start))["error"]
+
+    for dtype in ("float32", "bfloat16"):
+        assert measured(network, dtype) == measured("plain", dtype)
+
+
+@OVERRIDING
+def test_memory_along_a_step_and_the_largest_batch_are_the_same(network: str) -> None:
+    layers = [rows(LayersMeasurement(of(METHODS["exact"], each))) for each in (network, "plain")]
+    assert layers[0] == layers[1]
+    cells = [of(METHODS["xconv"], each) for each in (network, "plain")]
+    found = [next(LargestBatch(cell, 2**18, most=99)()) for cell in cells]
+    assert found[0] == found[1] and found[0]["limited_by"] == "memory"
+
+
+@OVERRIDING
+def test_weights_are_trained_and_kept_the_same(network: str, tmp_path: Path) -> None:
+    data = DataOptions("synthetic", samples=4)
+    written = []
+    for each in (network, "plain"):
+        cell = of(CELL, each).extended(GradientConfiguration, samples=4, warmup_steps=2)
+        path = tmp_path / f"{each}.pt"
+        list(StartingWeights(cell, data, download=False, path=path)())
+        written.append(torch.load(path, weights_only=True))
+    assert written[0].keys() == written[1].keys()
+    assert all(tensor.equal(written[1][name]) for name, tensor in written[0].items())
+
+
+@pytest.mark.parametrize(
+    ("network", "dtype"),
+    [
+        ("Fourier", "float32"),
+        ("Fourier", "float64"),
+        ("HalfInside", "float32"),
+        ("HalfInside", "float64"),
+        ("HalfInside", "bfloat16"),
+        ("MovesItself", "float64"),
+        ("half_outside", "float32"),
+    ],
+)
+def test_parts_of_another_dtype_are_trained(network: str, dtype: str) -> None:
+    cell = replace(of(CELL, network), dtype=dtype)
+    training = prepare(cell)
+    training.step()
+    assert all(p.grad is not None and p.grad.dtype == p.dtype for p in parameters(training.model))
+    readings = gradient_error(cell, training.batch)
+    assert readings["gradient_relative_error"] == readings["floor_error"] == 0
+
+
+def test_what_the_network_keeps_in_evaluation_mode_is_measured_so() -> None:
+    """Statistics that are not trained stay as they are."""
+    training = prepare(of(CELL, "keeps_statistics"))
+    training.step()
+    assert [b for name, b in named_buffers(training.model) if "tracked" in name] == [0, 0]

@@ -1,0 +1,71 @@
+"""Simulated figures held against a real step: once for each network and method of a sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from xconv_bench.configuration import SIMULATED, Configuration
+from xconv_bench.launch import Job, Launcher, Outcome
+from xconv_bench.measurement.cross_check import CrossCheck
+from xconv_bench.methods import METHODS
+from xconv_bench.results.columns import DOUBTFUL
+
+_PLAIN = {field: getattr(Configuration(""), field) for field in ("batch_size", "image_size")}
+
+
+class CrossChecks:
+    """What real steps say of the simulations of ``cells``, each network and method once.
+
+    Cells that differ in sizes, seed and device are alike: the smallest of them is tried.
+    """
+
+    def __init__(self, cells: Iterable[Configuration], launcher: Launcher) -> None:
+        smallest: dict[Configuration, Configuration] = {}
+        for cell in cells:
+            if METHODS[cell.method].is_simulated:
+                kind = _kind(cell)
+                smallest[kind] = min(smallest.get(kind, cell), cell, key=_size)
+        jobs = [Job.of(CrossCheck(_simulated(cell)), kind) for kind, cell in smallest.items()]
+        self._found = {job.cells[0]: outcome for job, outcome in launcher.each(jobs, _Silent())}
+
+    def apply(self, cell: Configuration, outcome: Outcome) -> None:
+        """Let the row of a cell say what its cross-check found, unless it failed anyway."""
+        check = self._found.get(_kind(cell))
+        if check is not None and outcome.status == "ok":
+            judge(outcome, check, "not cross-checked")
+
+
+def judge(outcome: Outcome, check: Outcome, otherwise: str = "simulated") -> None:
+    """Let an outcome say what a simulation or its check found; ``otherwise`` heads its failure."""
+    if doubt := check.readings.get("doubt"):
+        outcome.end(DOUBTFUL, doubt)
+    elif check.status == "ok" or check.status == "unsupported":
+        outcome.note(check.message)
+    else:
+        outcome.note(f"{otherwise}: {check.message}")
+
+
+class _Silent:
+    """A watcher that says nothing: cross-checks are no cells."""
+
+    def started(self, configuration: Configuration) -> None:
+        pass
+
+    def progressed(self, configuration: Configuration, done: Any) -> None:
+        pass
+
+
+def _simulated(cell: Configuration) -> Configuration:
+    names = Configuration("").key
+    return Configuration(**{**{name: getattr(cell, name) for name in names}, "device": SIMULATED})
+
+
+def _kind(cell: Configuration) -> Configuration:
+    """The network, the method and its settings, which is what an operator's memory depends on."""
+    return replace(_simulated(cell), seed=0, **_PLAIN)
+
+
+def _size(cell: Configuration) -> tuple[int, int]:
+    return cell.image_size, cell.batch_size

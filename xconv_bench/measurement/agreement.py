@@ -1,0 +1,42 @@
+"""Whether a simulated step takes what the real one takes, and which operators differ if not."""
+
+from collections.abc import Iterator, Mapping
+
+from xconv_bench.measurement.counting import Count
+
+TOLERANCE = 0.01
+"""Of what a step takes beside the network, its gradients and the batch, which are no guess."""
+
+_MOST_NAMED = 3
+_MIB = 2**20
+
+
+def disagreement(simulated: Count, live: Count) -> str:
+    """Say in words how two counts of the same step differ; nothing where they agree.
+
+    >>> live = Count(3 * 2**20, 2**20, 0, 0, {"aten.mul": 2**20, "aten.add": 2**20})
+    >>> disagreement(Count(2 * 2**20, 2**20, 0, 0, {"aten.mul": 2**20}), live)
+    'simulated 2.0 MiB, in a real step 3.0 MiB: aten.add allocates 1.0 MiB, simulated 0.0 MiB'
+    """
+    difference = abs(live.peak_bytes - simulated.peak_bytes)
+    taken = max(live.peak_bytes, simulated.peak_bytes) - live.start_bytes
+    if difference <= TOLERANCE * taken:
+        return ""
+    differing = list(_differing(simulated.allocated_bytes, live.allocated_bytes))
+    said = ", ".join(differing[:_MOST_NAMED]) or "the same operators, whose tensors live longer"
+    if len(differing) > _MOST_NAMED:
+        said += f" and {len(differing) - _MOST_NAMED} more operators differ"
+    return (
+        f"simulated {simulated.peak_bytes / _MIB:.1f} MiB, "
+        f"in a real step {live.peak_bytes / _MIB:.1f} MiB: {said}"
+    )
+
+
+def _differing(simulated: Mapping[str, int], live: Mapping[str, int]) -> Iterator[str]:
+    """Operators that allocate otherwise, those that differ most first."""
+    names = {*simulated, *live}
+    apart = {name: abs(live.get(name, 0) - simulated.get(name, 0)) for name in names}
+    for name in sorted(names, key=lambda name: (-apart[name], name)):
+        if apart[name]:
+            real, fake = live.get(name, 0) / _MIB, simulated.get(name, 0) / _MIB
+            yield f"{name} allocates {real:.1f} MiB, simulated {fake:.1f} MiB"
