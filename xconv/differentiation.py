@@ -8,7 +8,8 @@ from torch.autograd import forward_ad
 
 
 def is_exporting() -> bool:
-    """Whether ``torch.export`` is at work. torch before 2.7 does not tell: export under ``no_grad``.
+    """Whether ``torch.export`` is at work. torch before 2.7 does not tell; export under
+    ``no_grad`` there.
 
     Not ``torch.compiler.is_exporting``, which before torch 2.13 is true of every compilation.
     """

@@ -166,11 +166,7 @@ class _TrainingPlan:
     known: dict[str, dict[str, Any]]
     devices: tuple[str, ...]
     launcher: Launcher
-<<<<<<< HEAD
-=======
-    first: str
     cross_check: bool
->>>>>>> ref
 
     @classmethod
     def of(
@@ -187,13 +183,8 @@ class _TrainingPlan:
         outcome = launcher.run(TaskSurvey(makers, devices), device=neediest(devices))
         if outcome.status != "ok":
             raise BenchError(outcome.message)
-<<<<<<< HEAD
-        return cls(wanted, outcome.readings["tasks"], devices, launcher)
-=======
-        first = "exact" if first_exact else "as the others"
         tasks_known = outcome.readings["tasks"]
-        return cls(wanted, tasks_known, devices, launcher, first, given.cross_check)
->>>>>>> ref
+        return cls(wanted, tasks_known, devices, launcher, given.cross_check)
 
     def cells(self, given: SweepOptions, seeds: int) -> list[TrainingConfiguration]:
         """Each task with each method and each seed; those of one seed stand together."""
