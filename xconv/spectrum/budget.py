@@ -69,7 +69,8 @@ class Member:
     def plan_for(self, input: Tensor) -> Plan | None:
         """Return the plan for ``input`` (batch, channels, *pixels), renewed when it is time.
 
-        A compiler gets the plan that there is, None for the nominal one.
+        None, which stands for the nominal one, before anything has been seen. A compiler gets the
+        plan that there is.
         """
         if torch.compiler.is_compiling():
             known = self.blocks is not None and self.blocks.pixels == tuple(input.shape[2:])
