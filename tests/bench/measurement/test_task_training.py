@@ -40,6 +40,7 @@ XCONV = replace(
     EXACT, method="xconv", scheme="independent", probes=4, distribution="rademacher",
     compress="conv,relu",
 )  # fmt: skip
+QUANTIZED = replace(EXACT, method="quantized", bits=2, compress="conv")
 
 
 def training(cell: TrainingConfiguration, folder: Path) -> TaskTraining:
@@ -275,11 +276,14 @@ def test_equal_memory() -> None:
     assert list(EqualMemoryBatch(MakeStripes(), EXACT, 256)()) == [{"batch_size": 8}]
 
 
-def test_the_first_layer_may_be_left_exact() -> None:
+@pytest.mark.parametrize("cell", [XCONV, QUANTIZED], ids=lambda cell: cell.method)
+def test_the_first_layer_may_be_left_exact(cell: TrainingConfiguration) -> None:
     from xconv import account
 
     task = MakeStripes()()
-    swapped = [entry.name for entry in account(build(task, replace(XCONV, first="exact"))).swapped]
-    assert "0" not in swapped and "4" in swapped
-    with pytest.raises(Unsupported, match="--first-exact is of xconv"):
-        build(task, replace(EXACT, method="quantized", bits=2, compress="conv", first="exact"))
+    swapped = {}
+    for first in ("exact", "compressed"):
+        model = build(task, replace(cell, first=first))
+        TaskStep(task, model, next(iter(task.batches(0))))()
+        swapped[first] = {entry.name for entry in account(model).swapped}
+    assert swapped["compressed"] - swapped["exact"] == {"0"} and "4" in swapped["exact"]
