@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils import deterministic
 
 from xconv_bench.configuration import TrainingConfiguration
-from xconv_bench.errors import BenchError, Diverged, Unsupported
+from xconv_bench.errors import BenchError, Diverged
 from xconv_bench.launch.job import Stage
 from xconv_bench.measurement import cross_check
 from xconv_bench.measurement.counting import Count
