@@ -95,11 +95,7 @@ class Launcher:
         self, process: BaseProcess, pipe: Connection, on_progress: Progress, seconds: float
     ) -> Outcome:
         outcome = Outcome()
-<<<<<<< HEAD
-        deadline = time.monotonic() + min(self._timeout_seconds, _LONGEST_WAIT_SECONDS)
-=======
-        deadline = time.monotonic() + seconds
->>>>>>> sim
+        deadline = time.monotonic() + min(seconds, _LONGEST_WAIT_SECONDS)
         # The pipe alone does not tell of a death: a process that the network started may hold it.
         while ready := wait([pipe, process.sentinel], max(0.0, deadline - time.monotonic())):
             received = _receive(pipe) if pipe in ready else None
