@@ -86,7 +86,7 @@ COLUMNS = {
         *_numbers(
             LESS, OFF_GPUS, "gradient_relative_error", "relative_error", "relative_bias",
             "relative_spread", "average_gradient_error", "squared_error", "estimator_variance",
-            "total_variance", "variance_ratio", "ratio_at_one_probe",
+            "total_variance", "variance_ratio", "ratio_at_one_probe", "floor_error",
         ),
         *_numbers(MORE, OFF_GPUS, "cosine", "bias_p_value"),
         *_counts(LESS, OFF_GPUS, "smallest_probes"),
