@@ -22,6 +22,7 @@ def warnings_of_pointwise_layers() -> list[str]:
     model = convert(
         nn.Sequential(nn.Conv2d(3, 16, 1), nn.Conv2d(16, 8, 1), nn.ConvTranspose2d(8, 4, 1)),
         probes=8,
+        first="compressed",
     )
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -41,7 +42,7 @@ def train(rank: int, world_size: int, folder: Path) -> None:
         world_size=world_size,
         timeout=PATIENCE,
     )
-    model = convert(small_network(), probes=4)
+    model = convert(small_network(), probes=4, first="compressed")
     own = gradients(model, images(), seed=rank)
     model.zero_grad()
     parallel = DistributedDataParallel(model, find_unused_parameters=False)

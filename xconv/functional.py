@@ -139,6 +139,8 @@ def convolution(
 def _why_exact(input: Tensor, state: State) -> str:
     """Why ``input`` is kept as it is; empty where it is not."""
     if state.is_first and not input.requires_grad:
+        if torch.compiler.is_compiling():  # where sizes may be symbols
+            return "its input is the batch, which is held anyway: exact gradient"
         return f"its input is the batch, {input.nbytes} bytes that are held anyway: exact gradient"
     return "" if state.probing is None else state.probing.why_exact(input)
 

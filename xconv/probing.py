@@ -60,8 +60,6 @@ class Probing:
             if dial == scheme.dial:
                 if value is None:
                     object.__setattr__(self, dial, scheme.default)
-                elif isinstance(value, bool) or not isinstance(value, int | float):
-                    raise TypeError(f"{dial} must be a number; got {value!r}")
                 else:
                     scheme.check(value)
 
@@ -136,7 +134,8 @@ def estimate_gradient(
         )
     scheme = SCHEMES[probing.scheme]
     gradient = scheme.estimate(stored, seed, grad_output, geometry, probing, layout, weight)
-    return _strided_as(gradient.to(dtype), weight)
+    gradient = gradient.to(dtype)  # the sum in float32 is gone before it is laid otherwise
+    return _strided_as(gradient, weight)
 
 
 def _strided_as(gradient: Tensor, weight: Tensor) -> Tensor:

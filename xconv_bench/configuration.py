@@ -11,8 +11,9 @@ class Configuration:
     """One cell of a sweep: the columns by which a row is known, in their order in the tables.
 
     ``KNOBS`` are None where the method has no such knob, so that combinations that mean the same
-    thing compare equal. ``image_size`` is in pixels a side. ``device`` is ``"simulated"`` where
-    nothing is computed.
+    thing compare equal. ``first`` says what becomes of the convolution whose input is the batch:
+    ``"exact"`` or ``"compressed"``. ``image_size`` is in pixels a side. ``device`` is
+    ``"simulated"`` where nothing is computed.
     """
 
     model: str
@@ -21,9 +22,10 @@ class Configuration:
     probes: int | None = None
     distribution: str | None = None
     compress: str | None = None
+    first: str | None = None
     segments: int | None = None
     keep: float | None = None
-    bits: int | None = None
+    bits: float | None = None
     budget: float | None = None
     batch_size: int = 32
     image_size: int = 224
@@ -46,7 +48,9 @@ class Configuration:
         return kind(**asdict(self), **columns)
 
 
-KNOBS = ("scheme", "probes", "distribution", "compress", "segments", "keep", "bits", "budget")
+KNOBS = (
+    "scheme", "probes", "distribution", "compress", "first", "segments", "keep", "bits", "budget",
+)  # fmt: skip
 """The settings that some methods read and others do not know."""
 
 SIMULATED = "simulated"
@@ -121,13 +125,12 @@ class MaxBatchConfiguration(Configuration):
 class TrainingConfiguration(Configuration):
     """A cell of ``train``: a task trained from its seed to its last epoch.
 
-    ``first`` is ``"exact"`` where the first convolution is left as it is. ``equal_memory`` is 1
-    where the batch was chosen for the memory that exact takes, and the learning rate with it.
+    ``equal_memory`` is 1 where the batch was chosen for the memory that exact takes, and the
+    learning rate with it.
     """
 
     task: str = "classification"
     data: str = "digits"
-    first: str = "as the others"
     equal_memory: int = 0
     learning_rate: float = 1e-3
     epochs: int = 1

@@ -39,9 +39,9 @@ def test_how_a_module_is_compressed() -> None:
 def test_why_a_module_is_left() -> None:
     model = small_network()
     parametrizations.weight_norm(model[3])
-    convert(model, skip=["2"], compress=["conv", "relu"], first=False)
+    convert(model, skip=["2"], compress=["conv", "relu"], first="exact")
     assert reasons(model) == {
-        "0": "first layer, left exact on request",
+        "0": "spectral, 0.5 bits an element",
         "2": "skipped on request",
         "3": "parametrized weight",
         "4": "one bit an element",
@@ -51,7 +51,7 @@ def test_why_a_module_is_left() -> None:
 
 
 def test_a_sketch_no_smaller_than_the_input_shows_after_a_call() -> None:
-    model = convert(small_network(), probes=100)
+    model = convert(small_network(), probes=100, first="compressed")
     assert [entry.name for entry in account(model).left] == []
     model(images(side=8))
     assert [entry.name for entry in account(model).left] == ["0", "3"]
@@ -61,7 +61,7 @@ def test_a_sketch_no_smaller_than_the_input_shows_after_a_call() -> None:
 
 
 def test_an_evaluation_tells_nothing_about_training() -> None:
-    model = convert(small_network(), probes=100)
+    model = convert(small_network(), probes=100, first="compressed")
     model(images(side=16))
     with torch.no_grad():
         model(images(side=8))
@@ -95,7 +95,7 @@ def test_the_printed_table() -> None:
     assert str(account(model)) == "\n".join(
         [
             "module  class    swapped  how, or why not",
-            "0       XConv2d  yes      8 rademacher probes, independent",
+            "0       XConv2d  yes      spectral, 0.5 bits an element",
             "1       BitReLU  yes      one bit an element",
             "2       Conv2d   no       skipped on request",
             "2 swapped, 1 left alone",

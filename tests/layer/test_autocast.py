@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
 from xconv import XConv2d, convert
-from xconv.schemes import SCHEMES
+from xconv.schemes import PROBED
 
 all_kinds = pytest.mark.parametrize("kind", KINDS, ids=str)
 SEED_BYTES = 8
@@ -58,7 +58,7 @@ def test_gradients_have_the_dtypes_of_their_leaves(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize("channels_last", [False, True], ids=["contiguous", "channels last"])
-@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("scheme", PROBED)
 @pytest.mark.parametrize("rms", [1e-3, 1.0, 3000.0, 20000.0], ids="rms {}".format)
 def test_float16_estimates_like_float64(rms: float, scheme: str, channels_last: bool) -> None:
     """Activations up to a third of what float16 holds, at 512²: x̂ itself would be 180 times larger.
@@ -99,7 +99,7 @@ def test_the_largest_numbers_of_float16_are_sketched() -> None:
 
 def test_a_head_over_several_levels() -> None:
     """One convolution at five sizes, as detectors have it: sketches, seeds and bits remain."""
-    head = convert(nn.Sequential(nn.Conv2d(4, 32, 3, padding=1), nn.ReLU()), probes=2)
+    head = convert(nn.Sequential(nn.Conv2d(4, 32, 3, padding=1), nn.ReLU()), 2, first="compressed")
     levels = [torch.randn(1, 4, side, side) for side in (32, 16, 8, 4, 2)]
     sketches = 4 * (4 * 2 * 2 + SEED_BYTES) + 32 * (2 * 4 * 4)  # the smallest keeps its input
     bits = sum(32 * level.shape[-1] ** 2 // 8 for level in levels)

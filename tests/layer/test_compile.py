@@ -51,7 +51,7 @@ def test_a_training_step_of_resnet18() -> None:
 
 @needs_compiler
 def test_inductor_and_another_batch_size() -> None:
-    model = convert(small_network()[:4], probes=4)
+    model = convert(small_network()[:4], probes=4, first="compressed")
     run = compiled(model, "inductor", dynamic=True)
     for batch in (2, 3):
         x = images(batch)
@@ -59,7 +59,7 @@ def test_inductor_and_another_batch_size() -> None:
 
 
 def test_other_batch_and_image_sizes() -> None:
-    model = convert(small_network(), probes=4)
+    model = convert(small_network(), probes=4, first="compressed")
     run = compiled(model)
     for batch, side in [(2, 16), (3, 16), (4, 16), (4, 20), (1, 16), (2, 2)]:
         x = images(batch, side=side)
@@ -72,6 +72,19 @@ def test_schemes_and_distributions(scheme: str, distribution: str) -> None:
     model = convert(small_network()[:4], scheme=scheme, distribution=distribution)
     run = compiled(model)
     assert_close(gradients(model, images(), run=run), gradients(model, images()), TOLERANCE)
+
+
+@pytest.mark.parametrize("scheme", ["spectral", "quantized", "sampling"])
+def test_schemes_without_probes(scheme: str) -> None:
+    """Before the spectral scheme has seen anything, and with the plan that it then has."""
+    model = convert(small_network()[:4], scheme=scheme)
+    run = compiled(model)
+    actual = gradients(model, images(), run=run)
+    assert_close(actual, gradients(model, images()), TOLERANCE)
+    gradients(model, images(), seed=1)
+    later = gradients(model, images(), run=run)
+    assert later.keys() == actual.keys()
+    assert all(gradient.isfinite().all() for gradient in later.values())
 
 
 def test_other_geometries() -> None:
@@ -168,7 +181,7 @@ def test_the_graph_keeps_sketches_and_bits() -> None:
     x = torch.randn(4, 4, 32, 32)
     activation = 4 * x.nbytes
     assert activation in record(model, x).output_bytes
-    converted = record(convert(model, probes=8), x)
+    converted = record(convert(model, probes=8, first="compressed"), x)
     sketches = {4 * 4 * 8 * 4, 4 * 16 * 8 * 4}
     assert sketches | {activation // 32} <= set(converted.output_bytes)
     assert converted.output_bytes.count(x.nbytes) == 1  # the output; the input is as large
@@ -177,7 +190,7 @@ def test_the_graph_keeps_sketches_and_bits() -> None:
 
 def test_a_sketch_is_one_operator() -> None:
     """Of its products and probes nothing can be merged with those of the backward pass."""
-    recording = record(convert(nn.Conv2d(4, 16, 3)), torch.randn(4, 4, 32, 32))
+    recording = record(convert(nn.Conv2d(4, 16, 3), first="compressed"), torch.randn(4, 4, 32, 32))
     ours = {name for name in recording.operators if name.startswith("xconv")}
     assert ours == {"xconv.draw_seed.default", "xconv.sketch.default"}
 
@@ -238,7 +251,7 @@ def test_without_gradients(
     mode: Callable[[], AbstractContextManager[None]], training: bool
 ) -> None:
     """One graph, no draw, torch's outputs: also where the model is in training mode."""
-    model = convert(small_network(), probes=4).train(training)
+    model = convert(small_network(), probes=4, first="compressed").train(training)
     run = compiled(model)
     torch.manual_seed(0)
     before = torch.get_rng_state()
@@ -282,6 +295,8 @@ def test_layouts(scheme: str, backend: str) -> None:
 
 
 def test_a_channels_last_model() -> None:
-    model = convert(small_network()[:4], probes=4).to(memory_format=torch.channels_last)
+    model = convert(small_network()[:4], probes=4, first="compressed").to(
+        memory_format=torch.channels_last
+    )
     x = images().to(memory_format=torch.channels_last)
     assert_close(gradients(model, x, run=compiled(model)), gradients(model, x), TOLERANCE)

@@ -114,7 +114,7 @@ def test_a_region_without_autocast_inside_autocast() -> None:
 
 
 def test_a_backward_pass_under_autocast_is_not_cast() -> None:
-    model = convert(small_network()[:4])
+    model = convert(small_network()[:4], probes=4)
     expected = gradients(model, images())
     model.zero_grad()
     torch.manual_seed(0)
@@ -126,7 +126,7 @@ def test_a_backward_pass_under_autocast_is_not_cast() -> None:
 
 def test_autocast_inside_a_custom_function() -> None:
     """``custom_fwd`` runs the layer with autocast off, ``custom_bwd`` its backward likewise."""
-    layer = XConv2d(4, 6, 3)
+    layer = XConv2d(4, 6, 3, probes=4)
 
     class Float32(torch.autograd.Function):
         @staticmethod

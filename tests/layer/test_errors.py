@@ -16,12 +16,17 @@ PROBING: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "fraction": ({"probes": 1.5}, TypeError, "probes must be an integer.*got 1.5"),
     "boolean": ({"probes": True}, TypeError, "probes must be an integer.*got True"),
     "word": ({"probes": "8"}, TypeError, "probes must be an integer.*got '8'"),
-    "none": ({"probes": None}, TypeError, "probes must be an integer.*got None"),
     "scheme": (
         {"scheme": "spectrum"},
         ValueError,
-        "unknown scheme 'spectrum'; choose from multi, independent, orthogonal",
+        "unknown scheme 'spectrum'; choose from multi, independent, orthogonal, spectral",
     ),
+    "another scheme's dial": (
+        {"scheme": "spectral", "probes": 8},
+        ValueError,
+        "scheme 'spectral' takes bits, not probes; got probes=8",
+    ),
+    "no bits": ({"bits": 0}, ValueError, "bits of spectral must be above 0 and at most 8; got 0"),
     "distribution": (
         {"distribution": "cauchy"},
         ValueError,

@@ -27,7 +27,7 @@ def saved_bytes(layer: nn.Module, input: Tensor) -> int:
 
 
 def test_two_backward_passes_add_up() -> None:
-    model = convert(small_network()[:1])
+    model = convert(small_network()[:1], probes=4, first="compressed")
     first, second = gradients(model, images(), seed=1), gradients(model, images(), seed=2)
     model.zero_grad()
     for seed in (1, 2):
@@ -98,7 +98,7 @@ def test_a_module_called_twice_has_two_sketches_whose_estimates_add_up() -> None
 
 
 def test_tied_weights_of_two_modules() -> None:
-    one, other = XConv2d(4, 4, 3, padding=1), XConv2d(4, 4, 3, padding=1, scheme="multi")
+    one, other = XConv2d(4, 4, 3, padding=1, probes=4), XConv2d(4, 4, 3, padding=1, scheme="multi")
     other.weight = one.weight
     x = CONV2D.images()
     torch.manual_seed(0)
@@ -111,7 +111,7 @@ def test_tied_weights_of_two_modules() -> None:
 
 def test_an_input_that_changes_afterwards_does_not_matter() -> None:
     """torch's layer refuses this backward pass, because it keeps the input itself."""
-    layer = XConv2d(3, 8, 3)
+    layer = XConv2d(3, 8, 3, probes=4)
     x = images()
     expected = gradients(layer, x.clone())
     layer.zero_grad()

@@ -14,7 +14,9 @@ import xconv  # noqa: F401 (registers the operators)
 from xconv import compiled
 from xconv.layout import Layout
 from xconv.probing import Probing
-from xconv.schemes import SCHEMES
+from xconv.schemes import PROBED, SCHEMES
+from xconv.spectrum.blocks import blocks_of
+from xconv.spectrum.plan import nominal_plan
 
 SEED = torch.tensor(12345678901)
 DTYPES = [torch.float64, torch.float32, torch.float16, torch.bfloat16]
@@ -42,8 +44,8 @@ def all_operators() -> set[str]:
     return {name.split("::")[1] for name in names if name.startswith("xconv::")}
 
 
-CHECKED = {"draw_seed", "random_words", "rademacher", "gaussian", "sketch", "estimate"}
-CHECKED |= {"pack_passing", "mask_gradient"}
+CHECKED = {"draw_seed", "random_words", "rademacher", "gaussian", "sketch", "estimate", "uniform"}
+CHECKED |= {"pack_passing", "mask_gradient", "draw_frequencies"}
 
 
 def test_no_operator_is_left_out() -> None:
@@ -58,7 +60,7 @@ def test_draw_seed() -> None:
 
 
 @pytest.mark.parametrize(("count", "dtype"), list(zip([0, 1, 7, 64], DTYPES, strict=True)), ids=str)
-@pytest.mark.parametrize("name", ["rademacher", "gaussian"])
+@pytest.mark.parametrize("name", ["rademacher", "gaussian", "uniform"])
 def test_probes(name: str, count: int, dtype: torch.dtype) -> None:
     opcheck(operator(name), (SEED, 3, count, dtype, torch.device("cpu")))
 
@@ -66,6 +68,12 @@ def test_probes(name: str, count: int, dtype: torch.dtype) -> None:
 @pytest.mark.parametrize("dtype", [torch.int64, torch.uint8], ids=str)
 def test_random_words(dtype: torch.dtype) -> None:
     opcheck(operator("random_words"), (SEED, -1, 40, dtype, torch.device("cpu")))
+
+
+def test_draw_frequencies() -> None:
+    plan = nominal_plan(blocks_of((12, 12)), 0.5)
+    arguments = (SEED, plan.order, plan.probabilities, plan.kept)
+    opcheck(operator("draw_frequencies"), arguments)
 
 
 def call(
@@ -76,14 +84,16 @@ def call(
     weight = layer.weight.detach()
     x = lay(kind.images(3, dtype=dtype))
     delta = lay(layer(x).detach())
-    return x, weight, delta, Layout.of(x), Probing(5, scheme)
+    return x, weight, delta, Layout.of(x), Probing(5 if scheme in PROBED else None, scheme)
 
 
 def sketch_arguments(
     x: Tensor, weight: Tensor, delta: Tensor, layout: Layout, probing: Probing
 ) -> tuple[Any, ...]:
     shapes = (list(weight.shape), list(delta.shape))
-    names = (probing.probes, probing.scheme, probing.distribution)
+    plan = nominal_plan(blocks_of(tuple(x.shape[2:])), 0.5)
+    names = (probing.dial[1], probing.scheme, probing.distribution)
+    names = (*names, plan.counts, [plan.order, plan.probabilities])
     return (x, SEED, layout.channels_last, *shapes, *names)
 
 
@@ -92,7 +102,7 @@ def estimate_arguments(
 ) -> tuple[Any, ...]:
     kept = compiled.keep(x, SEED, probing, layout, weight.shape, delta.shape)
     ones = [1] * (x.dim() - 2)
-    names = (probing.probes, probing.scheme, probing.distribution)
+    names = (probing.dial[1], probing.scheme, probing.distribution)
     geometry = (ones, ones, ones, 1, transposed, [0] * len(ones) if transposed else [], [])
     like = (list(layout.shape), layout.channels_last)
     return (list(kept), delta, weight, weight.dtype, *like, *names, *geometry, "constant")

@@ -45,7 +45,7 @@ def test_one_draw_a_call(kind: Kind) -> None:
 
 
 def test_the_backward_pass_draws_nothing() -> None:
-    model = convert(small_network())
+    model = convert(small_network(), first="compressed")
     assert draws(lambda x: model(x).sum().backward(), images()) == 2
 
 
@@ -74,7 +74,7 @@ def test_layers_that_keep_no_sketch_draw_nothing() -> None:
     ids=["no_grad", "inference", "inference-training", "no_grad-training", "eval-with-gradients"],
 )
 def test_evaluation_draws_nothing(context: Any, training: bool, expected: int) -> None:
-    model = convert(small_network()).train(training)
+    model = convert(small_network(), first="compressed").train(training)
     with context():
         assert draws(model, images()) == expected
 
@@ -92,7 +92,7 @@ def test_dropout_finds_the_stream_one_draw_further() -> None:
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("distribution", DISTRIBUTIONS)
 def test_a_seed_makes_gradients_repeat(scheme: str, distribution: str) -> None:
-    model = convert(small_network(), scheme=scheme, distribution=distribution)
+    model = convert(small_network(), scheme=scheme, distribution=distribution, first="compressed")
     first = gradients(model, images(), seed=1)
     assert_same(gradients(model, images(), seed=1), first)
     assert not torch.equal(gradients(model, images(), seed=2)["3.weight"], first["3.weight"])
@@ -135,7 +135,7 @@ def host_reads(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Tensor]]:
 def test_only_seeds_are_read_and_they_lie_on_the_host(
     scheme: str, distribution: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = convert(small_network(), scheme=scheme, distribution=distribution)
+    model = convert(small_network(), scheme=scheme, distribution=distribution, first="compressed")
     x = images()
     with host_reads(monkeypatch) as read:
         model(x).sum().backward()
@@ -165,7 +165,7 @@ def test_an_autograd_function_sees_the_draws_of_either_mode(training: bool) -> N
         def forward(ctx: Any, x: Tensor, model: nn.Module) -> Tensor:
             return model(x)
 
-    model = convert(small_network()).train(training)
+    model = convert(small_network(), first="compressed").train(training)
     assert draws(lambda x: Block.apply(x, model), images().requires_grad_()) == 2
 
 

@@ -14,7 +14,7 @@ import pytest
 import torch
 from geometries import Case, conv_case
 
-from xconv.schemes import SCHEMES
+from xconv.schemes import PROBED
 from xconv_bench.meters.live import LiveMeter
 
 SLACK_BYTES = 2**16
@@ -76,7 +76,7 @@ def excess_bytes(layer: Any, case: Case, dtype: torch.dtype, follow_input: bool 
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("scheme", PROBED)
 @pytest.mark.parametrize(
     ("dtype", "distribution"), [(torch.float32, "rademacher"), (torch.bfloat16, "gaussian")]
 )
@@ -91,7 +91,7 @@ def test_a_step_needs_no_more_than_what_the_layer_works_on(
 
 
 @pytest.mark.parametrize("name", ["3x3", "batch 1, large image", "stem", "one channel"])
-@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("scheme", PROBED)
 def test_nor_does_a_first_layer_whose_input_needs_no_gradient(scheme: str, name: str) -> None:
     for probes in (6, 40):
         layer = CASES[name].probed_layer(torch.float32, probes=probes, scheme=scheme)
@@ -102,12 +102,12 @@ def test_the_meter_sees_a_copy_too_many() -> None:
     """Or the tests above could not fail."""
     case = CASES["3x3"]
     layer = case.probed_layer(torch.float32, probes=40, scheme="multi")
-    original = SCHEMES["multi"].expand
+    original = PROBED["multi"].expand
 
     def wasteful(probes: Any, coefficients: Any, result: Any, beta: int) -> None:
         copies = [result + 0 for _ in range(3)]
         original(probes, coefficients, result, beta)
         del copies
 
-    with mock.patch.object(type(SCHEMES["multi"]), "expand", side_effect=wasteful):
+    with mock.patch.object(type(PROBED["multi"]), "expand", side_effect=wasteful):
         assert excess_bytes(layer, case, torch.float32) > 0

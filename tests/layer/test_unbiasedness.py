@@ -9,7 +9,7 @@ from geometries import Case, conv_case
 from statistics_checker import check_mean
 from torch import Tensor
 
-from xconv.schemes import SCHEMES
+from xconv.schemes import PROBED
 
 SEEDS = 1000
 
@@ -52,7 +52,7 @@ def estimates(case: Case, **probing: object) -> Tensor:
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("scheme", PROBED)
 def test_the_mean_over_seeds_is_the_exact_gradient(scheme: str, case: Case) -> None:
     samples = estimates(case, scheme=scheme, probes=12)
     check_mean(samples, exact_gradient(case))
@@ -60,7 +60,7 @@ def test_the_mean_over_seeds_is_the_exact_gradient(scheme: str, case: Case) -> N
 
 @pytest.mark.parametrize("probes", [1, 20, 33], ids=lambda n: f"{n} probes")
 @pytest.mark.parametrize("distribution", ["rademacher", "gaussian"])
-@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("scheme", PROBED)
 def test_any_number_of_probes_will_do(scheme: str, distribution: str, probes: int) -> None:
     """Orthogonal probes of 3 channels overlap below 24 columns and do not above."""
     case = conv_case((1, 3, 6, 6), 1, 3, padding=1, bias=False)
@@ -89,7 +89,7 @@ def without_last_row(case: Case) -> Tensor:
     )
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("scheme", PROBED)
 @pytest.mark.parametrize("wrong", [rolled_gradient, without_last_row], ids=lambda f: f.__name__)
 def test_a_bias_at_the_borders_would_be_caught(wrong: object, scheme: str) -> None:
     """The same noise about a wrong mean."""
@@ -99,7 +99,7 @@ def test_a_bias_at_the_borders_would_be_caught(wrong: object, scheme: str) -> No
         check_mean(samples + wrong(case) - exact_gradient(case), exact_gradient(case))
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("scheme", PROBED)
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_a_wrong_scale_would_be_caught(case: Case, scheme: str) -> None:
     samples = estimates(case, scheme=scheme, probes=12)

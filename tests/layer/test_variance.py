@@ -11,14 +11,14 @@ from statistics_checker import check_mean
 from torch import Tensor
 
 from xconv.random import DISTRIBUTIONS
-from xconv.schemes import SCHEMES
+from xconv.schemes import PROBED
 
 SEEDS = 900
 CHANNELS, SIDE = 3, 6
 PIXELS = SIDE * SIDE
 CHANNEL_SIZES = torch.tensor([1.0, 2.0, 0.0], dtype=torch.float64).view(CHANNELS, 1, 1)
 
-every_scheme = pytest.mark.parametrize("scheme", SCHEMES)
+every_scheme = pytest.mark.parametrize("scheme", PROBED)
 every_distribution = pytest.mark.parametrize("distribution", DISTRIBUTIONS)
 
 

@@ -5,7 +5,7 @@ import torch
 from layer_cases import KINDS, Kind
 from torch import Tensor
 
-from xconv.schemes import SCHEMES
+from xconv.schemes import PROBED
 
 FORMATS = {4: torch.channels_last, 5: torch.channels_last_3d}
 
@@ -18,7 +18,7 @@ def estimated(layer: torch.nn.Module, x: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("kernel", [1, 3])
 @pytest.mark.parametrize("probes", [2, 30], ids=["correlated", "expanded"])
-@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("scheme", PROBED)
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 def test_contiguous_weights(kind: Kind, scheme: str, probes: int, kernel: int) -> None:
     layer = kind.ours(4, 6, kernel, probes=probes, scheme=scheme)
@@ -26,7 +26,7 @@ def test_contiguous_weights(kind: Kind, scheme: str, probes: int, kernel: int) -
         assert estimated(layer, x).stride() == layer.weight.stride()
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("scheme", PROBED)
 @pytest.mark.parametrize("kind", [k for k in KINDS if len(k.pixels) > 1], ids=str)
 def test_channels_last_weights(kind: Kind, scheme: str) -> None:
     layer = kind.ours(4, 6, 3, probes=8, scheme=scheme)

@@ -4,6 +4,8 @@ from xconv.schemes.base import Probes
 from xconv.schemes.independent import Independent
 from xconv.schemes.multi import Multi
 from xconv.schemes.orthogonal import Orthogonal
+from xconv.schemes.quantized import Quantized
+from xconv.schemes.sampling import Sampling
 from xconv.schemes.scheme import Scheme
 from xconv.schemes.spectral import Spectral
 
@@ -11,6 +13,9 @@ PROBED: dict[str, Probes] = {
     scheme.name: scheme for scheme in (Multi(), Independent(), Orthogonal())
 }
 """Those that probe."""
-SCHEMES: dict[str, Scheme] = {**PROBED, **{scheme.name: scheme for scheme in (Spectral(),)}}
+SCHEMES: dict[str, Scheme] = {
+    **PROBED,
+    **{scheme.name: scheme for scheme in (Spectral(), Quantized(), Sampling())},
+}
 
 __all__ = ["PROBED", "SCHEMES", "Probes", "Scheme"]

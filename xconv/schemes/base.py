@@ -62,7 +62,7 @@ class Probes(Scheme):
 
     def check(self, value: float) -> None:
         """Whole, 0 for the exact layer or more."""
-        if not isinstance(value, int):
+        if isinstance(value, bool) or not isinstance(value, int):
             raise TypeError(f"probes must be an integer, 0 for the exact layer; got {value!r}")
         if value < 0:
             raise ValueError(f"probes must be 0 (the exact layer) or more; got {value}")

@@ -26,6 +26,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from xconv import autocast
 from xconv.geometry import Geometry
 from xconv.layout import Layout
 from xconv.precision import convolution_precision
@@ -72,6 +73,8 @@ class Spectral(Scheme):
 
     def check(self, value: float) -> None:
         """Bits of an element of the input, on average: above 0, at most 8."""
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise TypeError(f"bits must be a number; got {value!r}")
         if not 0 < value <= _LARGEST_BITS:
             raise ValueError(f"bits of spectral must be above 0 and at most 8; got {value:g}")
 
@@ -81,7 +84,7 @@ class Spectral(Scheme):
 
     def why_exact(self, layout: Layout, probing: Probing) -> str:
         """Small maps have no spectrum to speak of."""
-        if blocks_of(tuple(layout.shape[2:])).size < _LEAST_BLOCK:
+        if prod(layout.shape[2:]) < _LEAST_BLOCK:
             return f"maps of {prod(layout.shape[2:])} pixels are too small: exact gradient"
         return ""
 
@@ -99,7 +102,7 @@ class Spectral(Scheme):
         blocks = blocks_of(tuple(layout.shape[2:]))
         plan = plan or nominal_plan(blocks, probing.bits or self.default)
         frequencies, weights = draw_frequencies(seed, plan.order, plan.probabilities, plan.kept)
-        with convolution_precision(input.device):
+        with convolution_precision(input.device), autocast.switched_off(input.device.type):
             values = _coefficients(input, frequencies, blocks)
             values *= _to(weights, input.device)[:, None]
             packed = _pack(values, plan.counts, seed)
@@ -109,7 +112,7 @@ class Spectral(Scheme):
         self, input: Tensor, layout: Layout, probing: Probing, plan: Plan | None
     ) -> list[Tensor]:
         """As many bytes as the plan's classes take."""
-        blocks = blocks_of(tuple(layout.shape[2:]))
+        blocks = blocks_of(tuple(int(n) for n in layout.shape[2:]))
         plan = plan or nominal_plan(blocks, probing.bits or self.default)
         size = packed_bytes(plan, prod(layout.shape[:2]) * blocks.number)
         indices = [torch.empty(count, dtype=torch.int16, device="cpu") for count in plan.counts]
@@ -129,7 +132,8 @@ class Spectral(Scheme):
         packed, *classes = kept
         blocks = blocks_of(tuple(layout.shape[2:]))
         frequencies = torch.cat(list(classes))
-        with convolution_precision(grad_output.device):
+        device = grad_output.device
+        with convolution_precision(device), autocast.switched_off(device.type):
             counts = [len(part) for part in classes]
             values = _unpack(packed, counts, prod(layout.shape[:2]) * blocks.number, seed)
             values = values.view(len(frequencies), *layout.shape[:2], blocks.number)

@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from xconv.spectrum.cached import cached
+
 _SIDES = {1: (32, 64), 2: (8, 16), 3: (4, 8)}
 """Shortest and longest side of a block, by dimensions of the map; shorter maps are one block."""
 
@@ -58,7 +60,7 @@ def blocks_of(pixels: tuple[int, ...]) -> Blocks:
     return Blocks(tuple(pixels), tuple(sides), tuple(counts))
 
 
-@functools.lru_cache(maxsize=256)
+@cached
 def cosines(side: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """Return the orthonormal DCT-II of ``side`` points: a row a frequency."""
     points = torch.arange(side, dtype=torch.float64)

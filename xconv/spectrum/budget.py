@@ -18,7 +18,7 @@ from torch._subclasses.fake_tensor import FakeTensor
 from xconv.geometry import Geometry
 from xconv.layout import Layout
 from xconv.spectrum.blocks import Blocks, blocks_of, by_frequency, transform
-from xconv.spectrum.plan import Part, Plan, divide, nominal_importance, nominal_plan
+from xconv.spectrum.plan import Part, Plan, divide, nominal_importance
 
 _LONGEST_PAUSE = 64
 """Calls after which a plan is renewed at the latest; before, after 1, 2, 4, … calls."""
@@ -66,8 +66,15 @@ class Member:
     renewals: int = 0
     """Those of the budget when this member last asked for one."""
 
-    def plan_for(self, input: Tensor) -> Plan:
-        """Return the plan for ``input`` (batch, channels, *pixels), renewed when it is time."""
+    def plan_for(self, input: Tensor) -> Plan | None:
+        """Return the plan for ``input`` (batch, channels, *pixels), renewed when it is time.
+
+        None, which stands for the nominal one, before anything has been seen. A compiler gets the
+        plan that there is.
+        """
+        if torch.compiler.is_compiling():
+            known = self.blocks is not None and self.blocks.pixels == tuple(input.shape[2:])
+            return self.plan if known else None
         blocks = blocks_of(tuple(input.shape[2:]))
         if blocks != self.blocks:
             self.blocks, self.energies, self.weights, self.plan = blocks, None, None, None
@@ -79,7 +86,7 @@ class Member:
                     self.budget.renew()
                 self.renewals = self.budget.renewals
             self.calls += 1
-        return self.plan or nominal_plan(blocks, self.budget.bits)
+        return self.plan
 
     def observes(self, input: Tensor) -> bool:
         """Return whether the call just planned is one to look at: the next one renews the plan."""

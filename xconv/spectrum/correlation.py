@@ -8,7 +8,6 @@ pixel of a window counts for each frequency and offset.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from math import prod
 
 import torch
@@ -18,6 +17,7 @@ from torch import Tensor
 from xconv.geometry import Geometry
 from xconv.layout import Layout
 from xconv.spectrum.blocks import Blocks, cosines, places
+from xconv.spectrum.cached import cached
 
 _THIN = 5
 """How much longer a multiplication takes in a transform, whose products are thin."""
@@ -105,7 +105,7 @@ def _along_sides(blocks: Blocks, kernel: tuple[int, ...], shapes: list[tuple[int
     return total
 
 
-@lru_cache(maxsize=1024)
+@cached
 def _factor(
     axis: int, shape: tuple[int, int], blocks: Blocks, kernel: int, geometry: Geometry
 ) -> Tensor:

@@ -19,12 +19,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import torch
 from torch import Tensor
 
 from xconv.spectrum.blocks import Blocks
+from xconv.spectrum.cached import cached
 from xconv.spectrum.rounding import GROUP, SCALE_BITS, VARIANCES
 
 BITS = tuple(VARIANCES)
@@ -147,7 +147,7 @@ def _with_sum(probabilities: Tensor, count: int, where: Tensor) -> Tensor:
     return scaled.clamp(max=1)
 
 
-@lru_cache(maxsize=1024)
+@cached
 def nominal_plan(blocks: Blocks, bits: float) -> Plan:
     """Return the plan of a layer of which nothing has been seen."""
     return divide([Part(nominal_importance(blocks), 1)], bits)[0]

@@ -21,9 +21,9 @@ _TABLES = ("memory", "runtime", "error", "frontier")
     GradientOptions,
     without=("layer",),
     method=[options.ALL_METHODS],
-    scheme=["independent,multi"],
+    scheme=["independent,multi,spectral"],
     probes=["16,64,256"],
-    bits=["1,2,4"],
+    bits=["0.25,0.5,1,2,4"],
     keep=["0.03,0.1"],
     budget=["0.2,0.5"],
 )

@@ -7,25 +7,30 @@ from collections.abc import Callable
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, get_type_hints
 
+import typer
+
 from xconv_bench.cli import options
 from xconv_bench.cli.experiment import Experiment
 
 Command = Callable[..., Experiment]
 
+_ASKED = "asked"
+
 
 @dataclass(frozen=True, kw_only=True)
 class SweepOptions:
-    """What every sweep takes, as it was given."""
+    """What every sweep takes, as it was given; ``asked`` names what the user gave."""
 
     model: options.Models = field(default_factory=lambda: [options.CIFAR])
     method: options.Methods = field(default_factory=lambda: ["exact", "xconv"])
-    scheme: options.Schemes = field(default_factory=lambda: ["independent"])
+    scheme: options.Schemes = field(default_factory=lambda: ["independent,spectral"])
     probes: options.Probes = field(default_factory=lambda: ["8"])
     distribution: options.Distributions = field(default_factory=lambda: ["rademacher"])
     compress: options.Compress = field(default_factory=lambda: ["conv,relu"])
+    first: options.First = field(default_factory=lambda: ["exact"])
     segments: options.Segments = None
     keep: options.Keep = field(default_factory=lambda: ["0.1"])
-    bits: options.Bits = field(default_factory=lambda: ["2"])
+    bits: options.Bits = None
     budget: options.ActivationBudgets = field(default_factory=lambda: ["0.5"])
     batch_size: options.BatchSizes = field(default_factory=lambda: ["32"])
     image_size: options.ImageSizes = None
@@ -39,6 +44,7 @@ class SweepOptions:
     launcher: options.Launcher = None
     address: options.Address = None
     output: options.Output = None
+    asked: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,21 +72,31 @@ def taking(
 
     def decorate(command: Command) -> Command:
         hints = get_type_hints(kind, include_extras=True)
-        taken = [each for each in fields(kind) if each.name not in without]
+        taken = [each for each in fields(kind) if each.name not in (*without, _ASKED)]
         shared = [_parameter(each, hints[each.name], defaults) for each in taken]
         _, *own = inspect.signature(command, eval_str=True).parameters.values()
 
-        def called(**given: Any) -> Experiment:
+        def called(context: typer.Context, **given: Any) -> Experiment:
             chosen = {each.name: given.pop(each.name) for each in taken}
-            return command(kind(**chosen), **given)
+            asked = frozenset(name for name in chosen if _is_asked(context, name))
+            return command(kind(**chosen, asked=asked), **given)
 
+        context = inspect.Parameter(
+            "context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context
+        )
         own = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
         called.__name__, called.__doc__ = command.__name__, command.__doc__
-        called.__signature__ = inspect.Signature([*shared, *own])  # type: ignore[attr-defined]
-        called.__annotations__ = {each.name: each.annotation for each in [*shared, *own]}
+        called.__signature__ = inspect.Signature([context, *shared, *own])  # type: ignore[attr-defined]
+        called.__annotations__ = {each.name: each.annotation for each in [context, *shared, *own]}
         return called
 
     return decorate
+
+
+def _is_asked(context: typer.Context, name: str) -> bool:
+    """Whether an option stood on the command line."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _parameter(each: Field[Any], hint: Any, defaults: dict[str, Any]) -> inspect.Parameter:

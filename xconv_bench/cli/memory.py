@@ -11,6 +11,7 @@ from xconv_bench.cli.sweeps import designed_sizes, read_devices, read_launcher, 
 from xconv_bench.configuration import SIMULATED
 from xconv_bench.errors import UsageError
 
+_RECOMMENDED = "spectral"
 _UNTIMED_STEPS = 6
 
 
@@ -31,7 +32,7 @@ def memory(
     from xconv_bench.report.memory_plot import plot_memory
     from xconv_bench.report.memory_table import print_memory_table
 
-    sweep = read_sweep(given, _devices(given.device, simulate))
+    sweep = read_sweep(given, _devices(given.device, simulate), recommended=_RECOMMENDED)
     launcher = read_launcher(given)
     cells = repeat(sweep.configurations(designed_sizes(sweep, launcher)), repeats)
     return Experiment(

@@ -12,22 +12,22 @@ import typer
 from xconv_bench.cli.parsing import LARGEST_COUNT
 
 
-def at_most(most: int) -> Callable[[float | None], float | None]:
+def at_most(most: float) -> Callable[[float | None], float | None]:
     """Return the check of a number that somebody gave: it is one, and no more than ``most``."""
 
     def check(value: float | None) -> float | None:
         if value is not None and not value <= most:  # so that NaN is refused, too
-            raise typer.BadParameter(f"expected a number up to {most}")
+            raise typer.BadParameter(f"expected a number up to {most:.10g}")
         return value
 
     return check
 
 
+finite = at_most(1e300)
 sane = at_most(LARGEST_COUNT)
 few = at_most(100_000)
 """For what becomes as many measurements, which the plan holds all."""
 
-BITS = ("1", "2", "4", "8")
 DTYPES = ("float32", "float64", "bfloat16", "float16")
 
 Models = Annotated[
@@ -43,16 +43,24 @@ Methods = Annotated[
     typer.Option(
         "--method",
         metavar="NAME...",
-        help="exact, xconv, checkpoint, rad-projection, rad-sampling, invertible, quantized, "
-        "offload, compile-budget.",
+        help="exact, xconv, checkpoint, rad-sampling, invertible, quantized, offload, "
+        "compile-budget.",
     ),
 ]
 Schemes = Annotated[
     list[str],
-    typer.Option("--scheme", metavar="NAME...", help="Probing: independent, multi or orthogonal."),
+    typer.Option(
+        "--scheme",
+        metavar="NAME...",
+        help="What xconv keeps: independent, multi, orthogonal (--probes), spectral, quantized "
+        "(--bits) or sampling (--keep). Without it, those of the default whose option is given.",
+    ),
 ]
 Probes = Annotated[
-    list[str], typer.Option("--probes", metavar="N...", help="Probes of each convolution.")
+    list[str],
+    typer.Option(
+        "--probes", metavar="N...", help="Of independent, multi, orthogonal: probes of each layer."
+    ),
 ]
 Distributions = Annotated[
     list[str],
@@ -68,6 +76,15 @@ Compress = Annotated[
         help="What xconv, rad and quantized swap: conv,relu or one of them; to sweep, repeat.",
     ),
 ]
+FIRST = ("exact", "compressed")
+First = Annotated[
+    list[str],
+    typer.Option(
+        "--first",
+        metavar="NAME...",
+        help="The layer whose input is the batch, which is held anyway: exact or compressed.",
+    ),
+]
 Segments = Annotated[
     list[str] | None,
     typer.Option(
@@ -79,11 +96,18 @@ Segments = Annotated[
 ]
 Keep = Annotated[
     list[str],
-    typer.Option("--keep", metavar="X...", help="Of rad: the part of the pixels that is kept."),
+    typer.Option(
+        "--keep", metavar="X...", help="Of sampling and rad: the part of the pixels that is kept."
+    ),
 ]
 Bits = Annotated[
-    list[str],
-    typer.Option("--bits", metavar="N...", help=f"Of quantized: {', '.join(BITS)} a number."),
+    list[str] | None,
+    typer.Option(
+        "--bits",
+        metavar="X...",
+        help="Bits an element, of spectral above 0 up to 8, of quantized 1, 2, 4 or 8.",
+        show_default="spectral 0.5, quantized 2",
+    ),
 ]
 ActivationBudgets = Annotated[
     list[str],
@@ -232,7 +256,7 @@ TargetRatio = Annotated[
         metavar="X",
         help="Find the fewest probes that keep estimator / sampling variance at X.",
         min=1e-9,
-        callback=sane,
+        callback=finite,
     ),
 ]
 BiasTest = Annotated[
@@ -300,10 +324,8 @@ Headroom = Annotated[
 ]
 
 CIFAR = "paper/cifar"
-ALL_SCHEMES = "independent,multi,orthogonal"
-ALL_METHODS = (
-    "exact,xconv,checkpoint,rad-projection,rad-sampling,invertible,quantized,offload,compile-budget"
-)
+ALL_SCHEMES = "independent,multi,orthogonal,spectral"
+ALL_METHODS = "exact,xconv,checkpoint,rad-sampling,invertible,quantized,offload,compile-budget"
 
 Data = Annotated[
     str | None,

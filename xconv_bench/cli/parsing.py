@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Iterable
 from fractions import Fraction
+from math import inf
 
 from xconv_bench.errors import UsageError
 
@@ -46,6 +47,11 @@ def fractions(option: str, given: Iterable[str]) -> tuple[float, ...]:
     return tuple(dict.fromkeys(_fraction(option, word) for word in words(option, given)))
 
 
+def numbers(option: str, given: Iterable[str]) -> tuple[float, ...]:
+    """Finite numbers above 0, each once. Raises UsageError for anything else."""
+    return tuple(dict.fromkeys(_number(option, word) for word in words(option, given)))
+
+
 def families(option: str, given: Iterable[str], allowed: Collection[str]) -> tuple[str, ...]:
     """Each value a comma-separated set, in the order of ``allowed``. Raises UsageError."""
     sets = [set(names(option, [value], allowed)) for value in given]
@@ -72,6 +78,16 @@ def size_in_bytes(option: str, text: str) -> int:
 def _unit(match: re.Match[str]) -> int:
     power = _PREFIXES.index(match["prefix"].upper()) + 1 if match["prefix"] else 0
     return int((1024 if match["binary"] else 1000) ** power)
+
+
+def _number(option: str, word: str) -> float:
+    try:
+        value = float(word)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < inf:
+        raise UsageError(f"{option} {_shown(word)}: expected a number above 0")
+    return value
 
 
 def _fraction(option: str, word: str) -> float:

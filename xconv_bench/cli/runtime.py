@@ -50,7 +50,7 @@ def runtime(
     if grid is not None:
         if grid not in _GRIDS:
             raise UsageError(f"--grid {grid!r} is unknown: choose from {', '.join(_GRIDS)}")
-        given = replace(given, **_GRIDS[grid])
+        given = replace(given, **_GRIDS[grid], asked=given.asked | {"probes"})
     sweep, launcher = read_sweep(given, read_devices(given.device)), read_launcher(given)
     cells = sweep.configurations(designed_sizes(sweep, launcher, computes=True))
     return Experiment(

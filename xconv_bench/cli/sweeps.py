@@ -15,25 +15,33 @@ if TYPE_CHECKING:
     from xconv_bench.launch import Launcher
 
 
-def read_sweep(given: SweepOptions, devices: tuple[str, ...]) -> Sweep:
-    """Values of each setting. Raises UsageError for what an option does not take."""
+def read_sweep(
+    given: SweepOptions, devices: tuple[str, ...], recommended: str | None = None
+) -> Sweep:
+    """Values of each setting. Raises UsageError for what an option does not take.
+
+    A ``recommended`` scheme is there beside those that ``--probes`` alone means.
+    """
     from xconv.convert import FAMILIES
     from xconv.random import DISTRIBUTIONS
-    from xconv.schemes import SCHEMES
+    from xconv_bench.cli.schemes import read_bits, read_schemes
     from xconv_bench.experiments.sweep import Sweep
     from xconv_bench.methods import METHODS
 
     sizes, segments = given.image_size, given.segments
+    methods = parsing.names("--method", given.method, METHODS)
+    schemes = read_schemes(given, methods, recommended)
     return Sweep(
         models=_models(given.model, given.frames),
-        methods=parsing.names("--method", given.method, METHODS),
-        schemes=parsing.names("--scheme", given.scheme, SCHEMES),
+        methods=methods,
+        schemes=schemes,
         probes=parsing.integers("--probes", given.probes, least=0),
         distributions=parsing.names("--distribution", given.distribution, DISTRIBUTIONS),
         compress=parsing.families("--compress", given.compress, FAMILIES),
+        first=parsing.names("--first", given.first, options.FIRST),
         segments=parsing.integers("--segments", segments, least=1) if segments else (None,),
         keep=parsing.fractions("--keep", given.keep),
-        bits=tuple(map(int, parsing.names("--bits", given.bits, options.BITS))),
+        bits=read_bits(given, methods, schemes),
         budgets=parsing.fractions("--budget", given.budget),
         batch_sizes=parsing.integers("--batch-size", given.batch_size, least=1),
         image_sizes=parsing.integers("--image-size", sizes, least=1) if sizes else (),

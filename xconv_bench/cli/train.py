@@ -63,7 +63,7 @@ LearningRate = Annotated[
     float | None,
     typer.Option(
         "--learning-rate", metavar="X", help="At the reference batch.", min=0,
-        callback=options.sane, show_default="the task's own",
+        callback=options.finite, show_default="the task's own",
     ),
 ]  # fmt: skip
 BatchSize = Annotated[
@@ -91,9 +91,6 @@ TaskData = Annotated[
         help="mnist, cifar10 or oxford-pet with --data-dir; else what comes with a package.",
     ),
 ]  # fmt: skip
-FirstExact = Annotated[
-    bool, typer.Option("--first-exact", help="Leave the first layer exact, as the paper does.")
-]
 EqualMemory = Annotated[
     bool,
     typer.Option(
@@ -122,7 +119,6 @@ def train(
     data: TaskData = None,
     data_dir: options.DataDir = None,
     download: options.Download = False,
-    first_exact: FirstExact = False,
     equal_memory: EqualMemory = False,
 ) -> Experiment:
     """Train the same network from the same weights on the same batches with each method.
@@ -140,7 +136,7 @@ def train(
     wanted = TaskOptions(
         given.seed, batch_size, epochs, learning_rate, data, data_dir, model, image_size, download
     )
-    plan = _TrainingPlan.of(parsing.words("--task", task), wanted, given, first_exact)
+    plan = _TrainingPlan.of(parsing.words("--task", task), wanted, given)
     cells = plan.cells(given, seeds)
     if equal_memory:
         cells = plan.at_equal_memory(cells)
@@ -170,12 +166,11 @@ class _TrainingPlan:
     known: dict[str, dict[str, Any]]
     devices: tuple[str, ...]
     launcher: Launcher
-    first: str
     cross_check: bool
 
     @classmethod
     def of(
-        cls, tasks: Sequence[str], wanted: TaskOptions, given: SweepOptions, first_exact: bool
+        cls, tasks: Sequence[str], wanted: TaskOptions, given: SweepOptions
     ) -> _TrainingPlan:
         """Raises UsageError for what a task does not take."""
         from xconv_bench.measurement.task_survey import MakeTask, TaskSurvey
@@ -188,9 +183,8 @@ class _TrainingPlan:
         outcome = launcher.run(TaskSurvey(makers, devices), device=neediest(devices))
         if outcome.status != "ok":
             raise BenchError(outcome.message)
-        first = "exact" if first_exact else "as the others"
         tasks_known = outcome.readings["tasks"]
-        return cls(wanted, tasks_known, devices, launcher, first, given.cross_check)
+        return cls(wanted, tasks_known, devices, launcher, given.cross_check)
 
     def cells(self, given: SweepOptions, seeds: int) -> list[TrainingConfiguration]:
         """Each task with each method and each seed; those of one seed stand together."""
@@ -211,7 +205,6 @@ class _TrainingPlan:
                             TrainingConfiguration,
                             task=name,
                             data=known["data"],
-                            first="as the others" if cell.method == "exact" else self.first,
                             learning_rate=known["learning_rate"],
                             epochs=known["epochs"],
                         )

@@ -13,18 +13,20 @@ from xconv_bench.methods import METHODS
 class Sweep:
     """Values of each setting; every combination that makes sense is a configuration.
 
-    No ``image_sizes`` means each model's own.
+    No ``image_sizes`` means each model's own. Each scheme takes the ``bits`` that it can have, and
+    None stands for its default.
     """
 
     models: tuple[str, ...]
     methods: tuple[str, ...] = ("exact", "xconv")
-    schemes: tuple[str, ...] = ("independent",)
+    schemes: tuple[str, ...] = ("independent", "spectral")
     probes: tuple[int, ...] = (8,)
     distributions: tuple[str, ...] = ("rademacher",)
     compress: tuple[str, ...] = ("conv,relu",)
+    first: tuple[str, ...] = ("exact",)
     segments: tuple[int | None, ...] = (None,)
     keep: tuple[float, ...] = (0.1,)
-    bits: tuple[int, ...] = (2,)
+    bits: tuple[float | None, ...] = (None,)
     budgets: tuple[float, ...] = (0.5,)
     batch_sizes: tuple[int, ...] = (32,)
     image_sizes: tuple[int, ...] = ()
@@ -67,11 +69,15 @@ class Sweep:
             "probes": self.probes,
             "distribution": self.distributions,
             "compress": self.compress,
+            "first": self.first,
             "segments": self.segments,
             "keep": self.keep,
             "bits": self.bits,
             "budget": self.budgets,
         }
-        names = [name for name in values if name in METHODS[method].knobs]
+        chosen = METHODS[method]
+        names = [name for name in values if name in chosen.knobs]
         for combination in itertools.product(*(values[name] for name in names)):
-            yield METHODS[method].settle(dict(zip(names, combination, strict=True)))
+            knobs = dict(zip(names, combination, strict=True))
+            if chosen.takes(knobs):
+                yield chosen.settle(knobs)

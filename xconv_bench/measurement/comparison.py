@@ -30,6 +30,8 @@ from xconv_bench.models.preparing import copy_tensors, move
 from xconv_bench.results.columns import ALL_LAYERS
 
 HALF_PRECISION = ("bfloat16", "float16")
+_UNCOUNTED = -1
+"""Number of a repeat whose gradients count nowhere."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class Comparison:
         self.is_half = configuration.dtype in HALF_PRECISION
         self.is_exact = configuration.method == "exact"
         self._method = RepeatableStep(self.model, self.task)
+        self._has_begun = False
         self._rounded = self._method if self.is_exact else None
         if self.is_half and not self.is_exact:
             self._rounded = self._twin(configuration.dtype, start)
@@ -90,13 +93,19 @@ class Comparison:
         return self._gradients(self._rounded, "exact", batch, minibatch)
 
     def estimates(self, batch: Batch, minibatch: int, repeats: int) -> Iterator[Gradients]:
-        """The method's gradients of the same batch with one seed of the estimator after another."""
+        """The method's gradients of the same batch with one seed of the estimator after another.
+
+        They are those of training: what a method learns of a network in its first step, such as
+        the plan of ``spectral``, it has learnt in a step before that is not counted.
+        """
+        self._begin(batch)
         method = self.configuration.method
         for repeat in range(repeats):
             yield self._gradients(self._method, method, batch, minibatch, repeat)
 
     def saved_bytes(self, batch: Batch) -> dict[str, int]:
         """What autograd keeps for each layer of the method's network, and for the network."""
+        self._begin(batch)
         training = self._method.training(batch)
         meter = LayerSavedMeter(self.layers(), training.state())
         with self._method.begun(*self._seeds(0)), meter:
@@ -120,6 +129,12 @@ class Comparison:
         return words_on_losses(
             self._reference.loss, self._method.loss, dtype_of(self.configuration)
         )
+
+    def _begin(self, batch: Batch) -> None:
+        """The step that is not counted, once."""
+        if not self._has_begun and not self.is_exact:
+            self._method.gradients(batch, *self._seeds(0, repeat=_UNCOUNTED))
+        self._has_begun = True
 
     def _twin(self, dtype: str, start: Start) -> RepeatableStep:
         configuration = replace(self.configuration.as_exact(), dtype=dtype)

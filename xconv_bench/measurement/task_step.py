@@ -19,7 +19,6 @@ from xconv_bench.measurement.counting import Count
 from xconv_bench.measurement.simulating import simulating
 from xconv_bench.meters.live import LiveMeter
 from xconv_bench.methods import METHODS
-from xconv_bench.methods.xconv import XConv
 from xconv_bench.tasks import Task
 
 Batch = Mapping[str, Tensor]
@@ -32,30 +31,7 @@ def build(task: Task, cell: TrainingConfiguration) -> nn.Module:
     the method cannot be applied to it.
     """
     torch.manual_seed(cell.seed)
-    model = task.build()
-    method = METHODS[cell.method]
-    converted = method.apply(model, cell)
-    if cell.first == "exact":
-        _leave_first_exact(converted, cell)
-    return converted.train()
-
-
-def _leave_first_exact(model: nn.Module, cell: TrainingConfiguration) -> None:
-    """As the paper's experiments do. Raises Unsupported for methods that know no such thing."""
-    if cell.method == "exact":
-        return
-    if not isinstance(METHODS[cell.method], XConv):
-        raise Unsupported(f"--first-exact is of xconv; {cell.method} treats all layers alike")
-    from xconv import convert
-
-    convert(
-        model,
-        cell.probes or 0,
-        cell.scheme or "independent",
-        tuple((cell.compress or "").split(",")),
-        distribution=cell.distribution or "rademacher",
-        first="exact",
-    )
+    return METHODS[cell.method].apply(task.build(), cell).train()
 
 
 @dataclass(frozen=True)
@@ -168,7 +144,7 @@ class EqualMemoryBatch:
     def __call__(self) -> Iterator[dict[str, Any]]:
         """Simulate; raises Unsupported where the method cannot be."""
         task, cell = self.make(), self.cell
-        exact = replace(cell.as_exact(), device=SIMULATED, first="as the others")
+        exact = replace(cell.as_exact(), device=SIMULATED)
         budget = SimulatedTask(task, exact).peak_bytes(cell.batch_size)
         if cell.method == "exact":
             yield {"batch_size": cell.batch_size}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,8 @@ REMARK = (
 )
 """The same for all rows, so that it is said once for all of them."""
 
-Times = dict[str, tuple[int, int]]
-"""Nanoseconds that each thread ran and that it waited while it could have run."""
+Nanoseconds = dict[str, int]
+"""How long each thread has waited while it could have run."""
 
 
 class CoreWait:
@@ -29,20 +30,16 @@ class CoreWait:
     """
 
     def __init__(self) -> None:
-        self._before = _read()
+        self._waits = _read_waits()
+        self._ran_seconds = time.process_time()
 
     def part(self) -> float | None:
         """Return waiting / (waiting + running); None where the system does not say."""
-        ran = waited = 0
-        now = _read()
-        for thread, (run, wait) in now.items():
-            run_before, wait_before = self._before.get(thread, (0, 0))
-            ran += run - run_before
-            waited += wait - wait_before
-        if not now:
-            return None
-        # The system counts at its ticks: what is shorter than one ran, and did not wait.
-        return waited / (ran + waited) if ran + waited > 0 else 0.0
+        # Not what the system says beside the waits: of a thread that runs it is from its last tick.
+        ran = time.process_time() - self._ran_seconds
+        waits = _read_waits()
+        waited = sum(wait - self._waits.get(thread, 0) for thread, wait in waits.items()) / 1e9
+        return waited / (ran + waited) if waits and ran + waited > 0 else None
 
     def reading(self) -> dict[str, Any]:
         """Return ``cpu_wait_part``, where it is known, and a message where it is long."""
@@ -55,11 +52,10 @@ def remark_on(part: float | None) -> str:
     return REMARK if part is not None and part > BUSY else ""
 
 
-def _read() -> Times:
-    times: Times = {}
+def _read_waits() -> Nanoseconds:
+    waits: Nanoseconds = {}
     with suppress(OSError):  # not Linux, or a kernel that does not count
         for thread in os.listdir(_TASKS):
             with suppress(OSError, ValueError, IndexError):  # it may have ended
-                run, wait = (_TASKS / thread / "schedstat").read_text().split()[:2]
-                times[thread] = int(run), int(wait)
-    return times
+                waits[thread] = int((_TASKS / thread / "schedstat").read_text().split()[1])
+    return waits

@@ -7,7 +7,6 @@ from xconv_bench.methods.exact import Exact
 from xconv_bench.methods.invertible import Invertible
 from xconv_bench.methods.offload import Offload
 from xconv_bench.methods.quantized import Quantized
-from xconv_bench.methods.rad_projection import RadProjection
 from xconv_bench.methods.rad_sampling import RadSampling
 from xconv_bench.methods.xconv import XConv
 
@@ -17,7 +16,6 @@ METHODS: dict[str, Method] = {
         Exact(),
         XConv(),
         Checkpoint(),
-        RadProjection(),
         RadSampling(),
         Invertible(),
         Quantized(),

@@ -26,6 +26,10 @@ class Method(ABC):
         """
         return dict(knobs)
 
+    def takes(self, knobs: Mapping[str, Any]) -> bool:
+        """Return whether the knobs can have these values together."""
+        return True
+
     @abstractmethod
     def apply(self, model: nn.Module, configuration: Configuration) -> nn.Module:
         """The model trained this way, same weights; may change ``model`` in place.

@@ -1,4 +1,7 @@
-"""Probed convolutions and one-bit ReLUs, from the package ``xconv``."""
+"""Convolutions that keep a stand-in of their input, and one-bit ReLUs, from the package ``xconv``.
+
+Methods of other papers that differ in what a convolution keeps are names for the same layer.
+"""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -9,48 +12,92 @@ from torch import nn
 from xconv import account, convert
 from xconv.contents import named_modules
 from xconv.convert import FAMILIES
+from xconv.probing import DIALS
+from xconv.schemes import SCHEMES
 from xconv_bench.configuration import Configuration
 from xconv_bench.errors import Unsupported
 from xconv_bench.methods.base import Method
 
 
-class XConv(Method):
-    """``xconv.convert`` with the scheme, probes and families of the configuration."""
+class Converted(Method):
+    """``xconv.convert`` with the scheme, its dial, the families and ``first`` of a cell."""
 
-    name = "xconv"
-    knobs = ("scheme", "probes", "distribution", "compress")
+    scheme: str | None = None
+    """The scheme of this method; None where the configuration says which."""
 
     def settle(self, knobs: Mapping[str, Any]) -> dict[str, Any]:
-        """Nothing on probes where no convolution is swapped, no scheme without probes."""
+        """Return nothing on convolutions where none is swapped, and no dial of another scheme.
+
+        The dial of the scheme has its default where it is None.
+        """
         settled = dict(knobs)
+        scheme = SCHEMES[self.scheme or settled["scheme"]]
+        others = {dial for dial in DIALS if dial != scheme.dial}
+        if scheme.dial != "probes":
+            others.add("distribution")
+        elif settled["probes"] == 0:
+            others |= {"scheme", "distribution", "first"}
+        elif settled["probes"] is None:
+            settled["probes"] = scheme.default
+        if scheme.dial != "probes" and settled[scheme.dial] is None:
+            settled[scheme.dial] = scheme.default
         if "conv" not in _families(settled["compress"]):
-            settled["probes"] = None
-        if not settled["probes"]:
-            settled["scheme"] = settled["distribution"] = None
-        return settled
+            others = set(settled) - {"compress"}
+        return {name: None if name in others else value for name, value in settled.items()}
+
+    def takes(self, knobs: Mapping[str, Any]) -> bool:
+        """Return whether the dial of the scheme can have this value."""
+        scheme = SCHEMES[self.scheme or knobs["scheme"]]
+        return knobs[scheme.dial] is None or can_be(scheme.name, knobs[scheme.dial])
 
     def apply(self, model: nn.Module, configuration: Configuration) -> nn.Module:
-        """The model, converted in place; Unsupported where there is nothing to swap."""
+        """Return the model, converted in place; Unsupported where there is nothing to swap."""
         compress = _families(configuration.compress)
-        # Where there is no scheme, nothing is probed, and any will do.
-        scheme = configuration.scheme or "independent"
-        distribution = configuration.distribution or "rademacher"
-        probes = configuration.probes or 0
-        convert(model, probes, scheme, compress, distribution=distribution)
+        convert(model, compress=compress, **self._arguments(configuration))
         if not account(model).swapped:
             raise Unsupported(
-                f"{configuration.model} has no module that xconv can swap; "
+                f"{configuration.model} has no module that {self.name} can swap; "
                 f"it compresses {' and '.join(compress)} modules"
             )
         return model
 
     def remark(self, model: nn.Module, configuration: Configuration) -> str:
-        """Which of the modules that were to be compressed are not, and why."""
+        """Return which of the modules that were to be compressed are not, and why."""
         return "; ".join(
             words
             for family in _families(configuration.compress)
             if (words := _left_exact(model, family))
         )
+
+    def _arguments(self, configuration: Configuration) -> dict[str, Any]:
+        """How ``convert`` is to keep inputs; where there is no dial, nothing is estimated."""
+        scheme = self.scheme or configuration.scheme
+        dial = SCHEMES[scheme].dial if scheme else "probes"
+        value = getattr(configuration, dial)
+        if scheme is None or value is None:
+            return {"probes": 0}
+        return {
+            "scheme": scheme,
+            dial: value,
+            "distribution": configuration.distribution or "rademacher",
+            "first": configuration.first or "exact",
+        }
+
+
+class XConv(Converted):
+    """Any scheme."""
+
+    name = "xconv"
+    knobs = ("scheme", "probes", "distribution", "bits", "keep", "compress", "first")
+
+
+def can_be(scheme: str, value: float) -> bool:
+    """Return whether the dial of ``scheme`` can have this value."""
+    try:
+        SCHEMES[scheme].check(value)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _left_exact(model: nn.Module, family: str) -> str:

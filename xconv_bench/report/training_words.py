@@ -9,6 +9,7 @@ from math import floor, log10, sqrt
 from statistics import fmean, median, stdev
 from typing import Any
 
+from xconv_bench.configuration import KNOBS
 from xconv_bench.report.settings import number
 from xconv_bench.report.summary import REFERENCE, Row
 from xconv_bench.report.words import method_words
@@ -34,9 +35,7 @@ JUDGED = {
 _CONFIDENCE = 0.95
 _ROUNDING = 1e-9
 """An interval below this is none: all seeds have the same gap."""
-_METHOD = ("method", "scheme", "probes", "distribution", "compress", "segments", "keep", "bits",
-           "budget", "first")  # fmt: skip
-_WITHIN = frozenset({*_METHOD, "seed", "epoch"})
+_WITHIN = frozenset({"method", *KNOBS, "seed", "epoch"})
 _CHOSEN_BY_MEMORY = frozenset({"batch_size", "learning_rate"})
 _AVERAGED = (*MEASURES, "loss", "simulated_peak_bytes", "allocated_peak_bytes", "rss_peak_bytes")
 SETTING_KEY = tuple(column for column in TRAINING_KEY if column not in _WITHIN)
@@ -124,14 +123,13 @@ def picture_names(keys: Iterable[tuple[object, ...]]) -> list[str]:
 
 
 def name_of(row: Row) -> str:
-    """``xconv independent r=16 conv,relu``, and whether its first layer is exact."""
-    words = method_words(row)
-    return f"{words}, first exact" if row["first"] == "exact" else words
+    """``xconv independent r=16 conv,relu``."""
+    return method_words(row)
 
 
 def file_name(key: Mapping[str, Cell]) -> str:
     """A name for the files of a training: readable, and another one for each in a run."""
-    words = [key["task"], method_words(key), key["first"] if key["first"] == "exact" else ""]
+    words = [key["task"], method_words(key)]
     words += [f"batch {key['batch_size']}", f"lr {key['learning_rate']}", f"{key['epochs']} epochs"]
     words += [key["data"], key["model"], key["image_size"], key["dtype"], key["device"]]
     words += ["equal memory" if key["equal_memory"] else "", f"seed {key['seed']}"]

@@ -19,6 +19,9 @@ STATUS_WORDS = {
 USUAL_DISTRIBUTION = "rademacher"
 """Of the probes; only another one is worth a word."""
 
+USUAL_FIRST = "exact"
+"""What becomes of the layer whose input is the batch; only the other is worth a word."""
+
 HEADINGS = {
     "model": "model",
     "batch_size": "batch",
@@ -54,7 +57,7 @@ _DIALS = {
     "probes": "r={}",
     "segments": "{} segments",
     "keep": "keep={}",
-    "bits": "{} bits",
+    "bits": "{:g} bits",
     "budget": "budget={}",
 }
 """A method has one of these at the most."""
@@ -88,6 +91,7 @@ def method_words(row: Mapping[str, Cell]) -> str:
         dial_words(row),
         None if distribution == USUAL_DISTRIBUTION else distribution,
         row["compress"],
+        None if row["first"] in (None, USUAL_FIRST) else f"first {row['first']}",
     ]
     return " ".join(str(knob) for knob in knobs if knob)
 

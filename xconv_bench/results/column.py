@@ -53,7 +53,7 @@ class Column:
             return ""
         if self.kind is str:
             return _one_line(str(value))
-        return repr(self.kind(value))
+        return repr(self.kind(value)).removesuffix(".0")
 
     def read(self, text: str) -> Cell:
         """Return the value of a cell; ValueError where it is not what the column holds."""

@@ -83,6 +83,8 @@ bias of K seeds comes to, root mean square, where there is none: spread / √K.
 ``floor_error`` is the distance of g from itself, computed a second time: 0 but for networks that
 cannot be put back and kernels without a fixed order.
 ``saved_bytes`` is what autograd keeps for the layer; for all layers, for the whole network.
+An uncounted step goes before: what a method learns in its first step, such as how ``spectral``
+divides its bits, it knows in all that are counted, as it does in training.
 """
 
 VARIANCE_KEY = (*columns_of(VarianceConfiguration), "layer")

@@ -14,6 +14,7 @@ from pathlib import Path
 from xconv_bench.errors import BenchError
 from xconv_bench.results.columns import Cell, read_cell, write_cell
 from xconv_bench.results.files import append_durably, explained, write_whole
+from xconv_bench.results.older import complete, is_older
 
 Row = dict[str, Cell]
 
@@ -24,7 +25,8 @@ class Table:
     ``columns`` is the header; ``key_columns``, some of them, tell one row from another. Nothing
     is kept in memory and no file exists before the first row is put. One process writes at a time
     (``RunDirectory`` sees to that); any number may read. Every method raises BenchError, naming
-    the file, where it cannot be used or is not a table with these columns.
+    the file, where it cannot be used or is not a table with these columns. That of an earlier
+    version is one; it gets the new columns when a row is put.
     """
 
     def __init__(self, path: Path, columns: Sequence[str], key_columns: Sequence[str]) -> None:
@@ -55,7 +57,7 @@ class Table:
         old = {self._key(row): row for row in self._parse(content)}
         new = {self._key(row): dict(row) for row in rows}
         with explained(self.path):
-            if old.keys() & new.keys():
+            if old.keys() & new.keys() or not self._has_our_header(content):
                 write_whole(self.path, self._header() + self._lines((old | new).values()))
             else:
                 header = b"" if content else self._header()
@@ -100,11 +102,13 @@ class Table:
             raise self._foreign(f"it is not a CSV file in UTF-8 ({error})") from error
         if not lines:
             return []
-        self._check_header(lines[0])
-        return [self._parse_line(number, line) for number, line in enumerate(lines[1:], start=2)]
+        header = tuple(lines[0])
+        self._check_header(header)
+        rows = [self._parse_line(n, line, header) for n, line in enumerate(lines[1:], start=2)]
+        return rows if header == self.columns else [complete(row, self.columns) for row in rows]
 
-    def _check_header(self, header: list[str]) -> None:
-        if tuple(header) == self.columns:
+    def _check_header(self, header: Sequence[str]) -> None:
+        if header == self.columns or is_older(header, self.columns):
             return
         missing = [column for column in self.columns if column not in header]
         unknown = [column for column in header if column not in self.columns]
@@ -114,13 +118,11 @@ class Table:
         ]
         raise self._foreign(", ".join(filter(None, reasons)) or "its columns are in another order")
 
-    def _parse_line(self, number: int, line: list[str]) -> Row:
-        if len(line) != len(self.columns):
-            raise self._foreign(
-                f"line {number} has {len(line)} cells instead of {len(self.columns)}"
-            )
+    def _parse_line(self, number: int, line: list[str], header: Sequence[str]) -> Row:
+        if len(line) != len(header):
+            raise self._foreign(f"line {number} has {len(line)} cells instead of {len(header)}")
         row: Row = {}
-        for column, text in zip(self.columns, line, strict=True):
+        for column, text in zip(header, line, strict=True):
             try:
                 row[column] = read_cell(column, text)
             except ValueError as error:
@@ -136,6 +138,10 @@ class Table:
     def _key(self, row: Mapping[str, Cell]) -> tuple[str, ...]:
         # As text: what was read and what is about to be written then compare alike.
         return tuple(write_cell(column, row.get(column)) for column in self.key_columns)
+
+    def _has_our_header(self, content: bytes) -> bool:
+        """Whether rows may be appended: there are none yet, or they are not an earlier version's."""
+        return not content or content.removeprefix(codecs.BOM_UTF8).startswith(self._header())
 
     def _header(self) -> bytes:
         return _encode([self.columns])

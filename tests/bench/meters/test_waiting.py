@@ -20,22 +20,23 @@ def tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def put(tasks: Path, thread: int, run: int, wait: int) -> None:
+def put(tasks: Path, thread: int, wait: int) -> None:
     (tasks / str(thread)).mkdir(exist_ok=True)
-    (tasks / str(thread) / "schedstat").write_text(f"{run} {wait} 7\n")
+    (tasks / str(thread) / "schedstat").write_text(f"123 {wait} 7\n")
 
 
-def test_the_part_of_all_threads(tasks: Path) -> None:
-    put(tasks, 1, 1000, 500)
-    put(tasks, 2, 50, 9000)
-    put(tasks, 3, 70, 70)
+def test_the_part_of_all_threads(tasks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = iter([5.0, 5.7, 5.7])
+    monkeypatch.setattr(waiting.time, "process_time", lambda: next(moments))
+    put(tasks, 1, 500)
+    put(tasks, 2, 900_000_000)
+    put(tasks, 3, 70)
     meter = CoreWait()
-    put(tasks, 1, 1600, 500)
-    put(tasks, 2, 50, 9200)
+    put(tasks, 2, 1_100_000_000)
     (tasks / "3/schedstat").unlink()  # a thread that ended
-    put(tasks, 4, 100, 100)  # one that began
-    assert meter.part() == 300 / 1000
-    assert meter.reading() == {"cpu_wait_part": 0.3, "message": waiting.REMARK}
+    put(tasks, 4, 100_000_000)  # one that began
+    assert meter.part() == pytest.approx(0.3)
+    assert meter.reading() == {"cpu_wait_part": pytest.approx(0.3), "message": waiting.REMARK}
 
 
 @pytest.mark.parametrize("content", ["", "1", "no numbers\n"])

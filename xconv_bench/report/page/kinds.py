@@ -112,7 +112,7 @@ KINDS = {
             "with the same weights and saw the same batches, seed by seed; a gap below 0 is worse "
             "than exact, ± half of its 95 % interval. The curves show every epoch.",
             (*MEASURES, "gap", "epoch_seconds", *PEAK_COLUMNS),
-            inner=("epoch", "seed", "batch_size", "learning_rate", "first"),
+            inner=("epoch", "seed", "batch_size", "learning_rate"),
         ),
         Kind(
             "estimates",

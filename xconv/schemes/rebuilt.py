@@ -1,0 +1,77 @@
+"""Schemes that form x̂, some images at a time, and hand it to the backend's own weight gradient."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from math import prod
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from xconv.geometry import Geometry
+from xconv.layout import Layout
+from xconv.schemes.scheme import NO_SMALLER, Scheme
+
+if TYPE_CHECKING:
+    from xconv.probing import Probing
+
+AT_A_TIME = {"cpu": 2**20}
+AT_A_TIME_ELSEWHERE = 2**24
+"""Elements of x̂ to work on together: on a CPU few enough to stay in its cache."""
+_MOST_PARTS = 64
+"""Parts of a batch at the most: very large ones occur in simulations, which compute nothing."""
+
+
+class Rebuilt(Scheme):
+    """What its subclasses keep is at most as large as x, and made into x̂ anew for the gradient."""
+
+    @abstractmethod
+    def kept_bytes(self, layout: Layout, probing: Probing) -> int:
+        """Return the bytes of what ``keep`` returns, without the seed."""
+
+    @abstractmethod
+    def rebuild(
+        self, kept: Sequence[Tensor], seed: Tensor, probing: Probing, layout: Layout
+    ) -> Iterator[tuple[slice, Tensor]]:
+        """Return x̂ over ``factor``: for some images after the other which they are, and a tensor
+        that lies as these images of ``layout`` do."""
+
+    def factor(self, probing: Probing, layout: Layout) -> float:
+        """Return what gradients are multiplied by at last, where x̂ itself might overflow."""
+        return 1.0
+
+    def why_exact(self, layout: Layout, probing: Probing) -> str:
+        """Return a reason where what is kept would be no smaller than the input."""
+        size = prod(layout.shape) * layout.dtype.itemsize
+        return "" if self.kept_bytes(layout, probing) < size else NO_SMALLER
+
+    def estimate(
+        self,
+        kept: Sequence[Tensor],
+        seed: Tensor,
+        grad_output: Tensor,
+        geometry: Geometry,
+        probing: Probing,
+        layout: Layout,
+        weight: Tensor,
+    ) -> Tensor:
+        """Return the sum of the gradients of some images after the other."""
+        total: Tensor | None = None
+        for images, rebuilt in self.rebuild(kept, seed, probing, layout):
+            part = geometry.weight_gradient(grad_output[images], rebuilt, weight)
+            del rebuilt
+            wide = torch.promote_types(part.dtype, torch.float32)
+            total = part.to(wide) if total is None else total.add_(part)
+        assert total is not None
+        factor = self.factor(probing, layout)
+        return total if factor == 1 else total.mul_(factor)
+
+
+def some_images(layout: Layout) -> Iterator[slice]:
+    """Return the images of a batch, some at a time."""
+    batch = layout.shape[0]
+    room = AT_A_TIME.get(layout.device.type, AT_A_TIME_ELSEWHERE)
+    size = max(1, room * batch // prod(layout.shape), -(-batch // _MOST_PARTS))
+    return (slice(start, min(start + size, batch)) for start in range(0, batch, size))

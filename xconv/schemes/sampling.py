@@ -1,0 +1,93 @@
+"""Sampling: a share of the pixels, the same ones of all images and channels.
+
+Of N pixels k are drawn without replacement, each of them with probability k/N. X̂ has N/k times
+the value of a drawn pixel in its place and zero in the place of the others, so that E[x̂] = x.
+
+Source: Oktay et al., "Randomized Automatic Differentiation", ICLR 2021, arXiv 2007.10412, sections
+4 and 5. All channels and samples share the sample, as in their memory-saving variant. It is drawn
+without replacement here, theirs with: the same memory and mean, and never a larger variance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import prod
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from xconv.geometry import pixels
+from xconv.layout import Layout
+from xconv.random import random_words
+from xconv.schemes.rebuilt import Rebuilt, some_images
+
+if TYPE_CHECKING:
+    from xconv.probing import Probing
+    from xconv.spectrum.plan import Plan
+
+
+class Sampling(Rebuilt):
+    """The simplest stand-in there is; its error falls slowly with what is kept."""
+
+    name = "sampling"
+    dial = "keep"
+    default = 0.1
+
+    def check(self, value: float) -> None:
+        """Raise ValueError unless it is a share of the pixels: above 0, at most 1."""
+        if not 0 < value <= 1:
+            raise ValueError(f"keep must be above 0 and at most 1; got {value:g}")
+
+    def describe(self, probing: Probing) -> str:
+        """Return ``sampling, 0.1 of the pixels``."""
+        return f"sampling, {self._share(probing):g} of the pixels"
+
+    def kept_bytes(self, layout: Layout, probing: Probing) -> int:
+        """Return the bytes of the kept pixels of all images and channels."""
+        return prod(layout.shape[:2]) * self._count(layout, probing) * layout.dtype.itemsize
+
+    def keep(
+        self,
+        input: Tensor,
+        seed: Tensor,
+        probing: Probing,
+        layout: Layout,
+        weight: torch.Size,
+        output: torch.Size,
+        plan: Plan | None,
+    ) -> tuple[Tensor, ...]:
+        """Return the seed and the kept pixels (batch, channels, k), in the dtype of ``input``."""
+        return seed, input.flatten(2).index_select(2, self._positions(seed, layout, probing))
+
+    def kept_like(
+        self, input: Tensor, layout: Layout, probing: Probing, plan: Plan | None
+    ) -> list[Tensor]:
+        """Return an empty tensor (batch, channels, k)."""
+        return [input.new_empty(*layout.shape[:2], self._count(layout, probing))]
+
+    def factor(self, probing: Probing, layout: Layout) -> float:
+        """Return N/k."""
+        return pixels(layout.shape) / self._count(layout, probing)
+
+    def rebuild(
+        self, kept: Sequence[Tensor], seed: Tensor, probing: Probing, layout: Layout
+    ) -> Iterator[tuple[slice, Tensor]]:
+        """Return the pixels in their places, among zeros."""
+        (sampled,) = kept
+        positions = self._positions(seed, layout, probing)
+        for images in some_images(layout):
+            rebuilt = layout.empty(images).zero_()
+            rebuilt.flatten(2).index_copy_(2, positions, sampled[images])
+            yield images, rebuilt
+
+    def _positions(self, seed: Tensor, layout: Layout, probing: Probing) -> Tensor:
+        """Those of the smallest of N random numbers."""
+        numbers = random_words(seed, 0, pixels(layout.shape), torch.int64, layout.device)
+        return numbers.argsort()[: self._count(layout, probing)]
+
+    def _count(self, layout: Layout, probing: Probing) -> int:
+        return max(1, int(pixels(layout.shape) * self._share(probing)))
+
+    def _share(self, probing: Probing) -> float:
+        return self.default if probing.keep is None else probing.keep
