@@ -169,9 +169,7 @@ class _TrainingPlan:
     cross_check: bool
 
     @classmethod
-    def of(
-        cls, tasks: Sequence[str], wanted: TaskOptions, given: SweepOptions
-    ) -> _TrainingPlan:
+    def of(cls, tasks: Sequence[str], wanted: TaskOptions, given: SweepOptions) -> _TrainingPlan:
         """Raises UsageError for what a task does not take."""
         from xconv_bench.measurement.task_survey import MakeTask, TaskSurvey
 

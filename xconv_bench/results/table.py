@@ -140,7 +140,7 @@ class Table:
         return tuple(write_cell(column, row.get(column)) for column in self.key_columns)
 
     def _has_our_header(self, content: bytes) -> bool:
-        """Whether rows may be appended: there are none yet, or they are not an earlier version's."""
+        """Whether rows may be appended: there are none, or none of an earlier version."""
         return not content or content.removeprefix(codecs.BOM_UTF8).startswith(self._header())
 
     def _header(self) -> bytes:

@@ -22,7 +22,7 @@ from xconv_bench.statistics.law import fit_laws
 
 START = Start(DataOptions("photos", samples=512))
 CELL = GradientConfiguration(
-    "paper/cifar", "xconv", "independent", 32, "rademacher", "conv,relu",
+    "paper/cifar", "xconv", "independent", 32, "rademacher", "conv,relu", "compressed",
     batch_size=16, image_size=32, samples=512,
 )  # fmt: skip
 LAYERS = {"0", "2", "5", "7", "all"}
