@@ -80,22 +80,25 @@ class Member:
             self.blocks, self.energies, self.weights, self.plan = blocks, None, None, None
             self.calls = 0
         self.maps = input.shape[0] * input.shape[1]
-        if _is_real(input):
-            if self.calls and _is_time(self.calls):
-                if self.renewals == self.budget.renewals:
-                    self.budget.renew()
-                self.renewals = self.budget.renewals
-            self.calls += 1
+        if not _is_looked_at(input):
+            return self.plan
+        if self.calls and _is_time(self.calls) and not isinstance(input, FakeTensor):
+            if self.renewals == self.budget.renewals:
+                self.budget.renew()
+            self.renewals = self.budget.renewals
+        self.calls += 1
         return self.plan
 
     def observes(self, input: Tensor) -> bool:
         """Return whether the call just planned is one to look at: the next one renews the plan."""
-        return _is_real(input) and _is_time(self.calls)
+        return _is_looked_at(input) and _is_time(self.calls)
 
     def see_input(self, input: Tensor) -> None:
         """Note the spectrum of ``input``."""
         assert self.blocks is not None
-        self.energies = _spectrum(input, self.blocks)
+        seen = _spectrum(input, self.blocks)
+        if not isinstance(seen, FakeTensor):
+            self.energies = seen
 
     def see_gradient(
         self, grad_output: Tensor, geometry: Geometry, weight: Tensor, layout: Layout
@@ -109,6 +112,8 @@ class Member:
         new = _spectrum(on_grid, blocks).mul_(
             fan / geometry.groups if not geometry.transposed else fan
         )
+        if isinstance(new, FakeTensor):
+            return
         self.weights = new if self.weights is None else (self.weights + new) / 2
 
     def part(self) -> Part:
@@ -130,9 +135,9 @@ def _is_time(calls: int) -> bool:
     return calls & (calls - 1) == 0
 
 
-def _is_real(tensor: Tensor) -> bool:
-    """Whether there are values to look at, and nobody who records the looking."""
-    if torch.compiler.is_compiling() or isinstance(tensor, FakeTensor):
+def _is_looked_at(tensor: Tensor) -> bool:
+    """Whether nobody records the looking; a simulation looks, too, at what it then forgets."""
+    if torch.compiler.is_compiling():
         return False
     if tensor.device.type == "meta":
         return False
