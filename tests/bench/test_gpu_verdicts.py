@@ -37,7 +37,8 @@ SETTING = {"model": "resnet50", "batch_size": 32, "image_size": 224, "dtype": "f
 
 ENVIRONMENT = """
 {"gpus": [{"name": "A card"}], "torch": "2.11.0", "cudnn": 91900, "driver": "580", "python": "3.12",
- "cpu": {"cores": 16}, "source": {"revision": "0123456789", "dirty": true}, "started": "2026-11-27T17:12:24"}
+ "cpu": {"cores": 16}, "source": {"revision": "0123456789", "dirty": true},
+ "started": "2026-11-27T17:12:24"}
 """
 
 
