@@ -7,6 +7,9 @@ layer has the nominal plan at the average number of bits.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
@@ -24,6 +27,19 @@ _LONGEST_PAUSE = 64
 """Calls after which a plan is renewed at the latest; before, after 1, 2, 4, … calls."""
 _LOOKED_AT = 2**20
 """Elements of a tensor that its spectrum is measured from, or one channel of all images."""
+
+
+_KEPT: ContextVar[bool] = ContextVar("_KEPT", default=False)
+
+
+@contextmanager
+def plans_kept() -> Iterator[None]:
+    """Inside, no layer looks at spectra and none renews its plan: a step is one of the many."""
+    token = _KEPT.set(True)
+    try:
+        yield
+    finally:
+        _KEPT.reset(token)
 
 
 @dataclass(eq=False)
@@ -82,7 +98,7 @@ class Member:
         self.maps = input.shape[0] * input.shape[1]
         if not _is_looked_at(input):
             return self.plan
-        if self.calls and _is_time(self.calls) and not isinstance(input, FakeTensor):
+        if self.calls and _is_time(self.calls):
             if self.renewals == self.budget.renewals:
                 self.budget.renew()
             self.renewals = self.budget.renewals
@@ -96,9 +112,7 @@ class Member:
     def see_input(self, input: Tensor) -> None:
         """Note the spectrum of ``input``."""
         assert self.blocks is not None
-        seen = _spectrum(input, self.blocks)
-        if not isinstance(seen, FakeTensor):
-            self.energies = seen
+        self.energies = _spectrum(input, self.blocks)
 
     def see_gradient(
         self, grad_output: Tensor, geometry: Geometry, weight: Tensor, layout: Layout
@@ -112,8 +126,6 @@ class Member:
         new = _spectrum(on_grid, blocks).mul_(
             fan / geometry.groups if not geometry.transposed else fan
         )
-        if isinstance(new, FakeTensor):
-            return
         self.weights = new if self.weights is None else (self.weights + new) / 2
 
     def part(self) -> Part:
@@ -136,8 +148,8 @@ def _is_time(calls: int) -> bool:
 
 
 def _is_looked_at(tensor: Tensor) -> bool:
-    """Whether nobody records the looking; a simulation looks, too, at what it then forgets."""
-    if torch.compiler.is_compiling():
+    """Whether there are values to look at, and nobody who records or forbids the looking."""
+    if torch.compiler.is_compiling() or isinstance(tensor, FakeTensor) or _KEPT.get():
         return False
     if tensor.device.type == "meta":
         return False

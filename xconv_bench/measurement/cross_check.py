@@ -44,7 +44,8 @@ class CrossCheck:
             yield {"message": f"not cross-checked: {error}"}
             return
         training = prepare(cell)
-        training.step()
+        with plans_kept():  # as in the simulation
+            training.step()
         said = disagreement(simulated, count(training))
         where = f"batch {cell.batch_size}, {cell.image_size} px on the CPU"
         yield {"doubt": f"{said} ({where})" if said else ""}

@@ -58,7 +58,7 @@ def test_no_more_than_max(command: Command, tmp_path: Path) -> None:
         (["--max", "0"], "--max"),
         (["--batch-size", "3"], "--batch-size"),
         (["--keep", "1.5"], "--keep '1.5': expected a number above 0 and up to 1"),
-        (["--bits", "3"], "--bits '3' is unknown: choose from 1, 2, 4, 8"),
+        (["--method", "quantized", "--bits", "3"], "--bits 3: quantized takes 1, 2, 4 or 8"),
         (["--segments", "0"], "--segments '0': expected an integer of 1 or more"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

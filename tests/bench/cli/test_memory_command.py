@@ -77,7 +77,8 @@ def test_sweeps_by_commas_and_by_repetition(command: Command, tmp_path: Path) ->
 def test_sets_of_families_are_swept_by_repetition(command: Command, tmp_path: Path) -> None:
     finished = command(
         "memory", "--model", "paper/mnist", "--simulate", "--image-size", "8", "--method", "xconv",
-        "--scheme", "independent", "--compress", "relu,conv", "--compress", "relu", "--compress", "conv,relu",
+        "--scheme", "independent",
+        "--compress", "relu,conv", "--compress", "relu", "--compress", "conv,relu",
         "--output", tmp_path,
     )  # fmt: skip
     assert finished.code == 0
