@@ -8,6 +8,7 @@ from typing import Any
 
 from torch.utils.flop_counter import FlopCounterMode
 
+from xconv.spectrum.budget import plans_kept
 from xconv_bench.configuration import SIMULATED, Configuration
 from xconv_bench.errors import BenchError
 from xconv_bench.measurement.agreement import disagreement
