@@ -30,7 +30,7 @@ from xconv import autocast
 from xconv.geometry import Geometry
 from xconv.layout import Layout
 from xconv.precision import convolution_precision
-from xconv.schemes.scheme import Scheme
+from xconv.schemes.scheme import NO_SMALLER, Scheme
 from xconv.spectrum import correlation
 from xconv.spectrum.blocks import (
     Blocks,
@@ -57,6 +57,11 @@ if TYPE_CHECKING:
 _LEAST_BLOCK = 4
 """Coefficients of the smallest block that is worth a plan."""
 _LARGEST_BITS = 8
+_MOST_BYTES = 1.42
+"""Of an element, by the plan of most bits: 8 and their scales, in blocks that reach over edges."""
+_MOST_BESIDES = 154
+"""Seed, largest scale, and what fills up the last group of each class: bytes at the most."""
+_MOST_FREQUENCIES = 512
 _AT_A_TIME = {"cpu": 2**20}
 _AT_A_TIME_ELSEWHERE = 2**27
 """Elements to work on together: on a CPU few enough to stay in its cache."""
@@ -81,9 +86,13 @@ class Spectral(Scheme):
         return f"spectral, {probing.bits:g} bits an element"
 
     def why_exact(self, layout: Layout, probing: Probing) -> str:
-        """Small maps have no spectrum to speak of."""
-        if prod(layout.shape[2:]) < _LEAST_BLOCK:
-            return f"maps of {prod(layout.shape[2:])} pixels are too small: exact gradient"
+        """Small maps have no spectrum to speak of; in small tensors indices are no trifle."""
+        pixels = prod(layout.shape[2:])
+        if pixels < _LEAST_BLOCK:
+            return f"maps of {pixels} pixels are too small: exact gradient"
+        spared = prod(layout.shape) * (layout.dtype.itemsize - _MOST_BYTES)
+        if spared <= _MOST_BESIDES + 2 * min(pixels, _MOST_FREQUENCIES):
+            return NO_SMALLER
         return ""
 
     def keep(

@@ -17,7 +17,7 @@ from xconv.spectrum.rounding import (
     rotation,
 )
 
-SEEDS = 1000
+SEEDS = 900
 every_width = pytest.mark.parametrize("bits", VARIANCES, ids=lambda n: f"{n} bits")
 
 
