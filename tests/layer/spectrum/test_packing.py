@@ -30,7 +30,7 @@ def test_every_number_in_every_place(bits: int) -> None:
 def test_any_numbers(data: st.DataObject, bits: int) -> None:
     eights = st.lists(st.integers(0, 2**bits - 1), min_size=8, max_size=8)
     rows = data.draw(st.lists(eights, max_size=6))
-    codes = torch.tensor(sum(rows, []), dtype=torch.uint8)
+    codes = torch.tensor([n for row in rows for n in row], dtype=torch.uint8)
     before = codes.clone()
     assert torch.equal(unpack_codes(pack_codes(codes, bits), bits), before)
     assert torch.equal(codes, before)

@@ -1,5 +1,6 @@
 """Plans keep within their bits, and what they say of probabilities is what they count."""
 
+from itertools import pairwise
 from math import prod
 
 import pytest
@@ -118,7 +119,7 @@ def test_more_bits_have_less_variance(pixels: tuple[int, ...]) -> None:
     dials = [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4]
     plans = [divide([p], bits)[0] for bits in dials]
     variances = [variance(p, plan) for plan in plans]
-    assert all(a >= b for a, b in zip(variances, variances[1:], strict=False))
+    assert all(a >= b for a, b in pairwise(variances))
     assert variances[-1] < 0.01 * variances[0]
     kept = [plan.kept for plan in plans]
     assert kept == sorted(kept)
@@ -193,7 +194,7 @@ def test_where_bits_are_too_few_there_is_one_coefficient(
     p = part(pixels, 100000)
     plan = divide([p], bits)[0]
     assert_sound(plan, p.blocks.size)
-    assert plan.kept == 1 and plan.counts[0] == 1 or taken([p], [plan]) <= ALLOWED * bits
+    assert (plan.kept == 1 and plan.counts[0] == 1) or taken([p], [plan]) <= ALLOWED * bits
 
 
 @every_size

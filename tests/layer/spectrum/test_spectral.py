@@ -1,4 +1,4 @@
-"""The spectral scheme as a layer: the mean of its gradients, its bytes, and where it stays exact."""
+"""The spectral scheme as a layer: the mean of its gradients, its bytes, where it stays exact."""
 
 from functools import cache
 from math import prod
