@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from math import prod
 from typing import Any
 
 import torch
@@ -21,7 +20,7 @@ from torch._subclasses.fake_tensor import FakeTensor
 from xconv.geometry import Geometry
 from xconv.layout import Layout
 from xconv.spectrum.blocks import Blocks, blocks_of, by_frequency, transform
-from xconv.spectrum.plan import Part, Plan, divide, nominal_importance
+from xconv.spectrum.plan import Part, Plan, divide
 
 _LONGEST_PAUSE = 64
 """Calls after which a plan is renewed at the latest; before, after 1, 2, 4, … calls."""
@@ -57,11 +56,15 @@ class Budget:
         return self.members[-1]
 
     def renew(self) -> None:
-        """Give every member that has seen an input a new plan. Waits for a device, once."""
-        seen = [member for member in self.members if member.energies is not None]
-        parts = [member.part() for member in seen]
-        for member, plan in zip(seen, divide(parts, self.bits) if parts else [], strict=True):
+        """Give new plans to those called since the last time that have seen an input and its
+        gradient; others may be layers that are gone. Waits for a device, once."""
+        called = [member for member in self.members if member.called]
+        pairs = [(member, part) for member in called if (part := member.part()) is not None]
+        plans = divide([part for _, part in pairs], self.bits) if pairs else []
+        for (member, _), plan in zip(pairs, plans, strict=True):
             member.plan = plan
+        for member in called:
+            member.called = False
         self.renewals += 1
 
 
@@ -79,6 +82,8 @@ class Member:
     """Variance of the weight gradient for one unit of variance of a coefficient, float64."""
     plan: Plan | None = None
     calls: int = 0
+    called: bool = False
+    """Whether there was a call since the budget was last renewed."""
     renewals: int = 0
     """Those of the budget when this member last asked for one."""
 
@@ -103,6 +108,7 @@ class Member:
                 self.budget.renew()
             self.renewals = self.budget.renewals
         self.calls += 1
+        self.called = True
         return self.plan
 
     def observes(self, input: Tensor) -> bool:
@@ -126,19 +132,19 @@ class Member:
         new = _spectrum(on_grid, blocks).mul_(
             fan / geometry.groups if not geometry.transposed else fan
         )
-        self.weights = new if self.weights is None else (self.weights + new) / 2
+        old = new if self.weights is None else self.weights
+        old = torch.where(old.isfinite().all(), old, new)  # one overflow is not for ever
+        self.weights = (old + torch.where(new.isfinite().all(), new, old)) / 2
 
-    def part(self) -> Part:
-        """Return what this layer brings to a plan for several."""
-        assert self.blocks is not None and self.energies is not None
-        energies = self.energies.cpu()
-        if self.weights is not None:
-            importance = energies * self.weights.cpu()
-        else:
-            importance = energies / prod(self.blocks.pixels)
+    def part(self) -> Part | None:
+        """Return what this layer brings to a plan for several, None where it has not seen enough,
+        or nothing finite."""
+        if self.blocks is None or self.energies is None or self.weights is None:
+            return None
+        importance = self.energies.cpu() * self.weights.cpu()
         if not bool(torch.isfinite(importance).all()):
-            importance = nominal_importance(self.blocks)
-        return Part(importance, self.maps * self.blocks.number)
+            return None
+        return Part(importance, self.blocks, self.maps)
 
 
 def _is_time(calls: int) -> bool:
