@@ -7,12 +7,13 @@ from contextlib import AbstractContextManager
 import pytest
 import torch
 from functorch.compile import make_boxed_func, min_cut_rematerialization_partition
-from layer_cases import CONV2D, assert_close, gradients, images, small_network
+from layer_cases import CONV2D, assert_close, gradients, how, images, small_network
 from torch import Tensor, nn
 from torch._dynamo.backends.common import aot_autograd
 from torch.utils.checkpoint import checkpoint
 
 from xconv import XConv2d, convert, revert
+from xconv.schemes import SCHEMES
 from xconv_bench.models.torchvision_shim import import_torchvision
 
 TOLERANCE = 1e-4  # of float32: a compiler orders sums as it likes
@@ -66,10 +67,10 @@ def test_other_batch_and_image_sizes() -> None:
         assert_close(gradients(model, x, run=run), gradients(model, x), TOLERANCE)
 
 
-@pytest.mark.parametrize("scheme", ["multi", "orthogonal"])
+@pytest.mark.parametrize("scheme", sorted(set(SCHEMES) - {"independent"}))
 @pytest.mark.parametrize("distribution", ["rademacher", "gaussian"])
 def test_schemes_and_distributions(scheme: str, distribution: str) -> None:
-    model = convert(small_network()[:4], scheme=scheme, distribution=distribution)
+    model = convert(small_network()[:4], distribution=distribution, **how(scheme))
     run = compiled(model)
     assert_close(gradients(model, images(), run=run), gradients(model, images()), TOLERANCE)
 
@@ -271,11 +272,15 @@ class Permuted(nn.Module):
         ("independent", "aot_eager"),
         ("multi", "aot_eager"),
         ("orthogonal", "aot_eager"),
+        ("spectral", "aot_eager"),
+        ("quantized", "aot_eager"),
+        ("sampling", "aot_eager"),
         pytest.param("independent", "inductor", marks=needs_compiler),
+        pytest.param("spectral", "inductor", marks=needs_compiler),
     ],
 )
 def test_layouts(scheme: str, backend: str) -> None:
-    model = convert(Permuted(), probes=4, scheme=scheme)
+    model = convert(Permuted(), **how(scheme))
     x = torch.randn(2, 12, 12, 3, generator=torch.Generator().manual_seed(0))
     run = compiled(model, backend)
     assert_close(gradients(model, x, run=run), gradients(model, x), TOLERANCE)
