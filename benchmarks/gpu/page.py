@@ -120,7 +120,17 @@ def _times(folder: Path, precision: str = "") -> Iterable[pd.DataFrame]:
 def _step(folder: Path) -> Iterable[pd.DataFrame]:
     for runs in (folder, folder / "compiled"):
         yield from _times(runs)
+    yield from _launches(folder)
     yield from _max_batch(folder)
+
+
+def _launches(folder: Path) -> Iterable[pd.DataFrame]:
+    rows = measured(folder / "launches.csv")
+    if not rows.empty:
+        table = rows[["model", "batch_size", "variant", "launches"]].astype({"launches": int})
+        table["GPU busy ms"] = (rows.busy_seconds * 1e3).map("{:.1f}".format)
+        table["step ms"] = (rows.step_seconds * 1e3).map("{:.1f}".format)
+        yield table
 
 
 def _train(folder: Path) -> Iterable[pd.DataFrame]:

@@ -122,6 +122,7 @@ def _step(folder: Path) -> list[Command]:
     timed = ["--image-size", "224", "--batch-size", "64", "--rounds", "11"]
     return [
         bench(folder, 60, "runtime", *methods, *schemes(), *timed),
+        Command(("-m", "benchmarks.gpu.launches", str(folder)), 40),
         bench(folder, 240, "max-batch", *methods, *schemes(), "--memory-budget", "16GiB"),
         bench(
             folder / "compiled", 120,
@@ -156,7 +157,7 @@ PARTS = {
         ),
         Part(
             "step", "ResNet-50: time of a step and largest batch, all methods", _step,
-            verdicts.of_step, ("runtime", "max_batch", "compiled/runtime"),
+            verdicts.of_step, ("runtime", "launches", "max_batch", "compiled/runtime"),
         ),
         Part(
             "train", "real digits learned with and without compression", _train,

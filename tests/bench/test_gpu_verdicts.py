@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks.gpu import missed, verdicts
+from benchmarks.gpu import launches, missed, verdicts
 from benchmarks.gpu.page import summary
 from benchmarks.gpu.parts import PARTS
 from benchmarks.gpu.publish import publish
@@ -192,6 +192,23 @@ def test_missed_rows_are_taken_apart_once(
     page = summary([tmp_path])
     assert "| resnet50 | 32 | xconv independent r=32 conv,relu | kept by libraries |  | 1 |" in page
     assert "| 1.10× |" in page and RETURNED not in page
+
+
+def test_launches_are_a_row_for_each_way_and_on_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(self: Any, task: launches.Launches, **_: Any) -> Outcome:
+        if task.configuration.scheme == "spectral":
+            return Outcome("oom", "out of memory")
+        return Outcome(readings={"step_seconds": 0.1, "launches": 700, "busy_seconds": 0.0125})
+
+    monkeypatch.setattr("benchmarks.gpu.launches.Launcher.run", run)
+    assert launches.main([str(tmp_path / "step")]) == 1
+    (tmp_path / "step" / "verdict.txt").write_text("met: for a test")
+    page = summary([tmp_path])
+    for variant in ("exact", "xconv independent r=8 conv,relu"):
+        assert f"| resnet50 | 64 | {variant} | 700 | 12.5 | 100.0 |" in page
+    assert "spectral" not in page
 
 
 REAL = {

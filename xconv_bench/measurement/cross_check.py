@@ -22,7 +22,7 @@ _MOST_OPERATIONS = 3e9
 """Of convolutions and matrix products in a step: a fraction of a second on one core."""
 
 _IMAGE_SIZES = (32, 64, 96, 128, 224)
-_BATCH_SIZES = (8, 2)
+BATCH_SIZES = (8, 2)
 """Not 1: batch normalisation of one pixel cannot be trained with a single sample."""
 
 
@@ -70,14 +70,14 @@ def _cheap(configuration: Configuration) -> tuple[Configuration, Count]:
     sizes = dict.fromkeys(sorted((*(size for size in _IMAGE_SIZES if size < own[0]), own[0])))
     failure: Exception | None = None
     for image_size in sizes:
-        for batch_size in dict.fromkeys((*_BATCH_SIZES, own[1])):
+        for batch_size in dict.fromkeys((*BATCH_SIZES, own[1])):
             cell = replace(
                 configuration, image_size=image_size, batch_size=batch_size, device=SIMULATED
             )
             try:
                 return cell, _count(cell)
             except TooLarge:
-                if batch_size != _BATCH_SIZES[0]:
+                if batch_size != BATCH_SIZES[0]:
                     raise  # larger images cost more
             except Exception as error:
                 failure = error
