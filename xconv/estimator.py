@@ -45,7 +45,7 @@ class SketchedConvolution(torch.autograd.Function):
         ctx.observer = observer
         kept: tuple[Tensor, ...] = ()
         if seed is not None:
-            selective = compiled.is_selective()
+            selective = not torch.compiler.is_compiling() and compiled.is_selective()
             keep_input = compiled.keep if torch.compiler.is_compiling() or selective else keep
             kept = keep_input(input, seed, probing, ctx.layout, weight.shape, output.shape, plan)
             if observer is not None:
