@@ -7,6 +7,7 @@ layer has the nominal plan at the average number of bits.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
@@ -19,14 +20,16 @@ from torch.utils._python_dispatch import _disable_current_modes
 from xconv.geometry import Geometry
 from xconv.layout import Layout
 from xconv.spectrum.blocks import Blocks, blocks_of, by_frequency, transform
-from xconv.spectrum.plan import Part, Plan, divide, nominal_importance
+from xconv.spectrum.plan import Part, Plan, divide
 
 _LONGEST_PAUSE = 64
 """Calls after which a plan is renewed at the latest; before, after 1, 2, 4, … calls."""
 _REMEMBERED = 256
 """Calls whose plans are remembered by their seeds, for those who run a segment again."""
 _LOOKED_AT = 2**20
-"""Elements of a tensor that its spectrum is measured from, or one channel of all images."""
+"""Elements that a spectrum is measured from, or one channel of all images."""
+_TOGETHER = 2**18
+"""Elements of these to work on together, or one map."""
 
 
 @dataclass(eq=False)
@@ -44,14 +47,16 @@ class Budget:
         return self.members[-1]
 
     def renew(self) -> None:
-        """Give every member that has seen an input a new plan. Waits for a device, once.
+        """Give every member that has seen input and gradient a new plan. Waits for a device, once.
 
-        Whoever writes operators down does not see these, which come now and then only.
+        The others keep theirs: there is nothing to compare them by. Whoever writes operators down
+        does not see these, which come now and then only.
         """
-        seen = [member for member in self.members if member.energies is not None]
         with _disable_current_modes():
-            parts = [member.part() for member in seen]
-            for member, plan in zip(seen, divide(parts, self.bits) if parts else [], strict=True):
+            parts = {member: member.part() for member in self.members}
+            known = {member: part for member, part in parts.items() if part is not None}
+            plans = divide(list(known.values()), self.bits) if known else []
+            for member, plan in zip(known, plans, strict=True):
                 member.plan = plan
         self.renewals += 1
 
@@ -126,25 +131,25 @@ class Member:
         blocks = blocks_of(tuple(layout.shape[2:]))
         if blocks != self.blocks:
             return
-        on_grid = _on_grid_of_input(_some(grad_output), geometry, layout)
-        fan = weight[0].numel() if geometry.transposed else weight.numel() // weight.shape[1]
-        new = _spectrum(on_grid, blocks).mul_(
-            fan / geometry.groups if not geometry.transposed else fan
-        )
+        fan = weight[0].numel()
+        if not geometry.transposed:
+            fan = weight.numel() // weight.shape[1] // geometry.groups
+        new = _spectrum(
+            grad_output, blocks, lambda maps: _on_grid_of_input(maps, geometry, layout)
+        ).mul_(fan)
         self.weights = new if self.weights is None else _mean(self.weights, new)
         self.is_due = True
 
-    def part(self) -> Part:
-        """Return what this layer brings to a plan for several."""
-        assert self.blocks is not None and self.energies is not None
-        energies = self.energies.cpu()
-        if self.weights is not None:
-            importance = energies * self.weights.cpu()
-        else:
-            importance = energies / prod(self.blocks.pixels)
-        if not bool(torch.isfinite(importance).all()):
-            importance = nominal_importance(self.blocks)
-        return Part(importance, self.maps * self.blocks.number)
+    def part(self) -> Part | None:
+        """Return what this layer brings to a plan for several; None where that is not known."""
+        if self.blocks is None or self.energies is None or self.weights is None:
+            return None
+        importance = self.energies.cpu() * self.weights.cpu()
+        if not bool(importance.isfinite().all()):
+            return None
+        return Part(
+            importance, self.maps * self.blocks.number, self.maps * prod(self.blocks.pixels)
+        )
 
 
 def _mean(old: Tensor, new: Tensor) -> Tensor:
@@ -168,17 +173,27 @@ def _is_real(tensor: Tensor) -> bool:
     return not (tensor.is_cuda and torch.cuda.is_current_stream_capturing())
 
 
-def _some(tensor: Tensor) -> Tensor:
-    """Some channels of all images: a few images may have nearly all of a gradient's energy."""
-    step = -(-tensor.numel() // _LOOKED_AT)
-    return tensor.detach()[:, :: min(max(step, 1), tensor.shape[1])]
+def _some(tensor: Tensor, pixels: int) -> Tensor:
+    """Some channels of all images, of ``pixels`` a map to look at: a few images may have nearly all
+    of a gradient's energy."""
+    batch, channels = tensor.shape[:2]
+    step = -(-batch * channels * pixels // _LOOKED_AT)
+    return tensor.detach()[:, :: min(max(step, 1), channels)]
 
 
-def _spectrum(images: Tensor, blocks: Blocks) -> Tensor:
-    images = _some(images).float()
-    coefficients = transform(images.reshape(-1, *blocks.pixels), blocks)
-    ordered = by_frequency(coefficients, blocks).reshape(blocks.size, -1)
-    return ordered.square().mean(1, dtype=torch.float64)
+def _spectrum(
+    tensor: Tensor, blocks: Blocks, on_grid: Callable[[Tensor], Tensor] = lambda maps: maps
+) -> Tensor:
+    """Mean energy of each coefficient, float64, of some channels; ``on_grid`` makes maps of them,
+    a few at a time, since a stride makes them larger."""
+    pixels = prod(blocks.pixels)
+    maps = _some(tensor, pixels).flatten(0, 1)[:, None]
+    total = torch.zeros(blocks.size, dtype=torch.float64, device=tensor.device)
+    for some in maps.split(max(1, _TOGETHER // pixels)):
+        lines = on_grid(some).float().reshape(-1, *blocks.pixels)
+        ordered = by_frequency(transform(lines, blocks), blocks).reshape(blocks.size, -1)
+        total += ordered.square_().sum(1)
+    return total / (len(maps) * blocks.number)
 
 
 def _on_grid_of_input(grad_output: Tensor, geometry: Geometry, layout: Layout) -> Tensor:

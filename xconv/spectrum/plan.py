@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 
 import torch
 from torch import Tensor
@@ -62,11 +63,13 @@ class Plan:
 
 @dataclass(frozen=True)
 class Part:
-    """What a layer brings to a plan for several: ``importance`` (n) = w_f σ_f², float64, and how
-    many blocks it has over all images and channels."""
+    """What a layer brings to a plan for several: ``importance`` (n) = w_f σ_f², float64, and over
+    all images and channels how many blocks and how many elements it has: fewer than its blocks
+    cover where these reach over an edge."""
 
     importance: Tensor
     blocks: int
+    elements: int
 
 
 def nominal_importance(blocks: Blocks) -> Tensor:
@@ -85,10 +88,11 @@ def nominal_importance(blocks: Blocks) -> Tensor:
 def divide(parts: Sequence[Part], bits: float) -> list[Plan]:
     """Return a plan a part that together take at most ``bits`` an element, at the least variance.
 
-    Elements are those of all blocks. Raises nothing: where ``bits`` are too few for one coefficient
-    a block, there is one of one bit.
+    Raises nothing: where ``bits`` are too few for one coefficient a block, there is one of one bit.
     """
-    elements = sum(part.blocks * part.importance.numel() for part in parts)
+    room = bits * sum(part.elements for part in parts)
+    covered = sum(part.blocks * part.importance.numel() for part in parts)
+    least = min(LEAST_PROBABILITY, room / covered / 4)
     importances = torch.cat([part.importance for part in parts]).clamp_(min=0)
     blocks = torch.cat([torch.full_like(p.importance, p.blocks) for p in parts])
     largest = float(importances.max()) or 1.0
@@ -96,40 +100,41 @@ def divide(parts: Sequence[Part], bits: float) -> list[Plan]:
     low, high = -60.0, 60.0
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        probabilities, classes = _choose(importances, 2.0**middle)
+        probabilities, classes = _choose(importances, 2.0**middle, least)
         taken = float((probabilities * _COSTS[classes] * blocks).sum())
-        low, high = (middle, high) if taken > bits * elements else (low, middle)
-    probabilities, classes = _choose(importances, 2.0**high)
+        low, high = (middle, high) if taken > room else (low, middle)
+    probabilities, classes = _choose(importances, 2.0**high, least)
     sizes = [part.importance.numel() for part in parts]
-    return [
-        _whole(*pair) for pair in zip(probabilities.split(sizes), classes.split(sizes), strict=True)
-    ]
+    columns = (each.split(sizes) for each in (probabilities, classes, importances))
+    return [_whole(*each) for each in zip(*columns, strict=True)]
 
 
-def _choose(importances: Tensor, price: float) -> tuple[Tensor, Tensor]:
-    """Probabilities and classes of frequencies at a price of a bit."""
+def _choose(importances: Tensor, price: float, least: float) -> tuple[Tensor, Tensor]:
+    """Probabilities, ``least`` or more, and classes of frequencies at a price of a bit."""
     wanted = (importances[:, None] * _EXCESS / (price * _COSTS)).sqrt_()
-    probabilities = wanted.clamp_(LEAST_PROBABILITY, 1.0)
+    probabilities = wanted.clamp_(least, 1.0)
     losses = importances[:, None] * _EXCESS / probabilities + price * probabilities * _COSTS
     classes = losses.argmin(1)
     return probabilities.gather(1, classes[:, None])[:, 0], classes
 
 
-def _whole(probabilities: Tensor, classes: Tensor) -> Plan:
+def _whole(probabilities: Tensor, classes: Tensor, importances: Tensor) -> Plan:
     """A plan that keeps whole numbers of coefficients: what is sampled is scaled down to one."""
-    sampled = (probabilities < 1) & (classes == 0)
-    total = float(probabilities[sampled].sum())
+    sampled = probabilities < 1
+    classes = torch.where(sampled, torch.zeros_like(classes), classes)
+    count = 0
     if sampled.any():
-        certain = int((~sampled).sum())
-        count = int(total + 1e-9) or int(certain == 0)
-        if count == 0:  # too few to keep one for certain: one of them, for certain
-            count = 1
+        total = float(probabilities[sampled].sum())
+        if total < 1 and not sampled.all():  # one that was certain takes its chance with them
+            last = int(importances.masked_fill(sampled, torch.inf).argmin())
+            sampled[last], classes[last] = True, 0
+            total += 1
+        count = max(1, int(total + 1e-9))
         probabilities = torch.where(
             sampled, _with_sum(probabilities * sampled, count, sampled), probabilities
         )
-    classes = torch.where(sampled, torch.zeros_like(classes), classes)
     counts = [int(((classes == c) & ~sampled).sum()) for c in range(len(BITS))]
-    counts[0] += round(float(probabilities[sampled].sum()))
+    counts[0] += count
     order = torch.argsort(classes, stable=True)
     return Plan(tuple(counts), order, probabilities[order])
 
@@ -150,4 +155,4 @@ def _with_sum(probabilities: Tensor, count: int, where: Tensor) -> Tensor:
 @cached
 def nominal_plan(blocks: Blocks, bits: float) -> Plan:
     """Return the plan of a layer of which nothing has been seen."""
-    return divide([Part(nominal_importance(blocks), 1)], bits)[0]
+    return divide([Part(nominal_importance(blocks), blocks.number, prod(blocks.pixels))], bits)[0]

@@ -57,9 +57,10 @@ def encode(values: Tensor, bits: int, turn: Tensor) -> tuple[Tensor, Tensor]:
     step, half = STEPS[bits], 2 ** (bits - 1)
     unit = norms.clamp(min=torch.finfo(torch.float32).tiny).mul_(step * GROUP**-0.5)
     levels = turned.div(unit).floor_().clamp_(-half, half - 1)
-    products = (turned * (levels + 0.5)).sum(1)
-    codes = levels.add_(half).to(torch.uint8)
-    scales = (norms[:, 0].square() / products).nan_to_num_(0.0, 0.0, 0.0)
+    products = torch.bmm(turned[:, None], levels.add_(0.5)[:, :, None]).view(-1)
+    codes = levels.add_(half - 0.5).to(torch.uint8)
+    norms = norms[:, 0]
+    scales = norms * (norms / products.clamp_(min=torch.finfo(torch.float32).tiny))
     return pack_codes(codes.view(-1), bits), scales
 
 
