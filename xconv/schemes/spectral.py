@@ -91,7 +91,7 @@ class Spectral(Scheme):
         at worst, for a plan may give all bits to one layer."""
         pixels, elements = prod(layout.shape[2:]), prod(layout.shape)
         if pixels < _LEAST_BLOCK:
-            return f"maps of {pixels} pixels are too small: exact gradient"
+            return f"maps of fewer than {_LEAST_BLOCK} pixels are too small: exact gradient"
         indices = 2 * min(pixels, _LARGEST_BLOCK)
         largest = elements * (_LARGEST_BITS + 1) // 8 + indices + _OVERHEAD
         return "" if largest < elements * layout.dtype.itemsize else NO_SMALLER
