@@ -7,7 +7,9 @@ layer has the nominal plan at the average number of bits.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
@@ -30,6 +32,19 @@ _LOOKED_AT = 2**20
 """Elements that a spectrum is measured from, or one channel of all images."""
 _TOGETHER = 2**18
 """Elements of these to work on together, or one map."""
+
+
+_KEPT: ContextVar[bool] = ContextVar("_KEPT", default=False)
+
+
+@contextmanager
+def plans_kept() -> Iterator[None]:
+    """Inside, no layer looks at spectra and none renews its plan: a step is one of the many."""
+    token = _KEPT.set(True)
+    try:
+        yield
+    finally:
+        _KEPT.reset(token)
 
 
 @dataclass(eq=False)
@@ -96,7 +111,7 @@ class Member:
             self.blocks, self.energies, self.weights, self.plan = blocks, None, None, None
             self.calls, self.is_due = 0, False
         self.maps = input.shape[0] * input.shape[1]
-        if not _is_real(input):
+        if not _is_looked_at(input):
             return self.plan
         call = int(seed), blocks
         if call not in self.planned:
@@ -117,7 +132,7 @@ class Member:
     def observes(self, input: Tensor) -> bool:
         """Return whether the call just planned is one to look at: the next one after its gradient
         renews the plan."""
-        return _is_real(input) and _is_time(self.calls)
+        return _is_looked_at(input) and _is_time(self.calls)
 
     def see_input(self, input: Tensor) -> None:
         """Note the spectrum of ``input``."""
@@ -164,9 +179,9 @@ def _is_time(calls: int) -> bool:
     return calls & (calls - 1) == 0
 
 
-def _is_real(tensor: Tensor) -> bool:
-    """Whether there are values to look at, and nobody who records the looking."""
-    if torch.compiler.is_compiling() or isinstance(tensor, FakeTensor):
+def _is_looked_at(tensor: Tensor) -> bool:
+    """Whether there are values to look at, and nobody who records or forbids the looking."""
+    if torch.compiler.is_compiling() or isinstance(tensor, FakeTensor) or _KEPT.get():
         return False
     if tensor.device.type == "meta":
         return False
