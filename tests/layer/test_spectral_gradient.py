@@ -165,7 +165,7 @@ def estimates(case: Case, bits: float, room: int) -> tuple[Tensor, Tensor]:
     return torch.stack(samples), expected
 
 
-@settings(DRAWN, max_examples=8)
+@settings(DRAWN, max_examples=5)
 @given(
     cases(max_pixels=100, max_channels=4),
     st.sampled_from([0.1, 0.5, 1.0, 3.0]),
