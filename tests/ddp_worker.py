@@ -30,6 +30,22 @@ def warnings_of_pointwise_layers() -> list[str]:
     return [str(warning.message) for warning in caught]
 
 
+def plans_of_a_spectral_model(rank: int) -> dict[str, list[float]]:
+    """Bits a coefficient that the layers of this rank have after some steps on images of its own,
+    and the sum of their weights, which all ranks must have in common."""
+    model = convert(small_network(), bits=0.5, first="compressed")
+    parallel = DistributedDataParallel(model)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-4)
+    for step in range(4):
+        gradients(model, images() * (1 + rank) + rank, seed=2 * step + rank, run=parallel)
+        optimizer.step()
+    plans = [model[n]._xconv.member.plan for n in (0, 3)]
+    return {
+        "bits": [plan.bits_a_block / plan.order.numel() for plan in plans],
+        "weights": [float(parameter.sum()) for parameter in model.parameters()],
+    }
+
+
 def train(rank: int, world_size: int, folder: Path) -> None:
     """Save this rank's own gradients and those of the same step under DDP."""
     torch.set_num_threads(1)
@@ -48,7 +64,12 @@ def train(rank: int, world_size: int, folder: Path) -> None:
     parallel = DistributedDataParallel(model, find_unused_parameters=False)
     averaged = [gradients(model, images(), seed=rank, run=parallel) for _ in range(2)]
     torch.save(
-        {"own": own, "averaged": averaged, "warnings": warnings_of_pointwise_layers()},
+        {
+            "own": own,
+            "averaged": averaged,
+            "warnings": warnings_of_pointwise_layers(),
+            "spectral": plans_of_a_spectral_model(rank),
+        },
         folder / f"rank{rank}.pt",
     )
     dist.barrier()

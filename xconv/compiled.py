@@ -37,9 +37,9 @@ def is_selective() -> bool:
     return any(isinstance(mode, _SELECTIVE) for mode in _get_current_dispatch_mode_stack())
 
 
-def unseen(selective: bool) -> AbstractContextManager[Any]:
+def unseen() -> AbstractContextManager[Any]:
     """Inside, a selective checkpoint does not see operators: those that not every run has."""
-    return _disable_current_modes() if selective else nullcontext()
+    return _disable_current_modes() if is_selective() else nullcontext()
 
 
 def keep(

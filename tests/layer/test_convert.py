@@ -118,42 +118,6 @@ def test_skip_knows_every_name_of_a_shared_module() -> None:
     assert type(shared) is nn.Conv2d
 
 
-def compressed(model: nn.Module) -> list[str]:
-    """Names of the modules that kept less than torch's in their last call."""
-    return [entry.name for entry in xconv.account(model).swapped]
-
-
-def test_the_first_convolution_stays_exact_and_its_input_is_the_batch() -> None:
-    model = convert(small_network())
-    model(images())
-    assert compressed(model) == ["2", "3", "4"]
-    assert xconv.account(model)[0].reason == (
-        f"its input is the batch, {images().nbytes} bytes that are held anyway: exact gradient"
-    )
-    model(images().requires_grad_())
-    assert compressed(model) == ["0", "2", "3", "4"]
-
-
-def test_the_first_convolution_may_be_compressed() -> None:
-    model = convert(small_network(), first="compressed")
-    model(images())
-    assert compressed(model) == ["0", "2", "3", "4"]
-    with pytest.raises(ValueError, match="first must be 'exact' or 'compressed'; got False"):
-        convert(small_network(), first=False)
-
-
-def test_a_convolution_behind_a_frozen_one_is_compressed() -> None:
-    """Its input needs no gradient, but nobody else holds it."""
-    model = nn.Sequential(nn.Conv2d(3, 4, 3).requires_grad_(False), nn.Conv2d(4, 4, 3))
-    convert(model)(images())
-    assert "1" in compressed(model)
-    behind_normalization = nn.Sequential(
-        nn.BatchNorm2d(3).requires_grad_(False), nn.Conv2d(3, 4, 3)
-    )
-    convert(behind_normalization)(images())
-    assert compressed(behind_normalization) == ["1"]
-
-
 def test_converting_twice_probes_anew() -> None:
     model = convert(small_network(), probes=4, compress=["conv", "relu"])
     convert(model, probes=2, scheme="multi", compress=["conv"])

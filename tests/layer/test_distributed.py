@@ -58,3 +58,13 @@ def test_ranks_have_probes_of_their_own(results: list[dict[str, Gradients]]) -> 
 
 def test_nothing_is_said_of_strides(results: list[dict[str, Any]]) -> None:
     assert [result["warnings"] for result in results] == [[], []]
+
+
+def test_ranks_have_plans_of_their_own_and_weights_in_common(results: list[dict[str, Any]]) -> None:
+    """Each rank plans for what it sees; its plans keep the average of bits (two layers of 3 and 8
+    channels)."""
+    one, other = (result["spectral"] for result in results)
+    assert one["weights"] == other["weights"]
+    assert one["bits"] != other["bits"]
+    for first, last in (one["bits"], other["bits"]):
+        assert 0.9 * 0.5 <= (3 * first + 8 * last) / 11 <= 0.5

@@ -7,6 +7,8 @@ kilobytes stand for large ones.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from math import prod
 from typing import Any
 from unittest import mock
 
@@ -101,6 +103,39 @@ def test_nor_does_one_that_forms_what_stands_for_its_input(scheme: str, case: Ca
     ):
         assert excess_bytes(layer, case, torch.float32) <= 0
     assert not layer._xconv.falls_back
+
+
+@contextmanager
+def no_small_parts() -> Iterator[None]:
+    """The spectral scheme divides everything, down to single maps."""
+    with (
+        mock.patch("xconv.spectrum.parts.SMALL", {"cpu": 0}),
+        mock.patch("xconv.spectrum.correlation.SMALL", {"cpu": 0}),
+        mock.patch("xconv.spectrum.budget._TOGETHER", 0),
+    ):
+        yield
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_nor_does_the_spectral_scheme(dtype: torch.dtype, case: Case) -> None:
+    """It works in float32: of one map, the least that it works on, it may need some copies where
+    that is much of a whole input of fewer bits. The second call is one that it learns from."""
+    a_map = 4 * prod(case.input_shape[2:])
+    copies = 3 if case.input_shape[:2] == (1, 3) and dtype == torch.bfloat16 else 0
+    for bits in (0.25, 1, 4):
+        layer = case.probed_layer(dtype, bits=bits)
+        with no_small_parts():
+            assert excess_bytes(layer, case, dtype) <= copies * a_map, f"{bits} bits"
+        assert layer._xconv.member.weights is not None and not layer._xconv.falls_back
+
+
+@pytest.mark.parametrize("name", ["3x3", "batch 1, large image", "stem", "one channel"])
+def test_nor_does_a_spectral_first_layer_whose_input_needs_no_gradient(name: str) -> None:
+    for bits in (0.25, 1):
+        layer = CASES[name].probed_layer(torch.float32, bits=bits)
+        with no_small_parts():
+            assert excess_bytes(layer, CASES[name], torch.float32, follow_input=False) <= 0
 
 
 @pytest.mark.parametrize("name", ["3x3", "batch 1, large image", "stem", "one channel"])

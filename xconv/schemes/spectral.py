@@ -40,7 +40,8 @@ from xconv.spectrum.blocks import (
     places,
     transform,
 )
-from xconv.spectrum.plan import BITS, SCALE_OF_SCALES, Plan, nominal_plan
+from xconv.spectrum.parts import parts_of
+from xconv.spectrum.plan import BITS, Plan, nominal_plan
 from xconv.spectrum.rounding import (
     GROUP,
     decode,
@@ -55,16 +56,16 @@ if TYPE_CHECKING:
     from xconv.probing import Probing
 
 _LEAST_BLOCK = 4
-"""Coefficients of the smallest block that is worth a plan."""
+"""Pixels of the smallest map that is worth a plan."""
 _LARGEST_BITS = 8
-_MOST_BYTES = 1.42
-"""Of an element, by the plan of most bits: 8 and their scales, in blocks that reach over edges."""
-_MOST_BESIDES = 154
-"""Seed, largest scale, and what fills up the last group of each class: bytes at the most."""
-_MOST_FREQUENCIES = 512
-_AT_A_TIME = {"cpu": 2**20}
-_AT_A_TIME_ELSEWHERE = 2**27
-"""Elements to work on together: on a CPU few enough to stay in its cache."""
+_LARGEST_BLOCK = 512
+_SCALE_OF_SCALES = 4
+"""Bytes of the largest scale."""
+_OVERHEAD = 160
+"""Bytes of a call at the most for groups that are not full, the largest scale and the seed."""
+_HEADROOM = 256
+"""How much larger than 1 the largest scale may be where x̂ is formed: no pixel of x̂ is more than
+100 times as large as it, and float16 ends at 65504."""
 
 
 class Spectral(Scheme):
@@ -86,14 +87,14 @@ class Spectral(Scheme):
         return f"spectral, {probing.bits:g} bits an element"
 
     def why_exact(self, layout: Layout, probing: Probing) -> str:
-        """Small maps have no spectrum to speak of; in small tensors indices are no trifle."""
-        pixels = prod(layout.shape[2:])
+        """Small maps have no spectrum to speak of; what is kept may be no smaller than the input,
+        at worst, for a plan may give all bits to one layer."""
+        pixels, elements = prod(layout.shape[2:]), prod(layout.shape)
         if pixels < _LEAST_BLOCK:
-            return f"maps of {pixels} pixels are too small: exact gradient"
-        spared = prod(layout.shape) * (layout.dtype.itemsize - _MOST_BYTES)
-        if spared <= _MOST_BESIDES + 2 * min(pixels, _MOST_FREQUENCIES):
-            return NO_SMALLER
-        return ""
+            return f"maps of fewer than {_LEAST_BLOCK} pixels are too small: exact gradient"
+        indices = 2 * min(pixels, _LARGEST_BLOCK)
+        largest = elements * (_LARGEST_BITS + 1) // 8 + indices + _OVERHEAD
+        return "" if largest < elements * layout.dtype.itemsize else NO_SMALLER
 
     def keep(
         self,
@@ -105,15 +106,29 @@ class Spectral(Scheme):
         output: torch.Size,
         plan: Plan | None,
     ) -> tuple[Tensor, ...]:
-        """Seed, bytes, and the frequencies of each class of bits (int16, on the CPU)."""
+        """Seed, bytes, and the frequencies of each class of bits (int16, on the CPU).
+
+        The bytes are the codes of all classes, part by part; the scales of all groups, in the same
+        order; and the largest scale.
+        """
         blocks = blocks_of(tuple(layout.shape[2:]))
         plan = plan or nominal_plan(blocks, probing.bits or self.default)
         frequencies, weights = draw_frequencies(seed, plan.order, plan.probabilities, plan.kept)
+        where = places(_to(frequencies.long(), input.device), blocks)
+        weights, turn = _to(weights, input.device)[:, None], _to(rotation(seed), input.device)
+        codes, scales = [], []
         with convolution_precision(input.device), autocast.switched_off(input.device.type):
-            values = _coefficients(input, frequencies, blocks)
-            values *= _to(weights, input.device)[:, None]
-            packed = _pack(values, plan.counts, seed)
-        return seed, packed, *(part.clone() for part in frequencies.split(plan.counts))
+            for images, channels in _each_part(layout):
+                values = _coefficients(input[images, channels], where, blocks).mul_(weights)
+                for bits, groups in _classes(values, plan.counts):
+                    packed, sizes = encode(groups, bits, turn)
+                    codes.append(packed)
+                    scales.append(sizes)
+                    del groups
+                del values
+            rounded, largest = encode_scales(torch.cat(scales), seed)
+            kept = torch.cat([*codes, rounded, largest.view(1).view(torch.uint8)])
+        return seed, kept, *(part.clone() for part in frequencies.split(plan.counts))
 
     def kept_like(
         self, input: Tensor, layout: Layout, probing: Probing, plan: Plan | None
@@ -121,7 +136,7 @@ class Spectral(Scheme):
         """As many bytes as the plan's classes take."""
         blocks = blocks_of(tuple(int(n) for n in layout.shape[2:]))
         plan = plan or nominal_plan(blocks, probing.bits or self.default)
-        size = plan.packed_bytes(prod(layout.shape[:2]) * blocks.number)
+        size = packed_bytes(plan, layout)
         indices = [torch.empty(count, dtype=torch.int16, device="cpu") for count in plan.counts]
         return [input.new_empty(size, dtype=torch.uint8), *indices]
 
@@ -137,18 +152,29 @@ class Spectral(Scheme):
     ) -> Tensor:
         """Correlate with basis images and contract, or form x̂, whichever takes fewer operations."""
         packed, *classes = kept
-        blocks = blocks_of(tuple(layout.shape[2:]))
-        frequencies = torch.cat(list(classes))
+        largest = packed[-_SCALE_OF_SCALES:].clone().view(torch.float32)
+        factor = (largest / _HEADROOM).clamp(min=1)
         device = grad_output.device
         with convolution_precision(device), autocast.switched_off(device.type):
             counts = [len(part) for part in classes]
-            values = _unpack(packed, counts, prod(layout.shape[:2]) * blocks.number, seed)
-            values = values.view(len(frequencies), *layout.shape[:2], blocks.number)
-            return gradient_of(values, frequencies, grad_output, geometry, layout, weight)
+            values = _unpacked(packed, counts, layout, largest / factor, seed)
+            total = gradient_of(
+                values, torch.cat(list(classes)), grad_output, geometry, layout, weight
+            )
+        return total.mul_(factor)
+
+
+def packed_bytes(plan: Plan, layout: Layout) -> int:
+    """Return the bytes of an input of ``layout`` by ``plan``, without seed and frequencies."""
+    total = _SCALE_OF_SCALES
+    for part in _each_part(layout):
+        for bits, groups in zip(BITS, _groups(plan.counts, layout, *part), strict=True):
+            total += groups * (GROUP * bits // 8 + 1)
+    return total
 
 
 def gradient_of(
-    values: Tensor,
+    values: Iterator[Tensor],
     frequencies: Tensor,
     grad_output: Tensor,
     geometry: Geometry,
@@ -157,123 +183,137 @@ def gradient_of(
 ) -> Tensor:
     """Return the weight gradient, float32, of the input with these coefficients.
 
-    ``values`` (kept, batch, channels, blocks), float32; ``frequencies`` (kept), on the CPU. Exact
-    where all coefficients are given as they are.
+    ``values`` (kept, images, channels, blocks), float32, one for each of the parts of the input in
+    turn; ``frequencies`` (kept), on the CPU. Exact where all coefficients are given as they are.
     """
     blocks = blocks_of(tuple(layout.shape[2:]))
-    kept = len(frequencies)
-    direct = correlation.applies(blocks, geometry) and correlation.costs_less(
-        blocks, kept, geometry, layout, weight.shape, grad_output.shape
-    )
-    parts = _correlated if direct else _expanded
-    total: Tensor | None = None
-    for part in parts(values, frequencies, blocks, grad_output, geometry, layout, weight):
-        total = part.float() if total is None else total.add_(part)
-    assert total is not None
-    return total
+    ways = (blocks, len(frequencies), geometry, layout, weight.shape, grad_output.shape)
+    direct = correlation.applies(blocks, geometry) and correlation.costs_less(*ways)
+    way = _correlated if direct else _expanded
+    return way(values, frequencies, blocks, grad_output, geometry, layout, weight)
 
 
-def _coefficients(input: Tensor, frequencies: Tensor, blocks: Blocks) -> Tensor:
-    """(kept, columns): what ``frequencies`` have in the blocks of all images and channels."""
-    where = places(_to(frequencies.long(), input.device), blocks)
-    parts = []
-    for images in _images(input.shape, input.device):
-        maps = input[images].contiguous().float().view(-1, *blocks.pixels)
-        ordered = by_frequency(transform(maps, blocks), blocks)
-        parts.append(ordered[where].flatten(1))
-    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+def _coefficients(images: Tensor, where: tuple[Tensor, ...], blocks: Blocks) -> Tensor:
+    """(kept, columns): what the frequencies have in the blocks of these images and channels."""
+    lines = transform(images.reshape(-1, *blocks.pixels).float(), blocks)
+    return by_frequency(lines, blocks)[where].flatten(1)
 
 
 def _expanded(
-    values: Tensor,
+    values: Iterator[Tensor],
     frequencies: Tensor,
     blocks: Blocks,
     grad_output: Tensor,
     geometry: Geometry,
     layout: Layout,
     weight: Tensor,
-) -> Iterator[Tensor]:
-    """Weight gradients of x̂, some images at a time."""
-    where = places(_to(frequencies.long(), values.device), blocks)
+) -> Tensor:
+    """The weight gradient of x̂, formed some images at a time."""
+    total = torch.zeros_like(weight, dtype=torch.float32)
+    where = places(_to(frequencies.long(), layout.device), blocks)
     shape = [n for pair in zip(blocks.counts, blocks.sides, strict=True) for n in pair]
-    for images in _images(layout.shape, layout.device):
-        chosen = values[:, images]
-        coefficients = values.new_zeros(chosen.shape[1] * chosen.shape[2], *shape)
-        by_frequency(coefficients, blocks)[where] = chosen.reshape(len(values), -1, *blocks.counts)
-        maps = inverse_transform(coefficients, blocks)
-        del coefficients
-        expanded = maps.reshape(chosen.shape[1], *layout.shape[1:]).to(layout.dtype)
-        if layout.channels_last:
-            kind = {4: torch.channels_last, 5: torch.channels_last_3d}.get(expanded.dim())
-            expanded = expanded.contiguous(memory_format=kind) if kind else expanded
-        yield geometry.weight_gradient(grad_output[images], expanded, weight)
+    for images, parts in parts_of(layout):
+        expanded = layout.empty(images)
+        for channels in parts:
+            chosen = next(values)
+            coefficients = chosen.new_zeros(chosen.shape[1] * chosen.shape[2], *shape)
+            by_frequency(coefficients, blocks)[where] = chosen.flatten(1, 2).unflatten(
+                -1, blocks.counts
+            )
+            target = expanded[:, channels]
+            del chosen
+            target.copy_(inverse_transform(coefficients, blocks).reshape(target.shape))
+            del coefficients
+        total += geometry.weight_gradient(grad_output[images], expanded, weight)
+    return total
 
 
 def _correlated(
-    values: Tensor,
+    values: Iterator[Tensor],
     frequencies: Tensor,
     blocks: Blocks,
     grad_output: Tensor,
     geometry: Geometry,
     layout: Layout,
     weight: Tensor,
-) -> Iterator[Tensor]:
-    """What some images at a time add to the weight gradient, contracted with their coefficients."""
+) -> Tensor:
+    """The output gradient, correlated with basis images, times coefficients, some images at a
+    time."""
     kernel = tuple(weight.shape[2:])
-    groups, outputs = geometry.groups, weight.shape[0] // geometry.groups
-    room = torch.Size([*grad_output.shape, prod(kernel)])
-    for images in _images(room, layout.device):
-        windows = correlation.windows(grad_output[images].float(), blocks, kernel, geometry)
-        seen = correlation.correlate(windows, frequencies, blocks, kernel, geometry)
-        del windows
-        seen = seen.reshape(-1, prod(kernel), groups, outputs)  # (kept · images · blocks, ...)
-        coefficients = values[:, images].transpose(2, 3).reshape(-1, groups, weight.shape[1])
-        parts = [
-            coefficients[:, g].t() @ seen[:, :, g].reshape(len(seen), -1) for g in range(groups)
-        ]
-        stacked = torch.stack([part.view(-1, prod(kernel), outputs) for part in parts])
-        yield stacked.permute(0, 3, 1, 2).reshape(weight.shape)
+    groups, inputs, outputs = geometry.groups, weight.shape[1], weight.shape[0] // geometry.groups
+    ways = (blocks, len(frequencies), geometry, layout, weight.shape, grad_output.shape)
+    size = correlation.images_at_a_time(*ways)
+    total = grad_output.new_zeros(layout.shape[1], prod(kernel) * outputs, dtype=torch.float32)
+    for images, parts in parts_of(layout):
+        chosen = next(values)
+        for n, deltas in enumerate(grad_output[images].split(size)):
+            windows = correlation.windows(deltas.float(), blocks, kernel, geometry)
+            seen = correlation.correlate(windows, frequencies, blocks, kernel, geometry)
+            del windows
+            seen = seen.reshape(-1, prod(kernel), groups, outputs)  # (kept · images · blocks, ...)
+            for channels in parts:
+                chosen = next(values) if channels.start else chosen
+                some = chosen[:, n * size : (n + 1) * size]
+                _contract(some.transpose(2, 3).flatten(0, 2), seen, channels, inputs, total)
+            del seen
+    total = total.view(groups, inputs, prod(kernel), outputs)
+    return total.permute(0, 3, 1, 2).reshape(weight.shape)
 
 
-def _pack(values: Tensor, counts: Sequence[int], seed: Tensor) -> Tensor:
-    """Codes of all classes, then the scales of all groups, then the largest scale."""
-    turn = _to(rotation(seed), values.device)
-    codes, scales = [], []
-    for bits, part in zip(BITS, values.split(list(counts)), strict=True):
-        if not part.numel():
-            continue
-        flat = part.reshape(-1)
-        flat = F.pad(flat, (0, -flat.numel() % GROUP))
-        packed, sizes = encode(flat.view(-1, GROUP), bits, turn)
-        codes.append(packed)
-        scales.append(sizes)
-    rounded, largest = encode_scales(torch.cat(scales), seed)
-    return torch.cat([*codes, rounded, largest.view(1).view(torch.uint8)])
+def _contract(
+    coefficients: Tensor, seen: Tensor, channels: slice, inputs: int, total: Tensor
+) -> None:
+    """Add to ``total`` (channels, K · outputs) what ``seen`` (m, K, groups, outputs) gives with the
+    coefficients (m, n) of some channels, ``inputs`` of which make a group."""
+    for group in range(channels.start // inputs, (channels.stop - 1) // inputs + 1):
+        start = max(channels.start, group * inputs)
+        stop = min(channels.stop, (group + 1) * inputs)
+        own = coefficients[:, start - channels.start : stop - channels.start]
+        total[start:stop].addmm_(own.t(), seen[:, :, group].flatten(1))
 
 
-def _unpack(packed: Tensor, counts: Sequence[int], columns: int, seed: Tensor) -> Tensor:
-    """The way back: (kept, columns), float32."""
+def _unpacked(
+    packed: Tensor, counts: Sequence[int], layout: Layout, largest: Tensor, seed: Tensor
+) -> Iterator[Tensor]:
+    """What ``gradient_of`` takes: part by part (kept, images, channels, blocks), float32."""
     turn = _to(rotation(seed), packed.device)
-    groups = [-(-count * columns // GROUP) for count in counts]
-    code_bytes = [number * GROUP * bits // 8 for number, bits in zip(groups, BITS, strict=True)]
-    *codes, scale_codes, largest = packed.split([*code_bytes, sum(groups), SCALE_OF_SCALES])
-    scales = decode_scales(scale_codes, largest.clone().view(torch.float32))
-    values = packed.new_empty(sum(counts), columns, dtype=torch.float32)
-    for bits, code, sizes, part in zip(
-        BITS, codes, scales.split(groups), values.split(list(counts)), strict=True
-    ):
+    parts = list(_each_part(layout))
+    sizes = [_groups(counts, layout, *part) for part in parts]
+    total = sum(map(sum, sizes))
+    scales = decode_scales(packed[-_SCALE_OF_SCALES - total : -_SCALE_OF_SCALES], largest)
+    number = blocks_of(tuple(layout.shape[2:])).number
+    byte = group = 0
+    for (images, channels), groups_of in zip(parts, sizes, strict=True):
+        shape = images.stop - images.start, channels.stop - channels.start, number
+        values = packed.new_empty(sum(counts), *shape, dtype=torch.float32)
+        for bits, groups, part in zip(BITS, groups_of, values.split(list(counts)), strict=True):
+            if groups:
+                code = packed[byte : byte + groups * GROUP * bits // 8]
+                numbers = decode(code, scales[group : group + groups], bits, turn)
+                part.copy_(numbers.view(-1)[: part.numel()].view_as(part))
+                del numbers
+                byte, group = byte + len(code), group + groups
+        yield values
+
+
+def _each_part(layout: Layout) -> Iterator[tuple[slice, slice]]:
+    """Images and channels of the parts of an input, one after the other."""
+    return ((images, channels) for images, parts in parts_of(layout) for channels in parts)
+
+
+def _groups(counts: Sequence[int], layout: Layout, images: slice, channels: slice) -> list[int]:
+    """Groups of each class of bits in a part of an input."""
+    maps = (images.stop - images.start) * (channels.stop - channels.start)
+    columns = maps * blocks_of(tuple(int(n) for n in layout.shape[2:])).number
+    return [-(-count * columns // GROUP) for count in counts]
+
+
+def _classes(values: Tensor, counts: Sequence[int]) -> Iterator[tuple[int, Tensor]]:
+    """Bits of each class that has coefficients, and these in groups (m, GROUP)."""
+    for bits, part in zip(BITS, values.split(list(counts)), strict=True):
         if part.numel():
-            numbers = decode(code, sizes, bits, turn).view(-1)[: part.numel()]
-            part.copy_(numbers.view_as(part))
-    return values
-
-
-def _images(shape: torch.Size, device: torch.device) -> Iterator[slice]:
-    """A batch some images at a time."""
-    batch = shape[0]
-    room = _AT_A_TIME.get(device.type, _AT_A_TIME_ELSEWHERE)
-    size = max(1, room * batch // max(prod(shape), 1), -(-batch // 64))
-    return (slice(start, min(start + size, batch)) for start in range(0, batch, size))
+            flat = part.reshape(-1)
+            yield bits, F.pad(flat, (0, -flat.numel() % GROUP)).view(-1, GROUP)
 
 
 def _to(tensor: Tensor, device: torch.device) -> Tensor:

@@ -7,10 +7,11 @@ layer has the nominal plan at the average number of bits.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 import torch
@@ -28,7 +29,9 @@ _LONGEST_PAUSE = 64
 _REMEMBERED = 256
 """Calls whose plans are remembered by their seeds, for those who run a segment again."""
 _LOOKED_AT = 2**20
-"""Elements of a tensor that its spectrum is measured from, or one channel of all images."""
+"""Elements that a spectrum is measured from, or one channel of all images."""
+_TOGETHER = 2**18
+"""Elements of these to work on together, or one map."""
 
 
 _KEPT: ContextVar[bool] = ContextVar("_KEPT", default=False)
@@ -59,19 +62,17 @@ class Budget:
         return self.members[-1]
 
     def renew(self) -> None:
-        """Give new plans to those called since the last time that have seen an input and its
-        gradient; others may be layers that are gone. Waits for a device, once.
+        """Give every member that has seen input and gradient a new plan. Waits for a device, once.
 
-        Whoever writes operators down does not see these, which come now and then only.
+        The others keep theirs: there is nothing to compare them by. Whoever writes operators down
+        does not see these, which come now and then only.
         """
-        called = [member for member in self.members if member.called]
         with _disable_current_modes():
-            pairs = [(member, part) for member in called if (part := member.part()) is not None]
-            plans = divide([part for _, part in pairs], self.bits) if pairs else []
-        for (member, _), plan in zip(pairs, plans, strict=True):
-            member.plan = plan
-        for member in called:
-            member.called = False
+            parts = {member: member.part() for member in self.members}
+            known = {member: part for member, part in parts.items() if part is not None}
+            plans = divide(list(known.values()), self.bits) if known else []
+            for member, plan in zip(known, plans, strict=True):
+                member.plan = plan
         self.renewals += 1
 
 
@@ -89,8 +90,6 @@ class Member:
     """Variance of the weight gradient for one unit of variance of a coefficient, float64."""
     plan: Plan | None = None
     calls: int = 0
-    called: bool = False
-    """Whether there was a call since the budget was last renewed."""
     is_due: bool = False
     """Whether a gradient was seen that no plan makes use of yet."""
     planned: dict[tuple[int, Blocks], Plan | None] = field(default_factory=dict)
@@ -118,7 +117,6 @@ class Member:
         if call not in self.planned:
             self._renew()
             self.calls += 1
-            self.called = True
             if len(self.planned) >= _REMEMBERED:
                 del self.planned[next(iter(self.planned))]
             self.planned[call] = self.plan
@@ -148,23 +146,25 @@ class Member:
         blocks = blocks_of(tuple(layout.shape[2:]))
         if blocks != self.blocks:
             return
-        on_grid = _on_grid_of_input(_some(grad_output), geometry, layout)
-        fan = weight[0].numel() if geometry.transposed else weight.numel() // weight.shape[1]
-        new = _spectrum(on_grid, blocks).mul_(
-            fan / geometry.groups if not geometry.transposed else fan
-        )
+        fan = weight[0].numel()
+        if not geometry.transposed:
+            fan = weight.numel() // weight.shape[1] // geometry.groups
+        new = _spectrum(
+            grad_output, blocks, lambda maps: _on_grid_of_input(maps, geometry, layout)
+        ).mul_(fan)
         self.weights = new if self.weights is None else _mean(self.weights, new)
         self.is_due = True
 
     def part(self) -> Part | None:
-        """Return what this layer brings to a plan for several, None where it has not seen enough,
-        or nothing finite."""
+        """Return what this layer brings to a plan for several; None where that is not known."""
         if self.blocks is None or self.energies is None or self.weights is None:
             return None
         importance = self.energies.cpu() * self.weights.cpu()
-        if not bool(torch.isfinite(importance).all()):
+        if not bool(importance.isfinite().all()):
             return None
-        return Part(importance, self.blocks, self.maps)
+        return Part(
+            importance, self.maps * self.blocks.number, self.maps * prod(self.blocks.pixels)
+        )
 
 
 def _mean(old: Tensor, new: Tensor) -> Tensor:
@@ -188,17 +188,27 @@ def _is_looked_at(tensor: Tensor) -> bool:
     return not (tensor.is_cuda and torch.cuda.is_current_stream_capturing())
 
 
-def _some(tensor: Tensor) -> Tensor:
-    """Some channels of all images: a few images may have nearly all of a gradient's energy."""
-    step = -(-tensor.numel() // _LOOKED_AT)
-    return tensor.detach()[:, :: min(max(step, 1), tensor.shape[1])]
+def _some(tensor: Tensor, pixels: int) -> Tensor:
+    """Some channels of all images, of ``pixels`` a map to look at: a few images may have nearly all
+    of a gradient's energy."""
+    batch, channels = tensor.shape[:2]
+    step = -(-batch * channels * pixels // _LOOKED_AT)
+    return tensor.detach()[:, :: min(max(step, 1), channels)]
 
 
-def _spectrum(images: Tensor, blocks: Blocks) -> Tensor:
-    images = _some(images).float()
-    coefficients = transform(images.reshape(-1, *blocks.pixels), blocks)
-    ordered = by_frequency(coefficients, blocks).reshape(blocks.size, -1)
-    return ordered.square().mean(1, dtype=torch.float64)
+def _spectrum(
+    tensor: Tensor, blocks: Blocks, on_grid: Callable[[Tensor], Tensor] = lambda maps: maps
+) -> Tensor:
+    """Mean energy of each coefficient, float64, of some channels; ``on_grid`` makes maps of them,
+    a few at a time, since a stride makes them larger."""
+    pixels = prod(blocks.pixels)
+    maps = _some(tensor, pixels).flatten(0, 1)[:, None]
+    total = torch.zeros(blocks.size, dtype=torch.float64, device=tensor.device)
+    for some in maps.split(max(1, _TOGETHER // pixels)):
+        lines = on_grid(some).float().reshape(-1, *blocks.pixels)
+        ordered = by_frequency(transform(lines, blocks), blocks).reshape(blocks.size, -1)
+        total += ordered.square_().sum(1)
+    return total / (len(maps) * blocks.number)
 
 
 def _on_grid_of_input(grad_output: Tensor, geometry: Geometry, layout: Layout) -> Tensor:

@@ -18,6 +18,7 @@ from xconv.geometry import Geometry
 from xconv.layout import Layout
 from xconv.spectrum.blocks import Blocks, cosines, places
 from xconv.spectrum.cached import cached
+from xconv.spectrum.parts import CACHED, SMALL, SMALL_ELSEWHERE
 
 _THIN = 5
 """How much longer a multiplication takes in a transform, whose products are thin."""
@@ -41,7 +42,10 @@ def costs_less(
     weight: torch.Size,
     output: torch.Size,
 ) -> bool:
-    """Return whether correlating takes fewer multiplications than a transform and a convolution."""
+    """Return whether correlating takes fewer multiplications than a transform and a convolution,
+    and has room for one image at least."""
+    if not images_at_a_time(blocks, kept, geometry, layout, weight, output):
+        return False
     shapes = _window(blocks, tuple(weight[2:]), geometry)
     outputs, inputs = output[1], layout.shape[1]
     contracting = kept * prod(weight[2:]) * outputs * (inputs // geometry.groups)
@@ -52,6 +56,32 @@ def costs_less(
     expanding = _THIN * inputs * prod(blocks.covered) * sum(blocks.sides)
     expanding += prod(weight) * prod(output[2:])
     return blocks.number * (correlating + contracting) < expanding
+
+
+def images_at_a_time(
+    blocks: Blocks,
+    kept: int,
+    geometry: Geometry,
+    layout: Layout,
+    weight: torch.Size,
+    output: torch.Size,
+) -> int:
+    """Return of how many images all windows and correlations take no more than half of what the
+    layer's own input, output and weight do; on a CPU so few that its cache holds them."""
+    kernel = tuple(weight[2:])
+    shapes = _window(blocks, kernel, geometry)
+    window, offsets = prod(length for length, _ in shapes), prod(kernel)
+    if _is_at_once(kept, blocks, kernel, shapes):
+        matrix, an_output = kept * offsets * window, window + 2 * kept * offsets
+    else:
+        matrix, an_output = 0, (blocks.size + kept) * offsets + window
+    an_image = blocks.number * output[1] * an_output
+    own = (prod(layout.shape) + prod(output)) * layout.dtype.itemsize // 4 + prod(weight)
+    small = SMALL.get(layout.device.type, SMALL_ELSEWHERE)
+    fitting = (max(own // 2, small) - matrix) // an_image
+    if layout.device.type == "cpu":
+        fitting = min(fitting, max(1, CACHED // an_image))
+    return max(0, min(fitting, layout.shape[0]))
 
 
 def correlate(
@@ -71,8 +101,7 @@ def correlate(
         _factor(axis, shape, blocks, kernel[axis], geometry) for axis, shape in enumerate(shapes)
     ]
     where = places(frequencies.long(), blocks)
-    at_once = len(frequencies) * prod(kernel) * prod(length for length, _ in shapes)
-    if at_once <= _THIN * _along_sides(blocks, kernel, shapes):
+    if _is_at_once(len(frequencies), blocks, kernel, shapes):
         matrix = factors[0][where[0]]
         for factor, index in zip(factors[1:], where[1:], strict=True):
             matrix = torch.einsum("fkw,fmv->fkmwv", matrix, factor[index]).flatten(1, 2).flatten(2)
@@ -90,8 +119,17 @@ def correlate(
     seen = seen.view(len(windows), *pairs, -1)
     dimensions = len(shapes)
     order = (*range(1, 2 * dimensions, 2), 0, *range(2, 2 * dimensions + 1, 2), -1)
-    chosen = seen.permute(order)[tuple(index.to(windows.device) for index in where)]
+    chosen = seen.permute(order)[
+        tuple(index.to(windows.device, non_blocking=True) for index in where)
+    ]
     return chosen.flatten(2, -2)
+
+
+def _is_at_once(
+    kept: int, blocks: Blocks, kernel: tuple[int, ...], shapes: list[tuple[int, int]]
+) -> bool:
+    at_once = kept * prod(kernel) * prod(length for length, _ in shapes)
+    return at_once <= _THIN * _along_sides(blocks, kernel, shapes)
 
 
 def _along_sides(blocks: Blocks, kernel: tuple[int, ...], shapes: list[tuple[int, int]]) -> int:

@@ -13,9 +13,6 @@ price λ of a bit the least sum of variance and λ·bits has
 
 and the b_f that is then cheapest. One λ for all layers of a network makes the sum over all of them
 least for its bits. Below p = 1 one bit is always the cheapest, so only that class is sampled.
-
-Bits are all that is kept: codes and scales of whole groups, pixels beyond the edge, the seed, and
-which frequencies they are. In tensors of a few thousand elements the last are no trifle.
 """
 
 from __future__ import annotations
@@ -34,22 +31,11 @@ from xconv.spectrum.rounding import GROUP, SCALE_BITS, VARIANCES
 BITS = tuple(VARIANCES)
 """Bits that a kept coefficient may take."""
 LEAST_PROBABILITY = 1 / 64
-"""Smallest probability of a frequency, so that no weight 1/p grows without bound; smaller where
-few bits are asked for."""
-SCALE_OF_SCALES = 4
-"""Bytes of the largest scale."""
+"""Smallest probability of a frequency, so that no weight 1/p grows without bound."""
 
 _COSTS = torch.tensor([bits + SCALE_BITS / GROUP for bits in BITS], dtype=torch.float64)
 _EXCESS = torch.tensor([1 + VARIANCES[bits] for bits in BITS], dtype=torch.float64)
-_HALVINGS = 40
-_LEAST_SHARE = 0.25
-"""Share of the bits that the smallest probabilities may take."""
-_CORRECTIONS = 8
-_TOLERANCE = 0.01
-"""Share of the bits that whole groups and indices may take in excess."""
-_MANY = 2**20
-_SEED_BITS = 64
-_INDEX_BITS = 16
+_HALVINGS = 60
 
 
 @dataclass(frozen=True)
@@ -69,40 +55,21 @@ class Plan:
         """Coefficients of a block that are kept."""
         return sum(self.counts)
 
-    def packed_bytes(self, columns: int) -> int:
-        """Return the bytes of codes and scales of ``columns`` blocks, of all images and channels.
-
-        Groups are filled up with zeros.
-        """
-        total = SCALE_OF_SCALES
-        for bits, count in zip(BITS, self.counts, strict=True):
-            groups = -(-count * columns // GROUP)
-            total += groups * ((GROUP * bits + SCALE_BITS) // 8)
-        return total
-
-    def kept_bits(self, columns: int) -> int:
-        """Return the bits of all that is kept of ``columns`` blocks, seed and indices too."""
-        return 8 * self.packed_bytes(columns) + _SEED_BITS + _INDEX_BITS * self.kept
+    @property
+    def bits_a_block(self) -> float:
+        """Bits of a block of one channel, shares of scales included."""
+        return float((torch.tensor(self.counts, dtype=torch.float64) * _COSTS).sum())
 
 
 @dataclass(frozen=True)
 class Part:
-    """What a layer brings to a plan for several: ``importance`` (n) = w_f σ_f², float64, how its
-    maps are cut, and how many ``maps`` it has, images times channels."""
+    """What a layer brings to a plan for several: ``importance`` (n) = w_f σ_f², float64, and over
+    all images and channels how many blocks and how many elements it has: fewer than its blocks
+    cover where these reach over an edge."""
 
     importance: Tensor
-    blocks: Blocks
-    maps: int
-
-    @property
-    def columns(self) -> int:
-        """Blocks of all maps."""
-        return self.maps * self.blocks.number
-
-    @property
-    def elements(self) -> int:
-        """Pixels of all maps, those beyond the edge not counted."""
-        return self.maps * prod(self.blocks.pixels)
+    blocks: int
+    elements: int
 
 
 def nominal_importance(blocks: Blocks) -> Tensor:
@@ -119,43 +86,31 @@ def nominal_importance(blocks: Blocks) -> Tensor:
 
 
 def divide(parts: Sequence[Part], bits: float) -> list[Plan]:
-    """Return a plan a part that together keep ``bits`` an element, at the least variance.
+    """Return a plan a part that together take at most ``bits`` an element, at the least variance.
 
-    All that is kept counts, and may be 1 % more. Raises nothing: where ``bits`` are too few for
-    one coefficient a block, there is one of one bit.
+    Raises nothing: where ``bits`` are too few for one coefficient a block, there is one of one bit.
     """
-    allowed = target = bits * sum(part.elements for part in parts)
-    plans: list[Plan] = []
-    for _ in range(_CORRECTIONS):
-        plans = _at_most(target, parts, min(LEAST_PROBABILITY, _LEAST_SHARE * bits))
-        kept = sum(plan.kept_bits(p.columns) for plan, p in zip(plans, parts, strict=True))
-        if kept <= (1 + _TOLERANCE) * allowed:
-            break
-        target *= allowed / kept
-    return plans
-
-
-def _at_most(target: float, parts: Sequence[Part], least: float) -> list[Plan]:
-    """Plans of one price whose codes and scales take ``target`` bits, but for whole numbers."""
+    room = bits * sum(part.elements for part in parts)
+    covered = sum(part.blocks * part.importance.numel() for part in parts)
+    least = min(LEAST_PROBABILITY, room / covered / 4)
     importances = torch.cat([part.importance for part in parts]).clamp_(min=0)
-    columns = torch.cat([torch.full_like(p.importance, p.columns) for p in parts])
+    blocks = torch.cat([torch.full_like(p.importance, p.blocks) for p in parts])
     largest = float(importances.max()) or 1.0
     importances = importances / largest + 1e-12
     low, high = -60.0, 60.0
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         probabilities, classes = _choose(importances, 2.0**middle, least)
-        taken = float((probabilities * _COSTS[classes] * columns).sum())
-        low, high = (middle, high) if taken > target else (low, middle)
+        taken = float((probabilities * _COSTS[classes] * blocks).sum())
+        low, high = (middle, high) if taken > room else (low, middle)
     probabilities, classes = _choose(importances, 2.0**high, least)
     sizes = [part.importance.numel() for part in parts]
-    return [
-        _whole(*pair) for pair in zip(probabilities.split(sizes), classes.split(sizes), strict=True)
-    ]
+    columns = (each.split(sizes) for each in (probabilities, classes, importances))
+    return [_whole(*each) for each in zip(*columns, strict=True)]
 
 
 def _choose(importances: Tensor, price: float, least: float) -> tuple[Tensor, Tensor]:
-    """Probabilities and classes of frequencies at a price of a bit."""
+    """Probabilities, ``least`` or more, and classes of frequencies at a price of a bit."""
     wanted = (importances[:, None] * _EXCESS / (price * _COSTS)).sqrt_()
     probabilities = wanted.clamp_(least, 1.0)
     losses = importances[:, None] * _EXCESS / probabilities + price * probabilities * _COSTS
@@ -163,21 +118,23 @@ def _choose(importances: Tensor, price: float, least: float) -> tuple[Tensor, Te
     return probabilities.gather(1, classes[:, None])[:, 0], classes
 
 
-def _whole(probabilities: Tensor, classes: Tensor) -> Plan:
+def _whole(probabilities: Tensor, classes: Tensor, importances: Tensor) -> Plan:
     """A plan that keeps whole numbers of coefficients: what is sampled is scaled down to one."""
-    sampled = (probabilities < 1) & (classes == 0)
-    total = float(probabilities[sampled].sum())
+    sampled = probabilities < 1
+    classes = torch.where(sampled, torch.zeros_like(classes), classes)
+    count = 0
     if sampled.any():
-        certain = int((~sampled).sum())
-        count = int(total + 1e-9) or int(certain == 0)
-        if count == 0:  # too few to keep one for certain: one of them, for certain
-            count = 1
+        total = float(probabilities[sampled].sum())
+        if total < 1 and not sampled.all():  # one that was certain takes its chance with them
+            last = int(importances.masked_fill(sampled, torch.inf).argmin())
+            sampled[last], classes[last] = True, 0
+            total += 1
+        count = max(1, int(total + 1e-9))
         probabilities = torch.where(
             sampled, _with_sum(probabilities * sampled, count, sampled), probabilities
         )
-    classes = torch.where(sampled, torch.zeros_like(classes), classes)
     counts = [int(((classes == c) & ~sampled).sum()) for c in range(len(BITS))]
-    counts[0] += round(float(probabilities[sampled].sum()))
+    counts[0] += count
     order = torch.argsort(classes, stable=True)
     return Plan(tuple(counts), order, probabilities[order])
 
@@ -197,6 +154,5 @@ def _with_sum(probabilities: Tensor, count: int, where: Tensor) -> Tensor:
 
 @cached
 def nominal_plan(blocks: Blocks, bits: float) -> Plan:
-    """Return the plan of a layer of which nothing has been seen, for any number of maps: so many
-    that seed and indices are nothing."""
-    return divide([Part(nominal_importance(blocks), blocks, _MANY)], bits)[0]
+    """Return the plan of a layer of which nothing has been seen."""
+    return divide([Part(nominal_importance(blocks), blocks.number, prod(blocks.pixels))], bits)[0]

@@ -1,0 +1,145 @@
+"""Groups rounded to few bits have the right mean, whatever is in them, and the variance stated."""
+
+import pytest
+import torch
+from statistics_checker import check_mean
+from torch import Tensor
+
+from xconv.spectrum.rounding import (
+    GROUP,
+    VARIANCES,
+    decode,
+    decode_scales,
+    encode,
+    encode_scales,
+    rotation,
+)
+
+SEEDS = 1000
+every_bits = pytest.mark.parametrize("bits", VARIANCES)
+
+
+def one_hot() -> Tensor:
+    return torch.eye(GROUP)[5] * 3
+
+
+def heavy_tailed() -> Tensor:
+    return torch.randn(GROUP, generator=torch.Generator().manual_seed(1)).pow(5)
+
+
+GROUPS = {
+    "normal": torch.randn(GROUP, generator=torch.Generator().manual_seed(0)),
+    "one hot": one_hot(),
+    "two": one_hot() - one_hot().roll(9),
+    "constant": torch.ones(GROUP),
+    "ramp": torch.linspace(0, 1, GROUP),
+    "behind a ReLU": torch.randn(GROUP, generator=torch.Generator().manual_seed(2)).relu(),
+    "heavy-tailed": heavy_tailed(),
+}
+every_group = pytest.mark.parametrize("group", GROUPS.values(), ids=GROUPS)
+
+
+def rounded(values: Tensor, bits: int, seed: int) -> Tensor:
+    """What is given back of ``values`` (m, GROUP), scales kept in 8 bits."""
+    number = torch.tensor(seed)
+    turn = rotation(number)
+    packed, scales = encode(values, bits, turn)
+    return decode(packed, decode_scales(*encode_scales(scales, number)), bits, turn)
+
+
+def samples(group: Tensor, bits: int) -> Tensor:
+    """(SEEDS, GROUP): each beside another group that is larger, ten times or more, so that the
+    scale lies between two levels, evenly over all seeds."""
+    others = [
+        torch.full((GROUP,), 10 * 2 ** (seed / SEEDS)) * group.norm() for seed in range(SEEDS)
+    ]
+    return torch.stack(
+        [rounded(torch.stack([group, o]), bits, seed)[0] for seed, o in enumerate(others)]
+    ).double()
+
+
+@every_bits
+@every_group
+def test_the_mean_over_seeds_is_the_group(group: Tensor, bits: int) -> None:
+    drawn = samples(group, bits)
+    check_mean(drawn, group.double())
+    with pytest.raises(AssertionError, match="standard errors"):
+        check_mean(0.99 * drawn, group.double())
+
+
+@every_bits
+@every_group
+def test_the_variance_is_near_the_one_stated(group: Tensor, bits: int) -> None:
+    """Whatever is in the group: turned, all look alike. 1000 seeds tell the mean to 3 %."""
+    errors = (samples(group, bits) - group.double()).square().sum(1) / group.double().square().sum()
+    assert errors.mean().item() == pytest.approx(VARIANCES[bits], rel=0.05)
+
+
+def test_more_bits_have_less_variance() -> None:
+    assert list(VARIANCES.values()) == sorted(VARIANCES.values(), reverse=True)
+
+
+@every_bits
+def test_zeros_stay_zeros(bits: int) -> None:
+    values = torch.stack([torch.zeros(GROUP), GROUPS["normal"], torch.zeros(GROUP)])
+    back = rounded(values, bits, 3)
+    assert back[0].abs().max() == back[2].abs().max() == 0 < back[1].abs().min()
+    assert rounded(torch.zeros(2, GROUP), bits, 3).equal(torch.zeros(2, GROUP))
+
+
+@every_bits
+@pytest.mark.parametrize("power", [-55, -20, 20, 55])
+def test_huge_and_tiny_numbers_are_rounded_as_others(power: int, bits: int) -> None:
+    values = torch.stack([GROUPS["normal"], 8 * GROUPS["ramp"]])
+    torch.testing.assert_close(
+        rounded(values * 2.0**power, bits, 5), rounded(values, bits, 5) * 2.0**power
+    )
+
+
+@every_bits
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -float("inf")])
+def test_what_is_not_finite_shows(wrong: float, bits: int) -> None:
+    values = torch.stack([GROUPS["normal"], GROUPS["ramp"]])
+    values[0, 7] = wrong
+    assert not rounded(values, bits, 1)[0].isfinite().any()
+
+
+def test_scales_have_the_right_mean() -> None:
+    """From the largest down to a millionth, below the smallest level too."""
+    generator = torch.Generator().manual_seed(0)
+    scales = torch.cat([torch.exp2(-20 * torch.rand(30, generator=generator)), torch.tensor([1.0])])
+    drawn = torch.stack(
+        [decode_scales(*encode_scales(scales, torch.tensor(seed))) for seed in range(4000)]
+    ).double()
+    check_mean(drawn[:, :-1], scales[:-1].double())
+    assert drawn[:, -1].eq(1).all()
+
+
+def test_scales_take_a_byte_and_zeros_and_the_largest_are_exact() -> None:
+    scales = torch.tensor([0.0, 3.0, 0.0, 1e-30])
+    for seed in range(50):
+        codes, largest = encode_scales(scales, torch.tensor(seed))
+        back = decode_scales(codes, largest)
+        assert codes.dtype == torch.uint8 and largest == 3
+        assert back[[0, 2]].tolist() == [0, 0] and back[1] == 3
+    assert decode_scales(*encode_scales(torch.zeros(3), torch.tensor(0))).tolist() == [0, 0, 0]
+
+
+def test_neighbouring_levels_are_four_percent_apart() -> None:
+    scales = torch.linspace(0.01, 1, 500)
+    back = decode_scales(*encode_scales(scales, torch.tensor(1)))
+    assert ((back - scales).abs() <= 0.045 * scales).all()
+
+
+def test_rotations_are_orthogonal_and_follow_from_the_seed() -> None:
+    turn = rotation(torch.tensor(9))
+    torch.testing.assert_close(turn @ turn.t(), torch.eye(GROUP))
+    assert rotation(torch.tensor(9)).equal(turn) and not rotation(torch.tensor(10)).equal(turn)
+
+
+def test_rotations_are_uniform() -> None:
+    """As far as means and second moments of entries of two rows tell."""
+    drawn = torch.stack([rotation(torch.tensor(seed))[[0, -1]].flatten() for seed in range(SEEDS)])
+    check_mean(drawn, 0.0)
+    check_mean(drawn.square(), 1 / GROUP)
+    check_mean(drawn[:, :GROUP] * drawn[:, :1], torch.eye(GROUP)[0] / GROUP)
