@@ -14,7 +14,7 @@ Command = Callable[..., Any]
 
 SMALL = (
     "--model", name("normalized"), "--image-size", 12, "--data", "synthetic", "--samples", 20,
-    "--batch-size", 4, "--scheme", "independent,multi", "--probes", 2,
+    "--batch-size", 4, "--scheme", "independent,multi", "--probes", 2, "--first", "compressed",
 )  # fmt: skip
 
 
@@ -146,7 +146,7 @@ def test_what_is_not_finite_is_a_row(command: Command, tmp_path: Path) -> None:
         (["--age", "--layer", "4"], "leave out --bias-test and --layer"),
         (["--data", "digits", "--data-dir", "empty"], "--data-dir needs --data, one of mnist"),
         (["--headroom", "2"], "--headroom"),
-        (["--scheme", "spectral"], "choose from independent, multi, orthogonal"),
+        (["--scheme", "spectrum"], "choose from independent, multi, orthogonal"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )  # fmt: skip
