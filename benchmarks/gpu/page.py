@@ -51,10 +51,12 @@ def _machine(folders: Sequence[Path]) -> str:
         for path in sorted(folder.rglob("environment.json")):
             record = json.loads(path.read_text())
             cards = ", ".join(gpu["name"] for gpu in record["gpus"] or [])
+            source = record["source"]
+            changed = " with changes" if source.get("dirty") else ""
             return (
                 f"{cards or 'no GPU'}; torch {record['torch']}, cuDNN {record['cudnn']}, driver "
                 f"{record['driver']}, Python {record['python']}, {record['cpu']['cores']} CPU "
-                f"cores; revision {(record['source']['revision'] or 'unknown')[:7]}; "
+                f"cores; revision {(source['revision'] or 'unknown')[:7]}{changed}; "
                 f"{record['started'][:10]}."
             )
     return "No measurement has recorded its machine."

@@ -108,8 +108,8 @@ def _grid() -> Iterator[tuple[list[str], float]]:
     shared = ["runtime", "--method", "exact,xconv", "--compress", "conv", "--rounds", "9"]
     usual = [*shared, *schemes(), "--probes", PROBES]
     all_channels = ["--model", "conv:64,conv:128,conv:256"]
-    yield [*usual, *all_channels, "--image-size", "32,64,128", "--batch-size", "32"], 30
-    yield [*usual, *all_channels, "--image-size", "256", "--batch-size", "32"], 15
+    yield [*usual, *all_channels, "--image-size", "32,64,128", "--batch-size", "32"], 40
+    yield [*usual, *all_channels, "--image-size", "256", "--batch-size", "32"], 25
     yield [*usual, *all_channels, "--image-size", "32,64", "--batch-size", "128"], 20
     yield [*usual, "--model", "conv:64,conv:128", "--image-size", "512", "--batch-size", "32"], 20
     few = [*shared, *schemes(), "--probes", "32"]

@@ -37,7 +37,8 @@ SETTING = {"model": "resnet50", "batch_size": 32, "image_size": 224, "dtype": "f
 
 ENVIRONMENT = """
 {"gpus": [{"name": "A card"}], "torch": "2.11.0", "cudnn": 91900, "driver": "580", "python": "3.12",
- "cpu": {"cores": 16}, "source": {"revision": "0123456789"}, "started": "2026-11-27T17:12:24"}
+ "cpu": {"cores": 16}, "source": {"revision": "0123456789", "dirty": true},
+ "started": "2026-11-27T17:12:24"}
 """
 
 
@@ -275,10 +276,11 @@ def test_results_are_published(tmp_path: Path) -> None:
     kept = {str(path.relative_to(docs)) for path in docs.rglob("*") if path.is_file()}
     assert kept == {
         "gpu.md", "gpu/memory/memory.csv", "gpu/memory/verdict.txt", "gpu/layer-time/verdict.txt",
-        "gpu/layer-time/tf32/runtime.csv", "gpu/layer-time/tf32/environment.json",
+        "gpu/layer-time/tf32/runtime.csv",
     }  # fmt: skip
     page = (docs / "gpu.md").read_text()
     assert page.startswith("# Words\n<!-- results -->\nA card; torch 2.11.0, cuDNN 91900, ")
+    assert "; revision 0123456 with changes; " in page
     assert page.endswith("<!-- end -->\nmore\n") and "Not yet run" not in page
 
 

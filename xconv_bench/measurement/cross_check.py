@@ -8,6 +8,7 @@ from typing import Any
 
 from torch.utils.flop_counter import FlopCounterMode
 
+from xconv.spectrum.budget import plans_kept
 from xconv_bench.configuration import SIMULATED, Configuration
 from xconv_bench.errors import BenchError
 from xconv_bench.measurement.agreement import disagreement
@@ -44,7 +45,8 @@ class CrossCheck:
             yield {"message": f"not cross-checked: {error}"}
             return
         training = prepare(cell)
-        training.step()
+        with plans_kept():  # as in the simulation
+            training.step()
         said = disagreement(simulated, count(training))
         where = f"batch {cell.batch_size}, {cell.image_size} px on the CPU"
         yield {"doubt": f"{said} ({where})" if said else ""}

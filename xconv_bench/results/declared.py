@@ -86,13 +86,13 @@ COLUMNS = {
         *_numbers(
             LESS, OFF_GPUS, "gradient_relative_error", "relative_error", "relative_bias",
             "relative_spread", "average_gradient_error", "squared_error", "estimator_variance",
-            "total_variance", "variance_ratio", "ratio_at_one_probe", "floor_error",
+            "total_variance", "variance_ratio", "ratio_at_one_probe",
         ),
         *_numbers(MORE, OFF_GPUS, "cosine", "bias_p_value"),
         *_counts(LESS, OFF_GPUS, "smallest_probes"),
         # What these are held against, and how well they are known.
         *_numbers(
-            None, OFF_GPUS, "gradient_norm", "full_gradient_norm", "exact_gradient",
+            None, OFF_GPUS, "floor_error", "gradient_norm", "full_gradient_norm", "exact_gradient",
             "exact_low", "exact_high", "estimate", "sampling_variance",
             "exact_average_gradient_error",
             "rounding_squared_error", "exponent", "r_squared", "relative_bias_noise",

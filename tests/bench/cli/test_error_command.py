@@ -23,7 +23,9 @@ def measure(command: Command, folder: Path, *options: object) -> Any:
 
 
 def test_from_end_to_end_and_again(command: Command, tmp_path: Path) -> None:
-    finished = measure(command, tmp_path / "run", "--repeats", 32, "--bias-test")
+    finished = measure(
+        command, tmp_path / "run", "--repeats", 32, "--bias-test", "--first", "compressed"
+    )
     assert finished.code == 0, finished.errors
     table = pd.read_csv(tmp_path / "run/error.csv")
     assert tuple(table.columns) == ERROR_COLUMNS
@@ -37,11 +39,13 @@ def test_from_end_to_end_and_again(command: Command, tmp_path: Path) -> None:
     pictures = {path.name for path in (tmp_path / "run/plots").iterdir()}
     assert pictures == {"error.png", "error.svg", "error_bytes.png", "error_bytes.svg"}
 
-    again = measure(command, tmp_path / "run", "--repeats", 32, "--bias-test")
+    again = measure(
+        command, tmp_path / "run", "--repeats", 32, "--bias-test", "--first", "compressed"
+    )
     assert again.output == finished.output
     assert again.errors.count("already measured") == 3
 
-    elsewhere = measure(command, tmp_path / "other", "--repeats", 32)
+    elsewhere = measure(command, tmp_path / "other", "--repeats", 32, "--first", "compressed")
     assert pd.read_csv(tmp_path / "other/error.csv").equals(table), elsewhere.errors
 
 
