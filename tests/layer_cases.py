@@ -8,8 +8,15 @@ import torch
 from torch import Tensor, nn
 
 import xconv
+from xconv.schemes import SCHEMES
 
 Gradients = dict[str, Tensor]
+
+
+def how(scheme: str, probes: int = 4, bits: float = 1, keep: float = 0.3) -> dict[str, Any]:
+    """Arguments that choose ``scheme`` and the value of its dial, whichever that is."""
+    dial = SCHEMES[scheme].dial
+    return {"scheme": scheme, dial: {"probes": probes, "bits": bits, "keep": keep}[dial]}
 
 
 @dataclass(frozen=True)
@@ -20,11 +27,13 @@ class Kind:
     ours: type[nn.Module]
     pixels: tuple[int, ...]
 
-    def pair(self, *args: Any, probes: int = 4, **kwargs: Any) -> tuple[nn.Module, nn.Module]:
+    def pair(
+        self, *args: Any, probes: int = 4, scheme: str = "independent", **kwargs: Any
+    ) -> tuple[nn.Module, nn.Module]:
         """Both layers with equal weights: the first call's arguments are torch's."""
         torch.manual_seed(0)
         exact = self.exact(*args, **kwargs)
-        ours = self.ours(*args, probes=probes, **kwargs)
+        ours = self.ours(*args, **how(scheme, probes), **kwargs)
         ours.load_state_dict(exact.state_dict())
         return exact, ours
 

@@ -5,12 +5,16 @@ the probes keep being drawn again rather than carried from the forward pass to t
 Selective checkpoints save or repeat it as a whole: sketch and seed come from the same run.
 """
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, List, Sequence  # noqa: UP035 (what torch 2.6 knows in a schema)
 
 import torch
 import torch.utils.checkpoint
 from torch import Tensor
-from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
+from torch.utils._python_dispatch import (
+    _disable_current_modes,
+    _get_current_dispatch_mode_stack,
+)
 
 from xconv import probing as eager
 from xconv.geometry import Geometry
@@ -31,6 +35,11 @@ def is_selective() -> bool:
     if not torch._C._len_torch_dispatch_stack():
         return False
     return any(isinstance(mode, _SELECTIVE) for mode in _get_current_dispatch_mode_stack())
+
+
+def unseen(selective: bool) -> AbstractContextManager[Any]:
+    """Inside, a selective checkpoint does not see operators: those that not every run has."""
+    return _disable_current_modes() if selective else nullcontext()
 
 
 def keep(

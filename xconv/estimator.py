@@ -45,11 +45,12 @@ class SketchedConvolution(torch.autograd.Function):
         ctx.observer = observer
         kept: tuple[Tensor, ...] = ()
         if seed is not None:
-            whole = torch.compiler.is_compiling() or compiled.is_selective()
-            keep_input = compiled.keep if whole else keep
+            selective = not torch.compiler.is_compiling() and compiled.is_selective()
+            keep_input = compiled.keep if torch.compiler.is_compiling() or selective else keep
             kept = keep_input(input, seed, probing, ctx.layout, weight.shape, output.shape, plan)
             if observer is not None:
-                observer.see_input(input)
+                with autocast.switched_off(input.device.type), compiled.unseen(selective):
+                    observer.see_input(input)
         ctx.save_for_backward(weight, *kept)
         return output
 

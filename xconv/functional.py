@@ -120,8 +120,8 @@ def convolution(
         return geometry.convolve(input, weight, bias)
     input = autocast.cast(input)
     plan = observer = None
-    if saves and state.member is not None and weight.requires_grad:
-        plan = state.member.plan_for(input)
+    if seed is not None and state.member is not None and weight.requires_grad:
+        plan = state.member.plan_for(input, seed)
         observer = state.member if state.member.observes(input) else None
     output: Tensor = SketchedConvolution.apply(
         input,

@@ -54,8 +54,10 @@ class Probing:
         for dial in DIALS:
             value: Any = getattr(self, dial)
             if dial != scheme.dial and value is not None:
+                takers = ", ".join(name for name, other in SCHEMES.items() if other.dial == dial)
                 raise ValueError(
-                    f"scheme {self.scheme!r} takes {scheme.dial}, not {dial}; got {dial}={value!r}"
+                    f"scheme {self.scheme!r} takes {scheme.dial}, not {dial}; "
+                    f"got {dial}={value!r}, which is for {takers}"
                 )
             if dial == scheme.dial:
                 if value is None:

@@ -2,12 +2,12 @@
 
 import pytest
 import torch
-from layer_cases import KINDS, Kind
+from layer_cases import KINDS, Kind, how
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
 from xconv import XConv2d, convert
-from xconv.schemes import PROBED
+from xconv.schemes import SCHEMES
 
 all_kinds = pytest.mark.parametrize("kind", KINDS, ids=str)
 SEED_BYTES = 8
@@ -48,8 +48,9 @@ def test_nor_of_a_frozen_one(kind: Kind) -> None:
 
 
 @all_kinds
-def test_gradients_have_the_dtypes_of_their_leaves(kind: Kind) -> None:
-    _, layer = kind.pair(4, 6, 3, padding=1)
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_gradients_have_the_dtypes_of_their_leaves(scheme: str, kind: Kind) -> None:
+    _, layer = kind.pair(4, 6, 3, padding=1, scheme=scheme)
     x = kind.images().requires_grad_()
     with torch.autocast("cpu", dtype=torch.bfloat16):
         output = layer(x)
@@ -58,7 +59,7 @@ def test_gradients_have_the_dtypes_of_their_leaves(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize("channels_last", [False, True], ids=["contiguous", "channels last"])
-@pytest.mark.parametrize("scheme", PROBED)
+@pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("rms", [1e-3, 1.0, 3000.0, 20000.0], ids="rms {}".format)
 def test_float16_estimates_like_float64(rms: float, scheme: str, channels_last: bool) -> None:
     """Activations up to a third of what float16 holds, at 512²: x̂ itself would be 180 times larger.
@@ -66,8 +67,8 @@ def test_float16_estimates_like_float64(rms: float, scheme: str, channels_last: 
     The same probes in float64 give the same estimate up to rounding, some units of 2⁻¹¹.
     """
     torch.manual_seed(0)
-    half = XConv2d(2, 3, 3, bias=False, probes=8, scheme=scheme, dtype=torch.float16)
-    double = XConv2d(2, 3, 3, bias=False, probes=8, scheme=scheme, dtype=torch.float64)
+    half = XConv2d(2, 3, 3, bias=False, dtype=torch.float16, **how(scheme, probes=8))
+    double = XConv2d(2, 3, 3, bias=False, dtype=torch.float64, **how(scheme, probes=8))
     double.load_state_dict({k: v.double() for k, v in half.state_dict().items()})
     x = (torch.randn(2, 2, 512, 512).abs().clamp_(max=3) * rms).half()
     if channels_last:

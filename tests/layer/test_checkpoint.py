@@ -6,22 +6,24 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from layer_cases import assert_same, gradients, images, small_network
+from layer_cases import assert_same, gradients, how, images, small_network
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 from torch.utils.checkpoint import checkpoint, checkpoint_sequential
 
 from xconv import convert, functional
+from xconv.schemes import SCHEMES
 
 reentrant = pytest.mark.parametrize("reentrant", [False, True], ids=["direct", "reentrant"])
+every_scheme = pytest.mark.parametrize("scheme", SCHEMES)
 
 
-def network() -> nn.Sequential:
+def network(scheme: str = "independent") -> nn.Sequential:
     """Converted, with dropout between and behind the probed layers; no running statistics."""
     model = small_network()
     model[1] = nn.Dropout(0.3)
     model[5] = nn.Sequential(nn.Dropout(0.3), nn.AdaptiveAvgPool2d(1))
-    return convert(model, probes=4)
+    return convert(model, **how(scheme))
 
 
 def inputs() -> Tensor:
@@ -30,11 +32,41 @@ def inputs() -> Tensor:
 
 
 @reentrant
-def test_one_segment(reentrant: bool) -> None:
-    model = network()
+@every_scheme
+def test_one_segment(scheme: str, reentrant: bool) -> None:
+    model = network(scheme)
     expected = gradients(model, inputs())
     actual = gradients(model, inputs(), run=lambda x: checkpoint(model, x, use_reentrant=reentrant))
     assert_same(actual, expected)
+
+
+@reentrant
+@every_scheme
+def test_step_after_step(scheme: str, reentrant: bool) -> None:
+    """As without checkpoints, for as long as a plan may change from call to call."""
+    plain, checkpointed = network(scheme), network(scheme)
+
+    def run(x: Tensor) -> Tensor:
+        output: Tensor = checkpoint(checkpointed, x, use_reentrant=reentrant)
+        return output
+
+    for seed in range(6):
+        expected = gradients(plain, inputs(), seed=seed)
+        assert_same(gradients(checkpointed, inputs(), seed=seed, run=run), expected)
+
+
+@pytest.mark.parametrize("preserve", [False, True], ids=["afresh", "preserved"])
+def test_a_plan_is_not_renewed_between_both_runs(preserve: bool) -> None:
+    """torch refuses saved tensors that come out of another size the second time."""
+    model = network("spectral")
+
+    def run(x: Tensor) -> Tensor:
+        output: Tensor = checkpoint(model, x, use_reentrant=False, preserve_rng_state=preserve)
+        return output
+
+    for seed in range(6):
+        gradients(model, inputs(), seed=seed, run=run)
+    assert model[3]._xconv.member.plan is not None
 
 
 @reentrant
@@ -60,8 +92,9 @@ def test_the_stream_goes_on_as_without(reentrant: bool) -> None:
 
 
 @reentrant
-def test_under_autocast(reentrant: bool) -> None:
-    model = network()
+@every_scheme
+def test_under_autocast(scheme: str, reentrant: bool) -> None:
+    model = network(scheme)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         expected = gradients(model, inputs())
         actual = gradients(

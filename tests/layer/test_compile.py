@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 import pytest
 import torch
 from functorch.compile import make_boxed_func, min_cut_rematerialization_partition
-from layer_cases import CONV2D, assert_close, gradients, images, small_network
+from layer_cases import CONV2D, assert_close, gradients, how, images, small_network
 from torch import Tensor, nn
 from torch._dynamo.backends.common import aot_autograd
 from torch.utils.checkpoint import checkpoint
@@ -284,11 +284,15 @@ class Permuted(nn.Module):
         ("independent", "aot_eager"),
         ("multi", "aot_eager"),
         ("orthogonal", "aot_eager"),
+        ("spectral", "aot_eager"),
+        ("quantized", "aot_eager"),
+        ("sampling", "aot_eager"),
         pytest.param("independent", "inductor", marks=needs_compiler),
+        pytest.param("spectral", "inductor", marks=needs_compiler),
     ],
 )
 def test_layouts(scheme: str, backend: str) -> None:
-    model = convert(Permuted(), probes=4, scheme=scheme)
+    model = convert(Permuted(), **how(scheme))
     x = torch.randn(2, 12, 12, 3, generator=torch.Generator().manual_seed(0))
     run = compiled(model, backend)
     assert_close(gradients(model, x, run=run), gradients(model, x), TOLERANCE)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from layer_cases import KINDS, Kind, assert_same, gradients, images, small_network
+from layer_cases import KINDS, Kind, assert_same, gradients, how, images, small_network
 from torch import nn
 
 from xconv import account, convert, revert
+from xconv.schemes import SCHEMES
 
 
 def pickled(model: nn.Module) -> nn.Module:
@@ -25,13 +26,15 @@ def saved(model: nn.Module) -> nn.Module:
     return torch.load(buffer, weights_only=False)
 
 
+every_scheme = pytest.mark.parametrize("scheme", SCHEMES)
 ways = pytest.mark.parametrize("way", [copy.deepcopy, pickled, saved], ids=lambda f: f.__name__)
 
 
 @ways
+@every_scheme
 @pytest.mark.parametrize("kind", KINDS, ids=str)
-def test_a_layer(kind: Kind, way: Callable[[nn.Module], nn.Module]) -> None:
-    layer = kind.ours(4, 6, 3, probes=3, scheme="multi", distribution="gaussian")
+def test_a_layer(kind: Kind, scheme: str, way: Callable[[nn.Module], nn.Module]) -> None:
+    layer = kind.ours(4, 6, 3, distribution="gaussian", **how(scheme))
     twin = way(layer)
     assert type(twin) is kind.ours and repr(twin) == repr(layer)
     assert twin.weight.data_ptr() != layer.weight.data_ptr()
@@ -40,10 +43,11 @@ def test_a_layer(kind: Kind, way: Callable[[nn.Module], nn.Module]) -> None:
 
 @ways
 @pytest.mark.parametrize("used", [False, True], ids=["fresh", "after-a-step"])
-def test_a_converted_model(way: Callable[[nn.Module], nn.Module], used: bool) -> None:
-    model = convert(small_network(), probes=4, skip=["2"])
+@every_scheme
+def test_a_converted_model(scheme: str, way: Callable[[nn.Module], nn.Module], used: bool) -> None:
+    model = convert(small_network(), skip=["2"], **how(scheme))
     if used:
-        gradients(model, images())
+        gradients(model, images(), seed=1)
     twin = way(model)
     assert account(twin) == account(model)
     assert_same(gradients(twin, images()), gradients(model, images()))

@@ -4,16 +4,18 @@ from contextlib import AbstractContextManager, nullcontext
 
 import pytest
 import torch
-from layer_cases import CONV2D, KINDS, Kind, assert_same, gradients, images, small_network
+from layer_cases import CONV2D, KINDS, Kind, assert_same, gradients, how, images, small_network
 from torch import Tensor, nn
 
 from xconv import XConv2d, convert
+from xconv.schemes import SCHEMES
 
 DTYPES = [torch.float64, torch.float32, torch.bfloat16, torch.float16]
 LOW = [torch.bfloat16, torch.float16]
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-5, torch.bfloat16: 3e-2, torch.float16: 4e-3}
 
 all_kinds = pytest.mark.parametrize("kind", KINDS, ids=str)
+every_scheme = pytest.mark.parametrize("scheme", SCHEMES)
 low_precision = pytest.mark.parametrize("dtype", LOW, ids=str)
 
 
@@ -44,21 +46,22 @@ def assert_torch_s(actual: dict[str, Tensor], expected: dict[str, Tensor]) -> No
 
 
 @all_kinds
+@every_scheme
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_a_layer_of_any_dtype(kind: Kind, dtype: torch.dtype) -> None:
-    exact, ours = kind.pair(4, 6, 3, padding=1, dtype=dtype)
+def test_a_layer_of_any_dtype(kind: Kind, scheme: str, dtype: torch.dtype) -> None:
+    exact, ours = kind.pair(4, 6, 3, padding=1, scheme=scheme, dtype=dtype)
     x = kind.images(dtype=dtype)
     assert_torch_s(step(ours, x, nullcontext()), step(exact, x, nullcontext()))
     assert not ours._xconv.falls_back
 
 
 @pytest.mark.parametrize("dtype", DTYPES[1:], ids=str)
-@pytest.mark.parametrize("scheme", ["independent", "multi", "orthogonal"])
+@every_scheme
 def test_the_weight_gradient_is_the_same_estimate_in_every_dtype(
     scheme: str, dtype: torch.dtype
 ) -> None:
     torch.manual_seed(0)
-    ours = XConv2d(4, 6, 3, probes=4, scheme=scheme, dtype=torch.float64)
+    ours = XConv2d(4, 6, 3, dtype=torch.float64, **how(scheme))
     x = CONV2D.images(dtype=dtype).double()
     ours.to(dtype).double()
     expected = gradients(ours, x)["weight"]
@@ -67,9 +70,10 @@ def test_the_weight_gradient_is_the_same_estimate_in_every_dtype(
 
 
 @all_kinds
+@every_scheme
 @low_precision
-def test_autocast(kind: Kind, dtype: torch.dtype) -> None:
-    exact, ours = kind.pair(4, 6, 3, padding=1)
+def test_autocast(kind: Kind, scheme: str, dtype: torch.dtype) -> None:
+    exact, ours = kind.pair(4, 6, 3, padding=1, scheme=scheme)
     x = kind.images()
     expected = step(exact, x, torch.autocast("cpu", dtype=dtype))
     actual = step(ours, x, torch.autocast("cpu", dtype=dtype))
@@ -77,9 +81,10 @@ def test_autocast(kind: Kind, dtype: torch.dtype) -> None:
     assert_torch_s(actual, expected)
 
 
+@every_scheme
 @low_precision
-def test_autocast_estimates_what_the_cast_layer_estimates(dtype: torch.dtype) -> None:
-    _, ours = CONV2D.pair(4, 6, 3)
+def test_autocast_estimates_what_the_cast_layer_estimates(scheme: str, dtype: torch.dtype) -> None:
+    _, ours = CONV2D.pair(4, 6, 3, scheme=scheme)
     x = CONV2D.images()
     actual = step(ours, x, torch.autocast("cpu", dtype=dtype))["weight"]
     expected = step(ours.to(dtype), x.to(dtype), nullcontext())["weight"]
@@ -113,8 +118,9 @@ def test_a_region_without_autocast_inside_autocast() -> None:
         assert_same(gradients(ours, x), outside)
 
 
-def test_a_backward_pass_under_autocast_is_not_cast() -> None:
-    model = convert(small_network()[:4], probes=4)
+@every_scheme
+def test_a_backward_pass_under_autocast_is_not_cast(scheme: str) -> None:
+    model = convert(small_network()[:4], first="compressed", **how(scheme))
     expected = gradients(model, images())
     model.zero_grad()
     torch.manual_seed(0)

@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
+from layer_cases import how
 from torch import Tensor
 
 from xconv import XConv2d, XConvTranspose2d, functional
+from xconv.schemes import SCHEMES
 
 CONV = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 CONV_TRANSPOSE = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
@@ -90,19 +92,19 @@ def test_without_a_bias() -> None:
     assert torch.equal(functional.conv(x, weight), F.conv2d(x, weight))
 
 
-@pytest.mark.parametrize("scheme", ["independent", "multi", "orthogonal"])
+@pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("distribution", ["rademacher", "gaussian"])
 def test_layers_are_the_functions_with_weights(scheme: str, distribution: str) -> None:
-    how = {"probes": 5, "scheme": scheme, "distribution": distribution}
+    chosen = {**how(scheme), "distribution": distribution}
     x = tensors(2, 1, transposed=False)[0].detach()
     for layer, function in [
-        (XConv2d(4, 6, 3, 2, 1, **how).double(), functional.conv),
-        (XConvTranspose2d(4, 6, 3, 2, 1, **how).double(), functional.conv_transpose),
+        (XConv2d(4, 6, 3, 2, 1, **chosen).double(), functional.conv),
+        (XConvTranspose2d(4, 6, 3, 2, 1, **chosen).double(), functional.conv_transpose),
     ]:
         torch.manual_seed(1)
         (by_layer,) = torch.autograd.grad(layer(x).sum(), layer.weight)
         torch.manual_seed(1)
-        output = function(x, layer.weight, layer.bias, 2, 1, **how)
+        output = function(x, layer.weight, layer.bias, 2, 1, **chosen)
         assert torch.equal(by_layer, torch.autograd.grad(output.sum(), layer.weight)[0])
 
 

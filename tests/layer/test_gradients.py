@@ -2,12 +2,14 @@
 
 import pytest
 import torch
-from layer_cases import CONV2D, KINDS, Kind, assert_same, gradients, images, small_network
+from layer_cases import CONV2D, KINDS, Kind, assert_same, gradients, how, images, small_network
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
 from xconv import XConv2d, convert
+from xconv.schemes import SCHEMES
 
+every_scheme = pytest.mark.parametrize("scheme", SCHEMES)
 all_kinds = pytest.mark.parametrize("kind", KINDS, ids=str)
 
 
@@ -48,8 +50,9 @@ def test_one_graph_may_be_gone_through_twice() -> None:
 
 
 @all_kinds
-def test_a_frozen_weight_costs_no_sketch_and_no_draw(kind: Kind) -> None:
-    exact, ours = kind.pair(4, 6, 3, padding=1)
+@every_scheme
+def test_a_frozen_weight_costs_no_sketch_and_no_draw(kind: Kind, scheme: str) -> None:
+    exact, ours = kind.pair(4, 6, 3, padding=1, scheme=scheme)
     x = kind.images().requires_grad_()
     for layer in (exact, ours):
         layer.weight.requires_grad_(False)
@@ -63,9 +66,10 @@ def test_a_frozen_weight_costs_no_sketch_and_no_draw(kind: Kind) -> None:
 
 
 @all_kinds
+@every_scheme
 @pytest.mark.parametrize("wanted", ["weight", "bias", "input"])
-def test_one_gradient_alone(kind: Kind, wanted: str) -> None:
-    _, ours = kind.pair(4, 6, 3, padding=1)
+def test_one_gradient_alone(kind: Kind, scheme: str, wanted: str) -> None:
+    _, ours = kind.pair(4, 6, 3, padding=1, scheme=scheme)
     x = kind.images().requires_grad_()
     leaves = {"weight": ours.weight, "bias": ours.bias, "input": x}
     torch.manual_seed(0)
@@ -82,8 +86,9 @@ def test_a_frozen_model_is_not_tracked() -> None:
     assert not layer(images()).requires_grad
 
 
-def test_a_module_called_twice_has_two_sketches_whose_estimates_add_up() -> None:
-    layer = XConv2d(4, 4, 3, padding=1, probes=4)
+@every_scheme
+def test_a_module_called_twice_has_two_sketches_whose_estimates_add_up(scheme: str) -> None:
+    layer = XConv2d(4, 4, 3, padding=1, **how(scheme))
     x, y = CONV2D.images().chunk(2)
 
     def one_by_one(*inputs: Tensor) -> list[Tensor]:

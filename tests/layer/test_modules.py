@@ -4,16 +4,18 @@ import inspect
 
 import pytest
 import torch
-from layer_cases import CONV2D, KINDS, Kind, assert_same, gradients, images, small_network
+from layer_cases import CONV2D, KINDS, Kind, assert_same, gradients, how, images, small_network
 from torch import Tensor, nn
 
 from xconv import XConv1d, XConv2d, XConvTranspose2d, convert
 from xconv.modules import set_probing
 from xconv.probing import Probing
+from xconv.schemes import SCHEMES
 
 TWO_DIMENSIONAL = [kind for kind in KINDS if len(kind.pixels) == 2]
 PADDING_MODES = ["zeros", "reflect", "replicate", "circular"]
 
+every_scheme = pytest.mark.parametrize("scheme", SCHEMES)
 all_kinds = pytest.mark.parametrize("kind", KINDS, ids=str)
 
 
@@ -54,8 +56,9 @@ def test_initialisation_and_state_are_torch_s(kind: Kind) -> None:
 
 
 @all_kinds
-def test_all_but_the_weight_gradient_is_bit_for_bit_torch_s(kind: Kind) -> None:
-    exact, ours = kind.pair(4, 6, 3, stride=2, padding=1)
+@every_scheme
+def test_all_but_the_weight_gradient_is_bit_for_bit_torch_s(scheme: str, kind: Kind) -> None:
+    exact, ours = kind.pair(4, 6, 3, stride=2, padding=1, scheme=scheme)
     x = kind.images()
     expected, actual = backward(exact, x), backward(ours, x)
     assert not ours._xconv.falls_back
@@ -85,8 +88,9 @@ def test_without_probes_second_derivatives_exist() -> None:
 
 
 @all_kinds
-def test_one_image_without_a_batch_dimension(kind: Kind) -> None:
-    _, ours = kind.pair(4, 6, 3, padding=1)
+@every_scheme
+def test_one_image_without_a_batch_dimension(scheme: str, kind: Kind) -> None:
+    _, ours = kind.pair(4, 6, 3, padding=1, scheme=scheme)
     x = kind.images(1)
     batched, one = gradients(ours, x), gradients(ours, x[0])
     assert ours(x[0]).shape == ours(x).shape[1:]
@@ -95,8 +99,9 @@ def test_one_image_without_a_batch_dimension(kind: Kind) -> None:
 
 @pytest.mark.parametrize("mode", PADDING_MODES)
 @pytest.mark.parametrize("padding", [0, 1, (2, 1), "same", "valid"], ids=str)
-def test_padding_modes(mode: str, padding: int | tuple[int, int] | str) -> None:
-    exact, ours = CONV2D.pair(4, 6, (3, 4), padding=padding, padding_mode=mode)
+@every_scheme
+def test_padding_modes(scheme: str, mode: str, padding: int | tuple[int, int] | str) -> None:
+    exact, ours = CONV2D.pair(4, 6, (3, 4), padding=padding, padding_mode=mode, scheme=scheme)
     x = CONV2D.images()
     expected, actual = backward(exact, x), backward(ours, x)
     assert torch.equal(actual[0], expected[0])
@@ -119,8 +124,10 @@ def test_arguments_of_one_element_stand_for_every_dimension() -> None:
 
 
 @all_kinds
-def test_inputs_that_are_not_contiguous(kind: Kind) -> None:
-    _, ours = kind.pair(4, 6, 3, padding=1, dtype=torch.float64)
+@pytest.mark.parametrize("scheme", ["independent", "spectral", "sampling"])
+def test_inputs_that_are_not_contiguous(scheme: str, kind: Kind) -> None:
+    """Schemes whose random numbers do not follow the order of pixels and channels in memory."""
+    _, ours = kind.pair(4, 6, 3, padding=1, dtype=torch.float64, scheme=scheme)
     x = kind.images(dtype=torch.float64)
     expected = gradients(ours, x)
     strided = torch.stack([x, torch.zeros_like(x)], dim=-1)[..., 0]
@@ -133,8 +140,9 @@ def test_inputs_that_are_not_contiguous(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize("kind", TWO_DIMENSIONAL, ids=str)
-def test_an_empty_batch_trains(kind: Kind) -> None:
-    exact, ours = kind.pair(4, 6, 3)
+@every_scheme
+def test_an_empty_batch_trains(scheme: str, kind: Kind) -> None:
+    exact, ours = kind.pair(4, 6, 3, scheme=scheme)
     x = kind.images(0)
     assert ours(x).shape == exact(x).shape
     assert_same(gradients(ours, x), gradients(exact, x))
@@ -183,8 +191,9 @@ def test_probes_may_change_between_calls(layer: XConv2d | XConvTranspose2d) -> N
     assert layer._xconv.probing.probes == 16
 
 
-def test_on_the_meta_device_it_has_shapes_and_no_numbers() -> None:
-    model = convert(small_network()).to("meta")
+@every_scheme
+def test_on_the_meta_device_it_has_shapes_and_no_numbers(scheme: str) -> None:
+    model = convert(small_network(), first="compressed", **how(scheme)).to("meta")
     output = model(torch.empty(2, 3, 16, 16, device="meta"))
     output.sum().backward()
     assert output.shape == (2, 5)

@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from layer_cases import CONV2D, KINDS, Kind, assert_same, gradients, images, small_network
+from layer_cases import CONV2D, KINDS, Kind, assert_same, gradients, how, images, small_network
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from xconv import XConv2d, convert, functional
 from xconv.capture import refuse_capture
 from xconv.random import rademacher
+from xconv.schemes import PROBED, SCHEMES
 
-SCHEMES = ["independent", "multi", "orthogonal"]
 DISTRIBUTIONS = ["rademacher", "gaussian"]
 
 
@@ -51,7 +51,7 @@ def test_the_backward_pass_draws_nothing() -> None:
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_the_probes_do_not_come_from_the_users_stream(scheme: str) -> None:
-    layer = XConv2d(3, 8, 3, scheme=scheme, distribution="gaussian", probes=16)
+    layer = XConv2d(3, 8, 3, distribution="gaussian", **how(scheme, probes=16))
     assert draws(lambda x: layer(x).sum().backward(), images()) == 1
 
 
@@ -130,7 +130,7 @@ def host_reads(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Tensor]]:
         yield read
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("scheme", PROBED)
 @pytest.mark.parametrize("distribution", DISTRIBUTIONS)
 def test_only_seeds_are_read_and_they_lie_on_the_host(
     scheme: str, distribution: str, monkeypatch: pytest.MonkeyPatch
@@ -149,7 +149,7 @@ def test_only_seeds_are_read_and_they_lie_on_the_host(
 def test_no_operation_waits_for_a_value(kind: Kind, scheme: str, distribution: str) -> None:
     """A fake tensor has no values: whatever needs one raises."""
     with FakeTensorMode():
-        layer = kind.ours(4, 6, 3, probes=4, scheme=scheme, distribution=distribution)
+        layer = kind.ours(4, 6, 3, distribution=distribution, **how(scheme))
         x = torch.empty(2, 4, *kind.pixels, requires_grad=True)
         layer(x).sum().backward()
     assert layer.weight.grad.shape == layer.weight.shape

@@ -2,11 +2,12 @@
 
 import pytest
 import torch
-from layer_cases import KINDS, Kind, images, small_network
+from layer_cases import KINDS, Kind, how, images, small_network
 from statistics_checker import FEWEST_SAMPLES, check_mean
 from torch import Tensor, nn
 
 from xconv import BitReLU, XConv2d, convert
+from xconv.schemes import SCHEMES
 
 all_kinds = pytest.mark.parametrize("kind", KINDS, ids=str)
 
@@ -47,10 +48,10 @@ needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUD
 
 @pytest.mark.filterwarnings("ignore:Using padding='same'")
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=needs_cuda)])
-@pytest.mark.parametrize("scheme", ["independent", "multi", "orthogonal"])
+@pytest.mark.parametrize("scheme", SCHEMES)
 def test_a_gradient_penalty_is_torch_s(scheme: str, device: str) -> None:
     x = images().double().to(device)
-    exact, ours = critic().to(device), convert(critic().to(device), probes=2, scheme=scheme)
+    exact, ours = critic().to(device), convert(critic().to(device), **how(scheme))
     expected, actual = penalty(exact, x), penalty(ours, x)
     torch.testing.assert_close(actual, expected)
     gradients = gradients_of(expected, exact)
@@ -117,18 +118,19 @@ def test_bit_relu(inplace: bool) -> None:
     assert found[0][1].any()
 
 
-def weight_gradient(loss: str) -> tuple[XConv2d, Tensor]:
-    layer = XConv2d(3, 8, 3)
+def weight_gradient(loss: str, scheme: str) -> tuple[XConv2d, Tensor]:
+    layer = XConv2d(3, 8, 3, **how(scheme))
     output = layer(images())
     value = output.sum() if loss == "linear" else output.square().sum()
     (gradient,) = torch.autograd.grad(value, layer.weight, create_graph=True)
     return layer, gradient
 
 
+@pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("loss", ["linear", "square"])
-def test_an_estimated_gradient_says_that_it_has_no_derivative(loss: str) -> None:
+def test_an_estimated_gradient_says_that_it_has_no_derivative(loss: str, scheme: str) -> None:
     """Also where the incoming gradient is a constant."""
-    layer, gradient = weight_gradient(loss)
+    layer, gradient = weight_gradient(loss, scheme)
     assert gradient.requires_grad
     with pytest.raises(RuntimeError, match=r"estimated weight gradient.*leave this layer exact"):
         torch.autograd.grad(gradient.sum(), layer.weight)
@@ -143,8 +145,9 @@ def test_through_a_network_and_autocast_it_says_so_too() -> None:
         sum(g.square().sum() for g in gradients).backward()
 
 
-def test_a_backward_pass_with_a_graph_gives_the_same_gradients() -> None:
-    model = convert(small_network(), probes=2)
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_a_backward_pass_with_a_graph_gives_the_same_gradients(scheme: str) -> None:
+    model = convert(small_network(), first="compressed", **how(scheme))
     found = []
     for create_graph in (False, True):
         torch.manual_seed(1)

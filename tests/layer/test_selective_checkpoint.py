@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from layer_cases import assert_same, gradients, images, small_network
+from layer_cases import assert_same, gradients, how, images, small_network
 from torch import Tensor, nn
 from torch.autograd.graph import save_on_cpu, saved_tensors_hooks
 from torch.utils.checkpoint import (
@@ -16,8 +16,8 @@ from torch.utils.checkpoint import (
 )
 
 from xconv import XConv2d, convert
+from xconv.schemes import SCHEMES
 
-SCHEMES = ["independent", "multi", "orthogonal"]
 every_scheme = pytest.mark.parametrize("scheme", SCHEMES)
 
 _PRODUCTS = {"mm", "bmm", "addmm", "matmul", "cat"}
@@ -82,7 +82,7 @@ def test_the_gradient_is_that_of_one_run(
     """A seed of another run would leave a projection of 0. The spread of one gradient along the
     true one is 0.09 at the most here, that of the mean 0.016: 0.5 is 31 of these away."""
     torch.manual_seed(0)
-    layer = XConv2d(3, 8, 3, probes=48, scheme=scheme)
+    layer = XConv2d(3, 8, 3, **how(scheme, probes=48))
     x = images(8, side=10)
     assert projection(layer, selectively(layer, chosen, preserve), x) == pytest.approx(1, abs=0.5)
 
@@ -93,7 +93,7 @@ def test_with_the_generator_preserved_nothing_differs(
     chosen: Callable[[str], bool], scheme: str
 ) -> None:
     """Batch normalisation is left out: torch refuses to save what it counts."""
-    model = convert(small_network()[2:4], probes=4, scheme=scheme)
+    model = convert(small_network()[2:4], **how(scheme))
     x = images(channels=8)
     expected = gradients(model, x)
     assert_same(gradients(model, x, run=selectively(model, chosen, preserve=True)), expected)

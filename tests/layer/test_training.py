@@ -3,6 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from layer_cases import how
 from torch import Tensor, nn
 
 from xconv import convert
@@ -47,10 +48,19 @@ def losses(model: nn.Module) -> list[float]:
 
 
 @pytest.mark.parametrize(
-    ("scheme", "probes"), [("independent", 16), ("multi", 64), ("orthogonal", 64)]
+    ("scheme", "probes"),
+    [
+        ("independent", 16),
+        ("multi", 64),
+        ("orthogonal", 64),
+        ("spectral", 0),
+        ("quantized", 0),
+        ("sampling", 0),
+    ],
 )
 def test_the_loss_falls_as_with_exact_gradients(scheme: str, probes: int) -> None:
-    exact, ours = losses(network()), losses(convert(network(), probes=probes, scheme=scheme))
+    chosen = how(scheme, probes=probes)
+    exact, ours = losses(network()), losses(convert(network(), first="compressed", **chosen))
     assert ours[0] == exact[0]
     assert ours != exact
     assert exact[-1] < 0.05 < 0.6 < exact[0]

@@ -6,10 +6,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 from geometries import Case, conv_case
+from layer_cases import how
 from statistics_checker import check_mean
 from torch import Tensor
 
-from xconv.schemes import PROBED
+from xconv.schemes import PROBED, SCHEMES
 
 SEEDS = 1000
 
@@ -52,9 +53,9 @@ def estimates(case: Case, **probing: object) -> Tensor:
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-@pytest.mark.parametrize("scheme", PROBED)
+@pytest.mark.parametrize("scheme", SCHEMES)
 def test_the_mean_over_seeds_is_the_exact_gradient(scheme: str, case: Case) -> None:
-    samples = estimates(case, scheme=scheme, probes=12)
+    samples = estimates(case, **how(scheme, probes=12))
     check_mean(samples, exact_gradient(case))
 
 
@@ -89,19 +90,19 @@ def without_last_row(case: Case) -> Tensor:
     )
 
 
-@pytest.mark.parametrize("scheme", PROBED)
+@pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("wrong", [rolled_gradient, without_last_row], ids=lambda f: f.__name__)
 def test_a_bias_at_the_borders_would_be_caught(wrong: object, scheme: str) -> None:
     """The same noise about a wrong mean."""
     case = CASES["zeros"]
-    samples = estimates(case, scheme=scheme, probes=12)
+    samples = estimates(case, **how(scheme, probes=12))
     with pytest.raises(AssertionError, match="standard errors"):
         check_mean(samples + wrong(case) - exact_gradient(case), exact_gradient(case))
 
 
-@pytest.mark.parametrize("scheme", PROBED)
+@pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_a_wrong_scale_would_be_caught(case: Case, scheme: str) -> None:
-    samples = estimates(case, scheme=scheme, probes=12)
+    samples = estimates(case, **how(scheme, probes=12))
     with pytest.raises(AssertionError, match="standard errors"):
         check_mean(0.8 * samples, exact_gradient(case))

@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from layer_cases import KINDS, Kind
+from layer_cases import KINDS, Kind, how
 from torch import Tensor
 
-from xconv.schemes import PROBED
+from xconv.schemes import PROBED, SCHEMES
 
 FORMATS = {4: torch.channels_last, 5: torch.channels_last_3d}
 
@@ -26,10 +26,19 @@ def test_contiguous_weights(kind: Kind, scheme: str, probes: int, kernel: int) -
         assert estimated(layer, x).stride() == layer.weight.stride()
 
 
-@pytest.mark.parametrize("scheme", PROBED)
+@pytest.mark.parametrize("kernel", [1, 3])
+@pytest.mark.parametrize("scheme", sorted(set(SCHEMES) - set(PROBED)))
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_contiguous_weights_of_other_schemes(kind: Kind, scheme: str, kernel: int) -> None:
+    layer = kind.ours(4, 6, kernel, **how(scheme))
+    for x in (kind.images(), kind.images().movedim(1, -1).contiguous().movedim(-1, 1)):
+        assert estimated(layer, x).stride() == layer.weight.stride()
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("kind", [k for k in KINDS if len(k.pixels) > 1], ids=str)
 def test_channels_last_weights(kind: Kind, scheme: str) -> None:
-    layer = kind.ours(4, 6, 3, probes=8, scheme=scheme)
+    layer = kind.ours(4, 6, 3, **how(scheme, probes=8))
     layer.to(memory_format=FORMATS[layer.weight.dim()])
     x = kind.images().contiguous(memory_format=FORMATS[layer.weight.dim()])
     assert not layer.weight.is_contiguous()

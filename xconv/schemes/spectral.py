@@ -30,7 +30,7 @@ from xconv import autocast
 from xconv.geometry import Geometry
 from xconv.layout import Layout
 from xconv.precision import convolution_precision
-from xconv.schemes.scheme import Scheme
+from xconv.schemes.scheme import NO_SMALLER, Scheme
 from xconv.spectrum import correlation
 from xconv.spectrum.blocks import (
     Blocks,
@@ -40,7 +40,7 @@ from xconv.spectrum.blocks import (
     places,
     transform,
 )
-from xconv.spectrum.plan import BITS, Plan, nominal_plan
+from xconv.spectrum.plan import BITS, SCALE_OF_SCALES, Plan, nominal_plan
 from xconv.spectrum.rounding import (
     GROUP,
     decode,
@@ -57,8 +57,11 @@ if TYPE_CHECKING:
 _LEAST_BLOCK = 4
 """Coefficients of the smallest block that is worth a plan."""
 _LARGEST_BITS = 8
-_SCALE_OF_SCALES = 4
-"""Bytes of the largest scale."""
+_MOST_BYTES = 1.42
+"""Of an element, by the plan of most bits: 8 and their scales, in blocks that reach over edges."""
+_MOST_BESIDES = 154
+"""Seed, largest scale, and what fills up the last group of each class: bytes at the most."""
+_MOST_FREQUENCIES = 512
 _AT_A_TIME = {"cpu": 2**20}
 _AT_A_TIME_ELSEWHERE = 2**27
 """Elements to work on together: on a CPU few enough to stay in its cache."""
@@ -83,9 +86,13 @@ class Spectral(Scheme):
         return f"spectral, {probing.bits:g} bits an element"
 
     def why_exact(self, layout: Layout, probing: Probing) -> str:
-        """Small maps have no spectrum to speak of."""
-        if prod(layout.shape[2:]) < _LEAST_BLOCK:
-            return f"maps of {prod(layout.shape[2:])} pixels are too small: exact gradient"
+        """Small maps have no spectrum to speak of; in small tensors indices are no trifle."""
+        pixels = prod(layout.shape[2:])
+        if pixels < _LEAST_BLOCK:
+            return f"maps of {pixels} pixels are too small: exact gradient"
+        spared = prod(layout.shape) * (layout.dtype.itemsize - _MOST_BYTES)
+        if spared <= _MOST_BESIDES + 2 * min(pixels, _MOST_FREQUENCIES):
+            return NO_SMALLER
         return ""
 
     def keep(
@@ -114,7 +121,7 @@ class Spectral(Scheme):
         """As many bytes as the plan's classes take."""
         blocks = blocks_of(tuple(int(n) for n in layout.shape[2:]))
         plan = plan or nominal_plan(blocks, probing.bits or self.default)
-        size = packed_bytes(plan, prod(layout.shape[:2]) * blocks.number)
+        size = plan.packed_bytes(prod(layout.shape[:2]) * blocks.number)
         indices = [torch.empty(count, dtype=torch.int16, device="cpu") for count in plan.counts]
         return [input.new_empty(size, dtype=torch.uint8), *indices]
 
@@ -138,15 +145,6 @@ class Spectral(Scheme):
             values = _unpack(packed, counts, prod(layout.shape[:2]) * blocks.number, seed)
             values = values.view(len(frequencies), *layout.shape[:2], blocks.number)
             return gradient_of(values, frequencies, grad_output, geometry, layout, weight)
-
-
-def packed_bytes(plan: Plan, columns: int) -> int:
-    """Return the bytes of ``columns`` blocks (of all images and channels) by ``plan``."""
-    total = _SCALE_OF_SCALES
-    for bits, count in zip(BITS, plan.counts, strict=True):
-        groups = -(-count * columns // GROUP)
-        total += groups * (GROUP * bits // 8 + 1)
-    return total
 
 
 def gradient_of(
@@ -258,7 +256,7 @@ def _unpack(packed: Tensor, counts: Sequence[int], columns: int, seed: Tensor) -
     turn = _to(rotation(seed), packed.device)
     groups = [-(-count * columns // GROUP) for count in counts]
     code_bytes = [number * GROUP * bits // 8 for number, bits in zip(groups, BITS, strict=True)]
-    *codes, scale_codes, largest = packed.split([*code_bytes, sum(groups), _SCALE_OF_SCALES])
+    *codes, scale_codes, largest = packed.split([*code_bytes, sum(groups), SCALE_OF_SCALES])
     scales = decode_scales(scale_codes, largest.clone().view(torch.float32))
     values = packed.new_empty(sum(counts), columns, dtype=torch.float32)
     for bits, code, sizes, part in zip(

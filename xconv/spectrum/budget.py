@@ -11,20 +11,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from math import prod
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensor
+from torch.utils._python_dispatch import _disable_current_modes
 
 from xconv.geometry import Geometry
 from xconv.layout import Layout
 from xconv.spectrum.blocks import Blocks, blocks_of, by_frequency, transform
-from xconv.spectrum.plan import Part, Plan, divide, nominal_importance
+from xconv.spectrum.plan import Part, Plan, divide
 
 _LONGEST_PAUSE = 64
 """Calls after which a plan is renewed at the latest; before, after 1, 2, 4, … calls."""
+_REMEMBERED = 256
+"""Calls whose plans are remembered by their seeds, for those who run a segment again."""
 _LOOKED_AT = 2**20
 """Elements of a tensor that its spectrum is measured from, or one channel of all images."""
 
@@ -57,11 +59,19 @@ class Budget:
         return self.members[-1]
 
     def renew(self) -> None:
-        """Give every member that has seen an input a new plan. Waits for a device, once."""
-        seen = [member for member in self.members if member.energies is not None]
-        parts = [member.part() for member in seen]
-        for member, plan in zip(seen, divide(parts, self.bits) if parts else [], strict=True):
+        """Give new plans to those called since the last time that have seen an input and its
+        gradient; others may be layers that are gone. Waits for a device, once.
+
+        Whoever writes operators down does not see these, which come now and then only.
+        """
+        called = [member for member in self.members if member.called]
+        with _disable_current_modes():
+            pairs = [(member, part) for member in called if (part := member.part()) is not None]
+            plans = divide([part for _, part in pairs], self.bits) if pairs else []
+        for (member, _), plan in zip(pairs, plans, strict=True):
             member.plan = plan
+        for member in called:
+            member.called = False
         self.renewals += 1
 
 
@@ -79,14 +89,20 @@ class Member:
     """Variance of the weight gradient for one unit of variance of a coefficient, float64."""
     plan: Plan | None = None
     calls: int = 0
+    called: bool = False
+    """Whether there was a call since the budget was last renewed."""
+    is_due: bool = False
+    """Whether a gradient was seen that no plan makes use of yet."""
+    planned: dict[tuple[int, Blocks], Plan | None] = field(default_factory=dict)
+    """Plans of the last calls, by seed and blocks."""
     renewals: int = 0
     """Those of the budget when this member last asked for one."""
 
-    def plan_for(self, input: Tensor) -> Plan | None:
+    def plan_for(self, input: Tensor, seed: Tensor) -> Plan | None:
         """Return the plan for ``input`` (batch, channels, *pixels), renewed when it is time.
 
-        None, which stands for the nominal one, before anything has been seen. A compiler gets the
-        plan that there is.
+        None stands for the nominal one. A call that is repeated with its ``seed``, as checkpoints
+        do, gets the plan that it had. A compiler gets the plan that there is.
         """
         if torch.compiler.is_compiling():
             known = self.blocks is not None and self.blocks.pixels == tuple(input.shape[2:])
@@ -94,19 +110,30 @@ class Member:
         blocks = blocks_of(tuple(input.shape[2:]))
         if blocks != self.blocks:
             self.blocks, self.energies, self.weights, self.plan = blocks, None, None, None
-            self.calls = 0
+            self.calls, self.is_due = 0, False
         self.maps = input.shape[0] * input.shape[1]
         if not _is_looked_at(input):
             return self.plan
-        if self.calls and _is_time(self.calls):
+        call = int(seed), blocks
+        if call not in self.planned:
+            self._renew()
+            self.calls += 1
+            self.called = True
+            if len(self.planned) >= _REMEMBERED:
+                del self.planned[next(iter(self.planned))]
+            self.planned[call] = self.plan
+        return self.planned[call]
+
+    def _renew(self) -> None:
+        """Have all plans renewed if there is reason to, unless another member was quicker."""
+        if self.is_due:
             if self.renewals == self.budget.renewals:
                 self.budget.renew()
-            self.renewals = self.budget.renewals
-        self.calls += 1
-        return self.plan
+            self.renewals, self.is_due = self.budget.renewals, False
 
     def observes(self, input: Tensor) -> bool:
-        """Return whether the call just planned is one to look at: the next one renews the plan."""
+        """Return whether the call just planned is one to look at: the next one after its gradient
+        renews the plan."""
         return _is_looked_at(input) and _is_time(self.calls)
 
     def see_input(self, input: Tensor) -> None:
@@ -126,19 +153,24 @@ class Member:
         new = _spectrum(on_grid, blocks).mul_(
             fan / geometry.groups if not geometry.transposed else fan
         )
-        self.weights = new if self.weights is None else (self.weights + new) / 2
+        self.weights = new if self.weights is None else _mean(self.weights, new)
+        self.is_due = True
 
-    def part(self) -> Part:
-        """Return what this layer brings to a plan for several."""
-        assert self.blocks is not None and self.energies is not None
-        energies = self.energies.cpu()
-        if self.weights is not None:
-            importance = energies * self.weights.cpu()
-        else:
-            importance = energies / prod(self.blocks.pixels)
+    def part(self) -> Part | None:
+        """Return what this layer brings to a plan for several, None where it has not seen enough,
+        or nothing finite."""
+        if self.blocks is None or self.energies is None or self.weights is None:
+            return None
+        importance = self.energies.cpu() * self.weights.cpu()
         if not bool(torch.isfinite(importance).all()):
-            importance = nominal_importance(self.blocks)
-        return Part(importance, self.maps * self.blocks.number)
+            return None
+        return Part(importance, self.blocks, self.maps)
+
+
+def _mean(old: Tensor, new: Tensor) -> Tensor:
+    """The mean of both; of one alone where the other overflowed, as scaled losses make it."""
+    mean = torch.where(new.isfinite(), (old + new) / 2, old)
+    return torch.where(old.isfinite(), mean, new)
 
 
 def _is_time(calls: int) -> bool:

@@ -1,10 +1,12 @@
-"""A cache for functions that return tensors of their own making."""
+"""A cache for functions that return tensors of their own making, and their use in simulations."""
 
 from collections.abc import Callable
 from functools import lru_cache, wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import torch
+from torch import Tensor
+from torch._guards import detect_fake_mode
 from torch.utils._python_dispatch import _disable_current_modes
 
 Arguments = ParamSpec("Arguments")
@@ -24,4 +26,15 @@ def cached(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]
         with _disable_current_modes(), torch.inference_mode(False), torch.no_grad():
             return function(*args, **kwargs)
 
-    return computed  # type: ignore[return-value]
+    @wraps(function)
+    def called(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        result: Any = computed(*args, **kwargs)  # type: ignore[arg-type]
+        return simulated(result) if isinstance(result, Tensor) else result  # type: ignore
+
+    return called
+
+
+def simulated(tensor: Tensor) -> Tensor:
+    """Return ``tensor``, without contents where a simulation is at work, which takes no others."""
+    mode = detect_fake_mode()
+    return tensor if mode is None else mode.from_tensor(tensor)

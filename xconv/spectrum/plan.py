@@ -13,12 +13,16 @@ price λ of a bit the least sum of variance and λ·bits has
 
 and the b_f that is then cheapest. One λ for all layers of a network makes the sum over all of them
 least for its bits. Below p = 1 one bit is always the cheapest, so only that class is sampled.
+
+Bits are all that is kept: codes and scales of whole groups, pixels beyond the edge, the seed, and
+which frequencies they are. In tensors of a few thousand elements the last are no trifle.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 
 import torch
 from torch import Tensor
@@ -30,11 +34,22 @@ from xconv.spectrum.rounding import GROUP, SCALE_BITS, VARIANCES
 BITS = tuple(VARIANCES)
 """Bits that a kept coefficient may take."""
 LEAST_PROBABILITY = 1 / 64
-"""Smallest probability of a frequency, so that no weight 1/p grows without bound."""
+"""Smallest probability of a frequency, so that no weight 1/p grows without bound; smaller where
+few bits are asked for."""
+SCALE_OF_SCALES = 4
+"""Bytes of the largest scale."""
 
 _COSTS = torch.tensor([bits + SCALE_BITS / GROUP for bits in BITS], dtype=torch.float64)
 _EXCESS = torch.tensor([1 + VARIANCES[bits] for bits in BITS], dtype=torch.float64)
-_HALVINGS = 60
+_HALVINGS = 40
+_LEAST_SHARE = 0.25
+"""Share of the bits that the smallest probabilities may take."""
+_CORRECTIONS = 8
+_TOLERANCE = 0.01
+"""Share of the bits that whole groups and indices may take in excess."""
+_MANY = 2**20
+_SEED_BITS = 64
+_INDEX_BITS = 16
 
 
 @dataclass(frozen=True)
@@ -54,19 +69,40 @@ class Plan:
         """Coefficients of a block that are kept."""
         return sum(self.counts)
 
-    @property
-    def bits_a_block(self) -> float:
-        """Bits of a block of one channel, shares of scales included."""
-        return float((torch.tensor(self.counts, dtype=torch.float64) * _COSTS).sum())
+    def packed_bytes(self, columns: int) -> int:
+        """Return the bytes of codes and scales of ``columns`` blocks, of all images and channels.
+
+        Groups are filled up with zeros.
+        """
+        total = SCALE_OF_SCALES
+        for bits, count in zip(BITS, self.counts, strict=True):
+            groups = -(-count * columns // GROUP)
+            total += groups * ((GROUP * bits + SCALE_BITS) // 8)
+        return total
+
+    def kept_bits(self, columns: int) -> int:
+        """Return the bits of all that is kept of ``columns`` blocks, seed and indices too."""
+        return 8 * self.packed_bytes(columns) + _SEED_BITS + _INDEX_BITS * self.kept
 
 
 @dataclass(frozen=True)
 class Part:
-    """What a layer brings to a plan for several: ``importance`` (n) = w_f σ_f², float64, and how
-    many blocks it has over all images and channels."""
+    """What a layer brings to a plan for several: ``importance`` (n) = w_f σ_f², float64, how its
+    maps are cut, and how many ``maps`` it has, images times channels."""
 
     importance: Tensor
-    blocks: int
+    blocks: Blocks
+    maps: int
+
+    @property
+    def columns(self) -> int:
+        """Blocks of all maps."""
+        return self.maps * self.blocks.number
+
+    @property
+    def elements(self) -> int:
+        """Pixels of all maps, those beyond the edge not counted."""
+        return self.maps * prod(self.blocks.pixels)
 
 
 def nominal_importance(blocks: Blocks) -> Tensor:
@@ -83,33 +119,45 @@ def nominal_importance(blocks: Blocks) -> Tensor:
 
 
 def divide(parts: Sequence[Part], bits: float) -> list[Plan]:
-    """Return a plan a part that together take at most ``bits`` an element, at the least variance.
+    """Return a plan a part that together keep ``bits`` an element, at the least variance.
 
-    Elements are those of all blocks. Raises nothing: where ``bits`` are too few for one coefficient
-    a block, there is one of one bit.
+    All that is kept counts, and may be 1 % more. Raises nothing: where ``bits`` are too few for
+    one coefficient a block, there is one of one bit.
     """
-    elements = sum(part.blocks * part.importance.numel() for part in parts)
+    allowed = target = bits * sum(part.elements for part in parts)
+    plans: list[Plan] = []
+    for _ in range(_CORRECTIONS):
+        plans = _at_most(target, parts, min(LEAST_PROBABILITY, _LEAST_SHARE * bits))
+        kept = sum(plan.kept_bits(p.columns) for plan, p in zip(plans, parts, strict=True))
+        if kept <= (1 + _TOLERANCE) * allowed:
+            break
+        target *= allowed / kept
+    return plans
+
+
+def _at_most(target: float, parts: Sequence[Part], least: float) -> list[Plan]:
+    """Plans of one price whose codes and scales take ``target`` bits, but for whole numbers."""
     importances = torch.cat([part.importance for part in parts]).clamp_(min=0)
-    blocks = torch.cat([torch.full_like(p.importance, p.blocks) for p in parts])
+    columns = torch.cat([torch.full_like(p.importance, p.columns) for p in parts])
     largest = float(importances.max()) or 1.0
     importances = importances / largest + 1e-12
     low, high = -60.0, 60.0
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        probabilities, classes = _choose(importances, 2.0**middle)
-        taken = float((probabilities * _COSTS[classes] * blocks).sum())
-        low, high = (middle, high) if taken > bits * elements else (low, middle)
-    probabilities, classes = _choose(importances, 2.0**high)
+        probabilities, classes = _choose(importances, 2.0**middle, least)
+        taken = float((probabilities * _COSTS[classes] * columns).sum())
+        low, high = (middle, high) if taken > target else (low, middle)
+    probabilities, classes = _choose(importances, 2.0**high, least)
     sizes = [part.importance.numel() for part in parts]
     return [
         _whole(*pair) for pair in zip(probabilities.split(sizes), classes.split(sizes), strict=True)
     ]
 
 
-def _choose(importances: Tensor, price: float) -> tuple[Tensor, Tensor]:
+def _choose(importances: Tensor, price: float, least: float) -> tuple[Tensor, Tensor]:
     """Probabilities and classes of frequencies at a price of a bit."""
     wanted = (importances[:, None] * _EXCESS / (price * _COSTS)).sqrt_()
-    probabilities = wanted.clamp_(LEAST_PROBABILITY, 1.0)
+    probabilities = wanted.clamp_(least, 1.0)
     losses = importances[:, None] * _EXCESS / probabilities + price * probabilities * _COSTS
     classes = losses.argmin(1)
     return probabilities.gather(1, classes[:, None])[:, 0], classes
@@ -149,5 +197,6 @@ def _with_sum(probabilities: Tensor, count: int, where: Tensor) -> Tensor:
 
 @cached
 def nominal_plan(blocks: Blocks, bits: float) -> Plan:
-    """Return the plan of a layer of which nothing has been seen."""
-    return divide([Part(nominal_importance(blocks), 1)], bits)[0]
+    """Return the plan of a layer of which nothing has been seen, for any number of maps: so many
+    that seed and indices are nothing."""
+    return divide([Part(nominal_importance(blocks), blocks, _MANY)], bits)[0]

@@ -6,12 +6,20 @@ import torch
 from torch import Tensor
 
 from xconv.random import uniform
+from xconv.spectrum.cached import simulated
 
 _STREAM = -4
 
 
-@torch.library.custom_op("xconv::draw_frequencies", mutates_args=())
 def draw_frequencies(
+    seed: Tensor, order: Tensor, probabilities: Tensor, count: int
+) -> tuple[Tensor, Tensor]:
+    """Return the result of ``xconv::draw_frequencies``, in a simulation too."""
+    return _draw_frequencies(seed, simulated(order), simulated(probabilities), count)
+
+
+@torch.library.custom_op("xconv::draw_frequencies", mutates_args=())
+def _draw_frequencies(
     seed: Tensor, order: Tensor, probabilities: Tensor, count: int
 ) -> tuple[Tensor, Tensor]:
     """Return ``count`` kept frequencies (int16), and 1/p of each (float32), on the CPU.
@@ -27,6 +35,6 @@ def draw_frequencies(
     return order[found].to(torch.int16), probabilities[found].reciprocal().float()
 
 
-@draw_frequencies.register_fake
+@_draw_frequencies.register_fake
 def _(seed: Tensor, order: Tensor, probabilities: Tensor, count: int) -> tuple[Tensor, Tensor]:
     return order.new_empty(count, dtype=torch.int16), order.new_empty(count, dtype=torch.float32)

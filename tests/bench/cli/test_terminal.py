@@ -11,7 +11,16 @@ from own_networks import name
 
 ROOT = Path(__file__).resolve().parents[3]
 SCRIPT = [sys.executable, "-c", "import sys; from xconv_bench.cli import main; sys.exit(main())"]
-MNIST = ["memory", "--model", "paper/mnist", "--simulate", "--image-size", "8"]
+MNIST = [
+    "memory",
+    "--model",
+    "paper/mnist",
+    "--simulate",
+    "--image-size",
+    "8",
+    "--scheme",
+    "independent",
+]
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
