@@ -126,7 +126,7 @@ def test_sweeps_by_commas_and_by_repetition(command: Command, tmp_path: Path) ->
     finished = command(
         "memory", "--model", "paper/mnist,paper/cifar", "--simulate", "--image-size", "8",
         "--probes", "1, 2", "--probes", "2,3", "--method", "xconv", "--method", "exact",
-        "--scheme", "multi", "--batch-size", "4", "--output", tmp_path,
+        "--batch-size", "4", "--output", tmp_path,
     )  # fmt: skip
     assert finished.code == 0
     table = pd.read_csv(tmp_path / "memory.csv")
@@ -171,9 +171,7 @@ def test_the_size_of_the_model_and_a_new_folder_where_none_is_given(
 
 
 def test_a_second_run_measures_what_is_new(command: Command, tmp_path: Path) -> None:
-    arguments = (
-        "memory", "--model", "paper/mnist", "--simulate", "--scheme", "multi", "--output", tmp_path
-    )  # fmt: skip
+    arguments = ("memory", "--model", "paper/mnist", "--simulate", "--output", tmp_path)
     assert command(*arguments, "--probes", "1").code == 0
     before = (tmp_path / "memory.csv").read_text()
     finished = command(*arguments, "--probes", "1,2")

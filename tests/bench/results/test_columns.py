@@ -117,6 +117,8 @@ WITHOUT_A_DIRECTION = {
     # sizes of networks and plans
     "parameters", "convolutions", "weight_elements", "minibatch_count", "rounds", "points",
     "trained_steps", "target_ratio",
+    # how well exact gradients are known
+    "floor_error",
     # what disturbed a measurement
     "cpu_wait_part",
     # properties of the network and its data, which no method changes
