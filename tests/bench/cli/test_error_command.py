@@ -14,7 +14,7 @@ Command = Callable[..., Any]
 
 SMALL = (
     "--model", name("normalized"), "--image-size", 12, "--data", "synthetic", "--samples", 20,
-    "--batch-size", 4, "--scheme", "independent,multi", "--probes", 2,
+    "--batch-size", 4, "--scheme", "independent,multi", "--probes", 2, "--first", "compressed",
 )  # fmt: skip
 
 

@@ -28,14 +28,14 @@ def test_a_real_run_from_end_to_end(command: Command, tmp_path: Path) -> None:
     table = pd.read_csv(tmp_path / "run/memory.csv")
     assert tuple(table.columns) == MEMORY_COLUMNS
     assert list(table["method"]) == ["exact", "xconv", "xconv"]
-    assert list(table["scheme"][1:]) == ["independent", "spectral"]  # the paper's, and ours
+    assert list(table["scheme"].dropna()) == ["independent", "spectral"]
     assert list(table["status"]) == ["ok", "ok", "ok"]
     assert table[REAL].notna().all(axis=None)
     assert table["message"].dropna().isin([REMARK]).all()  # beside other work
     exact, probed, spectral = table.to_dict("records")
-    assert spectral["saved_bytes"] < exact["saved_bytes"]
-    assert exact["gradient_relative_error"] == 0 < probed["gradient_relative_error"]
-    assert probed["saved_bytes"] < exact["saved_bytes"]
+    for each in (probed, spectral):
+        assert exact["gradient_relative_error"] == 0 < each["gradient_relative_error"]
+        assert each["saved_bytes"] < exact["saved_bytes"]
     assert probed["live_peak_bytes"] == probed["simulated_peak_bytes"]
 
     record = json.loads((tmp_path / "run/environment.json").read_text())
@@ -53,10 +53,73 @@ def test_a_real_run_from_end_to_end(command: Command, tmp_path: Path) -> None:
 
     model = name("normalized")
     setting = "batch 2 12 px float32 cpu: ok, "
-    first, second, third = finished.errors.splitlines()[-3:]
-    assert first.startswith(f"[1/3] {model} exact {setting}")
-    assert second.startswith(f"[2/3] {model} xconv independent r=2 conv,relu")
-    assert third.startswith(f"[3/3] {model} xconv spectral 0.5 bits conv,relu")
+    words = ["exact", "xconv independent r=2 conv,relu first compressed",
+             "xconv spectral 0.5 bits conv,relu first compressed"]  # fmt: skip
+    for number, line in enumerate(finished.errors.splitlines()[-3:]):
+        assert line.startswith(f"[{number + 1}/3] {model} {words[number]} {setting}")
+
+
+SCHEMES = [
+    # The paper's and ours, ours also where probes alone are given.
+    ([], [("independent", 8, None), ("spectral", None, 0.5)]),
+    (["--probes", "4,2"], [("independent", 4, None), ("independent", 2, None),
+                           ("spectral", None, 0.5)]),
+    (["--bits", "0.25,1"], [("spectral", None, 0.25), ("spectral", None, 1)]),
+    (["--bits", "1", "--probes", "2"], [("independent", 2, None), ("spectral", None, 1)]),
+    (["--scheme", "independent"], [("independent", 8, None)]),
+    (["--scheme", "spectral,multi", "--probes", "3"], [("spectral", None, 0.5),
+                                                       ("multi", 3, None)]),
+    (["--scheme", "spectral,quantized", "--bits", "0.5,2"], [("spectral", None, 0.5),
+                                                             ("spectral", None, 2),
+                                                             ("quantized", None, 2)]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("options", "expected"), SCHEMES, ids=str)
+def test_schemes(
+    command: Command, tmp_path: Path, options: list[str], expected: list[tuple[Any, ...]]
+) -> None:
+    finished = command(
+        "memory", "--model", "paper/mnist", "--simulate", "--batch-size", 2, "--method", "xconv",
+        *options, "--output", tmp_path,
+    )  # fmt: skip
+    assert finished.code == 0, finished.errors
+    table = pd.read_csv(tmp_path / "memory.csv")
+    cells = table[["scheme", "probes", "bits"]].astype(object)
+    found = cells.where(cells.notna(), None)
+    assert [tuple(row) for row in found.itertuples(index=False)] == expected
+    assert set(table["first"]) == {"exact"} and set(table["status"]) == {"ok"}
+
+
+def test_probes_alone_mean_the_papers_scheme(command: Command, tmp_path: Path) -> None:
+    """Of every other command, too, where nothing stands beside it."""
+    finished = command(
+        "max-batch", "--model", "paper/mnist", "--probes", 2, "--memory-budget", "64MiB",
+        "--output", tmp_path,
+    )  # fmt: skip
+    assert finished.code == 0, finished.errors
+    assert list(pd.read_csv(tmp_path / "max_batch.csv")["scheme"].dropna()) == ["independent"]
+
+
+def test_the_first_layer_is_a_knob_of_every_method_that_swaps(
+    command: Command, tmp_path: Path
+) -> None:
+    methods = ["xconv", "quantized", "rad-sampling"]
+    finished = command(
+        "memory", "--model", "paper/mnist", "--simulate", "--method", ",".join(["exact", *methods]),
+        "--scheme", "independent", "--first", "exact,compressed", "--batch-size", 2,
+        "--output", tmp_path,
+    )  # fmt: skip
+    assert finished.code == 0, finished.errors
+    table = pd.read_csv(tmp_path / "memory.csv")
+    both = [(method, first) for method in methods for first in ("exact", "compressed")]
+    found = list(zip(table["method"], table["first"].fillna("-"), strict=True))
+    assert found == [("exact", "-"), *both]
+    left = table[table["first"] == "exact"].message
+    assert left.str.contains("1 × its input is the batch, 6272 bytes that are held anyway").all()
+    assert table[table["first"] == "compressed"].message.isna().all()
+    whole = table.pivot(index="method", columns="first", values="saved_bytes")
+    assert (whole.loc[methods, "exact"] > whole.loc[methods, "compressed"]).all()
 
 
 def test_sweeps_by_commas_and_by_repetition(command: Command, tmp_path: Path) -> None:
@@ -77,9 +140,8 @@ def test_sweeps_by_commas_and_by_repetition(command: Command, tmp_path: Path) ->
 def test_sets_of_families_are_swept_by_repetition(command: Command, tmp_path: Path) -> None:
     finished = command(
         "memory", "--model", "paper/mnist", "--simulate", "--image-size", "8", "--method", "xconv",
-        "--scheme", "independent",
         "--compress", "relu,conv", "--compress", "relu", "--compress", "conv,relu",
-        "--output", tmp_path,
+        "--scheme", "multi", "--output", tmp_path,
     )  # fmt: skip
     assert finished.code == 0
     assert list(pd.read_csv(tmp_path / "memory.csv")["compress"]) == ["conv,relu", "relu"]
@@ -126,12 +188,7 @@ def test_a_second_run_measures_what_is_new(command: Command, tmp_path: Path) -> 
         ("Hangs", ["--timeout", 2], "timeout", "given up after 2 s (--timeout)"),
         ("one_pixel", ["--batch-size", 1], "error", "ValueError: Expected more than 1 value per"),
         ("Allocates", [], "oom", "RuntimeError: "),
-        (
-            "perceptron",
-            ["--method", "xconv", "--probes", 8, "--scheme", "independent"],
-            "unsupported",
-            "has no module that xconv can swap",
-        ),
+        ("perceptron", ["--method", "quantized"], "unsupported", "no module that quantized can"),
     ],
     ids=["timeout", "error", "oom", "unsupported"],
 )
@@ -159,11 +216,8 @@ def test_a_method_that_does_not_apply_does_not_spoil_the_others(
         "--output", tmp_path,
     )  # fmt: skip
     assert finished.code == 0
-    assert list(pd.read_csv(tmp_path / "memory.csv")["status"]) == [
-        "ok",
-        "unsupported",
-        "unsupported",
-    ]
+    statuses = list(pd.read_csv(tmp_path / "memory.csv")["status"])
+    assert statuses == ["ok", "unsupported", "unsupported"]
 
 
 def test_help_and_version(command: Command) -> None:

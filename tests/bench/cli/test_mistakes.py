@@ -43,6 +43,23 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             "--method 'nosuch' is unknown: choose from checkpoint,",
         ),
         ([*MNIST, "--scheme", "nosuch"], "choose from independent, multi, orthogonal"),
+        ([*MNIST, "--first", "x"], "--first 'x' is unknown: choose from compressed, exact"),
+        (
+            [*MNIST, "--scheme", "spectral", "--probes", "8"],
+            "--probes is no option of --scheme spectral: spectral takes --bits (above 0, up to 8)",
+        ),
+        (
+            [*MNIST, "--scheme", "independent", "--bits", "2"],
+            "--bits is no option of --scheme independent: independent takes --probes (a whole numb",
+        ),
+        (
+            [*MNIST, "--scheme", "quantized", "--bits", "0.5"],
+            "--bits 0.5: quantized takes 1, 2, 4 or 8",
+        ),
+        ([*MNIST, "--method", "quantized", "--bits", "3"], "--bits 3: quantized takes 1, 2, 4 or"),
+        ([*MNIST, "--scheme", "spectral", "--bits", "9"], "--bits 9: spectral takes above 0, up t"),
+        ([*MNIST, "--bits", "0"], "--bits '0': expected a number above 0"),
+        ([*MNIST, "--scheme", "sampling", "--keep", "2"], "--keep '2': expected a number above 0"),
         ([*MNIST, "--dtype", "int8"], "--dtype 'int8' is unknown: choose from bfloat16,"),
         ([*MNIST, "--compress", "conv,pool"], "--compress 'pool' is unknown: choose from conv, r"),
         ([*MNIST, "--probes", "8,x"], "--probes 'x': expected an integer of 0 or more"),

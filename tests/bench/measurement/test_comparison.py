@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import torch
 from own_networks import TIED_SIDE, name
+from torch import nn
 
+from xconv.state import state_of
 from xconv_bench.configuration import GradientConfiguration
 from xconv_bench.data import Batch
 from xconv_bench.data.sources import DataOptions
@@ -69,3 +71,26 @@ def test_modules_with_one_weight_are_one_layer() -> None:
     saved = compared.saved_bytes(samples(compared))
     assert saved["0"] == 2 * 4 * 4 * 3 * TIED_SIDE**2  # both inputs, of 4 bytes a number
     assert saved["all"] > saved["0"]
+
+
+def spectral_plans(model: nn.Module) -> list[bool]:
+    """Of each spectral layer, whether it divides its bits by what it has seen."""
+    states = [state_of(module) for module in model.modules()]
+    return [s.member.plan is not None for s in states if s is not None and s.member is not None]
+
+
+def test_a_step_that_is_not_counted_goes_before() -> None:
+    """Estimates and saved bytes are those of training, where the plan of bits is no first guess."""
+    cell = replace(
+        CELL, model="paper/cifar", scheme="spectral", probes=None, bits=0.5,
+        compress="conv", first="compressed", image_size=32, batch_size=4,
+    )  # fmt: skip
+    for use in (
+        lambda c, batch: next(c.estimates(batch, 0, repeats=1)),
+        lambda c, batch: c.saved_bytes(batch),
+    ):
+        compared = comparison(cell)
+        batch = samples(compared)
+        use(compared, batch)
+        plans = spectral_plans(compared.model)
+        assert plans and all(plans)
