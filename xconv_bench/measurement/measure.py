@@ -7,12 +7,13 @@ from typing import Any
 
 from xconv_bench.configuration import Configuration
 from xconv_bench.errors import BenchError
+from xconv_bench.measurement.compiled import has_compiled, is_compiled
 from xconv_bench.measurement.counting import count
 from xconv_bench.measurement.failures import is_out_of_memory
 from xconv_bench.measurement.gradient_error import gradient_error
 from xconv_bench.measurement.peaks import step_peaks
 from xconv_bench.measurement.simulated import COUNT
-from xconv_bench.measurement.training import Training, has_compiled, is_compiled, prepare, remark
+from xconv_bench.measurement.training import Training, prepare, remark
 from xconv_bench.meters.clock import time_steps
 from xconv_bench.meters.waiting import CoreWait
 from xconv_bench.methods import METHODS

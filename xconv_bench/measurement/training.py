@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
-from torch._dynamo.eval_frame import OptimizedModule
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from xconv.contents import buffers, modules, parameters
 from xconv_bench.configuration import SIMULATED, Configuration
 from xconv_bench.data import Batch, Task, batch, simulated_batch
 from xconv_bench.errors import Unsupported
+from xconv_bench.measurement.compiled import is_compiled
 from xconv_bench.meters.gradient import CONVOLUTIONS
 from xconv_bench.methods import METHODS
 from xconv_bench.models import Architecture, find
@@ -128,20 +128,6 @@ def prepare_simulated(configuration: Configuration, mode: FakeTensorMode) -> Tra
     with mode:
         samples = simulated_samples(configuration)
     return Training(model, samples, architecture.task)
-
-
-def is_compiled(model: nn.Module) -> bool:
-    """Whether a network went through ``torch.compile``, or a part of it did."""
-    return any(isinstance(m, OptimizedModule) or _calls_compiled(m) for m in modules(model))
-
-
-def has_compiled() -> bool:
-    """Whether ``torch.compile`` has compiled anything in this process, a function for example."""
-    return bool(torch._dynamo.utils.counters["stats"]["unique_graphs"])
-
-
-def _calls_compiled(module: nn.Module) -> bool:
-    return getattr(module, "_compiled_call_impl", None) is not None
 
 
 def simulated_samples(configuration: Configuration) -> Batch:
