@@ -29,6 +29,8 @@ from xconv_bench.measurement.training import prepare
 from xconv_bench.results.column import Holds
 from xconv_bench.results.columns import COLUMNS
 
+pytestmark = pytest.mark.usefixtures("compiler_as_before")
+
 OVERRIDDEN = ("says_nothing", "refuses")
 OVERRIDING = pytest.mark.parametrize("network", OVERRIDDEN)
 CELL = Configuration("", batch_size=2, image_size=networks.SIDE)
