@@ -1,42 +1,111 @@
-"""Probes that a scheme can be handed in place of random ones."""
+"""Ways to probe, and probes that they can be handed in place of random ones."""
 
 from collections.abc import Iterator
-from math import prod
+from contextlib import contextmanager
+from typing import Any
+from unittest import mock
 
 import torch
 from torch import Tensor
 
 from xconv.layout import Layout
-from xconv.schemes import Scheme
+from xconv.probing import Probing
+from xconv.schemes import PROBED
+from xconv.schemes.independent import Part
 
-Probes = list[tuple[slice, Tensor]]
+WAYS: dict[str, dict[str, Any]] = {
+    "multi": {"scheme": "multi"},
+    "independent": {"scheme": "independent"},
+    "independent, shared": {"scheme": "independent", "shared": True},
+    "orthogonal": {"scheme": "orthogonal"},
+}
+"""Arguments of a layer, by name."""
 
 
-def complete_probes(scheme: Scheme, layout: Layout) -> Tensor:
-    """Orthogonal probes Z that are as many as they have entries: ``Z Zᵀ = r·I``, exactly."""
-    shape = scheme.probe_shape(layout)
-    size = prod(shape)
-    numbers = torch.randn(size, size, dtype=torch.float64, generator=torch.Generator())
+def is_single(probing: Probing) -> bool:
+    """Whether a probe spans one channel."""
+    return probing.scheme == "independent"
+
+
+def probe_shape(probing: Probing, layout: Layout) -> tuple[int, ...]:
+    """Channels, 1 where they are probed one by one, and pixels."""
+    return (1 if is_single(probing) else layout.shape[1], *layout.shape[2:])
+
+
+def sets(probing: Probing, layout: Layout) -> int:
+    """How many sets of probes a batch has."""
+    return layout.shape[0] if is_single(probing) and not probing.shared else 1
+
+
+def complete_probes(probing: Probing, layout: Layout) -> Tensor:
+    """Orthogonal probes Z that are as many as they have entries: ``Z Zᵀ = r·I``, exactly.
+
+    (sets, r, *probe_shape)
+    """
+    shape = probe_shape(probing, layout)
+    size = torch.Size(shape).numel()
+    number = sets(probing, layout)
+    numbers = torch.randn(number, size, size, dtype=torch.float64, generator=torch.Generator())
     orthogonal = torch.linalg.qr(numbers).Q * size**0.5
-    return orthogonal.view(size, *shape).to(layout.dtype)
+    return orthogonal.view(number, size, *shape).to(layout.dtype)
 
 
-def handed_out(scheme: Scheme, probes: Tensor, size: int, layout: Layout) -> Iterator:
-    """``probes`` as ``Scheme.chunks`` yields them: ``size`` at a time, each a tensor of its own."""
-    for start in range(0, len(probes), size):
-        some = probes[start : start + size]
-        blank = torch.empty(some.numel(), dtype=some.dtype)
-        chunk = scheme.arrange(blank, len(some), tuple(some.shape[1:]), layout)
-        yield slice(start, start + len(some)), chunk.copy_(some)
+@contextmanager
+def handed_out(probing: Probing, probes: Tensor, images: int = 0, columns: int = 0) -> Iterator:
+    """Inside, the scheme has these ``probes`` (sets, r, *probe_shape), some at a time, the images
+    of which are more than one where zero."""
+    total = probes.shape[1]
+
+    def parts(self: Any, layout: Layout, *_: Any) -> Iterator[Part]:
+        step = images or layout.shape[0]
+        for start in range(0, layout.shape[0], step):
+            for column in range(0, total, columns or total):
+                last = min(column + (columns or total), total)
+                some = slice(start, min(start + step, layout.shape[0]))
+                yield Part(some, slice(column, last), 0, last == total)
+
+    def draw_single(self: Any, seed: Tensor, part: Part, *_: Any) -> Tensor:
+        of_images = slice(None) if probing.shared else part.images
+        return probes[of_images, part.columns, 0].movedim(1, -1).contiguous()
+
+    def draw(self: Any, seed: Tensor, some: slice, r: int, layout: Layout, _: Any) -> Tensor:
+        chunk = torch.empty_like(probes[0, some])
+        if layout.channels_last:
+            chunk = chunk.movedim(1, -1).contiguous().movedim(-1, 1)
+        return chunk.copy_(probes[0, some])
+
+    kind = type(PROBED[probing.scheme])
+    if is_single(probing):
+        with mock.patch.multiple(kind, _parts=parts, draw=draw_single):
+            yield
+    else:
+        size = mock.Mock(return_value=columns or total)
+        with mock.patch.multiple(kind, chunk_size=size, draw=draw):
+            yield
 
 
-def projected(input: Tensor, probes: Tensor) -> Tensor:
-    """``x̂ = Z Zᵀ x / r``, straight from the definition, in float64.
+@contextmanager
+def ordered(probing: Probing, expanding: bool) -> Iterator:
+    """Inside, the scheme computes in this order whatever the sizes."""
+    name = "_expands" if is_single(probing) else "expanding_costs_less"
+    kind = type(PROBED[probing.scheme])
+    with mock.patch.object(kind, name, return_value=expanding):
+        yield
 
-    Probes of one channel project each channel on its own.
+
+def projected(input: Tensor, probes: Tensor, probing: Probing) -> Tensor:
+    """``x̂``, straight from the definition, in float64: ``Z Zᵀ x / r``, of each channel or of all.
+
+    Where each image has its own probes, of what deviates from a channel's mean, which comes back.
     """
     images, z = input.double(), probes.double()
-    if z.shape[1] == 1 < images.shape[1]:
-        images, z = images.flatten(0, 1).unsqueeze(1), z
-    sketch = images.flatten(1) @ z.flatten(1).t()
-    return (sketch @ z.flatten(1) / len(z)).view(input.shape)
+    if not is_single(probing):
+        lines = z[0].flatten(1)
+        return (images.flatten(1) @ lines.t() @ lines / len(lines)).view(input.shape)
+    x, lines = images.flatten(2), z.flatten(2)
+    if probing.shared:
+        return (x @ lines.transpose(1, 2) @ lines / lines.shape[1]).view(input.shape)
+    means = x.mean(2, keepdim=True)
+    lines = lines - lines.mean(2, keepdim=True)
+    rest = (x - means) @ lines.transpose(1, 2) @ lines / lines.shape[1]
+    return (means + rest).view(input.shape)

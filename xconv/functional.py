@@ -36,6 +36,7 @@ def conv(
     distribution: str = "rademacher",
     bits: float | None = None,
     keep: float | None = None,
+    shared: bool = False,
 ) -> Tensor:
     """``torch.nn.functional.conv1d``, ``conv2d`` or ``conv3d``, whichever ``weight`` is made for.
 
@@ -56,7 +57,7 @@ def conv(
         word, padding_mode, tuple(weight.shape[2:]), dilation
     )
     geometry = Geometry(stride, amount, dilation, groups, border=border, border_mode=border_mode)
-    state = State(Probing(probes, scheme, distribution, bits, keep))
+    state = State(Probing(probes, scheme, distribution, bits, keep, shared))
     return convolution(input, weight, bias, geometry, state)
 
 
@@ -75,6 +76,7 @@ def conv_transpose(
     distribution: str = "rademacher",
     bits: float | None = None,
     keep: float | None = None,
+    shared: bool = False,
 ) -> Tensor:
     """``torch.nn.functional.conv_transpose1d``, ``2d`` or ``3d``, as ``conv`` above."""
     size = _dimensions(weight)
@@ -86,7 +88,7 @@ def conv_transpose(
         transposed=True,
         output_padding=per_dimension(output_padding, size),
     )
-    state = State(Probing(probes, scheme, distribution, bits, keep))
+    state = State(Probing(probes, scheme, distribution, bits, keep, shared))
     return convolution(input, weight, bias, geometry, state)
 
 
