@@ -8,7 +8,7 @@ from unittest import mock
 import torch
 from torch import Tensor
 
-from xconv.layout import Layout
+from xconv.layout import Layout, from_memory_order, in_memory_order
 from xconv.probing import Probing
 from xconv.schemes import PROBED
 from xconv.schemes.independent import Part
@@ -50,6 +50,11 @@ def complete_probes(probing: Probing, layout: Layout) -> Tensor:
     return orthogonal.view(number, size, *shape).to(layout.dtype)
 
 
+def laid(probes: Tensor, layout: Layout) -> Tensor:
+    """A copy that lies as images of ``layout``."""
+    return from_memory_order(in_memory_order(probes, layout.channels_last), layout.channels_last) + 0
+
+
 @contextmanager
 def handed_out(probing: Probing, probes: Tensor, images: int = 0, columns: int = 0) -> Iterator:
     """Inside, the scheme has these ``probes`` (sets, r, *probe_shape), some at a time, the images
@@ -64,15 +69,12 @@ def handed_out(probing: Probing, probes: Tensor, images: int = 0, columns: int =
                 some = slice(start, min(start + step, layout.shape[0]))
                 yield Part(some, slice(column, last), 0, last == total)
 
-    def draw_single(self: Any, seed: Tensor, part: Part, *_: Any) -> Tensor:
+    def draw_single(self: Any, seed: Tensor, part: Part, layout: Layout, _: Any) -> Tensor:
         of_images = slice(None) if probing.shared else part.images
-        return probes[of_images, part.columns, 0].movedim(1, -1).contiguous()
+        return laid(probes[of_images, part.columns, 0], layout)
 
     def draw(self: Any, seed: Tensor, some: slice, r: int, layout: Layout, _: Any) -> Tensor:
-        chunk = torch.empty_like(probes[0, some])
-        if layout.channels_last:
-            chunk = chunk.movedim(1, -1).contiguous().movedim(-1, 1)
-        return chunk.copy_(probes[0, some])
+        return laid(probes[0, some], layout)
 
     kind = type(PROBED[probing.scheme])
     if is_single(probing):

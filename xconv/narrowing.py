@@ -21,8 +21,6 @@ def narrowed(values: Tensor, seed: Tensor) -> Tensor:
 
     Infinities stay what they are, as do numbers that bfloat16 has.
     """
-    count = values.numel()
-    words = random_words(seed, _STREAM, -(-count // 4), torch.int64, values.device)
-    chances = words.view(torch.int16)[:count].view(values.shape).to(torch.int32)
-    bits = chances.bitwise_and_(_LOWER).add_(values.view(torch.int32))
+    chances = random_words(seed, _STREAM, values.numel(), torch.int32, values.device)
+    bits = chances.bitwise_and_(_LOWER).view(values.shape).add_(values.view(torch.int32))
     return bits.bitwise_right_shift_(16).to(torch.int16).view(torch.bfloat16)

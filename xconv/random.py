@@ -123,14 +123,18 @@ def random_words(
 def rademacher(
     seed: Tensor, stream: int, count: int, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
-    """``count`` fair signs ±1, a flat tensor, exact in every dtype: those of random bytes."""
+    """``count`` fair signs ±1, a flat tensor, exact in every dtype: one for each random bit."""
     generator = _generator(seed, stream, device)
     signs = torch.empty(count, dtype=dtype, device=device)
+    places = torch.ones(8, 1, dtype=torch.int8, device=device)
+    places = places.bitwise_left_shift_(torch.arange(8, dtype=torch.int8, device=device)[:, None])
     for piece in pieces(count, device):
         size = piece.stop - piece.start
-        words = _words(-(-size // 8), torch.int64, device, generator)
-        # The sign, copied to all bits, is -1 or 0; with the last bit set, -1 or 1.
-        signs[piece] = words.view(torch.int8)[:size].bitwise_right_shift_(7).bitwise_or_(1)
+        words = _words(-(-size // 64), torch.int64, device, generator)
+        # Each bit of a byte in turn becomes its sign. Copied to all bits, that is -1 or 0; with
+        # the last bit set, -1 or 1.
+        bits = (words.view(torch.int8) * places).view(-1)[:size]
+        signs[piece] = bits.bitwise_right_shift_(7).bitwise_or_(1)
     return signs
 
 

@@ -113,7 +113,7 @@ def drawn_probes(probing: Probing, layout: Layout, case: Case) -> Tensor:
     z = z.to(layout.dtype)
     for part in scheme._parts(layout, probing, weight, output):
         images = slice(None) if probing.shared else part.images
-        z[images, part.columns, 0] = scheme.draw(seed, part, layout, probing).movedim(-1, 1)
+        z[images, part.columns, 0] = scheme.draw(seed, part, layout, probing)
     return z
 
 
@@ -130,7 +130,7 @@ def test_so_it_does_with_the_probes_that_it_draws_itself(
     with (
         mock.patch("xconv.schemes.independent.SMALL_CHUNK", 0),
         mock.patch("xconv.schemes.multi.SMALL_CHUNK", 0),
-        mock.patch.dict("xconv.schemes.independent.CACHED", cpu=30000),
+        mock.patch("xconv.schemes.independent.CACHED", 30000),
     ):
         z = drawn_probes(probing, Layout.of(input), case)
         torch.manual_seed(0)

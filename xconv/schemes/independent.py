@@ -34,7 +34,7 @@ import torch
 from torch import Tensor
 
 from xconv.geometry import Geometry, pixels
-from xconv.layout import Layout, is_channels_last
+from xconv.layout import Layout, arranged
 from xconv.precision import convolution_precision
 from xconv.random import DISTRIBUTIONS
 from xconv.schemes import single
@@ -47,18 +47,17 @@ from xconv.schemes.base import (
     stored_dtype,
     summed,
 )
-from xconv.schemes.rebuilt import some_images
 
 if TYPE_CHECKING:
     from xconv.probing import Probing
     from xconv.spectrum.plan import Plan
 
-CACHED = {"cpu": 2**21}
+CACHED = 2**21
 """Elements to work on together so that a CPU's cache still holds them when they are used."""
 _MOST_PARTS = 64
 """Parts of a batch at the most: very large ones occur in simulations, which compute nothing."""
-_COPYING = 16
-"""Multiplications that take as long as copying one element of a probe into a column."""
+_LANES = 16
+"""Probes whose correlation takes no longer than that of one."""
 _DIVIDED = 2
 """How many times longer a multiplication takes where the probes of an image come in parts."""
 
@@ -97,19 +96,23 @@ class Independent(Probes):
         plan: Plan | None,
     ) -> tuple[Tensor, ...]:
         """Return seed and sketch, and the means where there are any."""
-        scale = 2.0 ** -exponent(layout, pixels(layout.shape))
+        size = pixels(layout.shape)
+        scale = 2.0 ** -exponent(layout, size)
         sketch = input.new_empty(*layout.shape[:2], probing.probes or 0)
-        means = None if probing.shared else _means(input, layout)
+        means = None if probing.shared else input.new_empty(layout.shape[:2], dtype=_wide(layout))
         with convolution_precision(input.device):
             for part in self._parts(layout, probing, weight, output):
-                lines = self.draw(seed, part, layout, probing).flatten(1, -2)
-                lines = lines.mul_(scale) if scale != 1 else lines
-                some = single.over_pixels(input[part.images], lines)
+                probes = self.draw(seed, part, layout, probing)
+                probes = probes.mul_(scale) if scale != 1 else probes
+                some = input[part.images]
+                products = single.over_pixels(some, probes)
                 if means is not None:
-                    sums = lines.sum(1, keepdim=True, dtype=means.dtype)
-                    some = some - means[part.images].unsqueeze(2) * sums
-                sketch[part.images, :, part.columns] = some
-                del lines
+                    if part.columns.start == 0:
+                        means[part.images] = _totals(some, means.dtype).div_(size)
+                    totals = _totals(probes, means.dtype).unsqueeze(1)
+                    products = products - means[part.images].unsqueeze(2) * totals
+                sketch[part.images, :, part.columns] = products
+                del probes, products
         kept = stored(sketch, seed)
         return (seed, kept) if means is None else (seed, kept, means)
 
@@ -124,49 +127,45 @@ class Independent(Probes):
         weight: Tensor,
     ) -> Tensor:
         """Return the gradient from the same probes, drawn again, and that of the constant part."""
-        size, probes = pixels(layout.shape), probing.probes or 0
-        coefficients, factor = coefficients_of(kept[0], layout, size, probes)
-        excess = None if probing.shared else torch.zeros_like(kept[1])
+        probes = probing.probes or 0
+        coefficients, factor = coefficients_of(kept[0], layout, pixels(layout.shape), probes)
+        constants = None if probing.shared else kept[1] / factor
+        expands = self._expands(layout, probing, weight.shape, grad_output.shape)
+        way = _expanded if expands else _correlated
         with convolution_precision(grad_output.device):
-            drawn = self._drawn(seed, coefficients, excess, probing, layout, weight, grad_output)
-            if self._expands(layout, probing, weight.shape, grad_output.shape):
-                parts = _expanded(drawn, grad_output, geometry, layout, weight)
-            else:
-                parts = _correlated(drawn, grad_output, geometry, weight)
-            total = summed(parts).mul_(factor)
-            if excess is not None:
-                means = kept[1] - excess.mul_(factor / size)
-                for part in single.constant_gradients(means, grad_output, geometry, layout, weight):
-                    total.add_(part)
-        return total
+            drawn = self._drawn(seed, coefficients, constants, probing, layout, weight, grad_output)
+            parts = way(drawn, constants, grad_output, geometry, layout, weight)
+            return summed(parts).mul_(factor)
 
     def draw(self, seed: Tensor, part: Part, layout: Layout, probing: Probing) -> Tensor:
-        """Return probes, (images, *pixels, n) of unit variance; those of all images where shared,
-        (1, *pixels, n)."""
+        """Return probes, (images, n, *pixels) of unit variance; those of all images where shared,
+        (1, n, *pixels)."""
         images = 1 if probing.shared else part.images.stop - part.images.start
-        shape = (images, *layout.shape[2:], part.columns.stop - part.columns.start)
+        shape = (images, part.columns.stop - part.columns.start, *layout.shape[2:])
         numbers = DISTRIBUTIONS[probing.distribution](
             seed, part.stream, prod(shape), layout.dtype, layout.device
         )
-        return numbers.view(shape)
+        return arranged(numbers, shape, layout.channels_last)
 
     def _drawn(
         self,
         seed: Tensor,
         coefficients: Tensor,
-        excess: Tensor | None,
+        constants: Tensor | None,
         probing: Probing,
         layout: Layout,
         weight: Tensor,
         grad_output: Tensor,
     ) -> Iterator[tuple[Part, Tensor, Tensor]]:
-        """Parts, their probes and coefficients, whose sums over pixels are added to ``excess``."""
+        """Parts, their probes and coefficients. What these add to the means of x̂ is taken from
+        ``constants``, (B, C)."""
         for part in self._parts(layout, probing, weight.shape, grad_output.shape):
             probes = self.draw(seed, part, layout, probing)
             some = coefficients[part.images, :, part.columns]
-            if excess is not None:
-                sums = probes.flatten(1, -2).sum(1, dtype=excess.dtype).unsqueeze(2)
-                excess[part.images] += torch.bmm(some.to(excess.dtype), sums).squeeze(2)
+            if constants is not None:
+                means = _totals(probes, constants.dtype).div_(pixels(layout.shape))
+                added = some.to(constants.dtype) @ means.unsqueeze(2)
+                constants[part.images] -= added.squeeze(2)
             yield part, probes, some
             del probes
 
@@ -176,19 +175,17 @@ class Independent(Probes):
         """All images and all columns; some columns of one image at a time only where those of one
         image would take more than the layer's own input and output."""
         batch, probes = layout.shape[0], probing.probes or 0
-        fixed, needed = 0, _correlating(1, layout, weight, output)
         room = _room(layout, output)
-        together = not probing.shared
-        if self._expands(layout, probing, weight, output):
-            fixed, needed, together = prod(layout.shape[1:]), 2 * pixels(layout.shape), True
-        images, columns = batch, probes
-        if together:
-            image = fixed + probes * needed
-            cached = max(CACHED.get(layout.device.type, room), image * batch // _MOST_PARTS)
-            images = min(batch, max(1, min(room, cached) // image))
-            columns = probes if image <= room else (room - fixed) // needed
+        expands = self._expands(layout, probing, weight, output)
+        if probing.shared and not expands:
+            images, columns = batch, room // _correlating(batch, layout, weight, output)
         else:
-            columns = room // _correlating(batch, layout, weight, output)
+            fixed = max(prod(layout.shape[1:]), 3 * output[1] * prod(weight[2:])) * expands
+            needed = 2 * pixels(layout.shape)
+            needed = needed if expands else _correlating(1, layout, weight, output)
+            image = fixed + probes * needed
+            images = _images(layout, image, room, weight, output)
+            columns = probes if image <= room else (room - fixed) // needed
         columns = min(probes, max(1, columns))
         stream = 0
         for first in range(0, batch, images):
@@ -216,10 +213,10 @@ class Independent(Probes):
         needed = _correlating(images, layout, weight, output)
         if needed > room:
             return True
-        seen = pixels(output) * prod(weight[2:]) * (output[1] + (not probing.shared) * _COPYING)
-        correlating = probes * (seen + prod(weight)) * (_DIVIDED if needed * probes > room else 1)
+        seen, weights = prod(output[1:]) * prod(weight[2:]), prod(weight)
+        correlating = probes * (seen + weights) * (_DIVIDED if needed * probes > room else 1)
         smaller = min(pixels(layout.shape), pixels(output))
-        return probes * prod(layout.shape[1:]) + prod(weight) * smaller < correlating
+        return probes * prod(layout.shape[1:]) + weights * smaller < correlating
 
 
 def _room(layout: Layout, output: torch.Size) -> int:
@@ -228,52 +225,68 @@ def _room(layout: Layout, output: torch.Size) -> int:
 
 
 def _correlating(images: int, layout: Layout, weight: torch.Size, output: torch.Size) -> int:
-    """Elements for each probe of some images: itself, padded, its columns; Q of each of them, and
-    the copy of Q that the contraction makes."""
-    offsets = prod(weight[2:])
-    seen = max(pixels(layout.shape), pixels(output))
-    return 2 * seen + offsets * (pixels(output) + 2 * images * output[1])
+    """Elements for each probe of some images: itself, padded; Q, what stands in for it while it is
+    computed, and the copy of it that the contraction makes."""
+    return images * (2 * pixels(layout.shape) + 3 * prod(weight[2:]) * output[1])
+
+
+def _images(
+    layout: Layout, needed: int, room: int, weight: torch.Size, output: torch.Size
+) -> int:
+    """How many images to work on together, of which each needs so many elements."""
+    batch = layout.shape[0]
+    fitting = room // needed
+    if layout.device.type == "cpu":
+        cached = max(CACHED, 2 * prod(weight)) // (needed + prod(output[1:]))
+        fitting = min(fitting, max(cached, batch // _MOST_PARTS))
+    return min(batch, max(1, fitting))
 
 
 def _wide(layout: Layout) -> torch.dtype:
     return torch.promote_types(layout.dtype, torch.float32)
 
 
-def _means(input: Tensor, layout: Layout) -> Tensor:
-    """(B, C), over pixels, in float32 at least; a CPU makes a copy in it of what it sums."""
-    axes = tuple(range(2, input.dim()))
-    return torch.cat([input[some].mean(axes, dtype=_wide(layout)) for some in some_images(layout)])
+def _totals(images: Tensor, dtype: torch.dtype) -> Tensor:
+    """(b, n): sums over pixels."""
+    return images.sum(tuple(range(2, images.dim())), dtype=dtype)
 
 
 def _correlated(
     drawn: Iterator[tuple[Part, Tensor, Tensor]],
-    grad_output: Tensor,
-    geometry: Geometry,
-    weight: Tensor,
-) -> Iterator[Tensor]:
-    """What each part adds: Q, and its contraction with the coefficients."""
-    kernel = tuple(weight.shape[2:])
-    for part, probes, coefficients in drawn:
-        columns = single.columns(probes, grad_output.shape[2:], kernel, geometry)
-        del probes
-        q = single.over_pixels(grad_output[part.images], columns)
-        del columns
-        yield single.contracted(q, coefficients, geometry, weight)
-
-
-def _expanded(
-    drawn: Iterator[tuple[Part, Tensor, Tensor]],
+    constants: Tensor | None,
     grad_output: Tensor,
     geometry: Geometry,
     layout: Layout,
     weight: Tensor,
 ) -> Iterator[Tensor]:
-    """Weight gradients of x̂, the images of a part at a time."""
+    """What each part adds: Q, and its contraction with the coefficients; then the constants."""
     for part, probes, coefficients in drawn:
-        is_first = part.columns.start == 0
+        some = grad_output[part.images]
+        q = single.seen(probes, some, geometry, weight.shape[2:])
+        del probes
+        yield single.contracted(q, coefficients, geometry, weight)
+        del q
+        if constants is not None and part.is_last:
+            yield single.constant_gradient(constants[part.images], some, geometry, layout, weight)
+
+
+def _expanded(
+    drawn: Iterator[tuple[Part, Tensor, Tensor]],
+    constants: Tensor | None,
+    grad_output: Tensor,
+    geometry: Geometry,
+    layout: Layout,
+    weight: Tensor,
+) -> Iterator[Tensor]:
+    """Weight gradients of x̂, of the images of a part at a time, and of the constants."""
+    for part, probes, coefficients in drawn:
+        some, is_first = grad_output[part.images], part.columns.start == 0
         expanded = layout.empty(part.images) if is_first else expanded
-        single.expand(probes.flatten(1, -2), coefficients, expanded, beta=int(not is_first))
+        single.expand(probes, coefficients, expanded, beta=int(not is_first))
         del probes
         if part.is_last:
-            yield geometry.weight_gradient(grad_output[part.images], expanded, weight)
+            yield geometry.weight_gradient(some, expanded, weight)
             del expanded
+            if constants is not None:
+                values = constants[part.images]
+                yield single.constant_gradient(values, some, geometry, layout, weight)

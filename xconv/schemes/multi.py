@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from xconv.geometry import Geometry
-from xconv.layout import Layout, from_memory_order, in_memory_order, is_channels_last
+from xconv.layout import Layout, arranged, in_memory_order, is_channels_last
 from xconv.precision import convolution_precision
 from xconv.random import DISTRIBUTIONS
 from xconv.schemes.base import (
@@ -112,7 +112,7 @@ class Multi(Probes):
         numbers = DISTRIBUTIONS[distribution](
             seed, columns.start, prod(shape), layout.dtype, layout.device
         )
-        return _arranged(numbers, shape, layout.channels_last)
+        return arranged(numbers, shape, layout.channels_last)
 
     def chunks(
         self, seed: Tensor, probes: int, size: int, layout: Layout, distribution: str
@@ -178,7 +178,7 @@ def _correlated(
     for columns, chunk in chunks:
         mixed = coefficients[..., columns].t() @ _rows(grad_output, layout.channels_last)
         shape = (len(chunk), *grad_output.shape[1:])
-        mixed = _arranged(mixed.view(-1), shape, layout.channels_last)
+        mixed = arranged(mixed.view(-1), shape, layout.channels_last)
         yield geometry.weight_gradient(mixed, chunk, weight)
         del chunk, mixed
 
@@ -217,13 +217,6 @@ def _images_at_a_time(layout: Layout) -> int:
         return batch
     fitting = _CACHED_ELEMENTS * batch // prod(layout.shape)
     return min(batch, max(-(-batch // _MOST_PARTS), fitting))
-
-
-def _arranged(numbers: Tensor, shape: tuple[int, ...], channels_last: bool) -> Tensor:
-    """A flat tensor of numbers as images of ``shape`` that lie so in memory."""
-    if channels_last:
-        shape = (shape[0], *shape[2:], shape[1])
-    return from_memory_order(numbers.view(shape), channels_last)
 
 
 def _rows(images: Tensor, channels_last: bool) -> Tensor:

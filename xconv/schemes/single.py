@@ -1,163 +1,143 @@
 """Products of images with probes of a single channel, and of those with coefficients.
 
-Probes are (b, *pixels, n): n of them for each image, innermost in memory as the columns of a
-matrix; b is 1 where all images have the same.
+Probes are (b, n, *pixels): n of them for each image, with the n innermost in memory where the
+images have their channels there; b is 1 where all images have the same.
 """
 
-from collections.abc import Iterator
+from dataclasses import replace
 from math import prod
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from xconv.geometry import Geometry
 from xconv.layout import Layout, in_memory_order, is_channels_last
-from xconv.schemes.base import SMALL_CHUNK
+from xconv.spectrum.cached import cached
 
 
-def over_pixels(images: Tensor, matrix: Tensor) -> Tensor:
-    """Return (B, C, *pixels) times (b, N, m) over the pixels: (B, C, m)."""
+def over_pixels(images: Tensor, probes: Tensor) -> Tensor:
+    """Return (B, C, *pixels) times (b, n, *pixels), summed over pixels: (B, C, n)."""
     if is_channels_last(images):
-        turned = images.movedim(1, -1).flatten(1, -2)
-        return (matrix.transpose(1, 2) @ turned).transpose(1, 2)
-    return images.flatten(2) @ matrix
+        turned, lines = (t.movedim(1, -1).flatten(1, -2) for t in (images, probes))
+        return (lines.transpose(1, 2) @ turned).transpose(1, 2)
+    return images.flatten(2) @ probes.flatten(2).transpose(1, 2)
 
 
-def expand(lines: Tensor, coefficients: Tensor, result: Tensor, beta: int) -> None:
+def expand(probes: Tensor, coefficients: Tensor, result: Tensor, beta: int) -> None:
     """Add ``Σ_j z_bj c_bcj`` to ``beta`` times ``result``: ``over_pixels``, transposed.
 
-    ``lines`` (b, N, n), ``coefficients`` (B, C, n); ``result`` is (B, C, *pixels), dense,
-    contiguous or channels-last; with β = 0 it may hold anything.
+    ``coefficients`` (B, C, n); ``result`` (B, C, *pixels), dense, contiguous or channels-last; with
+    β = 0 it may hold anything.
     """
-    lines = lines.expand(len(result), -1, -1)
+    probes = probes.expand(len(result), *probes.shape[1:])
     if is_channels_last(result):
-        turned = result.movedim(1, -1).flatten(1, -2)
+        turned, lines = (t.movedim(1, -1).flatten(1, -2) for t in (result, probes))
         turned.baddbmm_(lines, coefficients.transpose(1, 2), beta=beta)
     else:
         rows = result.view(*result.shape[:2], -1)
-        rows.baddbmm_(coefficients, lines.transpose(1, 2), beta=beta)
+        rows.baddbmm_(coefficients, probes.flatten(2), beta=beta)
 
 
-def columns(
-    probes: Tensor, output: torch.Size, kernel: tuple[int, ...], geometry: Geometry
-) -> Tensor:
-    """Return (b, P, K·n): what each of the P output pixels sees of the probes through each kernel
-    offset.
+def seen(probes: Tensor, grad_output: Tensor, geometry: Geometry, kernel: torch.Size) -> Tensor:
+    """Return Q, (B, O, n, K): each output gradient against each probe of its image, at each offset
+    of the kernel.
 
-    A transposed convolution reads as a convolution with a flipped kernel over a probe that has
-    stride - 1 zeros between its pixels.
+    A weight gradient of which every image is a group of channels; where the channels are innermost
+    in memory, as they cannot be of groups that are images, image by image.
     """
+    batch, outputs = grad_output.shape[:2]
+    if is_channels_last(grad_output) and batch > 1:
+        each = probes.expand(batch, *probes.shape[1:]).split(1)
+        pairs = zip(each, grad_output.split(1), strict=True)
+        return torch.cat([seen(z, delta, geometry, kernel) for z, delta in pairs])
+    sets, number = probes.shape[:2]
+    if batch > 1:
+        probes = probes.reshape(1, sets * number, *probes.shape[2:])
+        grad_output = grad_output.reshape(1, batch * outputs, *grad_output.shape[2:])
+    geometry = replace(geometry, groups=sets)
     if geometry.transposed:
-        lines, strides = _spread(probes, output, kernel, geometry), (1,) * len(kernel)
+        weight = probes.new_empty(sets * number, batch // sets * outputs, *kernel)
+        q = geometry.weight_gradient(grad_output, probes, weight)
+        q = q.reshape(sets, number, batch // sets, outputs, -1).movedim(1, 3)
     else:
-        zeros = [n for p in reversed(geometry.padding) for n in (p, p)]
-        lines = geometry.pad(probes.movedim(-1, 1)).movedim(1, -1)
-        lines = F.pad(lines, (0, 0, *zeros)) if any(zeros) else lines
-        strides = geometry.stride
-    image, *along, inner = lines.stride()
-    windows = lines.as_strided(
-        (len(lines), *output, *kernel, lines.shape[-1]),
-        (
-            image,
-            *(n * step for n, step in zip(along, strides, strict=True)),
-            *(n * step for n, step in zip(along, geometry.dilation, strict=True)),
-            inner,
-        ),
-    )
-    return windows.reshape(len(lines), prod(output), -1)
+        weight = probes.new_empty(batch * outputs, number, *kernel)
+        q = geometry.weight_gradient(grad_output, probes, weight)
+    return q.reshape(batch, outputs, number, -1)
 
 
 def contracted(q: Tensor, coefficients: Tensor, geometry: Geometry, weight: Tensor) -> Tensor:
-    """Return ``Σ_b Σ_j q[b, o, k, j] c[b, c, j]`` in the shape of ``weight``, group by group.
+    """Return ``Σ_b Σ_j q[b, o, j, k] c[b, c, j]`` in the shape of ``weight``, group by group.
 
-    ``q`` (B, O, K·n), ``coefficients`` (B, C, n). The offsets k are those of ``columns``.
+    ``q`` (B, O, n, K), ``coefficients`` (B, C, n).
     """
-    q = q.unflatten(2, (prod(weight.shape[2:]), -1)).unflatten(1, (geometry.groups, -1))
+    q = q.unflatten(1, (geometry.groups, -1))
     s = coefficients.unflatten(1, (geometry.groups, -1))
-    if geometry.transposed:
-        gradient = torch.einsum("bgokj,bgcj->gcok", q, s)
-        return gradient.reshape(weight.shape).flip(*range(2, weight.dim()))
-    return torch.einsum("bgokj,bgcj->gock", q, s).reshape(weight.shape)
+    terms = "bgojk,bgcj->gcok" if geometry.transposed else "bgojk,bgcj->gock"
+    return torch.einsum(terms, q, s).reshape(weight.shape)
 
 
-def constant_gradients(
+def constant_gradient(
     values: Tensor, grad_output: Tensor, geometry: Geometry, layout: Layout, weight: Tensor
-) -> Iterator[Tensor]:
-    """Return the weight gradients of images whose channels are constant, ``values`` (B, C), in the
-    dtype of these: some images after the other.
+) -> Tensor:
+    """Return the weight gradient of images whose channels are constant, ``values`` (B, C), in the
+    dtype of these; ``layout`` is that of all images.
 
     An offset of the kernel sees the sum of the output gradient over the output pixels from which it
     looks into the image. These are a product of sets, one for each dimension, so the sums are
     taken dimension by dimension.
     """
-    kernel, output = tuple(weight.shape[2:]), grad_output.shape
-    inside = [
-        _inside(i, layout.shape[2 + i], output[2 + i], kernel[i], geometry, grad_output)
-        for i in range(len(kernel))
-    ]
-    sizes, largest = list(output[2:]), 0
-    for i, offsets in enumerate(kernel):
-        sizes[i] = offsets
-        largest = max(largest, output[1] * prod(sizes))
-    room = max(SMALL_CHUNK, prod(layout.shape) + prod(output)) // 4
-    size = min(output[0], max(1, room // largest))
-    for start in range(0, output[0], size):
-        some = slice(start, start + size)
-        sums = _sums(grad_output[some], inside, values.dtype)
-        yield contracted(sums, values[some].unsqueeze(2), geometry, weight)
-
-
-def _sums(grad_output: Tensor, inside: list[Tensor], dtype: torch.dtype) -> Tensor:
-    """(B, O, K): what each offset sees of images of ones."""
     batch, outputs, *sizes = grad_output.shape
     channels_last = is_channels_last(grad_output)
     lines = in_memory_order(grad_output, channels_last)
-    for dimension, matrix in enumerate(inside):
-        rest = prod(sizes[dimension + 1 :]) * (outputs if channels_last else 1)
-        matrix = matrix.to(lines.dtype)
+    for i, size in enumerate(sizes):
+        rest = prod(sizes[i + 1 :]) * (outputs if channels_last else 1)
+        along = geometry.stride[i], geometry.dilation[i], geometry.transposed
+        inside = _inside(
+            size, weight.shape[2 + i], *_ends(geometry, i, layout.shape[2 + i]), *along,
+            lines.dtype, lines.device,
+        )  # fmt: skip
         if rest == 1:
-            lines = lines.reshape(-1, len(matrix)) @ matrix
+            lines = lines.reshape(-1, size) @ inside.t()
         else:
-            lines = matrix.t() @ lines.reshape(-1, len(matrix), rest)
-        lines = lines.to(dtype)
-    if channels_last:
-        return lines.reshape(batch, -1, outputs).transpose(1, 2)
-    return lines.reshape(batch, outputs, -1)
+            lines = inside @ lines.reshape(-1, size, rest)
+        lines = lines.to(values.dtype)
+    shape = (batch, -1, 1, outputs) if channels_last else (batch, outputs, 1, -1)
+    sums = lines.reshape(shape)
+    sums = sums.transpose(1, 3) if channels_last else sums
+    return contracted(sums, values.unsqueeze(2), geometry, weight)
 
 
+@cached
 def _inside(
-    dimension: int, size: int, output: int, kernel: int, geometry: Geometry, like: Tensor
+    output: int,
+    kernel: int,
+    first: int,
+    beyond: int,
+    stride: int,
+    dilation: int,
+    transposed: bool,
+    dtype: torch.dtype,
+    device: torch.device,
 ) -> Tensor:
-    """(P, K) of ones and zeros, dtype and device of ``like``: whether an output pixel sees a pixel
-    of the image or of its border through an offset, along one dimension."""
-    stride, step = geometry.stride[dimension], geometry.dilation[dimension]
-    pixel = torch.arange(output, device=like.device)[:, None]
-    offset = step * torch.arange(kernel, device=like.device)
+    """(K, P) of ones and zeros: whether an output pixel sees through an offset what lies from
+    ``first`` to ``beyond``, along one dimension."""
+    pixel = torch.arange(output, device=device)
+    offset = dilation * torch.arange(kernel, device=device)[:, None]
+    place = pixel - offset if transposed else stride * pixel + offset
+    seen = (place >= first) & (place < beyond)
+    if transposed:
+        seen &= (place - first) % stride == 0
+    return seen.to(dtype)
+
+
+def _ends(geometry: Geometry, dimension: int, size: int) -> tuple[int, int]:
+    """First pixel and end of an image and its border, the kernel's first pixel being 0; in the
+    output of a transposed convolution, whose first pixel is 0."""
+    padding = geometry.padding[dimension]
     if geometry.transposed:
-        place = pixel + geometry.padding[dimension] - offset.flip(0)
-        seen = (place >= 0) & (place < size * stride) & (place % stride == 0)
-        return seen.to(like.dtype)
+        return -padding, size * geometry.stride[dimension] - padding
     last_first = 2 * (geometry.dimensions - 1 - dimension)
     before, after = geometry.border[last_first : last_first + 2] or (0, 0)
-    place = stride * pixel + offset - geometry.padding[dimension] - before
     if geometry.border_mode == "constant":
-        before = after = 0
-    return ((place >= -before) & (place < size + after)).to(like.dtype)
-
-
-def _spread(
-    probes: Tensor, output: torch.Size, kernel: tuple[int, ...], geometry: Geometry
-) -> Tensor:
-    """(b, *padded pixels, n): probes with zeros in between and around."""
-    pixels = probes.shape[1:-1]
-    sizes = [(n - 1) * s + 1 for n, s in zip(pixels, geometry.stride, strict=True)]
-    spread = probes.new_zeros(len(probes), *sizes, probes.shape[-1])
-    spread[(slice(None), *(slice(None, None, s) for s in geometry.stride))] = probes
-    margins: list[int] = []
-    for size, n, k, d, padding in zip(
-        sizes, output, kernel, geometry.dilation, geometry.padding, strict=True
-    ):
-        before = d * (k - 1) - padding
-        margins = [before, n + d * (k - 1) - before - size, *margins]
-    return F.pad(spread, (0, 0, *margins))
+        return padding + before, padding + before + size
+    return padding, padding + before + size + after
