@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from xconv.bits import pieces
 from xconv.capture import refuse_capture
+from xconv.spectrum.cached import cached
 
 Draw = Callable[[Tensor, int, int, torch.dtype, torch.device], Tensor]
 """Numbers that follow from a seed and a stream: how many, of which dtype, on which device."""
@@ -126,8 +127,7 @@ def rademacher(
     """``count`` fair signs ±1, a flat tensor, exact in every dtype: one for each random bit."""
     generator = _generator(seed, stream, device)
     signs = torch.empty(count, dtype=dtype, device=device)
-    places = torch.ones(8, 1, dtype=torch.int8, device=device)
-    places = places.bitwise_left_shift_(torch.arange(8, dtype=torch.int8, device=device)[:, None])
+    places = _places(device)
     for piece in pieces(count, device):
         size = piece.stop - piece.start
         words = _words(-(-size // 64), torch.int64, device, generator)
@@ -136,6 +136,13 @@ def rademacher(
         bits = (words.view(torch.int8) * places).view(-1)[:size]
         signs[piece] = bits.bitwise_right_shift_(7).bitwise_or_(1)
     return signs
+
+
+@cached
+def _places(device: torch.device) -> Tensor:
+    """(8, 1): what moves each bit of a byte to its sign, int8."""
+    lifts = torch.arange(8, dtype=torch.int8, device=device)[:, None]
+    return torch.ones_like(lifts).bitwise_left_shift_(lifts)
 
 
 @_operator

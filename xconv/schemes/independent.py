@@ -52,12 +52,10 @@ if TYPE_CHECKING:
     from xconv.probing import Probing
     from xconv.spectrum.plan import Plan
 
-CACHED = 2**21
+CACHED = 2**23
 """Elements to work on together so that a CPU's cache still holds them when they are used."""
 _MOST_PARTS = 64
 """Parts of a batch at the most: very large ones occur in simulations, which compute nothing."""
-_LANES = 16
-"""Probes whose correlation takes no longer than that of one."""
 _DIVIDED = 2
 """How many times longer a multiplication takes where the probes of an image come in parts."""
 

@@ -84,9 +84,13 @@ def constant_gradient(
 
     An offset of the kernel sees the sum of the output gradient over the output pixels from which it
     looks into the image. These are a product of sets, one for each dimension, so the sums are
-    taken dimension by dimension.
+    taken dimension by dimension; of a single offset that always sees it, at once.
     """
     batch, outputs, *sizes = grad_output.shape
+    moved = geometry.transposed, *geometry.padding, *geometry.border
+    if prod(weight.shape[2:]) == 1 and not any(moved):
+        sums = grad_output.sum(tuple(range(2, grad_output.dim())), dtype=values.dtype)
+        return contracted(sums[..., None, None], values.unsqueeze(2), geometry, weight)
     channels_last = is_channels_last(grad_output)
     lines = in_memory_order(grad_output, channels_last)
     for i, size in enumerate(sizes):
