@@ -224,8 +224,8 @@ def _room(layout: Layout, output: torch.Size) -> int:
 
 def _correlating(images: int, layout: Layout, weight: torch.Size, output: torch.Size) -> int:
     """Elements for each probe of some images: itself, padded; Q, what stands in for it while it is
-    computed, and the copy of it that the contraction makes."""
-    return images * (2 * pixels(layout.shape) + 3 * prod(weight[2:]) * output[1])
+    computed, and the copies of it that the contraction makes, twice as wide where in 16 bits."""
+    return images * (2 * pixels(layout.shape) + 4 * prod(weight[2:]) * output[1])
 
 
 def _images(
@@ -257,15 +257,19 @@ def _correlated(
     layout: Layout,
     weight: Tensor,
 ) -> Iterator[Tensor]:
-    """What each part adds: Q, and its contraction with the coefficients; then the constants."""
+    """What each part adds: Q, and its contraction with the coefficients. The constants are the
+    coefficient of one more probe, of ones."""
+    kernel = weight.shape[2:]
     for part, probes, coefficients in drawn:
         some = grad_output[part.images]
-        q = single.seen(probes, some, geometry, weight.shape[2:])
+        q = single.seen(probes, some, geometry, kernel)
         del probes
+        if constants is not None and part.is_last:
+            ones = single.seen_of_ones(some, geometry, layout, kernel, constants.dtype)
+            q = torch.cat([q, ones], dim=2)
+            coefficients = torch.cat([coefficients, constants[part.images].unsqueeze(2)], dim=2)
         yield single.contracted(q, coefficients, geometry, weight)
         del q
-        if constants is not None and part.is_last:
-            yield single.constant_gradient(constants[part.images], some, geometry, layout, weight)
 
 
 def _expanded(
@@ -286,5 +290,6 @@ def _expanded(
             yield geometry.weight_gradient(some, expanded, weight)
             del expanded
             if constants is not None:
-                values = constants[part.images]
-                yield single.constant_gradient(values, some, geometry, layout, weight)
+                q = single.seen_of_ones(some, geometry, layout, weight.shape[2:], constants.dtype)
+                values = constants[part.images].unsqueeze(2)
+                yield single.contracted(q, values, geometry, weight)

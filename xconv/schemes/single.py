@@ -76,11 +76,14 @@ def contracted(q: Tensor, coefficients: Tensor, geometry: Geometry, weight: Tens
     return torch.einsum(terms, q, s).reshape(weight.shape)
 
 
-def constant_gradient(
-    values: Tensor, grad_output: Tensor, geometry: Geometry, layout: Layout, weight: Tensor
+def seen_of_ones(
+    grad_output: Tensor,
+    geometry: Geometry,
+    layout: Layout,
+    kernel: torch.Size,
+    dtype: torch.dtype,
 ) -> Tensor:
-    """Return the weight gradient of images whose channels are constant, ``values`` (B, C), in the
-    dtype of these; ``layout`` is that of all images.
+    """Return ``seen`` of images of ones, (B, O, 1, K) in ``dtype``; ``layout`` is that of all.
 
     An offset of the kernel sees the sum of the output gradient over the output pixels from which it
     looks into the image. These are a product of sets, one for each dimension, so the sums are
@@ -88,27 +91,25 @@ def constant_gradient(
     """
     batch, outputs, *sizes = grad_output.shape
     moved = geometry.transposed, *geometry.padding, *geometry.border
-    if prod(weight.shape[2:]) == 1 and not any(moved):
-        sums = grad_output.sum(tuple(range(2, grad_output.dim())), dtype=values.dtype)
-        return contracted(sums[..., None, None], values.unsqueeze(2), geometry, weight)
+    if prod(kernel) == 1 and not any(moved):
+        return grad_output.sum(tuple(range(2, grad_output.dim())), dtype=dtype)[..., None, None]
     channels_last = is_channels_last(grad_output)
     lines = in_memory_order(grad_output, channels_last)
     for i, size in enumerate(sizes):
         rest = prod(sizes[i + 1 :]) * (outputs if channels_last else 1)
         along = geometry.stride[i], geometry.dilation[i], geometry.transposed
         inside = _inside(
-            size, weight.shape[2 + i], *_ends(geometry, i, layout.shape[2 + i]), *along,
+            size, kernel[i], *_ends(geometry, i, layout.shape[2 + i]), *along,
             lines.dtype, lines.device,
         )  # fmt: skip
         if rest == 1:
             lines = lines.reshape(-1, size) @ inside.t()
         else:
             lines = inside @ lines.reshape(-1, size, rest)
-        lines = lines.to(values.dtype)
-    shape = (batch, -1, 1, outputs) if channels_last else (batch, outputs, 1, -1)
-    sums = lines.reshape(shape)
-    sums = sums.transpose(1, 3) if channels_last else sums
-    return contracted(sums, values.unsqueeze(2), geometry, weight)
+        lines = lines.to(dtype)
+    if channels_last:
+        return lines.reshape(batch, -1, 1, outputs).transpose(1, 3)
+    return lines.reshape(batch, outputs, 1, -1)
 
 
 @cached
