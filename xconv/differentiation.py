@@ -6,8 +6,14 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-is_exporting = getattr(torch.compiler, "is_exporting", lambda: False)
-"""Whether ``torch.export`` is at work. torch before 2.7 does not tell: export under ``no_grad``."""
+
+def is_exporting() -> bool:
+    """Whether ``torch.export`` is at work. torch before 2.7 does not tell; export under
+    ``no_grad`` there.
+
+    Not ``torch.compiler.is_exporting``, which before torch 2.13 is true of every compilation.
+    """
+    return bool(getattr(torch.compiler, "_is_exporting_flag", False))
 
 
 def is_traced() -> bool:

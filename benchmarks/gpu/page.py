@@ -51,10 +51,12 @@ def _machine(folders: Sequence[Path]) -> str:
         for path in sorted(folder.rglob("environment.json")):
             record = json.loads(path.read_text())
             cards = ", ".join(gpu["name"] for gpu in record["gpus"] or [])
+            source = record["source"]
+            changed = " with changes" if source.get("dirty") else ""
             return (
                 f"{cards or 'no GPU'}; torch {record['torch']}, cuDNN {record['cudnn']}, driver "
                 f"{record['driver']}, Python {record['python']}, {record['cpu']['cores']} CPU "
-                f"cores; revision {(record['source']['revision'] or 'unknown')[:7]}; "
+                f"cores; revision {(source['revision'] or 'unknown')[:7]}{changed}; "
                 f"{record['started'][:10]}."
             )
     return "No measurement has recorded its machine."
@@ -120,7 +122,17 @@ def _times(folder: Path, precision: str = "") -> Iterable[pd.DataFrame]:
 def _step(folder: Path) -> Iterable[pd.DataFrame]:
     for runs in (folder, folder / "compiled"):
         yield from _times(runs)
+    yield from _launches(folder)
     yield from _max_batch(folder)
+
+
+def _launches(folder: Path) -> Iterable[pd.DataFrame]:
+    rows = measured(folder / "launches.csv")
+    if not rows.empty:
+        table = rows[["model", "batch_size", "variant", "launches"]].astype({"launches": int})
+        table["GPU busy ms"] = (rows.busy_seconds * 1e3).map("{:.1f}".format)
+        table["step ms"] = (rows.step_seconds * 1e3).map("{:.1f}".format)
+        yield table
 
 
 def _train(folder: Path) -> Iterable[pd.DataFrame]:

@@ -108,8 +108,8 @@ def _grid() -> Iterator[tuple[list[str], float]]:
     shared = ["runtime", "--method", "exact,xconv", "--compress", "conv", "--rounds", "9"]
     usual = [*shared, *schemes(), "--probes", PROBES]
     all_channels = ["--model", "conv:64,conv:128,conv:256"]
-    yield [*usual, *all_channels, "--image-size", "32,64,128", "--batch-size", "32"], 30
-    yield [*usual, *all_channels, "--image-size", "256", "--batch-size", "32"], 15
+    yield [*usual, *all_channels, "--image-size", "32,64,128", "--batch-size", "32"], 40
+    yield [*usual, *all_channels, "--image-size", "256", "--batch-size", "32"], 25
     yield [*usual, *all_channels, "--image-size", "32,64", "--batch-size", "128"], 20
     yield [*usual, "--model", "conv:64,conv:128", "--image-size", "512", "--batch-size", "32"], 20
     few = [*shared, *schemes(), "--probes", "32"]
@@ -122,6 +122,7 @@ def _step(folder: Path) -> list[Command]:
     timed = ["--image-size", "224", "--batch-size", "64", "--rounds", "11"]
     return [
         bench(folder, 60, "runtime", *methods, *schemes(), *timed),
+        Command(("-m", "benchmarks.gpu.launches", str(folder)), 40),
         bench(folder, 240, "max-batch", *methods, *schemes(), "--memory-budget", "16GiB"),
         bench(
             folder / "compiled", 120,
@@ -156,7 +157,7 @@ PARTS = {
         ),
         Part(
             "step", "ResNet-50: time of a step and largest batch, all methods", _step,
-            verdicts.of_step, ("runtime", "max_batch", "compiled/runtime"),
+            verdicts.of_step, ("runtime", "launches", "max_batch", "compiled/runtime"),
         ),
         Part(
             "train", "real digits learned with and without compression", _train,

@@ -19,7 +19,10 @@ from benchmarks.page import put_text
 
 
 def publish(runs: Sequence[Path], docs: Path) -> list[str]:
-    """Copy tables, verdicts and records of the environment, renew the page; the parts there are."""
+    """Copy tables and verdicts, renew the page; the parts there are.
+
+    Of the machine only what the page says of it: records name more than a page should.
+    """
     page = docs / "gpu.md"
     text = put_text(page.read_text(), "results", summary(runs).strip())
     found = []
@@ -29,8 +32,7 @@ def publish(runs: Sequence[Path], docs: Path) -> list[str]:
             continue
         found.append(name)
         files = [Path(VERDICT), *(Path(f"{table}.csv") for table in part.tables)]
-        files += [path.parent / "environment.json" for path in files[1:]]
-        for path in dict.fromkeys(files):
+        for path in files:
             if (folder / path).is_file():
                 target = docs / "gpu" / name / path
                 target.parent.mkdir(parents=True, exist_ok=True)

@@ -17,8 +17,8 @@ PRECISIONS: dict[str, tuple[list[str], dict[str, str]]] = {
 PROBES = "8,32,128"
 JUDGED_PROBES = 32
 USUAL = "conv,relu"
-PROBED = ("independent", "multi", "orthogonal")
-"""Schemes that have probes; of these only the first is timed layer by layer."""
+TIMED = ("independent", "spectral")
+"""Schemes that are timed layer by layer: of those with probes the paper's, of the others ours."""
 _COMPILING = "compile-budget"
 
 
@@ -37,11 +37,8 @@ def compresses_everything(compress: str) -> bool:
 
 
 def schemes() -> list[str]:
-    """Options: the first of the probed schemes, and every scheme that has no probes."""
-    from xconv.schemes import SCHEMES
-
-    others = [name for name in SCHEMES if name not in PROBED]
-    return ["--scheme", ",".join([PROBED[0], *others]), *(_half_a_bit() if others else [])]
+    """Options: the schemes that are timed, each with its default but for probes."""
+    return ["--scheme", ",".join(TIMED)]
 
 
 def quick_methods() -> str:
@@ -49,16 +46,3 @@ def quick_methods() -> str:
     from xconv_bench.methods import METHODS
 
     return ",".join(name for name in METHODS if name != _COMPILING)
-
-
-def _half_a_bit() -> list[str]:
-    """The option that stores half a bit an element, where the command line knows it."""
-    from xconv_bench.cli.given import SweepOptions
-    from xconv_bench.cli.sweeps import read_sweep
-    from xconv_bench.errors import UsageError
-
-    try:
-        read_sweep(SweepOptions(bits=["0.5"]), ("cpu",))
-    except UsageError:
-        return []
-    return ["--bits", "0.5"]

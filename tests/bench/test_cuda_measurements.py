@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from benchmarks.gpu.launches import READINGS, Launches
 from benchmarks.gpu.workspaces import Breakdown
 from xconv_bench.configuration import Configuration
 from xconv_bench.launch import Launcher
@@ -116,6 +117,15 @@ def test_the_parts_of_a_peak_add_up() -> None:
     allocated = meter.reading["allocated_peak_bytes"]
     assert allocated is not None and total == pytest.approx(allocated, rel=0.1)
     assert all(size > 0 for *_, size in reading["parts"])
+
+
+def test_the_launches_of_a_step_are_counted() -> None:
+    """18 layers with their norms: at least forward, both gradients and as many norms."""
+    found: dict[str, float] = {}
+    for reading in Launches(CELL)():
+        found |= reading
+    assert {*READINGS} <= found.keys()
+    assert found["launches"] > 5 * 18 and found["busy_seconds"] > 0
 
 
 def test_a_layer_is_timed(command: Any, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks.gpu import missed, verdicts
+from benchmarks.gpu import launches, missed, verdicts
 from benchmarks.gpu.page import summary
 from benchmarks.gpu.parts import PARTS
 from benchmarks.gpu.publish import publish
@@ -37,7 +37,8 @@ SETTING = {"model": "resnet50", "batch_size": 32, "image_size": 224, "dtype": "f
 
 ENVIRONMENT = """
 {"gpus": [{"name": "A card"}], "torch": "2.11.0", "cudnn": 91900, "driver": "580", "python": "3.12",
- "cpu": {"cores": 16}, "source": {"revision": "0123456789"}, "started": "2026-11-27T17:12:24"}
+ "cpu": {"cores": 16}, "source": {"revision": "0123456789", "dirty": true},
+ "started": "2026-11-27T17:12:24"}
 """
 
 
@@ -194,6 +195,23 @@ def test_missed_rows_are_taken_apart_once(
     assert "| 1.10× |" in page and RETURNED not in page
 
 
+def test_launches_are_a_row_for_each_way_and_on_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(self: Any, task: launches.Launches, **_: Any) -> Outcome:
+        if task.configuration.scheme == "spectral":
+            return Outcome("oom", "out of memory")
+        return Outcome(readings={"step_seconds": 0.1, "launches": 700, "busy_seconds": 0.0125})
+
+    monkeypatch.setattr("benchmarks.gpu.launches.Launcher.run", run)
+    assert launches.main([str(tmp_path / "step")]) == 1
+    (tmp_path / "step" / "verdict.txt").write_text("met: for a test")
+    page = summary([tmp_path])
+    for variant in ("exact", "xconv independent r=8 conv,relu"):
+        assert f"| resnet50 | 64 | {variant} | 700 | 12.5 | 100.0 |" in page
+    assert "spectral" not in page
+
+
 REAL = {
     "memory": ["memory", "--model", "paper/cifar", "--batch-size", 2, "--device", "cpu"],
     "max-batch": ["max-batch", "--model", "paper/cifar", "--max", 2],
@@ -258,10 +276,11 @@ def test_results_are_published(tmp_path: Path) -> None:
     kept = {str(path.relative_to(docs)) for path in docs.rglob("*") if path.is_file()}
     assert kept == {
         "gpu.md", "gpu/memory/memory.csv", "gpu/memory/verdict.txt", "gpu/layer-time/verdict.txt",
-        "gpu/layer-time/tf32/runtime.csv", "gpu/layer-time/tf32/environment.json",
+        "gpu/layer-time/tf32/runtime.csv",
     }  # fmt: skip
     page = (docs / "gpu.md").read_text()
     assert page.startswith("# Words\n<!-- results -->\nA card; torch 2.11.0, cuDNN 91900, ")
+    assert "; revision 0123456 with changes; " in page
     assert page.endswith("<!-- end -->\nmore\n") and "Not yet run" not in page
 
 

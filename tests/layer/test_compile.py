@@ -74,6 +74,19 @@ def test_schemes_and_distributions(scheme: str, distribution: str) -> None:
     assert_close(gradients(model, images(), run=run), gradients(model, images()), TOLERANCE)
 
 
+@pytest.mark.parametrize("scheme", ["spectral", "quantized", "sampling"])
+def test_schemes_without_probes(scheme: str) -> None:
+    """Before the spectral scheme has seen anything, and with the plan that it then has."""
+    model = convert(small_network()[:4], scheme=scheme)
+    run = compiled(model)
+    actual = gradients(model, images(), run=run)
+    assert_close(actual, gradients(model, images()), TOLERANCE)
+    gradients(model, images(), seed=1)
+    later = gradients(model, images(), run=run)
+    assert later.keys() == actual.keys()
+    assert all(gradient.isfinite().all() for gradient in later.values())
+
+
 def test_other_geometries() -> None:
     torch.manual_seed(0)
     model = nn.Sequential(

@@ -90,6 +90,19 @@ def test_a_step_needs_no_more_than_what_the_layer_works_on(
             break
 
 
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+@pytest.mark.parametrize("scheme", ["quantized", "sampling"])
+def test_nor_does_one_that_forms_what_stands_for_its_input(scheme: str, case: Case) -> None:
+    small = {"cpu": 2**11}
+    layer = case.probed_layer(torch.float32, scheme=scheme)
+    with (
+        mock.patch("xconv.schemes.quantized.AT_A_TIME", small),
+        mock.patch("xconv.schemes.rebuilt.AT_A_TIME", small),
+    ):
+        assert excess_bytes(layer, case, torch.float32) <= 0
+    assert not layer._xconv.falls_back
+
+
 @pytest.mark.parametrize("name", ["3x3", "batch 1, large image", "stem", "one channel"])
 @pytest.mark.parametrize("scheme", PROBED)
 def test_nor_does_a_first_layer_whose_input_needs_no_gradient(scheme: str, name: str) -> None:

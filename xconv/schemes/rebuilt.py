@@ -64,6 +64,7 @@ class Rebuilt(Scheme):
             del rebuilt
             wide = torch.promote_types(part.dtype, torch.float32)
             total = part.to(wide) if total is None else total.add_(part)
+            del part
         assert total is not None
         factor = self.factor(probing, layout)
         return total if factor == 1 else total.mul_(factor)

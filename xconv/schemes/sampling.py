@@ -84,7 +84,7 @@ class Sampling(Rebuilt):
     def _positions(self, seed: Tensor, layout: Layout, probing: Probing) -> Tensor:
         """Those of the smallest of N random numbers."""
         numbers = random_words(seed, 0, pixels(layout.shape), torch.int64, layout.device)
-        return numbers.argsort()[: self._count(layout, probing)]
+        return numbers.topk(self._count(layout, probing), largest=False).indices
 
     def _count(self, layout: Layout, probing: Probing) -> int:
         return max(1, int(pixels(layout.shape) * self._share(probing)))

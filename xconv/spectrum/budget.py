@@ -7,6 +7,9 @@ layer has the nominal plan at the average number of bits.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
@@ -24,6 +27,19 @@ _LONGEST_PAUSE = 64
 """Calls after which a plan is renewed at the latest; before, after 1, 2, 4, … calls."""
 _LOOKED_AT = 2**20
 """Elements of a tensor that its spectrum is measured from, or one channel of all images."""
+
+
+_KEPT: ContextVar[bool] = ContextVar("_KEPT", default=False)
+
+
+@contextmanager
+def plans_kept() -> Iterator[None]:
+    """Inside, no layer looks at spectra and none renews its plan: a step is one of the many."""
+    token = _KEPT.set(True)
+    try:
+        yield
+    finally:
+        _KEPT.reset(token)
 
 
 @dataclass(eq=False)
@@ -69,7 +85,8 @@ class Member:
     def plan_for(self, input: Tensor) -> Plan | None:
         """Return the plan for ``input`` (batch, channels, *pixels), renewed when it is time.
 
-        A compiler gets the plan that there is, None for the nominal one.
+        None, which stands for the nominal one, before anything has been seen. A compiler gets the
+        plan that there is.
         """
         if torch.compiler.is_compiling():
             known = self.blocks is not None and self.blocks.pixels == tuple(input.shape[2:])
@@ -79,17 +96,18 @@ class Member:
             self.blocks, self.energies, self.weights, self.plan = blocks, None, None, None
             self.calls = 0
         self.maps = input.shape[0] * input.shape[1]
-        if _is_real(input):
-            if self.calls and _is_time(self.calls):
-                if self.renewals == self.budget.renewals:
-                    self.budget.renew()
-                self.renewals = self.budget.renewals
-            self.calls += 1
+        if not _is_looked_at(input):
+            return self.plan
+        if self.calls and _is_time(self.calls):
+            if self.renewals == self.budget.renewals:
+                self.budget.renew()
+            self.renewals = self.budget.renewals
+        self.calls += 1
         return self.plan
 
     def observes(self, input: Tensor) -> bool:
         """Return whether the call just planned is one to look at: the next one renews the plan."""
-        return _is_real(input) and _is_time(self.calls)
+        return _is_looked_at(input) and _is_time(self.calls)
 
     def see_input(self, input: Tensor) -> None:
         """Note the spectrum of ``input``."""
@@ -129,9 +147,9 @@ def _is_time(calls: int) -> bool:
     return calls & (calls - 1) == 0
 
 
-def _is_real(tensor: Tensor) -> bool:
-    """Whether there are values to look at, and nobody who records the looking."""
-    if torch.compiler.is_compiling() or isinstance(tensor, FakeTensor):
+def _is_looked_at(tensor: Tensor) -> bool:
+    """Whether there are values to look at, and nobody who records or forbids the looking."""
+    if torch.compiler.is_compiling() or isinstance(tensor, FakeTensor) or _KEPT.get():
         return False
     if tensor.device.type == "meta":
         return False

@@ -166,16 +166,10 @@ class _TrainingPlan:
     known: dict[str, dict[str, Any]]
     devices: tuple[str, ...]
     launcher: Launcher
-<<<<<<< HEAD
-=======
-    first: str
     cross_check: bool
->>>>>>> ref
 
     @classmethod
-    def of(
-        cls, tasks: Sequence[str], wanted: TaskOptions, given: SweepOptions
-    ) -> _TrainingPlan:
+    def of(cls, tasks: Sequence[str], wanted: TaskOptions, given: SweepOptions) -> _TrainingPlan:
         """Raises UsageError for what a task does not take."""
         from xconv_bench.measurement.task_survey import MakeTask, TaskSurvey
 
@@ -187,13 +181,8 @@ class _TrainingPlan:
         outcome = launcher.run(TaskSurvey(makers, devices), device=neediest(devices))
         if outcome.status != "ok":
             raise BenchError(outcome.message)
-<<<<<<< HEAD
-        return cls(wanted, outcome.readings["tasks"], devices, launcher)
-=======
-        first = "exact" if first_exact else "as the others"
         tasks_known = outcome.readings["tasks"]
-        return cls(wanted, tasks_known, devices, launcher, first, given.cross_check)
->>>>>>> ref
+        return cls(wanted, tasks_known, devices, launcher, given.cross_check)
 
     def cells(self, given: SweepOptions, seeds: int) -> list[TrainingConfiguration]:
         """Each task with each method and each seed; those of one seed stand together."""

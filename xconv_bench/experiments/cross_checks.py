@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from xconv_bench.configuration import SIMULATED, Configuration
 from xconv_bench.launch import Job, Launcher, Outcome
+from xconv_bench.launch.job import Progress
 from xconv_bench.measurement.cross_check import CrossCheck
 from xconv_bench.methods import METHODS
 from xconv_bench.results.columns import DOUBTFUL
+
+_MOST_SECONDS = 60.0
+"""What takes longer is not cheap: a network may be waiting for something."""
+
+_known: dict[Configuration, Outcome] = {}
+"""What was found in this process: the experiments of a profile share networks and methods."""
 
 _PLAIN = {field: getattr(Configuration(""), field) for field in ("batch_size", "image_size")}
 
@@ -27,8 +36,17 @@ class CrossChecks:
             if METHODS[cell.method].is_simulated:
                 kind = _kind(cell)
                 smallest[kind] = min(smallest.get(kind, cell), cell, key=_size)
-        jobs = [Job.of(CrossCheck(_simulated(cell)), kind) for kind, cell in smallest.items()]
-        self._found = {job.cells[0]: outcome for job, outcome in launcher.each(jobs, _Silent())}
+        jobs = [
+            Job((kind,), partial(_check, cell))
+            for kind, cell in smallest.items()
+            if kind not in _known
+        ]
+        self._found = {kind: _known[kind] for kind in smallest if kind in _known}
+        with closing(launcher.each(jobs, _Silent())) as results:
+            for job, outcome in results:
+                self._found[job.cells[0]] = outcome
+                if outcome.status == "ok":
+                    _known[job.cells[0]] = outcome
 
     def apply(self, cell: Configuration, outcome: Outcome) -> None:
         """Let the row of a cell say what its cross-check found, unless it failed anyway."""
@@ -45,6 +63,10 @@ def judge(outcome: Outcome, check: Outcome, otherwise: str = "simulated") -> Non
         outcome.note(check.message)
     else:
         outcome.note(f"{otherwise}: {check.message}")
+
+
+def _check(cell: Configuration, launcher: Launcher, on_progress: Progress) -> Outcome:
+    return launcher.run(CrossCheck(_simulated(cell)), on_progress, timeout_seconds=_MOST_SECONDS)
 
 
 class _Silent:

@@ -19,7 +19,7 @@ class Sweep:
 
     models: tuple[str, ...]
     methods: tuple[str, ...] = ("exact", "xconv")
-    schemes: tuple[str, ...] = ("independent", "spectral")
+    schemes: tuple[str, ...] = ("independent",)
     probes: tuple[int, ...] = (8,)
     distributions: tuple[str, ...] = ("rademacher",)
     compress: tuple[str, ...] = ("conv,relu",)

@@ -40,10 +40,17 @@ class Cluster(Launcher):
         self._address = address
         self._nodes: set[str] = set()
 
-    def run(self, task: Work, on_progress: Progress = untold, device: str = SIMULATED) -> Outcome:
+    def run(
+        self,
+        task: Work,
+        on_progress: Progress = untold,
+        device: str = SIMULATED,
+        timeout_seconds: float | None = None,
+    ) -> Outcome:
         """What the task yielded and how it ended. Raises UsageError where the task did."""
         ray = self._connect()
-        return self._outcome(ray, self._submit(ray, partial(_run, task), device))
+        measure = partial(_run, task, timeout_seconds)
+        return self._outcome(ray, self._submit(ray, measure, device))
 
     def each(self, jobs: Iterable[Job], watcher: Watcher) -> Results:
         """The jobs with what came of them, each as soon as it is done."""
@@ -181,5 +188,7 @@ def _describe() -> dict[str, Any]:
     return describe_machine()
 
 
-def _run(task: Work, launcher: Launcher, on_progress: Progress) -> Outcome:
-    return launcher.run(task, on_progress)
+def _run(
+    task: Work, timeout_seconds: float | None, launcher: Launcher, on_progress: Progress
+) -> Outcome:
+    return launcher.run(task, on_progress, timeout_seconds=timeout_seconds)

@@ -45,16 +45,24 @@ class Launcher:
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["xconv_bench.launch.preload"])
 
-    def run(self, task: Work, on_progress: Progress = untold, device: str = "simulated") -> Outcome:
+    def run(
+        self,
+        task: Work,
+        on_progress: Progress = untold,
+        device: str = "simulated",
+        timeout_seconds: float | None = None,
+    ) -> Outcome:
         """What the task yielded and how it ended. Raises UsageError where the task did.
 
         ``on_progress`` is told of each ``progress`` that the task yields, from 0 to 1. ``device``
-        is what the task needs, for a launcher that has to find a machine.
+        is what the task needs, for a launcher that has to find a machine. ``timeout_seconds`` may
+        shorten that of the launcher.
         """
+        seconds = min(self._timeout_seconds, timeout_seconds or self._timeout_seconds)
         _start_server()
         process, pipe = self._start(task)
         try:
-            return self._collect(process, pipe, on_progress)
+            return self._collect(process, pipe, on_progress, seconds)
         finally:
             process.kill()
             with _children:
@@ -83,9 +91,11 @@ class Launcher:
             theirs.close()
         return process, ours
 
-    def _collect(self, process: BaseProcess, pipe: Connection, on_progress: Progress) -> Outcome:
+    def _collect(
+        self, process: BaseProcess, pipe: Connection, on_progress: Progress, seconds: float
+    ) -> Outcome:
         outcome = Outcome()
-        deadline = time.monotonic() + min(self._timeout_seconds, _LONGEST_WAIT_SECONDS)
+        deadline = time.monotonic() + min(seconds, _LONGEST_WAIT_SECONDS)
         # The pipe alone does not tell of a death: a process that the network started may hold it.
         while ready := wait([pipe, process.sentinel], max(0.0, deadline - time.monotonic())):
             received = _receive(pipe) if pipe in ready else None
@@ -103,7 +113,8 @@ class Launcher:
             if status == "usage":
                 raise UsageError(message)
             return outcome.end(status, message)
-        return outcome.end("timeout", f"given up after {self._timeout_seconds:g} s (--timeout)")
+        option = " (--timeout)" if seconds == self._timeout_seconds else ""
+        return outcome.end("timeout", f"given up after {seconds:g} s{option}")
 
 
 def _start_server() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from xconv.spectrum.budget import plans_kept
 from xconv_bench.configuration import Configuration
 from xconv_bench.errors import Unsupported
 from xconv_bench.measurement.simulating import simulating
@@ -44,7 +45,7 @@ def count(training: Training) -> Count:
     live.reset_peak()
     start = live.live_bytes
     saved = SavedMeter(training.state())
-    with live:
+    with live, plans_kept():
         with saved:
             loss = training.forward()
         kept = saved.reading["saved_bytes"]

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch.utils.flop_counter import FlopCounterMode
 
+from xconv.spectrum.budget import plans_kept
 from xconv_bench.configuration import SIMULATED, Configuration
 from xconv_bench.errors import BenchError
 from xconv_bench.measurement.agreement import disagreement
@@ -22,7 +23,7 @@ _MOST_OPERATIONS = 3e9
 """Of convolutions and matrix products in a step: a fraction of a second on one core."""
 
 _IMAGE_SIZES = (32, 64, 96, 128, 224)
-_BATCH_SIZES = (8, 2)
+BATCH_SIZES = (8, 2)
 """Not 1: batch normalisation of one pixel cannot be trained with a single sample."""
 
 
@@ -44,7 +45,8 @@ class CrossCheck:
             yield {"message": f"not cross-checked: {error}"}
             return
         training = prepare(cell)
-        training.step()
+        with plans_kept():  # as in the simulation
+            training.step()
         said = disagreement(simulated, count(training))
         where = f"batch {cell.batch_size}, {cell.image_size} px on the CPU"
         yield {"doubt": f"{said} ({where})" if said else ""}
@@ -70,14 +72,14 @@ def _cheap(configuration: Configuration) -> tuple[Configuration, Count]:
     sizes = dict.fromkeys(sorted((*(size for size in _IMAGE_SIZES if size < own[0]), own[0])))
     failure: Exception | None = None
     for image_size in sizes:
-        for batch_size in dict.fromkeys((*_BATCH_SIZES, own[1])):
+        for batch_size in dict.fromkeys((*BATCH_SIZES, own[1])):
             cell = replace(
                 configuration, image_size=image_size, batch_size=batch_size, device=SIMULATED
             )
             try:
                 return cell, _count(cell)
             except TooLarge:
-                if batch_size != _BATCH_SIZES[0]:
+                if batch_size != BATCH_SIZES[0]:
                     raise  # larger images cost more
             except Exception as error:
                 failure = error

@@ -8,11 +8,10 @@ from typing import Any
 
 from xconv_bench.configuration import SIMULATED, TrainingConfiguration
 from xconv_bench.measurement.agreement import disagreement
-from xconv_bench.measurement.cross_check import TooLarge, check_is_cheap
+from xconv_bench.measurement.counting import Count
+from xconv_bench.measurement.cross_check import BATCH_SIZES, TooLarge, check_is_cheap
 from xconv_bench.measurement.task_step import SimulatedTask, TaskStep, build, count_step
 from xconv_bench.tasks import Task
-
-_SAMPLES = 8
 
 
 @dataclass(frozen=True)
@@ -37,15 +36,27 @@ def doubt(task: Task, cell: TrainingConfiguration) -> dict[str, str]:
     Or ``message``, where not even a small step is cheap.
     """
     cell = replace(cell, device=SIMULATED)
-    size = min(cell.batch_size, _SAMPLES) if task.has_batches else 1
     simulated = SimulatedTask(task, cell)
-    expected = simulated.count(size)
     try:
-        check_is_cheap(expected, simulated.operations(size))
+        size, expected = _cheap(simulated, cell.batch_size if task.has_batches else 1)
     except TooLarge as error:
         return {"message": f"not cross-checked: {error}"}
-    batch = {name: tensor[:size] for name, tensor in next(iter(task.batches(0))).items()}
+    # Copies, not views: a view keeps the whole batch.
+    batch = {name: tensor[:size].clone() for name, tensor in next(iter(task.batches(0))).items()}
     step = TaskStep(task, build(task, cell), batch)
     step()
     said = disagreement(expected, count_step(step))
     return {"doubt": f"{said} (batch {size} on the CPU)" if said else ""}
+
+
+def _cheap(simulated: SimulatedTask, most: int) -> tuple[int, Count]:
+    """A number of samples whose step is cheap, and its count. Raises TooLarge."""
+    for size in BATCH_SIZES:
+        size = min(size, most)
+        counted = simulated.count(size)
+        try:
+            check_is_cheap(counted, simulated.operations(size))
+            return size, counted
+        except TooLarge as error:
+            failure = error
+    raise failure

@@ -53,7 +53,9 @@ class Column:
             return ""
         if self.kind is str:
             return _one_line(str(value))
-        return repr(self.kind(value)).removesuffix(".0")
+        text = repr(self.kind(value))
+        # What was chosen is written as one says it: 2 bits, not 2.0.
+        return text.removesuffix(".0") if self.holds is Holds.EVERYWHERE else text
 
     def read(self, text: str) -> Cell:
         """Return the value of a cell; ValueError where it is not what the column holds."""

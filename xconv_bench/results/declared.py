@@ -93,7 +93,8 @@ COLUMNS = {
         # What these are held against, and how well they are known.
         *_numbers(
             None, OFF_GPUS, "floor_error", "gradient_norm", "full_gradient_norm", "exact_gradient",
-            "exact_low", "exact_high", "estimate", "sampling_variance", "exact_average_gradient_error",
+            "exact_low", "exact_high", "estimate", "sampling_variance",
+            "exact_average_gradient_error",
             "rounding_squared_error", "exponent", "r_squared", "relative_bias_noise",
             "relative_error_se", "cosine_se", "relative_spread_se", "sampling_variance_se",
             "estimator_variance_se", "total_variance_se", "variance_ratio_low",

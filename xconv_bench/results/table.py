@@ -14,7 +14,7 @@ from pathlib import Path
 from xconv_bench.errors import BenchError
 from xconv_bench.results.columns import Cell, read_cell, write_cell
 from xconv_bench.results.files import append_durably, explained, write_whole
-from xconv_bench.results.older import complete, is_older
+from xconv_bench.results.older import ADDED, complete, is_older
 
 Row = dict[str, Cell]
 
@@ -110,7 +110,7 @@ class Table:
     def _check_header(self, header: Sequence[str]) -> None:
         if header == self.columns or is_older(header, self.columns):
             return
-        missing = [column for column in self.columns if column not in header]
+        missing = [c for c in self.columns if c not in header and c not in ADDED]
         unknown = [column for column in header if column not in self.columns]
         reasons = [
             f"column {missing[0]} is missing" if missing else "",
@@ -140,7 +140,7 @@ class Table:
         return tuple(write_cell(column, row.get(column)) for column in self.key_columns)
 
     def _has_our_header(self, content: bytes) -> bool:
-        """Whether rows may be appended: there are none yet, or they are not an earlier version's."""
+        """Whether rows may be appended: there are none yet, or none of an earlier version."""
         return not content or content.removeprefix(codecs.BOM_UTF8).startswith(self._header())
 
     def _header(self) -> bytes:

@@ -23,7 +23,9 @@ def measure(command: Command, folder: Path, *options: object) -> Any:
 
 
 def test_from_end_to_end_and_again(command: Command, tmp_path: Path) -> None:
-    finished = measure(command, tmp_path / "run", "--repeats", 32, "--bias-test")
+    finished = measure(
+        command, tmp_path / "run", "--repeats", 32, "--bias-test", "--first", "compressed"
+    )
     assert finished.code == 0, finished.errors
     table = pd.read_csv(tmp_path / "run/error.csv")
     assert tuple(table.columns) == ERROR_COLUMNS
@@ -37,11 +39,13 @@ def test_from_end_to_end_and_again(command: Command, tmp_path: Path) -> None:
     pictures = {path.name for path in (tmp_path / "run/plots").iterdir()}
     assert pictures == {"error.png", "error.svg", "error_bytes.png", "error_bytes.svg"}
 
-    again = measure(command, tmp_path / "run", "--repeats", 32, "--bias-test")
+    again = measure(
+        command, tmp_path / "run", "--repeats", 32, "--bias-test", "--first", "compressed"
+    )
     assert again.output == finished.output
     assert again.errors.count("already measured") == 3
 
-    elsewhere = measure(command, tmp_path / "other", "--repeats", 32)
+    elsewhere = measure(command, tmp_path / "other", "--repeats", 32, "--first", "compressed")
     assert pd.read_csv(tmp_path / "other/error.csv").equals(table), elsewhere.errors
 
 
@@ -146,7 +150,7 @@ def test_what_is_not_finite_is_a_row(command: Command, tmp_path: Path) -> None:
         (["--age", "--layer", "4"], "leave out --bias-test and --layer"),
         (["--data", "digits", "--data-dir", "empty"], "--data-dir needs --data, one of mnist"),
         (["--headroom", "2"], "--headroom"),
-        (["--scheme", "spectral"], "choose from independent, multi, orthogonal"),
+        (["--scheme", "spectrum"], "choose from independent, multi, orthogonal"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )  # fmt: skip

@@ -15,7 +15,8 @@ SMALL = ("--model", name("normalized"), "--image-size", 24, "--batch-size", 4)
 
 
 def test_from_end_to_end_and_again(command: Command, tmp_path: Path) -> None:
-    options = ("--method", "exact,xconv,checkpoint,invertible", "--output", tmp_path)
+    options = ("--method", "exact,xconv,checkpoint,invertible", "--scheme", "independent",
+               "--output", tmp_path)  # fmt: skip
     finished = command("layers", *SMALL, *options)
     assert finished.code == 0, finished.errors
     table = pd.read_csv(tmp_path / "layers.csv")

@@ -15,7 +15,8 @@ SMALL = ("--model", name("plain"), "--image-size", "12,24", "--memory-budget", "
 
 
 def test_from_end_to_end_and_again(command: Command, tmp_path: Path) -> None:
-    options = ("--method", "exact,xconv,checkpoint,offload,invertible", "--output", tmp_path)
+    options = ("--method", "exact,xconv,checkpoint,offload,invertible", "--scheme", "independent",
+               "--output", tmp_path)  # fmt: skip
     finished = command("max-batch", *SMALL, *options)
     assert finished.code == 0, finished.errors
     table = pd.read_csv(tmp_path / "max_batch.csv")
@@ -57,7 +58,7 @@ def test_no_more_than_max(command: Command, tmp_path: Path) -> None:
         (["--max", "0"], "--max"),
         (["--batch-size", "3"], "--batch-size"),
         (["--keep", "1.5"], "--keep '1.5': expected a number above 0 and up to 1"),
-        (["--bits", "3"], "--bits '3' is unknown: choose from 1, 2, 4, 8"),
+        (["--method", "quantized", "--bits", "3"], "--bits 3: quantized takes 1, 2, 4 or 8"),
         (["--segments", "0"], "--segments '0': expected an integer of 1 or more"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

@@ -20,17 +20,20 @@ REAL = ["live_peak_bytes", "rss_peak_bytes", "forward_seconds", "step_seconds"]
 def test_a_real_run_from_end_to_end(command: Command, tmp_path: Path) -> None:
     finished = command(
         "memory", "--model", name("normalized"), "--device", "cpu", "--batch-size", 2,
-        "--image-size", 12, "--probes", 2, "--steps", 1, "--output", tmp_path / "run",
+        "--image-size", 12, "--probes", 2, "--steps", 1, "--first", "compressed",
+        "--output", tmp_path / "run",
     )  # fmt: skip
     assert finished.code == 0, finished.errors
 
     table = pd.read_csv(tmp_path / "run/memory.csv")
     assert tuple(table.columns) == MEMORY_COLUMNS
-    assert list(table["method"]) == ["exact", "xconv"]
-    assert list(table["status"]) == ["ok", "ok"]
+    assert list(table["method"]) == ["exact", "xconv", "xconv"]
+    assert list(table["scheme"][1:]) == ["independent", "spectral"]  # the paper's, and ours
+    assert list(table["status"]) == ["ok", "ok", "ok"]
     assert table[REAL].notna().all(axis=None)
     assert table["message"].dropna().isin([REMARK]).all()  # beside other work
-    exact, probed = table.to_dict("records")
+    exact, probed, spectral = table.to_dict("records")
+    assert spectral["saved_bytes"] < exact["saved_bytes"]
     assert exact["gradient_relative_error"] == 0 < probed["gradient_relative_error"]
     assert probed["saved_bytes"] < exact["saved_bytes"]
     assert probed["live_peak_bytes"] == probed["simulated_peak_bytes"]
@@ -41,7 +44,7 @@ def test_a_real_run_from_end_to_end(command: Command, tmp_path: Path) -> None:
 
     lines = finished.output.splitlines()
     assert "normalized, " in lines[0] and ", batch 2, 12 px, float32, cpu" in lines[0]
-    assert [line.split()[0] for line in lines[2:5]] == ["method", "exact", "xconv"]
+    assert [line.split()[0] for line in lines[2:6]] == ["method", "exact", "xconv", "xconv"]
     assert "gradient error" in lines[2]
     pictures = sorted(path.name for path in (tmp_path / "run/plots").iterdir())
     assert pictures == ["memory.png", "memory.svg"]
@@ -50,9 +53,10 @@ def test_a_real_run_from_end_to_end(command: Command, tmp_path: Path) -> None:
 
     model = name("normalized")
     setting = "batch 2 12 px float32 cpu: ok, "
-    first, second = finished.errors.splitlines()[-2:]
-    assert first.startswith(f"[1/2] {model} exact {setting}")
-    assert second.startswith(f"[2/2] {model} xconv independent r=2 conv,relu {setting}")
+    first, second, third = finished.errors.splitlines()[-3:]
+    assert first.startswith(f"[1/3] {model} exact {setting}")
+    assert second.startswith(f"[2/3] {model} xconv independent r=2 conv,relu")
+    assert third.startswith(f"[3/3] {model} xconv spectral 0.5 bits conv,relu")
 
 
 def test_sweeps_by_commas_and_by_repetition(command: Command, tmp_path: Path) -> None:
@@ -63,8 +67,8 @@ def test_sweeps_by_commas_and_by_repetition(command: Command, tmp_path: Path) ->
     )  # fmt: skip
     assert finished.code == 0
     table = pd.read_csv(tmp_path / "memory.csv")
-    assert list(table["model"]) == ["paper/mnist"] * 4 + ["paper/cifar"] * 4
-    assert list(table["method"]) == ["xconv", "xconv", "xconv", "exact"] * 2
+    assert list(table["model"]) == ["paper/mnist"] * 5 + ["paper/cifar"] * 5
+    assert list(table["method"]) == ["xconv", "xconv", "xconv", "xconv", "exact"] * 2
     assert list(table["probes"].dropna()) == [1, 2, 3] * 2
     assert set(table["device"]) == {"simulated"}
     assert table[REAL].isna().all(axis=None)
@@ -73,6 +77,7 @@ def test_sweeps_by_commas_and_by_repetition(command: Command, tmp_path: Path) ->
 def test_sets_of_families_are_swept_by_repetition(command: Command, tmp_path: Path) -> None:
     finished = command(
         "memory", "--model", "paper/mnist", "--simulate", "--image-size", "8", "--method", "xconv",
+        "--scheme", "independent",
         "--compress", "relu,conv", "--compress", "relu", "--compress", "conv,relu",
         "--output", tmp_path,
     )  # fmt: skip
@@ -111,8 +116,7 @@ def test_a_second_run_measures_what_is_new(command: Command, tmp_path: Path) -> 
     assert finished.code == 0
     assert (tmp_path / "memory.csv").read_text().startswith(before)
     ends = [line.rpartition(", ")[2] for line in finished.errors.splitlines()]
-    assert ends[:2] == ["already measured"] * 2
-    assert len(ends) == 3 and ends[2] != "already measured"
+    assert sorted(end == "already measured" for end in ends) == [False, True, True, True]
     assert len(json.loads((tmp_path / "environment.json").read_text())["continued"]) == 1
 
 
@@ -122,7 +126,12 @@ def test_a_second_run_measures_what_is_new(command: Command, tmp_path: Path) -> 
         ("Hangs", ["--timeout", 2], "timeout", "given up after 2 s (--timeout)"),
         ("one_pixel", ["--batch-size", 1], "error", "ValueError: Expected more than 1 value per"),
         ("Allocates", [], "oom", "RuntimeError: "),
-        ("perceptron", ["--method", "xconv"], "unsupported", "has no module that xconv can swap"),
+        (
+            "perceptron",
+            ["--method", "xconv", "--probes", 8, "--scheme", "independent"],
+            "unsupported",
+            "has no module that xconv can swap",
+        ),
     ],
     ids=["timeout", "error", "oom", "unsupported"],
 )
@@ -150,7 +159,11 @@ def test_a_method_that_does_not_apply_does_not_spoil_the_others(
         "--output", tmp_path,
     )  # fmt: skip
     assert finished.code == 0
-    assert list(pd.read_csv(tmp_path / "memory.csv")["status"]) == ["ok", "unsupported"]
+    assert list(pd.read_csv(tmp_path / "memory.csv")["status"]) == [
+        "ok",
+        "unsupported",
+        "unsupported",
+    ]
 
 
 def test_help_and_version(command: Command) -> None:

@@ -6,9 +6,17 @@ from typing import Any
 import pytest
 
 from xconv_bench.configuration import Configuration, MaxBatchConfiguration, MemoryConfiguration
+from xconv_bench.experiments import cross_checks
 from xconv_bench.experiments.cross_checks import CrossChecks
 from xconv_bench.launch import Launcher, Outcome
 from xconv_bench.measurement.cross_check import CrossCheck
+
+
+@pytest.fixture(autouse=True)
+def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tests of this process checked other networks, perhaps of the same name."""
+    monkeypatch.setattr(cross_checks, "_known", {})
+
 
 CELL = MemoryConfiguration("net", device="simulated")
 PROBED = replace(CELL, method="xconv", probes=8)
@@ -21,7 +29,14 @@ class FakeLauncher(Launcher):
         self.outcome = outcome
         self.asked: list[Configuration] = []
 
-    def run(self, task: Any, on_progress: Any = None, device: str = "") -> Outcome:
+    def run(
+        self,
+        task: Any,
+        on_progress: Any = None,
+        device: str = "",
+        timeout_seconds: float | None = None,
+    ) -> Outcome:
+        assert timeout_seconds is not None and timeout_seconds <= 60
         assert isinstance(task, CrossCheck)
         self.asked.append(task.configuration)
         return self.outcome
@@ -44,6 +59,18 @@ def test_each_network_and_method_once_and_at_its_smallest() -> None:
         ("xconv", 8, 8, 32, "simulated"),
         ("xconv", 16, 8, 32, "simulated"),
     ]
+
+
+def test_experiments_of_one_run_share_what_was_found() -> None:
+    """What failed is tried again."""
+    launcher = FakeLauncher(Outcome())
+    for cells in ([CELL], [CELL, PROBED], [replace(CELL, batch_size=1)]):
+        CrossChecks(cells, launcher).apply(CELL, Outcome())
+    assert [cell.method for cell in launcher.asked] == ["exact", "xconv"]
+    failing = FakeLauncher(Outcome("error", "it died"))
+    for _ in range(2):
+        CrossChecks([replace(CELL, model="other")], failing)
+    assert len(failing.asked) == 2
 
 
 @pytest.mark.parametrize(

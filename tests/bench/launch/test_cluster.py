@@ -26,7 +26,7 @@ Command = Callable[..., Any]
 ROOT = Path(__file__).resolve().parents[3]
 SWEEP = [
     "memory", "--model", name("Waits"), "--simulate", "--image-size", "8", "--method", "exact",
-    "--batch-size", "1,2,3,4",
+    "--batch-size", "1,2,3,4", "--no-cross-check",
 ]  # fmt: skip
 
 

@@ -162,3 +162,9 @@ def test_an_interrupt_waits_until_the_task_is_sent(launcher: Launcher) -> None:
         launcher.run(InterruptedWhileSent())
     assert InterruptedWhileSent.sent_whole
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_task_may_have_less_time_than_others(tmp_path: Path) -> None:
+    task = Ends(tasks.ignore_everything, (tmp_path / "pid",))
+    outcome = Launcher(timeout_seconds=60).run(task, timeout_seconds=1.5)
+    assert (outcome.status, outcome.message) == ("timeout", "before; given up after 1.5 s")

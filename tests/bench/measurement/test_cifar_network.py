@@ -22,7 +22,7 @@ from xconv_bench.statistics.law import fit_laws
 
 START = Start(DataOptions("photos", samples=512))
 CELL = GradientConfiguration(
-    "paper/cifar", "xconv", "independent", 32, "rademacher", "conv,relu",
+    "paper/cifar", "xconv", "independent", 32, "rademacher", "conv,relu", "compressed",
     batch_size=16, image_size=32, samples=512,
 )  # fmt: skip
 LAYERS = {"0", "2", "5", "7", "all"}
@@ -38,7 +38,11 @@ def verdicts(cell: GradientConfiguration, repeats: int) -> dict[str, dict[str, A
 def test_every_scheme_passes_the_bias_test(scheme: str) -> None:
     """False alarms: at the rate that the test itself states, one in a million."""
     assert FALSE_ALARM_RATE <= 1e-6
-    rows = verdicts(replace(CELL, scheme=scheme), repeats=64)
+    cell = replace(CELL, scheme=scheme)
+    dial = SCHEMES[scheme].dial
+    if dial != "probes":
+        cell = replace(cell, probes=None, distribution=None, **{dial: SCHEMES[scheme].default})
+    rows = verdicts(cell, repeats=64)
     assert {layer: row["bias_verdict"] for layer, row in rows.items()} == dict.fromkeys(
         LAYERS, "unbiased"
     )

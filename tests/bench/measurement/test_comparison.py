@@ -11,7 +11,7 @@ from xconv_bench.data.sources import DataOptions
 from xconv_bench.measurement.comparison import Comparison, Start
 
 CELL = GradientConfiguration(
-    name("tied"), "xconv", "independent", 2, "rademacher", "conv",
+    name("tied"), "xconv", "independent", 2, "rademacher", "conv", "compressed",
     batch_size=4, image_size=TIED_SIDE, data="synthetic", samples=4,
 )  # fmt: skip
 

@@ -30,7 +30,7 @@ from xconv_bench.measurement.variance import VarianceMeasurement
 
 PIXELS, PROBES = LINEAR_MAP_SIDE**2, 4
 CELL = GradientConfiguration(
-    name("linear_map"), "xconv", "independent", PROBES, "rademacher", "conv",
+    name("linear_map"), "xconv", "independent", PROBES, "rademacher", "conv", "compressed",
     batch_size=3, image_size=LINEAR_MAP_SIDE, data="synthetic", samples=12,
 )  # fmt: skip
 START = Start(DataOptions("synthetic", samples=12))

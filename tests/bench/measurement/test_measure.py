@@ -21,7 +21,9 @@ from xconv_bench.models import Architecture
 from xconv_bench.results.columns import MEMORY_COLUMNS
 
 EXACT = Configuration(name("normalized"), batch_size=2, image_size=12)
-PROBED = replace(EXACT, method="xconv", scheme="independent", probes=2, compress="conv,relu")
+PROBED = replace(
+    EXACT, method="xconv", scheme="independent", probes=2, compress="conv,relu", first="compressed"
+)
 
 REALLY = {
     "saved_bytes",

@@ -31,8 +31,8 @@ from xconv_bench.measurement.variance import VarianceMeasurement
 from xconv_bench.models import own
 
 CELL = GradientConfiguration(
-    "", "xconv", "independent", 2, "rademacher", "conv", batch_size=2, image_size=networks.SIDE,
-    data="synthetic", samples=4,
+    "", "xconv", "independent", 2, "rademacher", "conv", "compressed",
+    batch_size=2, image_size=networks.SIDE, data="synthetic", samples=4,
 )  # fmt: skip
 PROBED = CELL.extended(ErrorConfiguration, repeats=2)
 START = Start(DataOptions("synthetic", samples=4))
@@ -45,7 +45,7 @@ restored = pytest.mark.parametrize("network", [kind.__name__ for kind in network
 
 
 def memory_cell(network: str, cell: Any = PROBED) -> Configuration:
-    knobs = (cell.method, cell.scheme, cell.probes, cell.distribution, cell.compress)
+    knobs = (cell.method, cell.scheme, cell.probes, cell.distribution, cell.compress, cell.first)
     size = {"batch_size": 2, "image_size": networks.SIDE, "dtype": cell.dtype}
     return Configuration(networks.name(network), *knobs, **size)
 

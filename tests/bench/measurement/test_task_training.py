@@ -12,9 +12,12 @@ from torch import Tensor, nn
 from torch.utils import deterministic
 
 from xconv_bench.configuration import TrainingConfiguration
-from xconv_bench.errors import BenchError, Diverged, Unsupported
+from xconv_bench.errors import BenchError, Diverged
 from xconv_bench.launch.job import Stage
+from xconv_bench.measurement import cross_check
+from xconv_bench.measurement.counting import Count
 from xconv_bench.measurement.repeatable import use_repeatable_kernels
+from xconv_bench.measurement.task_simulated import SimulatedTraining
 from xconv_bench.measurement.task_step import EqualMemoryBatch, SimulatedTask, TaskStep, build
 from xconv_bench.measurement.task_training import TaskTraining
 from xconv_bench.meters.allocator import ALLOCATOR_COLUMNS
@@ -37,6 +40,7 @@ XCONV = replace(
     EXACT, method="xconv", scheme="independent", probes=4, distribution="rademacher",
     compress="conv,relu",
 )  # fmt: skip
+QUANTIZED = replace(EXACT, method="quantized", bits=2, compress="conv")
 
 
 def training(cell: TrainingConfiguration, folder: Path) -> TaskTraining:
@@ -108,7 +112,7 @@ def test_rows_are_told_as_soon_as_they_exist(tmp_path: Path) -> None:
     assert told == [0, 1, 2]  # the last comes with how all ended
     assert any("loss" in stage.said for stage in stages(readings))
     last = next(each["rows"] for each in readings if "rows" in each)[-1]
-    assert last["simulated_peak_bytes"] > 0 and last["rss_peak_bytes"] > 0
+    assert last["rss_peak_bytes"] > 0
     assert last["epoch_seconds"] > 0
     assert {path.name for path in (tmp_path / "pictures").iterdir()} == {"truth.png", "output.png"}
 
@@ -237,6 +241,30 @@ def test_the_simulated_peak_is_that_of_a_real_step() -> None:
         assert SimulatedTask(task, cell).peak_bytes(8) == live.peak_bytes
 
 
+@pytest.mark.parametrize("cell", [EXACT, XCONV], ids=["exact", "xconv"])
+def test_the_simulated_peak_is_held_against_a_real_step(cell: TrainingConfiguration) -> None:
+    simulated, checked = SimulatedTraining(MakeStripes(), cell)()
+    peak = SimulatedTask(MakeStripes()(), cell).peak_bytes(cell.batch_size)
+    assert (simulated, checked) == ({"simulated_peak_bytes": peak}, {"doubt": ""})
+    (alone,) = SimulatedTraining(MakeStripes(), cell, cross_check=False)()
+    assert alone == simulated
+
+
+def test_a_wrong_simulation_of_a_task_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    count = SimulatedTask.count
+
+    def half(self: SimulatedTask, batch_size: int) -> Count:
+        counted = count(self, batch_size)
+        return replace(counted, peak_bytes=counted.peak_bytes // 2)
+
+    monkeypatch.setattr(SimulatedTask, "count", half)
+    _, checked = SimulatedTraining(MakeStripes(), EXACT)()
+    assert checked["doubt"].endswith("(batch 8 on the CPU)")
+    monkeypatch.setattr(cross_check, "_MOST_OPERATIONS", 1)
+    _, checked = SimulatedTraining(MakeStripes(), EXACT)()
+    assert checked == {"message": "not cross-checked: a small step would take too long"}
+
+
 def test_equal_memory() -> None:
     """The batch fits, and one more sample does not; exact keeps its own."""
     (found,) = EqualMemoryBatch(MakeStripes(), XCONV, 256)()
@@ -248,11 +276,14 @@ def test_equal_memory() -> None:
     assert list(EqualMemoryBatch(MakeStripes(), EXACT, 256)()) == [{"batch_size": 8}]
 
 
-def test_the_first_layer_may_be_left_exact() -> None:
+@pytest.mark.parametrize("cell", [XCONV, QUANTIZED], ids=lambda cell: cell.method)
+def test_the_first_layer_may_be_left_exact(cell: TrainingConfiguration) -> None:
     from xconv import account
 
     task = MakeStripes()()
-    swapped = [entry.name for entry in account(build(task, replace(XCONV, first="exact"))).swapped]
-    assert "0" not in swapped and "4" in swapped
-    with pytest.raises(Unsupported, match="--first-exact is of xconv"):
-        build(task, replace(EXACT, method="quantized", bits=2, compress="conv", first="exact"))
+    swapped = {}
+    for first in ("exact", "compressed"):
+        model = build(task, replace(cell, first=first))
+        TaskStep(task, model, next(iter(task.batches(0))))()
+        swapped[first] = {entry.name for entry in account(model).swapped}
+    assert swapped["compressed"] - swapped["exact"] == {"0"} and "4" in swapped["exact"]

@@ -64,7 +64,7 @@ def test_parameters_and_buffers_are_excluded(input: Tensor) -> None:
 
 
 def test_a_probed_convolution_keeps_its_sketch_and_its_seed() -> None:
-    layer = convert(nn.Conv2d(8, 4, 3, bias=False), probes=2)
+    layer = convert(nn.Conv2d(8, 4, 3, bias=False), probes=2, first="compressed")
     image = torch.zeros(3, 8, 9, 9)
     sketch = 4 * 3 * 8 * 2
     meter = SavedMeter(layer.parameters())

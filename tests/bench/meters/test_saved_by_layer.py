@@ -33,7 +33,7 @@ def test_an_exact_layer_keeps_its_input() -> None:
 
 def test_a_probed_layer_keeps_its_sketch() -> None:
     probes = 5
-    layers, network = read(convert(plain(), probes=probes, scheme="independent"))
+    layers, network = read(convert(plain(), probes=probes, first="compressed"))
     sketches = {"0": 4 * BATCH * 3 * probes, "2": 4 * BATCH * 8 * probes}
     assert layers == {name: size + SEED_BYTES for name, size in sketches.items()}
     bits = BATCH * 8 * SIDE**2 // 8, BATCH * 8 * 3 * 3 // 8

@@ -44,7 +44,7 @@ def test_xconv_swaps_what_the_configuration_says() -> None:
     ("compress", "kinds"), [("conv", [XConv2d, nn.ReLU]), ("relu", [nn.Conv2d, BitReLU])]
 )
 def test_xconv_swaps_the_families_that_it_is_told(compress: str, kinds: list[type]) -> None:
-    knobs = METHODS["xconv"].settle({"scheme": "multi", "probes": 5, "compress": compress})
+    knobs = METHODS["xconv"].settle({**KNOBS, "compress": compress})
     model = METHODS["xconv"].apply(plain(), Configuration("own", "xconv", **knobs))
     assert [type(m) for m in model[:2]] == kinds
 
@@ -57,32 +57,93 @@ def test_xconv_needs_something_to_swap() -> None:
         METHODS["xconv"].apply(nn.Sequential(nn.Conv2d(1, 1, 1)), relu_alone)
 
 
+KNOBS = {
+    "scheme": "multi", "probes": 8, "distribution": "gaussian", "bits": None, "keep": 0.1,
+    "compress": "conv,relu", "first": "exact",
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(
-    ("given", "settled"),
+    ("given", "dropped"),
     [
-        (("multi", 8, "gaussian", "conv,relu"), ("multi", 8, "gaussian", "conv,relu")),
-        (("multi", 8, "gaussian", "relu"), (None, None, None, "relu")),
-        (("multi", 0, "gaussian", "conv,relu"), (None, 0, None, "conv,relu")),
+        ({}, {"keep"}),
+        ({"compress": "relu"}, {"scheme", "probes", "distribution", "keep", "first"}),
+        ({"probes": 0}, {"scheme", "distribution", "keep", "first"}),
+        ({"scheme": "spectral", "bits": 0.25}, {"probes", "distribution", "keep"}),
+        ({"scheme": "quantized", "bits": 4}, {"probes", "distribution", "keep"}),
+        ({"scheme": "sampling"}, {"probes", "distribution"}),
     ],
 )
-def test_settings_without_effect_are_dropped(given: tuple, settled: tuple) -> None:
-    names = ("scheme", "probes", "distribution", "compress")
-    knobs = dict(zip(names, given, strict=True))
-    assert METHODS["xconv"].settle(knobs) == dict(zip(names, settled, strict=True))
-    assert knobs == dict(zip(names, given, strict=True))
+def test_settings_without_effect_are_dropped(given: dict, dropped: set[str]) -> None:
+    knobs = {**KNOBS, **given}
+    assert METHODS["xconv"].settle(knobs) == {**knobs, **dict.fromkeys(dropped)}
+    assert knobs == {**KNOBS, **given}
+
+
+@pytest.mark.parametrize(
+    ("scheme", "dial", "default"), [("spectral", "bits", 0.5), ("quantized", "bits", 2)]
+)
+def test_a_scheme_has_its_own_default(scheme: str, dial: str, default: float) -> None:
+    assert METHODS["xconv"].settle({**KNOBS, "scheme": scheme})[dial] == default
+
+
+def test_a_scheme_takes_the_values_that_it_can_have() -> None:
+    takes = {
+        scheme: [bits for bits in (0.25, 1, 2, 3, 9) if METHODS["xconv"].takes(
+            {**KNOBS, "scheme": scheme, "bits": bits})]
+        for scheme in ("spectral", "quantized")
+    }  # fmt: skip
+    assert takes == {"spectral": [0.25, 1, 2, 3], "quantized": [1, 2]}
+    assert METHODS["quantized"].takes({"bits": 4}) and not METHODS["quantized"].takes({"bits": 0.5})
+
+
+NAMES = {
+    "quantized": ({"bits": 4.0}, Probing(scheme="quantized", bits=4.0)),
+    "rad-sampling": ({"keep": 0.3}, Probing(scheme="sampling", keep=0.3)),
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_methods_of_other_papers_are_names_for_the_layer(name: str) -> None:
+    """Their settings are named as ever."""
+    knobs, probing = NAMES[name]
+    cell = Configuration("own", name, **knobs, compress="conv,relu", first="compressed")
+    model = METHODS[name].apply(plain(), cell)
+    assert [type(m) for m in model[:4]] == [XConv2d, BitReLU, XConv2d, BitReLU]
+    states = [state_of(model[i]) for i in (0, 2)]
+    assert [(state.probing, state.is_first) for state in states] == 2 * [(probing, False)]
+    nothing = {**dict.fromkeys(METHODS[name].knobs), "compress": "relu"}
+    assert METHODS[name].settle({**knobs, "compress": "relu", "first": "exact"}) == nothing
+    relu_alone = METHODS[name].apply(plain(), Configuration("own", name, compress="relu"))
+    assert [type(m) for m in relu_alone[:2]] == [nn.Conv2d, BitReLU]
+    with pytest.raises(Unsupported, match=f"^own has no module that {name} can swap; it com"):
+        METHODS[name].apply(perceptron(), cell)
 
 
 def test_the_row_of_a_network_says_what_is_left_exact() -> None:
     method = METHODS["xconv"]
-    model = method.apply(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3)), PROBED)
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3))
+    model = method.apply(network, replace(PROBED, first="compressed"))
     model(torch.randn(2, 3, 8, 8))
     assert method.remark(model, PROBED) == ""
-    convert(model, probes=5, skip=["2"])
+    convert(model, probes=5, skip=["2"], first="compressed")
     assert method.remark(model, PROBED) == "1 of 2 conv modules are exact: 1 × skipped on request"
 
 
+@pytest.mark.parametrize("name", ["xconv", *NAMES])
+def test_the_first_layer_is_exact_and_its_bytes_are_said(name: str) -> None:
+    knobs = NAMES[name][0] if name in NAMES else {"scheme": "multi", "probes": 5}
+    cell = Configuration("own", name, **knobs, compress="conv", first="exact")
+    model = METHODS[name].apply(nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3)), cell)
+    model(torch.randn(2, 3, 16, 16))
+    assert METHODS[name].remark(model, cell) == (
+        "1 of 2 conv modules are exact: 1 × its input is the batch, 6144 bytes that are held "
+        "anyway: exact gradient"
+    )
+
+
 def test_a_sketch_that_would_be_larger_is_remarked_upon() -> None:
-    many = replace(PROBED, scheme="independent", probes=40)
+    many = replace(PROBED, scheme="independent", probes=40, first="compressed")
     model = METHODS["xconv"].apply(nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3)), many)
     model(torch.randn(2, 3, 8, 8))
     assert METHODS["xconv"].remark(model, many) == (

@@ -179,7 +179,7 @@ def test_each_setting_has_its_pictures(tmp_path: Path) -> None:
 def test_names_of_files_differ_with_everything_that_decides() -> None:
     names = {file_name(each) for each in rows()}
     assert len(names) == 6
-    changes = ({"learning_rate": 0.1}, {"first": "exact"}, {"equal_memory": 1}, {"epochs": 9})
+    changes = ({"learning_rate": 0.1}, {"first": "compressed"}, {"equal_memory": 1}, {"epochs": 9})
     assert len({file_name(row(0, **change)) for change in changes} | names) == 10
 
 

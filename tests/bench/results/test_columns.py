@@ -52,6 +52,15 @@ def test_values_take_the_type_of_their_column() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "bits"), [("2", 2.0), ("2.0", 2.0), ("0.25", 0.25), ("1", 1.0), ("", None)]
+)
+def test_bits_are_written_as_one_says_them(text: str, bits: float | None) -> None:
+    """Whole numbers as tables had them when there were no others."""
+    assert read_cell("bits", text) == bits
+    assert write_cell("bits", bits) == text.removesuffix(".0")
+
+
+@pytest.mark.parametrize(
     ("message", "line"),
     [
         ("first\n  second\r\n\n", "first second"),
@@ -108,6 +117,8 @@ WITHOUT_A_DIRECTION = {
     # sizes of networks and plans
     "parameters", "convolutions", "weight_elements", "minibatch_count", "rounds", "points",
     "trained_steps", "target_ratio",
+    # how well exact gradients are known
+    "floor_error",
     # what disturbed a measurement
     "cpu_wait_part",
     # properties of the network and its data, which no method changes

@@ -11,6 +11,7 @@ import pytest
 from xconv_bench.configuration import MemoryConfiguration
 from xconv_bench.errors import BenchError
 from xconv_bench.results.columns import MEMORY_COLUMNS, MEMORY_KEY, Cell
+from xconv_bench.results.run_directory import TABLES
 from xconv_bench.results.table import Table
 
 XCONV = MemoryConfiguration("resnet50", "xconv", "multi", 8, "rademacher", "relu,pool", seed=7)
@@ -199,3 +200,50 @@ def test_a_table_as_a_spreadsheet_saves_it(table: Table, end: bytes) -> None:
     assert table.rows() == []
     table.put(first)
     assert [found["saved_bytes"] for found in table.rows()] == [3]
+
+
+def older(table: Table, without: set[str]) -> str:
+    """The header that a table had when it lacked these columns."""
+    return ",".join(column for column in table.columns if column not in without)
+
+
+@pytest.mark.parametrize("without", [{"first"}, {"first", "floor_error", "cpu_wait_part"}])
+def test_tables_of_earlier_versions_are_read(table: Table, without: set[str]) -> None:
+    """All layers were compressed then, where convolutions were swapped at all."""
+    cells = {"model": "net", "batch_size": "4", "status": "ok", "saved_bytes": "7"}
+    lines = [
+        cells | {"method": "exact"},
+        cells | {"method": "quantized", "bits": "2", "compress": "conv"},
+        cells | {"method": "xconv", "compress": "relu"},
+        cells | {"method": "xconv", "probes": "0", "compress": "conv"},
+    ]
+    header = older(table, without)
+    text = "\n".join(",".join(each.get(c, "") for c in header.split(",")) for each in lines)
+    table.path.write_text(f"{header}\n{text}\n")
+    rows = table.rows()
+    assert [each["first"] for each in rows] == [None, "compressed", None, None]
+    assert rows[1]["bits"] == 2.0 and rows[1]["saved_bytes"] == 7
+    assert list(rows[0]) == list(table.columns)
+    table.put(row())
+    assert table.path.read_text().partition("\n")[0] == ",".join(table.columns)
+    assert table.rows()[:4] == rows and len(table.rows()) == 5
+
+
+def test_a_training_said_where_the_first_layer_was_left_alone(tmp_path: Path) -> None:
+    table = Table(tmp_path / "training.csv", *TABLES["training"])
+    names = [column for column in table.columns if column not in ("first", "cpu_wait_part")]
+    names.insert(names.index("data") + 1, "first")
+    found = {}
+    usual = "as the others"
+    for method, first in (("exact", usual), ("xconv", "exact"), ("xconv", usual)):
+        cells = {"model": "net", "method": method, "compress": "conv", "first": first, "epoch": "1"}
+        table.path.write_text(
+            ",".join(names) + "\n" + ",".join(cells.get(name, "") for name in names) + "\n"
+        )
+        found[method, first] = table.rows()[0]["first"]
+    assert list(found.values()) == [None, "exact", "compressed"]
+
+
+def test_columns_that_every_version_had_are_needed(table: Table) -> None:
+    table.path.write_text(older(table, {"first", "seed"}) + "\n")
+    assert "column seed is missing" in refusal(table)

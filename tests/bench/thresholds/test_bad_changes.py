@@ -107,14 +107,14 @@ def scaled(estimate: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return lambda *arguments: 0.9 * estimate(*arguments)
 
 
-def rolled(make_sketch: Callable[..., Tensor]) -> Callable[..., Tensor]:
+def rolled(keep: Callable[..., tuple[Tensor, ...]]) -> Callable[..., tuple[Tensor, ...]]:
     """Of the flattened image moved by a pixel, which wraps rows, as published code once did."""
 
-    def make(input: Tensor, *others: Any) -> Tensor:
+    def kept(input: Tensor, *others: Any) -> tuple[Tensor, ...]:
         moved = input.flatten(2).roll(1, dims=2).view(input.shape)
-        return make_sketch(moved, *others)
+        return keep(moved, *others)
 
-    return make
+    return kept
 
 
 def test_a_biased_estimator_that_is_too_small(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,7 +123,7 @@ def test_a_biased_estimator_that_is_too_small(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_biased_estimator_whose_probes_are_a_pixel_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(estimator, "make_sketch", rolled(estimator.make_sketch))
+    monkeypatch.setattr(estimator, "keep", rolled(estimator.keep))
     assert {"bias_p_value", "relative_bias", "cosine"} <= failing(judged(error(512)))
 
 
