@@ -111,20 +111,23 @@ def exponent(layout: Layout, entries: int) -> int:
 
 
 def coefficients_of(
-    sketch: Tensor, layout: Layout, entries: int, probes: int
-) -> tuple[Tensor, float | Tensor]:
-    """Return the sketch as x̂ is computed of it, in the dtype of ``layout``, and the factor that
-    is still to be multiplied by.
+    sketch: Tensor, means: Tensor | None, layout: Layout, entries: int, probes: int
+) -> tuple[Tensor, Tensor | None, float | Tensor]:
+    """Return the sketch as x̂ is computed of it, in the dtype of ``layout``, the ``means`` of the
+    same scale, in their own, and the factor that is still to be multiplied by.
 
     The factor holds the 1/r and what ``exponent`` took away. Only where gradients are summed, in
     float32, is it made up for: x̂ is larger than x. Float16, which might not hold x̂ all the same,
-    sees a sketch of which the largest entry is 1.
+    sees numbers of which the largest is 1.
     """
-    factor = 2.0 ** exponent(layout, entries) / probes
-    if layout.dtype != torch.float16:
-        return sketch.to(layout.dtype), factor
-    largest = sketch.abs().amax().float().clamp_(min=_SMALLEST)
-    return sketch / largest, largest * factor
+    factor: float | Tensor = 2.0 ** exponent(layout, entries) / probes
+    coefficients = sketch.to(layout.dtype)
+    if layout.dtype == torch.float16:
+        largest = sketch.abs().amax().float().clamp_(min=_SMALLEST)
+        if means is not None:
+            largest = torch.maximum(largest, means.abs().amax() / factor)
+        coefficients, factor = sketch / largest, largest * factor
+    return coefficients, None if means is None else means / factor, factor
 
 
 def summed(parts: Iterator[Tensor]) -> Tensor:

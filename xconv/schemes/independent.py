@@ -126,8 +126,10 @@ class Independent(Probes):
     ) -> Tensor:
         """Return the gradient from the same probes, drawn again, and that of the constant part."""
         probes = probing.probes or 0
-        coefficients, factor = coefficients_of(kept[0], layout, pixels(layout.shape), probes)
-        constants = None if probing.shared else kept[1] / factor
+        sketch, means = (kept[0], None) if probing.shared else kept
+        coefficients, constants, factor = coefficients_of(
+            sketch, means, layout, pixels(layout.shape), probes
+        )
         expands = self._expands(layout, probing, weight.shape, grad_output.shape)
         way = _expanded if expands else _correlated
         with convolution_precision(grad_output.device):
@@ -224,7 +226,7 @@ def _room(layout: Layout, output: torch.Size) -> int:
 
 def _correlating(images: int, layout: Layout, weight: torch.Size, output: torch.Size) -> int:
     """Elements for each probe of some images: itself, padded; Q, what stands in for it while it is
-    computed, and the copies of it that the contraction makes, twice as wide where in 16 bits."""
+    computed, and the copies of it that the contraction makes."""
     return images * (2 * pixels(layout.shape) + 4 * prod(weight[2:]) * output[1])
 
 
@@ -265,9 +267,8 @@ def _correlated(
         q = single.seen(probes, some, geometry, kernel)
         del probes
         if constants is not None and part.is_last:
-            ones = single.seen_of_ones(some, geometry, layout, kernel, constants.dtype)
-            q = torch.cat([q, ones], dim=2)
-            coefficients = torch.cat([coefficients, constants[part.images].unsqueeze(2)], dim=2)
+            ones, values = _seen_of_constants(constants[part.images], some, geometry, layout, kernel)
+            q, coefficients = torch.cat([q, ones], 2), torch.cat([coefficients, values], 2)
         yield single.contracted(q, coefficients, geometry, weight)
         del q
 
@@ -290,6 +291,16 @@ def _expanded(
             yield geometry.weight_gradient(some, expanded, weight)
             del expanded
             if constants is not None:
-                q = single.seen_of_ones(some, geometry, layout, weight.shape[2:], constants.dtype)
-                values = constants[part.images].unsqueeze(2)
-                yield single.contracted(q, values, geometry, weight)
+                values = constants[part.images]
+                seen = _seen_of_constants(values, some, geometry, layout, weight.shape[2:])
+                yield single.contracted(*seen, geometry, weight)
+
+
+def _seen_of_constants(
+    values: Tensor, grad_output: Tensor, geometry: Geometry, layout: Layout, kernel: torch.Size
+) -> tuple[Tensor, Tensor]:
+    """What constant images see, of a size that no sum of float16 goes beyond; their coefficients,
+    (B, C, 1), make up for it."""
+    scale = 2.0 ** exponent(layout, pixels(layout.shape))
+    q = single.seen_of_constants(1 / scale, grad_output, geometry, layout, kernel)
+    return q, values.unsqueeze(2).mul(scale).to(q.dtype)

@@ -144,7 +144,8 @@ class Multi(Probes):
     ) -> Tensor:
         """Return ``Σ_b (Z S_bᵀ / r) ⋆ δ_b``, in float32 at least, shape of ``weight``, whose values
         do not count."""
-        coefficients, factor = coefficients_of(sketch, layout, prod(layout.shape[1:]), probes)
+        size = prod(layout.shape[1:])
+        coefficients, _, factor = coefficients_of(sketch, None, layout, size, probes)
         if self.expanding_costs_less(layout, probes):
             parts = _expanded(coefficients, chunks, probes, grad_output, geometry, layout, weight)
         else:

@@ -76,14 +76,11 @@ def contracted(q: Tensor, coefficients: Tensor, geometry: Geometry, weight: Tens
     return torch.einsum(terms, q, s).reshape(weight.shape)
 
 
-def seen_of_ones(
-    grad_output: Tensor,
-    geometry: Geometry,
-    layout: Layout,
-    kernel: torch.Size,
-    dtype: torch.dtype,
+def seen_of_constants(
+    value: float, grad_output: Tensor, geometry: Geometry, layout: Layout, kernel: torch.Size
 ) -> Tensor:
-    """Return ``seen`` of images of ones, (B, O, 1, K) in ``dtype``; ``layout`` is that of all.
+    """Return ``seen`` of one probe, which is ``value`` everywhere, (B, O, 1, K); ``layout`` is that
+    of all images.
 
     An offset of the kernel sees the sum of the output gradient over the output pixels from which it
     looks into the image. These are a product of sets, one for each dimension, so the sums are
@@ -92,7 +89,9 @@ def seen_of_ones(
     batch, outputs, *sizes = grad_output.shape
     moved = geometry.transposed, *geometry.padding, *geometry.border
     if prod(kernel) == 1 and not any(moved):
-        return grad_output.sum(tuple(range(2, grad_output.dim())), dtype=dtype)[..., None, None]
+        axes = tuple(range(2, grad_output.dim()))
+        sums = grad_output.sum(axes, dtype=torch.promote_types(grad_output.dtype, torch.float32))
+        return sums.mul_(value).to(grad_output.dtype)[..., None, None]
     channels_last = is_channels_last(grad_output)
     lines = in_memory_order(grad_output, channels_last)
     for i, size in enumerate(sizes):
@@ -100,13 +99,12 @@ def seen_of_ones(
         along = geometry.stride[i], geometry.dilation[i], geometry.transposed
         inside = _inside(
             size, kernel[i], *_ends(geometry, i, layout.shape[2 + i]), *along,
-            lines.dtype, lines.device,
+            value if i == 0 else 1.0, lines.dtype, lines.device,
         )  # fmt: skip
         if rest == 1:
             lines = lines.reshape(-1, size) @ inside.t()
         else:
             lines = inside @ lines.reshape(-1, size, rest)
-        lines = lines.to(dtype)
     if channels_last:
         return lines.reshape(batch, -1, 1, outputs).transpose(1, 3)
     return lines.reshape(batch, outputs, 1, -1)
@@ -121,10 +119,11 @@ def _inside(
     stride: int,
     dilation: int,
     transposed: bool,
+    value: float,
     dtype: torch.dtype,
     device: torch.device,
 ) -> Tensor:
-    """(K, P) of ones and zeros: whether an output pixel sees through an offset what lies from
+    """(K, P) of ``value`` and zeros: whether an output pixel sees through an offset what lies from
     ``first`` to ``beyond``, along one dimension."""
     pixel = torch.arange(output, device=device)
     offset = dilation * torch.arange(kernel, device=device)[:, None]
@@ -132,7 +131,7 @@ def _inside(
     seen = (place >= first) & (place < beyond)
     if transposed:
         seen &= (place - first) % stride == 0
-    return seen.to(dtype)
+    return seen.to(dtype).mul_(value)
 
 
 def _ends(geometry: Geometry, dimension: int, size: int) -> tuple[int, int]:
