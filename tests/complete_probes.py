@@ -111,3 +111,28 @@ def projected(input: Tensor, probes: Tensor, probing: Probing) -> Tensor:
     lines = lines - lines.mean(2, keepdim=True)
     rest = (x - means) @ lines.transpose(1, 2) @ lines / lines.shape[1]
     return (means + rest).view(input.shape)
+
+
+def drawn_probes(
+    probing: Probing,
+    layout: Layout,
+    seed: int,
+    size: int = 0,
+    weight: tuple[int, ...] = (1, 1, 1, 1),
+    output: tuple[int, ...] = (1, 1, 1, 1),
+) -> Tensor:
+    """The probes that a seed gives: (sets, r, *probe_shape); ``size`` columns of multi's at a time,
+    as many as the scheme itself chooses for these shapes of weight and output where zero."""
+    scheme: Any = PROBED[probing.scheme]
+    shapes = torch.Size(weight), torch.Size(output)
+    probes, number = probing.probes or 0, torch.tensor(seed)
+    if not is_single(probing):
+        size = size or scheme.chunk_size(layout, probes, *shapes)
+        chunks = scheme.chunks(number, probes, size, layout, probing.distribution)
+        return torch.cat([chunk for _, chunk in chunks]).unsqueeze(0)
+    shape = sets(probing, layout), probes, *probe_shape(probing, layout)
+    z = torch.full(shape, torch.nan, dtype=layout.dtype)
+    for part in scheme._parts(layout, probing, *shapes):
+        images = slice(None) if probing.shared else part.images
+        z[images, part.columns, 0] = scheme.draw(number, part, layout, probing)
+    return z

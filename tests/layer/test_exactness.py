@@ -4,6 +4,7 @@ Everything that may differ between two ways to compute it is drawn: geometry, me
 of computing, number of probes and of images at a time. In float64, whose sketches are not rounded.
 """
 
+from collections.abc import Iterator
 from math import prod
 from typing import Any
 from unittest import mock
@@ -13,6 +14,7 @@ import torch
 from complete_probes import (
     WAYS,
     complete_probes,
+    drawn_probes,
     handed_out,
     is_single,
     ordered,
@@ -36,6 +38,14 @@ pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same'")
 ROUNDING = {"rtol": 1e-9, "atol": 1e-9}
 """float64. Sums of some thousand products, and a Q from QR that is orthogonal to 1e-14."""
 
+@pytest.fixture(params=["by groups", "through windows"])
+def every_device(request: pytest.FixtureRequest) -> Iterator[None]:
+    """As on a CPU, and as on other devices."""
+    grouped = request.param == "by groups"
+    with mock.patch("xconv.schemes.single.by_groups", return_value=grouped):
+        yield
+
+
 every_way = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 both_orders = pytest.mark.parametrize("expanding", [False, True], ids=["correlate", "expand"])
 
@@ -49,6 +59,7 @@ def torch_weight_gradient(case: Case, input: Tensor) -> Tensor:
 
 @every_way
 @both_orders
+@pytest.mark.usefixtures("every_device")
 @settings(DRAWN, max_examples=60)
 @given(
     case=cases(max_pixels=36, max_channels=3),
@@ -100,23 +111,6 @@ def test_a_layer_estimates_with_the_gradient_of_its_projected_input(
     torch.testing.assert_close(layer.weight.grad, expected, **ROUNDING)
 
 
-def drawn_probes(probing: Probing, layout: Layout, case: Case) -> Tensor:
-    """The probes of the next call of a layer after ``torch.manual_seed(0)``: (sets, r, …)."""
-    torch.manual_seed(0)
-    seed, scheme = draw_seed(), PROBED[probing.scheme]
-    weight, output = (t.shape for t in (case.torch_layer().weight, case.torch_layer()(case.input())))
-    if not is_single(probing):
-        size = scheme.chunk_size(layout, probing.probes, weight, output)
-        chunks = scheme.chunks(seed, probing.probes, size, layout, probing.distribution)
-        return torch.cat([chunk for _, chunk in chunks]).unsqueeze(0)
-    z = torch.empty(sets(probing, layout), probing.probes or 0, *probe_shape(probing, layout))
-    z = z.to(layout.dtype)
-    for part in scheme._parts(layout, probing, weight, output):
-        images = slice(None) if probing.shared else part.images
-        z[images, part.columns, 0] = scheme.draw(seed, part, layout, probing)
-    return z
-
-
 @every_way
 @pytest.mark.parametrize("probes", [3, 40])
 @pytest.mark.parametrize("distribution", ["rademacher", "gaussian"])
@@ -132,7 +126,9 @@ def test_so_it_does_with_the_probes_that_it_draws_itself(
         mock.patch("xconv.schemes.multi.SMALL_CHUNK", 0),
         mock.patch("xconv.schemes.independent.CACHED", 30000),
     ):
-        z = drawn_probes(probing, Layout.of(input), case)
+        shapes = layer.weight.shape, layer(input).shape
+        torch.manual_seed(0)
+        z = drawn_probes(probing, Layout.of(input), int(draw_seed()), 0, *shapes)
         torch.manual_seed(0)
         output = layer(input)
         output.backward(case.output_gradient(output))

@@ -1,15 +1,15 @@
 """Averaged over seeds the estimate is the exact weight gradient, borders included."""
 
 from functools import cache
+from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
+from complete_probes import WAYS
 from geometries import Case, conv_case
 from statistics_checker import check_mean
 from torch import Tensor
-
-from xconv.schemes import PROBED
 
 SEEDS = 1000
 
@@ -24,6 +24,9 @@ CASES = {
     "3d": conv_case((2, 2, 3, 4, 4), 2, 2, padding=1, bias=False),
     "transposed": conv_case((2, 3, 4, 5), 2, 3, stride=2, padding=1, transposed=True, bias=False),
 }  # fmt: skip
+
+
+every_way = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 
 
 def exact_gradient(case: Case) -> Tensor:
@@ -52,19 +55,19 @@ def estimates(case: Case, **probing: object) -> Tensor:
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-@pytest.mark.parametrize("scheme", PROBED)
-def test_the_mean_over_seeds_is_the_exact_gradient(scheme: str, case: Case) -> None:
-    samples = estimates(case, scheme=scheme, probes=12)
+@every_way
+def test_the_mean_over_seeds_is_the_exact_gradient(way: dict[str, Any], case: Case) -> None:
+    samples = estimates(case, probes=12, **way)
     check_mean(samples, exact_gradient(case))
 
 
 @pytest.mark.parametrize("probes", [1, 20, 33], ids=lambda n: f"{n} probes")
 @pytest.mark.parametrize("distribution", ["rademacher", "gaussian"])
-@pytest.mark.parametrize("scheme", PROBED)
-def test_any_number_of_probes_will_do(scheme: str, distribution: str, probes: int) -> None:
-    """Orthogonal probes of 3 channels overlap below 24 columns and do not above."""
+@every_way
+def test_any_number_of_probes_will_do(way: dict[str, Any], distribution: str, probes: int) -> None:
+    """Orthogonal probes of 3 channels overlap up to 8 columns and do not above."""
     case = conv_case((1, 3, 6, 6), 1, 3, padding=1, bias=False)
-    samples = estimates(case, scheme=scheme, probes=probes, distribution=distribution)
+    samples = estimates(case, probes=probes, distribution=distribution, **way)
     check_mean(samples, exact_gradient(case))
 
 
@@ -89,19 +92,19 @@ def without_last_row(case: Case) -> Tensor:
     )
 
 
-@pytest.mark.parametrize("scheme", PROBED)
+@every_way
 @pytest.mark.parametrize("wrong", [rolled_gradient, without_last_row], ids=lambda f: f.__name__)
-def test_a_bias_at_the_borders_would_be_caught(wrong: object, scheme: str) -> None:
+def test_a_bias_at_the_borders_would_be_caught(wrong: object, way: dict[str, Any]) -> None:
     """The same noise about a wrong mean."""
     case = CASES["zeros"]
-    samples = estimates(case, scheme=scheme, probes=12)
+    samples = estimates(case, probes=12, **way)
     with pytest.raises(AssertionError, match="standard errors"):
         check_mean(samples + wrong(case) - exact_gradient(case), exact_gradient(case))
 
 
-@pytest.mark.parametrize("scheme", PROBED)
+@every_way
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_a_wrong_scale_would_be_caught(case: Case, scheme: str) -> None:
-    samples = estimates(case, scheme=scheme, probes=12)
+def test_a_wrong_scale_would_be_caught(case: Case, way: dict[str, Any]) -> None:
+    samples = estimates(case, probes=12, **way)
     with pytest.raises(AssertionError, match="standard errors"):
         check_mean(0.8 * samples, exact_gradient(case))

@@ -225,9 +225,11 @@ def _room(layout: Layout, output: torch.Size) -> int:
 
 
 def _correlating(images: int, layout: Layout, weight: torch.Size, output: torch.Size) -> int:
-    """Elements for each probe of some images: itself, padded; Q, what stands in for it while it is
-    computed, and the copies of it that the contraction makes."""
-    return images * (2 * pixels(layout.shape) + 4 * prod(weight[2:]) * output[1])
+    """Elements for each probe of some images: itself, padded; its windows, where there are any; Q,
+    what stands in for it while it is computed, and the copies of it that the contraction makes."""
+    size, offsets, seen = pixels(layout.shape), prod(weight[2:]), pixels(output)
+    windows = 0 if single.by_groups(layout.device) else offsets * seen + 2 * max(size, seen)
+    return images * (2 * size + windows + 4 * offsets * output[1])
 
 
 def _images(

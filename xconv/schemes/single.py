@@ -12,6 +12,7 @@ from torch import Tensor
 
 from xconv.geometry import Geometry
 from xconv.layout import Layout, in_memory_order, is_channels_last
+from xconv.schemes.windows import seen_through_windows
 from xconv.spectrum.cached import cached
 
 
@@ -38,13 +39,20 @@ def expand(probes: Tensor, coefficients: Tensor, result: Tensor, beta: int) -> N
         rows.baddbmm_(coefficients, probes.flatten(2), beta=beta)
 
 
+def by_groups(device: torch.device) -> bool:
+    """Return whether ``seen`` is a convolution there, and not a product with all windows."""
+    return device.type == "cpu"
+
+
 def seen(probes: Tensor, grad_output: Tensor, geometry: Geometry, kernel: torch.Size) -> Tensor:
     """Return Q, (B, O, n, K): each output gradient against each probe of its image, at each offset
     of the kernel.
 
-    A weight gradient of which every image is a group of channels; where the channels are innermost
-    in memory, as they cannot be of groups that are images, image by image.
+    On a CPU a weight gradient of which every image is a group of channels; where the channels are
+    innermost in memory, as they cannot be of groups that are images, image by image.
     """
+    if not by_groups(grad_output.device):
+        return seen_through_windows(probes, grad_output, geometry, kernel)
     batch, outputs = grad_output.shape[:2]
     if is_channels_last(grad_output) and batch > 1:
         each = probes.expand(batch, *probes.shape[1:]).split(1)
