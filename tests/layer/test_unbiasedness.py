@@ -42,10 +42,11 @@ def images(case: Case) -> Tensor:
 
 
 @cache
-def estimates(case: Case, **probing: object) -> Tensor:
+def estimates(case: Case, dtype: torch.dtype = torch.float64, **probing: object) -> Tensor:
     """Weight gradients of ``SEEDS`` calls of a layer, (seeds, *weight)."""
-    layer, input = case.probed_layer(**probing), images(case)
-    gradient = case.output_gradient(layer(input))
+    layer = case.probed_layer(dtype, **probing)
+    input = images(case).detach().to(dtype).requires_grad_()
+    gradient = case.output_gradient(layer(input).double()).to(dtype)
     samples = []
     torch.manual_seed(0)
     for _ in range(SEEDS):
@@ -69,6 +70,15 @@ def test_any_number_of_probes_will_do(way: dict[str, Any], distribution: str, pr
     case = conv_case((1, 3, 6, 6), 1, 3, padding=1, bias=False)
     samples = estimates(case, probes=probes, distribution=distribution, **way)
     check_mean(samples, exact_gradient(case))
+
+
+@every_way
+def test_so_it_is_where_the_sketch_is_rounded_to_16_bits(way: dict[str, Any]) -> None:
+    """The same layer in float32."""
+    case = CASES["zeros"]
+    samples = estimates(case, torch.float32, probes=12, **way)
+    assert samples.dtype == torch.float32
+    check_mean(samples.double(), exact_gradient(case))
 
 
 def rolled_gradient(case: Case) -> Tensor:

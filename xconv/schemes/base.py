@@ -118,14 +118,15 @@ def coefficients_of(
 
     The factor holds the 1/r and what ``exponent`` took away. Only where gradients are summed, in
     float32, is it made up for: x̂ is larger than x. Float16, which might not hold x̂ all the same,
-    sees numbers of which the largest is 1.
+    sees a sketch of which the largest entry is 1, or less where means, the sums of which over all
+    pixels are larger, say so.
     """
     factor: float | Tensor = 2.0 ** exponent(layout, entries) / probes
     coefficients = sketch.to(layout.dtype)
     if layout.dtype == torch.float16:
         largest = sketch.abs().amax().float().clamp_(min=_SMALLEST)
         if means is not None:
-            largest = torch.maximum(largest, means.abs().amax() / factor)
+            largest = torch.maximum(largest, means.abs().amax() * (probes / 2**_SPARE_BITS))
         coefficients, factor = sketch / largest, largest * factor
     return coefficients, None if means is None else means / factor, factor
 

@@ -269,7 +269,8 @@ def _correlated(
         q = single.seen(probes, some, geometry, kernel)
         del probes
         if constants is not None and part.is_last:
-            ones, values = _seen_of_constants(constants[part.images], some, geometry, layout, kernel)
+            ones = single.seen_of_ones(some, geometry, layout, kernel)
+            ones, values = _sized(ones, constants[part.images].unsqueeze(2), q.dtype)
             q, coefficients = torch.cat([q, ones], 2), torch.cat([coefficients, values], 2)
         yield single.contracted(q, coefficients, geometry, weight)
         del q
@@ -293,16 +294,14 @@ def _expanded(
             yield geometry.weight_gradient(some, expanded, weight)
             del expanded
             if constants is not None:
-                values = constants[part.images]
-                seen = _seen_of_constants(values, some, geometry, layout, weight.shape[2:])
-                yield single.contracted(*seen, geometry, weight)
+                ones = single.seen_of_ones(some, geometry, layout, weight.shape[2:])
+                values = constants[part.images].unsqueeze(2)
+                yield single.contracted(*_sized(ones, values, layout.dtype), geometry, weight)
 
 
-def _seen_of_constants(
-    values: Tensor, grad_output: Tensor, geometry: Geometry, layout: Layout, kernel: torch.Size
-) -> tuple[Tensor, Tensor]:
-    """What constant images see, of a size that no sum of float16 goes beyond; their coefficients,
-    (B, C, 1), make up for it."""
-    scale = 2.0 ** exponent(layout, pixels(layout.shape))
-    q = single.seen_of_constants(1 / scale, grad_output, geometry, layout, kernel)
-    return q, values.unsqueeze(2).mul(scale).to(q.dtype)
+def _sized(q: Tensor, values: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Both factors in ``dtype``, the first of them no larger than 1 in float16."""
+    if dtype != torch.float16:
+        return q.to(dtype), values.to(dtype)
+    largest = q.abs().amax().clamp_(min=torch.finfo(q.dtype).tiny)
+    return (q / largest).to(dtype), (values * largest).to(dtype)

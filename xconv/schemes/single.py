@@ -84,22 +84,22 @@ def contracted(q: Tensor, coefficients: Tensor, geometry: Geometry, weight: Tens
     return torch.einsum(terms, q, s).reshape(weight.shape)
 
 
-def seen_of_constants(
-    value: float, grad_output: Tensor, geometry: Geometry, layout: Layout, kernel: torch.Size
+def seen_of_ones(
+    grad_output: Tensor, geometry: Geometry, layout: Layout, kernel: torch.Size
 ) -> Tensor:
-    """Return ``seen`` of one probe, which is ``value`` everywhere, (B, O, 1, K); ``layout`` is that
+    """Return ``seen`` of one probe, all ones, (B, O, 1, K), in float32 at least; ``layout`` is that
     of all images.
 
     An offset of the kernel sees the sum of the output gradient over the output pixels from which it
     looks into the image. These are a product of sets, one for each dimension, so the sums are
-    taken dimension by dimension; of a single offset that always sees it, at once.
+    taken dimension by dimension; of a single offset that always sees it, at once. Sums of more than
+    256 numbers of float16 are scaled down so as to stay within its range.
     """
     batch, outputs, *sizes = grad_output.shape
+    wide = torch.promote_types(grad_output.dtype, torch.float32)
     moved = geometry.transposed, *geometry.padding, *geometry.border
     if prod(kernel) == 1 and not any(moved):
-        axes = tuple(range(2, grad_output.dim()))
-        sums = grad_output.sum(axes, dtype=torch.promote_types(grad_output.dtype, torch.float32))
-        return sums.mul_(value).to(grad_output.dtype)[..., None, None]
+        return grad_output.sum(tuple(range(2, grad_output.dim())), dtype=wide)[..., None, None]
     channels_last = is_channels_last(grad_output)
     lines = in_memory_order(grad_output, channels_last)
     for i, size in enumerate(sizes):
@@ -107,12 +107,16 @@ def seen_of_constants(
         along = geometry.stride[i], geometry.dilation[i], geometry.transposed
         inside = _inside(
             size, kernel[i], *_ends(geometry, i, layout.shape[2 + i]), *along,
-            value if i == 0 else 1.0, lines.dtype, lines.device,
+            lines.dtype, lines.device,
         )  # fmt: skip
+        scale = 2.0 ** max(0, size.bit_length() - 8) if lines.dtype == torch.float16 else 1.0
+        inside = inside / scale if scale != 1 else inside
         if rest == 1:
             lines = lines.reshape(-1, size) @ inside.t()
         else:
             lines = inside @ lines.reshape(-1, size, rest)
+        lines = lines.to(wide)
+        lines = lines.mul_(scale) if scale != 1 else lines
     if channels_last:
         return lines.reshape(batch, -1, 1, outputs).transpose(1, 3)
     return lines.reshape(batch, outputs, 1, -1)
@@ -127,11 +131,10 @@ def _inside(
     stride: int,
     dilation: int,
     transposed: bool,
-    value: float,
     dtype: torch.dtype,
     device: torch.device,
 ) -> Tensor:
-    """(K, P) of ``value`` and zeros: whether an output pixel sees through an offset what lies from
+    """(K, P) of ones and zeros: whether an output pixel sees through an offset what lies from
     ``first`` to ``beyond``, along one dimension."""
     pixel = torch.arange(output, device=device)
     offset = dilation * torch.arange(kernel, device=device)[:, None]
@@ -139,7 +142,7 @@ def _inside(
     seen = (place >= first) & (place < beyond)
     if transposed:
         seen &= (place - first) % stride == 0
-    return seen.to(dtype).mul_(value)
+    return seen.to(dtype)
 
 
 def _ends(geometry: Geometry, dimension: int, size: int) -> tuple[int, int]:
