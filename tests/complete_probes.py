@@ -52,7 +52,9 @@ def complete_probes(probing: Probing, layout: Layout) -> Tensor:
 
 def laid(probes: Tensor, layout: Layout) -> Tensor:
     """A copy that lies as images of ``layout``."""
-    return from_memory_order(in_memory_order(probes, layout.channels_last), layout.channels_last) + 0
+    return (
+        from_memory_order(in_memory_order(probes, layout.channels_last), layout.channels_last) + 0
+    )
 
 
 @contextmanager

@@ -26,10 +26,11 @@ class Probing:
 
     ``probes`` belong to ``independent``, ``multi`` and ``orthogonal`` (0 means exactly), ``bits``
     an element to ``spectral`` and ``quantized``, ``keep``, a share of the pixels, to ``sampling``;
-    ``distribution`` is that of probes, ``shared`` whether all images of a batch have the same
-    independent ones and nothing is centred, as published. Without a scheme, ``probes`` mean ``independent``, ``keep``
-    means ``sampling``, and nothing or ``bits`` mean ``spectral``. A dial that is None and belongs
-    to the scheme takes the scheme's default; that of another scheme is refused.
+    ``distribution`` is that of probes; with ``shared`` all images of a batch have the same
+    independent ones and nothing is centred, as published. Without a scheme, ``probes`` mean
+    ``independent``, ``keep`` means ``sampling``, and nothing or ``bits`` mean ``spectral``. A dial
+    that is None and belongs to the scheme takes the scheme's default; that of another scheme is
+    refused.
 
     Raises ValueError or TypeError, with the value given and the values allowed, when it is made
     with anything else.

@@ -27,7 +27,6 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-import xconv.probing
 from xconv.layout import Layout
 from xconv.probing import Probing, estimate_gradient, keep
 from xconv.random import draw_seed
@@ -37,6 +36,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same'")
 
 ROUNDING = {"rtol": 1e-9, "atol": 1e-9}
 """float64. Sums of some thousand products, and a Q from QR that is orthogonal to 1e-14."""
+
 
 @pytest.fixture(params=["by groups", "through windows"])
 def every_device(request: pytest.FixtureRequest) -> Iterator[None]:

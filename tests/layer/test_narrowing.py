@@ -7,7 +7,9 @@ from torch import Tensor
 
 from xconv.narrowing import narrowed
 
-VALUES = torch.tensor([1.0, 1.0001, -1.003, 3.14159, 1e-3, -2.7e5, 65504.5, 1e-30, 1e-40, 3e38, 0.0])
+VALUES = torch.tensor(
+    [1.0, 1.0001, -1.003, 3.14159, 1e-3, -2.7e5, 65504.5, 1e-30, 1e-40, 3e38, 0.0]
+)
 
 
 def roundings(values: Tensor, seeds: int = 1000) -> Tensor:

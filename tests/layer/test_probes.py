@@ -29,7 +29,12 @@ def layout_of(*shape: int, channels_last: bool = False, dtype: torch.dtype = FLO
 
 
 def all_probes(
-    way: dict[str, Any], layout: Layout, probes: int, distribution: str, seed: int = 0, size: int = 0
+    way: dict[str, Any],
+    layout: Layout,
+    probes: int,
+    distribution: str,
+    seed: int = 0,
+    size: int = 0,
 ) -> Tensor:
     """(sets · r, *probe_shape)"""
     probing = Probing(probes, distribution=distribution, **way)

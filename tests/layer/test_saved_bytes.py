@@ -121,7 +121,9 @@ def test_nothing_is_kept_where_there_is_no_backward_pass(mode: Any) -> None:
 
 @every_case
 @every_way
-def test_input_and_output_are_freed_when_the_caller_lets_go(way: dict[str, Any], case: Case) -> None:
+def test_input_and_output_are_freed_when_the_caller_lets_go(
+    way: dict[str, Any], case: Case
+) -> None:
     """The padded copy too: nothing larger than the sketch is alive but what is still named."""
     layer = case.probed_layer(probes=2, **way)
     input = case.input().detach() + 0

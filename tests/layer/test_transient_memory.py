@@ -109,7 +109,9 @@ def test_nor_does_one_that_forms_what_stands_for_its_input(scheme: str, case: Ca
 
 @pytest.mark.parametrize("name", ["3x3", "batch 1, large image", "stem", "one channel"])
 @every_way
-def test_nor_does_a_first_layer_whose_input_needs_no_gradient(way: dict[str, Any], name: str) -> None:
+def test_nor_does_a_first_layer_whose_input_needs_no_gradient(
+    way: dict[str, Any], name: str
+) -> None:
     for probes in (6, 40):
         layer = CASES[name].probed_layer(torch.float32, probes=probes, **way)
         assert excess_bytes(layer, CASES[name], torch.float32, follow_input=False) <= 0

@@ -64,9 +64,7 @@ class Probes(Scheme):
         return f"{words}, shared" if probing.shared else words
 
     @abstractmethod
-    def kept(
-        self, layout: Layout, probing: Probing
-    ) -> list[tuple[tuple[int, ...], torch.dtype]]:
+    def kept(self, layout: Layout, probing: Probing) -> list[tuple[tuple[int, ...], torch.dtype]]:
         """Return shapes and dtypes of what is kept of an input, the sketch first."""
 
     def why_exact(self, layout: Layout, probing: Probing) -> str:

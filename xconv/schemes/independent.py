@@ -34,7 +34,7 @@ import torch
 from torch import Tensor
 
 from xconv.geometry import Geometry, pixels
-from xconv.layout import Layout, arranged
+from xconv.layout import Layout, from_memory_order, in_memory_order
 from xconv.precision import convolution_precision
 from xconv.random import DISTRIBUTIONS
 from xconv.schemes import single
@@ -75,9 +75,7 @@ class Independent(Probes):
 
     name = "independent"
 
-    def kept(
-        self, layout: Layout, probing: Probing
-    ) -> list[tuple[tuple[int, ...], torch.dtype]]:
+    def kept(self, layout: Layout, probing: Probing) -> list[tuple[tuple[int, ...], torch.dtype]]:
         """Return (B, C, r), and (B, C) for the means, in float32 at least."""
         of_channels = tuple(layout.shape[:2])
         sketch = (*of_channels, probing.probes or 0), stored_dtype(layout.dtype)
@@ -139,13 +137,15 @@ class Independent(Probes):
 
     def draw(self, seed: Tensor, part: Part, layout: Layout, probing: Probing) -> Tensor:
         """Return probes, (images, n, *pixels) of unit variance; those of all images where shared,
-        (1, n, *pixels)."""
+        (1, n, *pixels). They lie as ``layout`` does, and are the same whichever way that is."""
         images = 1 if probing.shared else part.images.stop - part.images.start
         shape = (images, part.columns.stop - part.columns.start, *layout.shape[2:])
         numbers = DISTRIBUTIONS[probing.distribution](
             seed, part.stream, prod(shape), layout.dtype, layout.device
         )
-        return arranged(numbers, shape, layout.channels_last)
+        probes = numbers.view(shape)
+        last = layout.channels_last
+        return from_memory_order(in_memory_order(probes, last), last)
 
     def _drawn(
         self,
@@ -232,9 +232,7 @@ def _correlating(images: int, layout: Layout, weight: torch.Size, output: torch.
     return images * (2 * size + windows + 4 * offsets * output[1])
 
 
-def _images(
-    layout: Layout, needed: int, room: int, weight: torch.Size, output: torch.Size
-) -> int:
+def _images(layout: Layout, needed: int, room: int, weight: torch.Size, output: torch.Size) -> int:
     """How many images to work on together, of which each needs so many elements."""
     batch = layout.shape[0]
     fitting = room // needed
@@ -285,14 +283,15 @@ def _expanded(
     weight: Tensor,
 ) -> Iterator[Tensor]:
     """Weight gradients of x̂, of the images of a part at a time, and of the constants."""
+    expanded: Tensor | None = None
     for part, probes, coefficients in drawn:
         some, is_first = grad_output[part.images], part.columns.start == 0
-        expanded = layout.empty(part.images) if is_first else expanded
+        expanded = layout.empty(part.images) if expanded is None else expanded
         single.expand(probes, coefficients, expanded, beta=int(not is_first))
         del probes
         if part.is_last:
             yield geometry.weight_gradient(some, expanded, weight)
-            del expanded
+            expanded = None
             if constants is not None:
                 ones = single.seen_of_ones(some, geometry, layout, weight.shape[2:])
                 values = constants[part.images].unsqueeze(2)

@@ -49,13 +49,11 @@ _MOST_PARTS = 64
 
 
 class Multi(Probes):
-    """E‖error‖² ∝ C/r: channels disturb one another. Stateless; what is random comes of ``chunks``."""
+    """E‖error‖² ∝ C/r: channels disturb one another."""
 
     name = "multi"
 
-    def kept(
-        self, layout: Layout, probing: Probing
-    ) -> list[tuple[tuple[int, ...], torch.dtype]]:
+    def kept(self, layout: Layout, probing: Probing) -> list[tuple[tuple[int, ...], torch.dtype]]:
         """Return (B, r) alone."""
         return [((layout.shape[0], probing.probes or 0), stored_dtype(layout.dtype))]
 

@@ -13,7 +13,6 @@ from torch import Tensor
 from xconv.geometry import Geometry
 from xconv.layout import Layout, in_memory_order, is_channels_last
 from xconv.schemes.windows import seen_through_windows
-from xconv.spectrum.cached import cached
 
 
 def over_pixels(images: Tensor, probes: Tensor) -> Tensor:
@@ -102,13 +101,14 @@ def seen_of_ones(
         return grad_output.sum(tuple(range(2, grad_output.dim())), dtype=wide)[..., None, None]
     channels_last = is_channels_last(grad_output)
     lines = in_memory_order(grad_output, channels_last)
+    matrices: dict[tuple[int, ...], Tensor] = {}
     for i, size in enumerate(sizes):
         rest = prod(sizes[i + 1 :]) * (outputs if channels_last else 1)
-        along = geometry.stride[i], geometry.dilation[i], geometry.transposed
-        inside = _inside(
-            size, kernel[i], *_ends(geometry, i, layout.shape[2 + i]), *along,
-            lines.dtype, lines.device,
-        )  # fmt: skip
+        first, beyond = _ends(geometry, i, layout.shape[2 + i])
+        along = size, kernel[i], first, beyond, geometry.stride[i], geometry.dilation[i]
+        if along not in matrices:
+            matrices[along] = _inside(*along, geometry.transposed, grad_output.device)
+        inside = matrices[along].to(lines.dtype)
         scale = 2.0 ** max(0, size.bit_length() - 8) if lines.dtype == torch.float16 else 1.0
         inside = inside / scale if scale != 1 else inside
         if rest == 1:
@@ -122,7 +122,6 @@ def seen_of_ones(
     return lines.reshape(batch, outputs, 1, -1)
 
 
-@cached
 def _inside(
     output: int,
     kernel: int,
@@ -131,10 +130,9 @@ def _inside(
     stride: int,
     dilation: int,
     transposed: bool,
-    dtype: torch.dtype,
     device: torch.device,
 ) -> Tensor:
-    """(K, P) of ones and zeros: whether an output pixel sees through an offset what lies from
+    """(K, P), bool: whether an output pixel sees through an offset what lies from
     ``first`` to ``beyond``, along one dimension."""
     pixel = torch.arange(output, device=device)
     offset = dilation * torch.arange(kernel, device=device)[:, None]
@@ -142,7 +140,7 @@ def _inside(
     seen = (place >= first) & (place < beyond)
     if transposed:
         seen &= (place - first) % stride == 0
-    return seen.to(dtype)
+    return seen
 
 
 def _ends(geometry: Geometry, dimension: int, size: int) -> tuple[int, int]:

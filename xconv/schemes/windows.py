@@ -29,9 +29,7 @@ def seen_through_windows(
     return q.flip(3) if geometry.transposed else q
 
 
-def _windows(
-    lines: Tensor, output: torch.Size, kernel: torch.Size, geometry: Geometry
-) -> Tensor:
+def _windows(lines: Tensor, output: torch.Size, kernel: torch.Size, geometry: Geometry) -> Tensor:
     """(b, P, K·n): what each of the P output pixels sees of ``lines`` (b, *pixels, n) through each
     kernel offset.
 
@@ -59,9 +57,7 @@ def _windows(
     return windows.reshape(len(lines), prod(output), -1)
 
 
-def _spread(
-    lines: Tensor, output: torch.Size, kernel: torch.Size, geometry: Geometry
-) -> Tensor:
+def _spread(lines: Tensor, output: torch.Size, kernel: torch.Size, geometry: Geometry) -> Tensor:
     """(b, *padded pixels, n): probes with zeros in between and around."""
     pixels = lines.shape[1:-1]
     sizes = [(n - 1) * s + 1 for n, s in zip(pixels, geometry.stride, strict=True)]
