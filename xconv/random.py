@@ -101,9 +101,16 @@ def _operator(draw: Draw) -> Draw:
     def call(
         seed: Tensor, stream: int, count: int, dtype: torch.dtype, device: torch.device
     ) -> Tensor:
-        return operator(seed, stream, count, dtype, device)
+        run = draw if _is_plain(seed) else operator
+        return run(seed, stream, count, dtype, device)
 
     return call
+
+
+def _is_plain(seed: Tensor) -> bool:
+    """Whether nobody traces or simulates: then there is no use for the detour by an operator."""
+    watched = torch._C._len_torch_dispatch_stack() or torch.compiler.is_compiling()
+    return type(seed) is Tensor and not watched
 
 
 def _fake(

@@ -1,6 +1,7 @@
 """Every floating dtype, with and without autocast, as torch's own layers have it."""
 
 from contextlib import AbstractContextManager, nullcontext
+from unittest import mock
 
 import pytest
 import torch

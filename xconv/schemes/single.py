@@ -13,6 +13,7 @@ from torch import Tensor
 from xconv.geometry import Geometry
 from xconv.layout import Layout, in_memory_order, is_channels_last
 from xconv.schemes.windows import seen_through_windows
+from xconv.spectrum.cached import cached
 
 
 def over_pixels(images: Tensor, probes: Tensor) -> Tensor:
@@ -101,14 +102,14 @@ def seen_of_ones(
         return grad_output.sum(tuple(range(2, grad_output.dim())), dtype=wide)[..., None, None]
     channels_last = is_channels_last(grad_output)
     lines = in_memory_order(grad_output, channels_last)
-    matrices: dict[tuple[int, ...], Tensor] = {}
+    make = _inside if torch._C._len_torch_dispatch_stack() else _inside_cached
     for i, size in enumerate(sizes):
         rest = prod(sizes[i + 1 :]) * (outputs if channels_last else 1)
         first, beyond = _ends(geometry, i, layout.shape[2 + i])
-        along = size, kernel[i], first, beyond, geometry.stride[i], geometry.dilation[i]
-        if along not in matrices:
-            matrices[along] = _inside(*along, geometry.transposed, grad_output.device)
-        inside = matrices[along].to(lines.dtype)
+        inside = make(
+            size, kernel[i], first, beyond, geometry.stride[i], geometry.dilation[i],
+            geometry.transposed, lines.dtype, lines.device,
+        )  # fmt: skip
         scale = 2.0 ** max(0, size.bit_length() - 8) if lines.dtype == torch.float16 else 1.0
         inside = inside / scale if scale != 1 else inside
         if rest == 1:
@@ -130,9 +131,10 @@ def _inside(
     stride: int,
     dilation: int,
     transposed: bool,
+    dtype: torch.dtype,
     device: torch.device,
 ) -> Tensor:
-    """(K, P), bool: whether an output pixel sees through an offset what lies from
+    """(K, P) of ones and zeros: whether an output pixel sees through an offset what lies from
     ``first`` to ``beyond``, along one dimension."""
     pixel = torch.arange(output, device=device)
     offset = dilation * torch.arange(kernel, device=device)[:, None]
@@ -140,7 +142,10 @@ def _inside(
     seen = (place >= first) & (place < beyond)
     if transposed:
         seen &= (place - first) % stride == 0
-    return seen
+    return seen.to(dtype)
+
+
+_inside_cached = cached(_inside)
 
 
 def _ends(geometry: Geometry, dimension: int, size: int) -> tuple[int, int]:
