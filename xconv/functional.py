@@ -42,7 +42,8 @@ def conv(
 
     Shapes, dtypes and errors are torch's. Forward, input gradient and bias gradient are exact; the
     weight gradient is estimated from ``probes`` probes by ``scheme`` (arXiv 2106.06998, section
-    3), unless the sketch would not be smaller than the input or ``probes`` is 0.
+    3), unless the sketch would not be smaller than the input or ``probes`` is 0. ``shared`` is the
+    published form of ``"independent"``, as ``xconv.convert`` says.
     """
     size = _dimensions(weight)
     if padding_mode not in _PADDING_MODES:

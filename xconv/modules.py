@@ -207,6 +207,8 @@ class XConv1d(_Convolution, nn.Conv1d):
         probes: random projections of each input, 0 for the exact layer.
         scheme: ``"independent"``, ``"multi"`` or ``"orthogonal"`` (arXiv 2106.06998, section 3).
         distribution: ``"rademacher"`` or ``"gaussian"`` probes.
+        shared: independent probes as published, the same for all images of a batch and of all of
+            the input; otherwise each image has its own, and means of channels are kept apart.
 
     Raises ValueError or TypeError for other values of these. Input (batch, channels, length) or
     (channels, length), any floating dtype.

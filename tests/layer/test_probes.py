@@ -13,6 +13,10 @@ from hypothesis import strategies as st
 from statistics_checker import check_mean
 from torch import Tensor
 
+import xconv
+from xconv import XConv2d, compiled
+from xconv import probing as probing_module
+from xconv.geometry import Geometry
 from xconv.layout import Layout
 from xconv.probing import Probing
 from xconv.random import DISTRIBUTIONS, draw_seed, gaussian, rademacher, random_words
@@ -229,3 +233,34 @@ def test_the_seed_comes_from_torchs_generator() -> None:
     assert draw_seed() != first
     torch.manual_seed(5)
     assert draw_seed() == first
+
+
+def test_only_independent_probes_can_be_shared() -> None:
+    for scheme in ("multi", "orthogonal", "spectral"):
+        with pytest.raises(ValueError, match="shared=True belongs to scheme 'independent'"):
+            XConv2d(3, 4, 3, scheme=scheme, shared=True)
+    assert not Probing(8).shared
+
+
+def test_shared_probes_are_said_to_be() -> None:
+    layer = XConv2d(3, 4, 3, probes=8, shared=True)
+    assert "shared=True" in repr(layer) and "shared" not in repr(XConv2d(3, 4, 3, probes=8))
+    network = xconv.convert(torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3)), probes=8, shared=True)
+    network(torch.randn(2, 3, 9, 9, requires_grad=True))
+    assert "independent, shared" in str(xconv.account(network))
+
+
+@every_way
+def test_the_operators_probe_as_the_functions_do(way: dict[str, Any]) -> None:
+    x = torch.randn(3, 4, 7, 6, generator=torch.Generator().manual_seed(0))
+    probing, layout, seed = Probing(5, **way), Layout.of(x), torch.tensor(7)
+    weight, delta = torch.empty(2, 4, 3, 3), torch.ones(3, 2, 5, 4)
+    geometry = Geometry((1, 1), (0, 0), (1, 1))
+    results = []
+    for module in (probing_module, compiled):
+        kept = module.keep(x, seed, probing, layout, weight.shape, delta.shape)
+        estimate = getattr(module, "estimate", None) or module.estimate_gradient
+        results.append(
+            [*kept, estimate(kept, delta, geometry, probing, layout, weight, weight.dtype)]
+        )
+    assert all(map(torch.equal, *results))
