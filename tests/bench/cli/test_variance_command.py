@@ -15,7 +15,7 @@ Command = Callable[..., Any]
 SMALL = (
     "--model", name("normalized"), "--image-size", 12, "--data", "synthetic", "--samples", 40,
     "--batch-size", "4,8", "--scheme", "independent,multi", "--probes", "2,8",
-    "--minibatches", 4,
+    "--minibatches", 4, "--first", "compressed",
 )  # fmt: skip
 
 
