@@ -59,7 +59,7 @@ def keep(
     return tuple(
         _sketch(
             input, seed, layout.channels_last, weight_shape, output_shape,
-            probing.dial[1], probing.scheme, probing.distribution, counts, tables,
+            probing.dial[1], probing.scheme, probing.distribution, probing.shared, counts, tables,
         )
     )  # fmt: skip
 
@@ -76,7 +76,7 @@ def estimate(
     """``probing.estimate_gradient`` as one operator, which has no derivative and says so."""
     return _estimate(
         list(kept), grad_output, weight, dtype, layout.shape, layout.channels_last,
-        probing.dial[1], probing.scheme, probing.distribution,
+        probing.dial[1], probing.scheme, probing.distribution, probing.shared,
         geometry.stride, geometry.padding, geometry.dilation, geometry.groups,
         geometry.transposed, geometry.output_padding, geometry.border, geometry.border_mode,
     )  # fmt: skip
@@ -92,12 +92,13 @@ def _sketch(
     dial: float,
     scheme: str,
     distribution: str,
+    shared: bool,
     counts: Sequence[int],
     tables: Sequence[Tensor],
 ) -> List[Tensor]:  # noqa: UP006
     layout = Layout(input.shape, input.dtype, input.device, channels_last)
     seed, *sketch = eager.keep(
-        input, seed, Probing.of_dial(scheme, dial, distribution), layout,
+        input, seed, Probing.of_dial(scheme, dial, distribution, shared), layout,
         torch.Size(weight_shape), torch.Size(output_shape), _plan(counts, tables),
     )  # fmt: skip
     return [seed.clone(), *(part.contiguous() for part in sketch)]
@@ -107,9 +108,9 @@ def _sketch(
 def _(
     input: Tensor, seed: Tensor, channels_last: bool, weight_shape: Sequence[int],
     output_shape: Sequence[int], dial: float, scheme: str, distribution: str,
-    counts: Sequence[int], tables: Sequence[Tensor],
+    shared: bool, counts: Sequence[int], tables: Sequence[Tensor],
 ) -> list[Tensor]:  # fmt: skip
-    probing, layout = Probing.of_dial(scheme, dial, distribution), Layout.of(input)
+    probing, layout = Probing.of_dial(scheme, dial, distribution, shared), Layout.of(input)
     like = SCHEMES[scheme].kept_like(input, layout, probing, _plan(counts, tables))
     return [torch.empty_like(seed), *like]
 
@@ -129,6 +130,7 @@ def _estimate(
     dial: float,
     scheme: str,
     distribution: str,
+    shared: bool,
     stride: Sequence[int],
     padding: Sequence[int],
     dilation: Sequence[int],
@@ -143,7 +145,7 @@ def _estimate(
         transposed, tuple(output_padding), tuple(border), border_mode,
     )  # fmt: skip
     layout = Layout(torch.Size(input_shape), weight.dtype, weight.device, channels_last)
-    probing = Probing.of_dial(scheme, dial, distribution)
+    probing = Probing.of_dial(scheme, dial, distribution, shared)
     return eager.estimate_gradient(kept, grad_output, geometry, probing, layout, weight, dtype)
 
 

@@ -50,6 +50,7 @@ def convert(
     first: str = "exact",
     bits: float | None = None,
     keep: float | None = None,
+    shared: bool = False,
 ) -> nn.Module:
     """Swap memory-saving layers into ``model``, in place, and return it.
 
@@ -70,13 +71,15 @@ def convert(
         bits: bits an element of the input, for ``"spectral"`` (an average over all layers, divided
             among them by what they need) and ``"quantized"``.
         keep: share of the pixels that ``"sampling"`` keeps.
+        shared: independent probes as published, the same for all images of a batch and of all of
+            the input; otherwise each image has its own, and means of channels are kept apart.
 
     Subclasses with a forward pass of their own, parametrized weights, lazy modules and modules
     whose ``forward`` was replaced are left alone: ``account`` lists them. Raises ValueError or
     TypeError for values not listed here, and for names not in the model. Whatever is raised, the
     model is as it was. Revert before eager quantization, which does not know our classes.
     """
-    probing = Probing(probes, scheme, distribution, bits, keep)
+    probing = Probing(probes, scheme, distribution, bits, keep, shared)
     if first not in FIRST:
         raise ValueError(f"first must be {' or '.join(map(repr, FIRST))}; got {first!r}")
     targets = _targets(compress)

@@ -36,12 +36,14 @@ def conv(
     distribution: str = "rademacher",
     bits: float | None = None,
     keep: float | None = None,
+    shared: bool = False,
 ) -> Tensor:
     """``torch.nn.functional.conv1d``, ``conv2d`` or ``conv3d``, whichever ``weight`` is made for.
 
     Shapes, dtypes and errors are torch's. Forward, input gradient and bias gradient are exact; the
     weight gradient is estimated from ``probes`` probes by ``scheme`` (arXiv 2106.06998, section
-    3), unless the sketch would not be smaller than the input or ``probes`` is 0.
+    3), unless the sketch would not be smaller than the input or ``probes`` is 0. ``shared`` is the
+    published form of ``"independent"``, as ``xconv.convert`` says.
     """
     size = _dimensions(weight)
     if padding_mode not in _PADDING_MODES:
@@ -56,7 +58,7 @@ def conv(
         word, padding_mode, tuple(weight.shape[2:]), dilation
     )
     geometry = Geometry(stride, amount, dilation, groups, border=border, border_mode=border_mode)
-    state = State(Probing(probes, scheme, distribution, bits, keep))
+    state = State(Probing(probes, scheme, distribution, bits, keep, shared))
     return convolution(input, weight, bias, geometry, state)
 
 
@@ -75,6 +77,7 @@ def conv_transpose(
     distribution: str = "rademacher",
     bits: float | None = None,
     keep: float | None = None,
+    shared: bool = False,
 ) -> Tensor:
     """``torch.nn.functional.conv_transpose1d``, ``2d`` or ``3d``, as ``conv`` above."""
     size = _dimensions(weight)
@@ -86,7 +89,7 @@ def conv_transpose(
         transposed=True,
         output_padding=per_dimension(output_padding, size),
     )
-    state = State(Probing(probes, scheme, distribution, bits, keep))
+    state = State(Probing(probes, scheme, distribution, bits, keep, shared))
     return convolution(input, weight, bias, geometry, state)
 
 

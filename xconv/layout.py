@@ -42,3 +42,10 @@ def in_memory_order(tensor: Tensor, channels_last: bool) -> Tensor:
 def from_memory_order(tensor: Tensor, channels_last: bool) -> Tensor:
     """The way back: a view with the channels in second place again."""
     return tensor.movedim(-1, 1) if channels_last else tensor
+
+
+def arranged(numbers: Tensor, shape: tuple[int, ...], channels_last: bool) -> Tensor:
+    """A flat tensor of numbers as images of ``shape`` that lie so in memory."""
+    if channels_last:
+        shape = (shape[0], *shape[2:], shape[1])
+    return from_memory_order(numbers.view(shape), channels_last)

@@ -31,6 +31,8 @@ class Probed(PassedOver):
             words += ["{}={:g}".format(*probing.dial), f"scheme={probing.scheme}"]
             if probing.distribution != "rademacher":
                 words.append(f"distribution={probing.distribution}")
+            if probing.shared:
+                words.append("shared=True")
             if state.falls_back:
                 words.append("falls back to the exact gradient")
         return ", ".join(words)
@@ -43,13 +45,14 @@ def set_probing(
     distribution: str = "rademacher",
     bits: float | None = None,
     keep: float | None = None,
+    shared: bool = False,
 ) -> None:
     """Probe ``layer``, one of ours, with these from its next call on.
 
     Raises ValueError or TypeError for values that ``XConv1d`` refuses, TypeError for a layer that
     is not one of ours.
     """
-    probing = Probing(probes, scheme, distribution, bits, keep)
+    probing = Probing(probes, scheme, distribution, bits, keep, shared)
     if not isinstance(layer, Probed):
         raise TypeError(f"expected a probed layer, as xconv.convert makes them; got {layer!r}")
     state = state_of(layer)
@@ -78,8 +81,9 @@ class _Convolution(Probed):
         distribution: str = "rademacher",
         bits: float | None = None,
         keep: float | None = None,
+        shared: bool = False,
     ) -> None:
-        state = new_state(Probing(probes, scheme, distribution, bits, keep))
+        state = new_state(Probing(probes, scheme, distribution, bits, keep, shared))
         super().__init__(
             in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias,
             padding_mode, device, dtype,
@@ -116,8 +120,9 @@ class _TransposedConvolution(Probed):
         distribution: str = "rademacher",
         bits: float | None = None,
         keep: float | None = None,
+        shared: bool = False,
     ) -> None:
-        state = new_state(Probing(probes, scheme, distribution, bits, keep))
+        state = new_state(Probing(probes, scheme, distribution, bits, keep, shared))
         super().__init__(
             in_channels, out_channels, kernel_size, stride, padding, output_padding, groups, bias,
             dilation, padding_mode, device, dtype,
@@ -202,6 +207,8 @@ class XConv1d(_Convolution, nn.Conv1d):
         probes: random projections of each input, 0 for the exact layer.
         scheme: ``"independent"``, ``"multi"`` or ``"orthogonal"`` (arXiv 2106.06998, section 3).
         distribution: ``"rademacher"`` or ``"gaussian"`` probes.
+        shared: independent probes as published, the same for all images of a batch and of all of
+            the input; otherwise each image has its own, and means of channels are kept apart.
 
     Raises ValueError or TypeError for other values of these. Input (batch, channels, length) or
     (channels, length), any floating dtype.

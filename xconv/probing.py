@@ -26,9 +26,11 @@ class Probing:
 
     ``probes`` belong to ``independent``, ``multi`` and ``orthogonal`` (0 means exactly), ``bits``
     an element to ``spectral`` and ``quantized``, ``keep``, a share of the pixels, to ``sampling``;
-    ``distribution`` is that of probes. Without a scheme, ``probes`` mean ``independent``, ``keep``
-    means ``sampling``, and nothing or ``bits`` mean ``spectral``. A dial that is None and belongs
-    to the scheme takes the scheme's default; that of another scheme is refused.
+    ``distribution`` is that of probes; with ``shared`` all images of a batch have the same
+    independent ones and nothing is centred, as published. Without a scheme, ``probes`` mean
+    ``independent``, ``keep`` means ``sampling``, and nothing or ``bits`` mean ``spectral``. A dial
+    that is None and belongs to the scheme takes the scheme's default; that of another scheme is
+    refused.
 
     Raises ValueError or TypeError, with the value given and the values allowed, when it is made
     with anything else.
@@ -39,6 +41,7 @@ class Probing:
     distribution: str = "rademacher"
     bits: float | None = None
     keep: float | None = None
+    shared: bool = False
 
     def __post_init__(self) -> None:
         if not self.scheme:
@@ -49,6 +52,10 @@ class Probing:
             raise ValueError(
                 f"unknown distribution {self.distribution!r}; "
                 f"choose from {', '.join(DISTRIBUTIONS)}"
+            )
+        if self.shared and self.scheme != "independent":
+            raise ValueError(
+                f"shared=True belongs to scheme 'independent'; got scheme {self.scheme!r}"
             )
         scheme = SCHEMES[self.scheme]
         for dial in DIALS:
@@ -83,11 +90,13 @@ class Probing:
         return name, getattr(self, name)
 
     @classmethod
-    def of_dial(cls, scheme: str, value: float, distribution: str) -> "Probing":
-        """Return what ``scheme``, the value of its dial and ``distribution`` say."""
+    def of_dial(
+        cls, scheme: str, value: float, distribution: str, shared: bool = False
+    ) -> "Probing":
+        """Return what ``scheme``, the value of its dial, ``distribution`` and ``shared`` say."""
         dial = SCHEMES[scheme].dial
         number: Any = int(value) if dial == "probes" else value
-        return cls(scheme=scheme, distribution=distribution, **{dial: number})
+        return cls(scheme=scheme, distribution=distribution, shared=shared, **{dial: number})
 
     def why_exact(self, input: Tensor) -> str:
         """Return why ``input`` (batch, channels, *pixels) is kept as it is; empty where it is not.

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from xconv.bits import pieces
 from xconv.capture import refuse_capture
+from xconv.spectrum.cached import cached
 
 Draw = Callable[[Tensor, int, int, torch.dtype, torch.device], Tensor]
 """Numbers that follow from a seed and a stream: how many, of which dtype, on which device."""
@@ -100,9 +101,16 @@ def _operator(draw: Draw) -> Draw:
     def call(
         seed: Tensor, stream: int, count: int, dtype: torch.dtype, device: torch.device
     ) -> Tensor:
-        return operator(seed, stream, count, dtype, device)
+        run = draw if _is_plain(seed) else operator
+        return run(seed, stream, count, dtype, device)
 
     return call
+
+
+def _is_plain(seed: Tensor) -> bool:
+    """Whether nobody traces or simulates: then there is no use for the detour by an operator."""
+    watched = torch._C._len_torch_dispatch_stack() or torch.compiler.is_compiling()
+    return type(seed) is Tensor and not watched
 
 
 def _fake(
@@ -123,15 +131,25 @@ def random_words(
 def rademacher(
     seed: Tensor, stream: int, count: int, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
-    """``count`` fair signs ±1, a flat tensor, exact in every dtype: those of random bytes."""
+    """``count`` fair signs ±1, a flat tensor, exact in every dtype: one for each random bit."""
     generator = _generator(seed, stream, device)
     signs = torch.empty(count, dtype=dtype, device=device)
+    places = _places(device)
     for piece in pieces(count, device):
         size = piece.stop - piece.start
-        words = _words(-(-size // 8), torch.int64, device, generator)
-        # The sign, copied to all bits, is -1 or 0; with the last bit set, -1 or 1.
-        signs[piece] = words.view(torch.int8)[:size].bitwise_right_shift_(7).bitwise_or_(1)
+        words = _words(-(-size // 64), torch.int64, device, generator)
+        # Each bit of a byte in turn becomes its sign. Copied to all bits, that is -1 or 0; with
+        # the last bit set, -1 or 1.
+        bits = (words.view(torch.int8) * places).view(-1)[:size]
+        signs[piece] = bits.bitwise_right_shift_(7).bitwise_or_(1)
     return signs
+
+
+@cached
+def _places(device: torch.device) -> Tensor:
+    """(8, 1): what moves each bit of a byte to its sign, int8."""
+    lifts = torch.arange(8, dtype=torch.int8, device=device)[:, None]
+    return torch.ones_like(lifts).bitwise_left_shift_(lifts)
 
 
 @_operator

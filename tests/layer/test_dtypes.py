@@ -1,6 +1,7 @@
 """Every floating dtype, with and without autocast, as torch's own layers have it."""
 
 from contextlib import AbstractContextManager, nullcontext
+from unittest import mock
 
 import pytest
 import torch
@@ -65,8 +66,14 @@ def test_the_weight_gradient_is_the_same_estimate_in_every_dtype(
     x = CONV2D.images(dtype=dtype).double()
     ours.to(dtype).double()
     expected = gradients(ours, x)["weight"]
-    actual = gradients(ours.to(dtype), x.to(dtype))["weight"].double()
-    assert float((actual - expected).norm() / expected.norm()) < TOLERANCE[dtype]
+
+    def error() -> float:
+        actual = gradients(ours.to(dtype), x.to(dtype))["weight"].double()
+        return float((actual - expected).norm() / expected.norm())
+
+    with mock.patch("xconv.schemes.base.narrowed", side_effect=lambda sketch, seed: sketch):
+        assert error() < TOLERANCE[dtype]
+    assert error() < max(TOLERANCE[dtype], 2**-7)  # sketches of float32 take 16 bits
 
 
 @all_kinds

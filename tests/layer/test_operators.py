@@ -92,7 +92,7 @@ def sketch_arguments(
 ) -> tuple[Any, ...]:
     shapes = (list(weight.shape), list(delta.shape))
     plan = nominal_plan(blocks_of(tuple(x.shape[2:])), 0.5)
-    names = (probing.dial[1], probing.scheme, probing.distribution)
+    names = (probing.dial[1], probing.scheme, probing.distribution, probing.shared)
     names = (*names, plan.counts, [plan.order, plan.probabilities])
     return (x, SEED, layout.channels_last, *shapes, *names)
 
@@ -102,7 +102,7 @@ def estimate_arguments(
 ) -> tuple[Any, ...]:
     kept = compiled.keep(x, SEED, probing, layout, weight.shape, delta.shape)
     ones = [1] * (x.dim() - 2)
-    names = (probing.dial[1], probing.scheme, probing.distribution)
+    names = (probing.dial[1], probing.scheme, probing.distribution, probing.shared)
     geometry = (ones, ones, ones, 1, transposed, [0] * len(ones) if transposed else [], [])
     like = (list(layout.shape), layout.channels_last)
     return (list(kept), delta, weight, weight.dtype, *like, *names, *geometry, "constant")

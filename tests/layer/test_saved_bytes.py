@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 import torch
+from complete_probes import WAYS
 from geometries import DRAWN, Case, cases, conv_case
 from hypothesis import assume, given, settings
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
 import xconv
-from xconv.schemes import PROBED
 
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same'")
 
@@ -30,7 +30,7 @@ CASES = {
     "transposed": conv_case((4, 6, 9, 8), 5, 3, stride=2, transposed=True),
 }
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-every_scheme = pytest.mark.parametrize("scheme", PROBED)
+every_way = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 
 
 def kept_bytes(layer: nn.Module, input: Tensor) -> int:
@@ -49,17 +49,30 @@ def kept_bytes(layer: nn.Module, input: Tensor) -> int:
     return sum(sizes.values())
 
 
-def sketch_bytes(case: Case, scheme: str, probes: int) -> int:
-    """Of a float64 input: what the paper says that is stored."""
+def sketch_bytes(case: Case, way: dict[str, Any], probes: int, size: int = 8) -> int:
+    """What the paper says that is stored, in ``size`` bytes a number, and the means of channels, in
+    four bytes at least."""
     batch, channels = case.input_shape[:2]
-    return 8 * batch * probes * (channels if scheme == "independent" else 1)
+    if way["scheme"] != "independent":
+        return size * batch * probes
+    means = 0 if "shared" in way else max(size, 4)
+    return batch * channels * (size * probes + means)
 
 
 @every_case
-@every_scheme
-def test_a_layer_keeps_its_sketch_and_its_seed(scheme: str, case: Case) -> None:
-    layer = case.probed_layer(scheme=scheme, probes=5)
-    assert kept_bytes(layer, case.input()) == sketch_bytes(case, scheme, 5) + SEED_BYTES
+@every_way
+def test_a_layer_keeps_its_sketch_and_its_seed(way: dict[str, Any], case: Case) -> None:
+    layer = case.probed_layer(probes=5, **way)
+    assert kept_bytes(layer, case.input()) == sketch_bytes(case, way, 5) + SEED_BYTES
+
+
+@every_way
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
+def test_sketches_take_16_bits(dtype: torch.dtype, way: dict[str, Any]) -> None:
+    """But those of float64, of which all digits count."""
+    case = CASES["zeros"]
+    layer = case.probed_layer(dtype, probes=5, **way)
+    assert kept_bytes(layer, case.input(dtype)) == sketch_bytes(case, way, 5, 2) + SEED_BYTES
 
 
 @settings(DRAWN, max_examples=80)
@@ -67,23 +80,24 @@ def test_a_layer_keeps_its_sketch_and_its_seed(scheme: str, case: Case) -> None:
 def test_so_does_one_of_any_geometry(case: Case) -> None:
     assume(prod(case.input_shape[1:]) > 3)
     layer = case.probed_layer(scheme="multi", probes=3)
-    assert kept_bytes(layer, case.input()) == sketch_bytes(case, "multi", 3) + SEED_BYTES
+    assert kept_bytes(layer, case.input()) == sketch_bytes(case, WAYS["multi"], 3) + SEED_BYTES
 
 
 @every_case
-@every_scheme
-def test_a_sketch_as_large_as_the_input_is_not_made(scheme: str, case: Case) -> None:
+@every_way
+def test_a_sketch_as_large_as_the_input_is_not_made(way: dict[str, Any], case: Case) -> None:
     """Then the input is kept, as torch keeps it, and the gradient is torch's."""
-    probes = prod(case.input_shape[2 if scheme == "independent" else 1 :])
-    layer, theirs = case.probed_layer(scheme=scheme, probes=probes), case.torch_layer()
+    single = way["scheme"] == "independent"
+    probes = prod(case.input_shape[2 if single else 1 :]) - (way == WAYS["independent"])
+    layer, theirs = case.probed_layer(probes=probes, **way), case.torch_layer()
     assert kept_bytes(layer, case.input()) == kept_bytes(theirs, case.input())
     assert layer._xconv.falls_back
     delta = case.output_gradient(theirs(case.input()))
     layer(case.input()).backward(delta)
     theirs(case.input()).backward(delta)
     torch.testing.assert_close(layer.weight.grad, theirs.weight.grad, rtol=0, atol=0)
-    smaller = case.probed_layer(scheme=scheme, probes=probes - 1)
-    assert kept_bytes(smaller, case.input()) == sketch_bytes(case, scheme, probes - 1) + SEED_BYTES
+    smaller = case.probed_layer(probes=probes - 1, **way)
+    assert kept_bytes(smaller, case.input()) == sketch_bytes(case, way, probes - 1) + SEED_BYTES
 
 
 @every_case
@@ -106,10 +120,12 @@ def test_nothing_is_kept_where_there_is_no_backward_pass(mode: Any) -> None:
 
 
 @every_case
-@every_scheme
-def test_input_and_output_are_freed_when_the_caller_lets_go(scheme: str, case: Case) -> None:
+@every_way
+def test_input_and_output_are_freed_when_the_caller_lets_go(
+    way: dict[str, Any], case: Case
+) -> None:
     """The padded copy too: nothing larger than the sketch is alive but what is still named."""
-    layer = case.probed_layer(scheme=scheme, probes=2)
+    layer = case.probed_layer(probes=2, **way)
     input = case.input().detach() + 0
     alive = weakref.ref(input.untyped_storage())
     output = layer(input)
@@ -137,5 +153,5 @@ def test_in_a_row_of_layers_only_sketches_and_bits_remain() -> None:
     """Convolution, ReLU, convolution: neither keeps the activation between them for the other."""
     net = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 4, 3, padding=1))
     xconv.convert(net, probes=4, first="compressed")
-    sketches = 4 * 2 * 4 * (3 + 8) + 2 * SEED_BYTES
+    sketches = (2 * 4 + 4) * 2 * (3 + 8) + 2 * SEED_BYTES
     assert kept_bytes(net, torch.randn(2, 3, 16, 16)) == sketches + 2 * 8 * 16 * 16 // 8

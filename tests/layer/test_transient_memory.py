@@ -14,9 +14,10 @@ from unittest import mock
 
 import pytest
 import torch
+from complete_probes import WAYS
 from geometries import Case, conv_case
 
-from xconv.schemes import PROBED
+from xconv.schemes import multi
 from xconv_bench.meters.live import LiveMeter
 
 SLACK_BYTES = 2**16
@@ -46,6 +47,9 @@ CASES = {
     "transposed": conv_case((4, 32, 12, 12), 16, 4, stride=2, padding=1, transposed=True),
     "transposed, batch 1": conv_case((1, 16, 40, 40), 16, 2, stride=2, transposed=True),
 }  # fmt: skip
+
+
+every_way = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 
 
 @pytest.fixture(autouse=True)
@@ -78,15 +82,15 @@ def excess_bytes(layer: Any, case: Case, dtype: torch.dtype, follow_input: bool 
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-@pytest.mark.parametrize("scheme", PROBED)
+@every_way
 @pytest.mark.parametrize(
     ("dtype", "distribution"), [(torch.float32, "rademacher"), (torch.bfloat16, "gaussian")]
 )
 def test_a_step_needs_no_more_than_what_the_layer_works_on(
-    dtype: torch.dtype, distribution: str, scheme: str, case: Case
+    dtype: torch.dtype, distribution: str, way: dict[str, Any], case: Case
 ) -> None:
     for probes in (1, 6, 40, 100):
-        layer = case.probed_layer(dtype, probes=probes, scheme=scheme, distribution=distribution)
+        layer = case.probed_layer(dtype, probes=probes, distribution=distribution, **way)
         assert excess_bytes(layer, case, dtype) <= 0, f"{probes} probes"
         if layer._xconv.falls_back:
             break
@@ -139,10 +143,12 @@ def test_nor_does_a_spectral_first_layer_whose_input_needs_no_gradient(name: str
 
 
 @pytest.mark.parametrize("name", ["3x3", "batch 1, large image", "stem", "one channel"])
-@pytest.mark.parametrize("scheme", PROBED)
-def test_nor_does_a_first_layer_whose_input_needs_no_gradient(scheme: str, name: str) -> None:
+@every_way
+def test_nor_does_a_first_layer_whose_input_needs_no_gradient(
+    way: dict[str, Any], name: str
+) -> None:
     for probes in (6, 40):
-        layer = CASES[name].probed_layer(torch.float32, probes=probes, scheme=scheme)
+        layer = CASES[name].probed_layer(torch.float32, probes=probes, **way)
         assert excess_bytes(layer, CASES[name], torch.float32, follow_input=False) <= 0
 
 
@@ -150,12 +156,12 @@ def test_the_meter_sees_a_copy_too_many() -> None:
     """Or the tests above could not fail."""
     case = CASES["3x3"]
     layer = case.probed_layer(torch.float32, probes=40, scheme="multi")
-    original = PROBED["multi"].expand
+    original = multi._expand
 
     def wasteful(probes: Any, coefficients: Any, result: Any, beta: int) -> None:
         copies = [result + 0 for _ in range(3)]
         original(probes, coefficients, result, beta)
         del copies
 
-    with mock.patch.object(type(PROBED["multi"]), "expand", side_effect=wasteful):
+    with mock.patch.object(multi, "_expand", side_effect=wasteful):
         assert excess_bytes(layer, case, torch.float32) > 0

@@ -1,10 +1,12 @@
 """Averaged over seeds the estimate is the exact weight gradient, borders included."""
 
 from functools import cache
+from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
+from complete_probes import WAYS
 from geometries import Case, conv_case
 from layer_cases import how
 from statistics_checker import check_mean
@@ -27,6 +29,13 @@ CASES = {
 }  # fmt: skip
 
 
+EVERY_WAY = {name: {"probes": 12} | way for name, way in WAYS.items()} | {
+    scheme: how(scheme) for scheme in SCHEMES if scheme not in PROBED
+}
+every_way_to_probe = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+every_way = pytest.mark.parametrize("way", EVERY_WAY.values(), ids=EVERY_WAY)
+
+
 def exact_gradient(case: Case) -> Tensor:
     layer = case.torch_layer()
     output = layer(images(case))
@@ -40,10 +49,11 @@ def images(case: Case) -> Tensor:
 
 
 @cache
-def estimates(case: Case, **probing: object) -> Tensor:
+def estimates(case: Case, dtype: torch.dtype = torch.float64, **probing: object) -> Tensor:
     """Weight gradients of ``SEEDS`` calls of a layer, (seeds, *weight)."""
-    layer, input = case.probed_layer(**probing), images(case)
-    gradient = case.output_gradient(layer(input))
+    layer = case.probed_layer(dtype, **probing)
+    input = images(case).detach().to(dtype).requires_grad_()
+    gradient = case.output_gradient(layer(input).double()).to(dtype)
     samples = []
     torch.manual_seed(0)
     for _ in range(SEEDS):
@@ -53,20 +63,29 @@ def estimates(case: Case, **probing: object) -> Tensor:
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-@pytest.mark.parametrize("scheme", SCHEMES)
-def test_the_mean_over_seeds_is_the_exact_gradient(scheme: str, case: Case) -> None:
-    samples = estimates(case, **how(scheme, probes=12))
+@every_way
+def test_the_mean_over_seeds_is_the_exact_gradient(way: dict[str, Any], case: Case) -> None:
+    samples = estimates(case, **way)
     check_mean(samples, exact_gradient(case))
 
 
 @pytest.mark.parametrize("probes", [1, 20, 33], ids=lambda n: f"{n} probes")
 @pytest.mark.parametrize("distribution", ["rademacher", "gaussian"])
-@pytest.mark.parametrize("scheme", PROBED)
-def test_any_number_of_probes_will_do(scheme: str, distribution: str, probes: int) -> None:
-    """Orthogonal probes of 3 channels overlap below 24 columns and do not above."""
+@every_way_to_probe
+def test_any_number_of_probes_will_do(way: dict[str, Any], distribution: str, probes: int) -> None:
+    """Orthogonal probes of 3 channels overlap up to 8 columns and do not above."""
     case = conv_case((1, 3, 6, 6), 1, 3, padding=1, bias=False)
-    samples = estimates(case, scheme=scheme, probes=probes, distribution=distribution)
+    samples = estimates(case, probes=probes, distribution=distribution, **way)
     check_mean(samples, exact_gradient(case))
+
+
+@every_way_to_probe
+def test_so_it_is_where_the_sketch_is_rounded_to_16_bits(way: dict[str, Any]) -> None:
+    """The same layer in float32."""
+    case = CASES["zeros"]
+    samples = estimates(case, torch.float32, probes=12, **way)
+    assert samples.dtype == torch.float32
+    check_mean(samples.double(), exact_gradient(case))
 
 
 def rolled_gradient(case: Case) -> Tensor:
@@ -90,19 +109,19 @@ def without_last_row(case: Case) -> Tensor:
     )
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
+@every_way
 @pytest.mark.parametrize("wrong", [rolled_gradient, without_last_row], ids=lambda f: f.__name__)
-def test_a_bias_at_the_borders_would_be_caught(wrong: object, scheme: str) -> None:
+def test_a_bias_at_the_borders_would_be_caught(wrong: object, way: dict[str, Any]) -> None:
     """The same noise about a wrong mean."""
     case = CASES["zeros"]
-    samples = estimates(case, **how(scheme, probes=12))
+    samples = estimates(case, **way)
     with pytest.raises(AssertionError, match="standard errors"):
         check_mean(samples + wrong(case) - exact_gradient(case), exact_gradient(case))
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
+@every_way
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_a_wrong_scale_would_be_caught(case: Case, scheme: str) -> None:
-    samples = estimates(case, **how(scheme, probes=12))
+def test_a_wrong_scale_would_be_caught(case: Case, way: dict[str, Any]) -> None:
+    samples = estimates(case, **way)
     with pytest.raises(AssertionError, match="standard errors"):
         check_mean(0.8 * samples, exact_gradient(case))

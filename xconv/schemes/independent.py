@@ -1,26 +1,73 @@
-"""Independent probes: every channel is probed on its own, with the same r probes (paper's default).
+"""Independent probes: every channel is probed on its own (the paper's default scheme).
 
-``Z`` is N × r and the sketch is B × C × r. Correlate the output gradient with the single-channel
-probes first, then contract with the sketch:
+Each image b of a batch has probes ``Z_b`` (N × r) of its own, which its channels share, and the
+mean m of each channel is kept as it is: only what deviates from it is probed.
 
-    Q[b, o, k, j] = Σ_p δ[b, o, p] z_j[pixel that output p sees through kernel offset k]
-    dW[o, c, k]   ≈ (1/r) Σ_b Σ_j Q[b, o, k, j] S[b, c, j]
+    S_b = (X_b - m_b 1ᵀ) Z_b,    x̂_b = m_b 1ᵀ + S_b Z_bᵀ P / r,    P = I - 1 1ᵀ / N
 
-Both are matrix products; the first costs r/C of the exact weight gradient.
+has the mean ``x_b``, as ``E[Z_b Z_bᵀ] = r·I`` and P does nothing to what has no mean; with P, which
+takes from x̂ what the probes would add to the mean, the mean of x̂ is m, always. Neither X nor Z is
+centred for it: with ``t_b = Z_bᵀ 1`` the sketch is ``X_b Z_b - m_b t_bᵀ``, and the constant part of
+x̂ is ``m_b - S_b t_b / (r N)``.
+
+The gradient of the rest: correlate the output gradient with the single-channel probes first, then
+contract with the sketch,
+
+    Q[b, o, k, j] = Σ_p δ[b, o, p] z_bj[pixel that output p sees through kernel offset k]
+    dW[o, c, k]   ≈ (1/r) Σ_b Σ_j Q[b, o, k, j] S[b, c, j].
+
+Both are matrix products; the first costs r/C of the exact weight gradient. That of the constant
+part takes sums of the output gradient only.
+
+The paper has one set of probes for all images and centres nothing (``shared``). Errors of images
+that look alike then add up, where those of images with their own probes average out, and after a
+ReLU most of the energy is in the mean.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
 from math import prod
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from xconv.geometry import Geometry, pixels
-from xconv.layout import Layout, is_channels_last
-from xconv.schemes.base import SMALL_CHUNK, Probes
+from xconv.layout import Layout, from_memory_order, in_memory_order
+from xconv.precision import convolution_precision
+from xconv.random import DISTRIBUTIONS
+from xconv.schemes import single
+from xconv.schemes.base import (
+    SMALL_CHUNK,
+    Probes,
+    coefficients_of,
+    exponent,
+    stored,
+    stored_dtype,
+    summed,
+)
 
+if TYPE_CHECKING:
+    from xconv.probing import Probing
+    from xconv.spectrum.plan import Plan
+
+CACHED = 2**23
+"""Elements to work on together so that a CPU's cache still holds them when they are used."""
+_MOST_PARTS = 64
+"""Parts of a batch at the most: very large ones occur in simulations, which compute nothing."""
 _DIVIDED = 2
-"""How many times longer a multiplication takes where the probes come in several chunks."""
+"""How many times longer a multiplication takes where the probes of an image come in parts."""
+
+
+class Part(NamedTuple):
+    """Some columns of the probes of some images."""
+
+    images: slice
+    columns: slice
+    stream: int
+    is_last: bool
+    """Whether no further columns of these images follow."""
 
 
 class Independent(Probes):
@@ -28,55 +75,142 @@ class Independent(Probes):
 
     name = "independent"
 
-    def probe_shape(self, layout: Layout) -> tuple[int, ...]:
-        """(1, *pixels)"""
-        return 1, *layout.shape[2:]
+    def kept(self, layout: Layout, probing: Probing) -> list[tuple[tuple[int, ...], torch.dtype]]:
+        """Return (B, C, r), and (B, C) for the means, in float32 at least."""
+        of_channels = tuple(layout.shape[:2])
+        sketch = (*of_channels, probing.probes or 0), stored_dtype(layout.dtype)
+        return [sketch] if probing.shared else [sketch, (of_channels, _wide(layout))]
 
-    def sketch_shape(self, layout: Layout, probes: int) -> tuple[int, ...]:
-        """(B, C, r)"""
-        return layout.shape[0], layout.shape[1], probes
+    def keep(
+        self,
+        input: Tensor,
+        seed: Tensor,
+        probing: Probing,
+        layout: Layout,
+        weight: torch.Size,
+        output: torch.Size,
+        plan: Plan | None,
+    ) -> tuple[Tensor, ...]:
+        """Return seed and sketch, and the means where there are any."""
+        size = pixels(layout.shape)
+        scale = 2.0 ** -exponent(layout, size)
+        sketch = input.new_empty(*layout.shape[:2], probing.probes or 0)
+        means = None if probing.shared else input.new_empty(layout.shape[:2], dtype=_wide(layout))
+        with convolution_precision(input.device):
+            for part in self._parts(layout, probing, weight, output):
+                probes = self.draw(seed, part, layout, probing)
+                probes = probes.mul_(scale) if scale != 1 else probes
+                some = input[part.images]
+                products = single.over_pixels(some, probes)
+                if means is not None:
+                    if part.columns.start == 0:
+                        means[part.images] = _totals(some, means.dtype).div_(size)
+                    totals = _totals(probes, means.dtype).unsqueeze(1)
+                    products = products - means[part.images].unsqueeze(2) * totals
+                sketch[part.images, :, part.columns] = products
+                del probes, products
+        kept = stored(sketch, seed)
+        return (seed, kept) if means is None else (seed, kept, means)
 
-    def chunk_size(
-        self, layout: Layout, probes: int, weight: torch.Size, output: torch.Size
-    ) -> int:
-        """A quarter of the input's size in probes, or what correlating with them needs."""
-        if self.expanding_costs_less(layout, probes, weight, output):
-            few = SMALL_CHUNK // pixels(layout.shape)
-            return max(1, few, layout.shape[0] * layout.shape[1] // 4)
-        a_probe = self._correlating(layout, weight, output)
-        return max(1, max(SMALL_CHUNK, prod(layout.shape) + prod(output)) // a_probe)
-
-    def arrange(
-        self, numbers: Tensor, count: int, shape: tuple[int, ...], layout: Layout
+    def estimate(
+        self,
+        kept: Sequence[Tensor],
+        seed: Tensor,
+        grad_output: Tensor,
+        geometry: Geometry,
+        probing: Probing,
+        layout: Layout,
+        weight: Tensor,
     ) -> Tensor:
-        """Probes innermost in memory, as the columns of a matrix (N, n)."""
-        return numbers.view(*shape, count).movedim(-1, 0)
+        """Return the gradient from the same probes, drawn again, and that of the constant part."""
+        probes = probing.probes or 0
+        sketch, means = (kept[0], None) if probing.shared else kept
+        coefficients, constants, factor = coefficients_of(
+            sketch, means, layout, pixels(layout.shape), probes
+        )
+        expands = self._expands(layout, probing, weight.shape, grad_output.shape)
+        way = _expanded if expands else _correlated
+        with convolution_precision(grad_output.device):
+            drawn = self._drawn(seed, coefficients, constants, probing, layout, weight, grad_output)
+            parts = way(drawn, constants, grad_output, geometry, layout, weight)
+            return summed(parts).mul_(factor)
 
-    def project(self, input: Tensor, probes: Tensor) -> Tensor:
-        """(B·C × N)(N × n)"""
-        return _over_pixels(input, probes.flatten(1).t())
+    def draw(self, seed: Tensor, part: Part, layout: Layout, probing: Probing) -> Tensor:
+        """Return probes, (images, n, *pixels) of unit variance; those of all images where shared,
+        (1, n, *pixels). They lie as ``layout`` does, and are the same whichever way that is."""
+        images = 1 if probing.shared else part.images.stop - part.images.start
+        shape = (images, part.columns.stop - part.columns.start, *layout.shape[2:])
+        numbers = DISTRIBUTIONS[probing.distribution](
+            seed, part.stream, prod(shape), layout.dtype, layout.device
+        )
+        probes = numbers.view(shape)
+        last = layout.channels_last
+        return from_memory_order(in_memory_order(probes, last), last)
 
-    def expand(self, probes: Tensor, coefficients: Tensor, result: Tensor, beta: int) -> None:
-        """(B·C × n)(n × N)"""
-        lines = probes.flatten(1)
-        if is_channels_last(result):
-            turned = result.movedim(1, -1).flatten(1, -2)
-            columns = lines.t().expand(len(result), -1, -1)
-            turned.baddbmm_(columns, coefficients.transpose(1, 2), beta=beta)
+    def _drawn(
+        self,
+        seed: Tensor,
+        coefficients: Tensor,
+        constants: Tensor | None,
+        probing: Probing,
+        layout: Layout,
+        weight: Tensor,
+        grad_output: Tensor,
+    ) -> Iterator[tuple[Part, Tensor, Tensor]]:
+        """Parts, their probes and coefficients. What these add to the means of x̂ is taken from
+        ``constants``, (B, C)."""
+        for part in self._parts(layout, probing, weight.shape, grad_output.shape):
+            probes = self.draw(seed, part, layout, probing)
+            some = coefficients[part.images, :, part.columns]
+            if constants is not None:
+                means = _totals(probes, constants.dtype).div_(pixels(layout.shape))
+                added = some.to(constants.dtype) @ means.unsqueeze(2)
+                constants[part.images] -= added.squeeze(2)
+            yield part, probes, some
+            del probes
+
+    def _parts(
+        self, layout: Layout, probing: Probing, weight: torch.Size, output: torch.Size
+    ) -> Iterator[Part]:
+        """All images and all columns; some columns of one image at a time only where those of one
+        image would take more than the layer's own input and output."""
+        batch, probes = layout.shape[0], probing.probes or 0
+        room = _room(layout, output)
+        expands = self._expands(layout, probing, weight, output)
+        if probing.shared and not expands:
+            images, columns = batch, room // _correlating(batch, layout, weight, output)
         else:
-            rows = result.view(-1, lines.shape[1])
-            rows.addmm_(coefficients.reshape(len(rows), -1), lines, beta=beta)
+            fixed = max(prod(layout.shape[1:]), 3 * output[1] * prod(weight[2:])) * expands
+            needed = 2 * pixels(layout.shape)
+            needed = needed if expands else _correlating(1, layout, weight, output)
+            image = fixed + probes * needed
+            images = _images(layout, image, room, weight, output)
+            columns = probes if image <= room else (room - fixed) // needed
+        columns = min(probes, max(1, columns))
+        stream = 0
+        for first in range(0, batch, images):
+            for start in range(0, probes, columns):
+                yield Part(
+                    slice(first, min(first + images, batch)),
+                    slice(start, min(start + columns, probes)),
+                    start if probing.shared else stream,
+                    start + columns >= probes,
+                )
+                stream += 1
 
-    def expanding_costs_less(
-        self, layout: Layout, probes: int, weight: torch.Size, output: torch.Size
+    def _expands(
+        self, layout: Layout, probing: Probing, weight: torch.Size, output: torch.Size
     ) -> bool:
-        """Multiplications of both orders, for one image, where there is room for either.
+        """Whether forming x̂ takes less time than correlating with every probe, or is the only
+        order that stays within the size of what the layer works on.
 
-        A backend's weight gradient visits the smaller of both images, whichever way it convolves.
-        Correlating with some probes at a time takes products that are too small to be quick.
+        Multiplications of both, for one image. A backend's weight gradient visits the smaller of
+        both images, whichever way it convolves.
         """
-        room = max(SMALL_CHUNK, prod(layout.shape) + prod(output) + prod(weight))
-        needed = self._correlating(layout, weight, output)
+        probes = probing.probes or 0
+        room = _room(layout, output) + prod(weight)
+        images = layout.shape[0] if probing.shared else 1
+        needed = _correlating(images, layout, weight, output)
         if needed > room:
             return True
         seen, weights = prod(output[1:]) * prod(weight[2:]), prod(weight)
@@ -84,79 +218,89 @@ class Independent(Probes):
         smaller = min(pixels(layout.shape), pixels(output))
         return probes * prod(layout.shape[1:]) + weights * smaller < correlating
 
-    def _correlating(self, layout: Layout, weight: torch.Size, output: torch.Size) -> int:
-        """Elements for each probe: itself, padded, its columns, Q, and the copy of Q that the
-        contraction makes."""
-        seen = max(pixels(layout.shape), pixels(output))
-        return 2 * seen + prod(weight[2:]) * (pixels(output) + 2 * output[0] * output[1])
 
-    def correlate(
-        self,
-        probes: Tensor,
-        coefficients: Tensor,
-        grad_output: Tensor,
-        geometry: Geometry,
-        weight: Tensor,
-    ) -> Tensor:
-        """Q, then its contraction with the sketch over images and probes, group by group."""
-        kernel = tuple(weight.shape[2:])
-        columns = _columns(probes, grad_output.shape[2:], kernel, geometry)
-        q = _over_pixels(grad_output, columns)
-        q = q.unflatten(2, (prod(kernel), -1)).unflatten(1, (geometry.groups, -1))
-        s = coefficients.unflatten(1, (geometry.groups, -1))
-        if geometry.transposed:
-            gradient = torch.einsum("bgokj,bgcj->gcok", q, s)
-            return gradient.reshape(weight.shape).flip(*range(2, weight.dim()))
-        return torch.einsum("bgokj,bgcj->gock", q, s).reshape(weight.shape)
+def _room(layout: Layout, output: torch.Size) -> int:
+    """Elements that may be needed for a moment."""
+    return max(SMALL_CHUNK, prod(layout.shape) + prod(output))
 
 
-def _over_pixels(images: Tensor, matrix: Tensor) -> Tensor:
-    """(B, C, *pixels) times (N, m) over the pixels: (B, C, m)."""
-    if is_channels_last(images):
-        turned = images.movedim(1, -1).flatten(1, -2)
-        return torch.bmm(matrix.t().expand(len(images), -1, -1), turned).transpose(1, 2)
-    return images.flatten(2) @ matrix
+def _correlating(images: int, layout: Layout, weight: torch.Size, output: torch.Size) -> int:
+    """Elements for each probe of some images: itself, padded; its windows, where there are any; Q,
+    what stands in for it while it is computed, and the copies of it that the contraction makes."""
+    size, offsets, seen = pixels(layout.shape), prod(weight[2:]), pixels(output)
+    windows = 0 if single.by_groups(layout.device) else offsets * seen + 2 * max(size, seen)
+    return images * (2 * size + windows + 4 * offsets * output[1])
 
 
-def _columns(
-    probes: Tensor, output: torch.Size, kernel: tuple[int, ...], geometry: Geometry
-) -> Tensor:
-    """(P, K·n): what each of the P output pixels sees of the probes through each kernel offset.
-
-    A transposed convolution reads as a convolution with a flipped kernel over a probe that has
-    stride - 1 zeros between its pixels.
-    """
-    if geometry.transposed:
-        lines, strides = _spread(probes, output, kernel, geometry), (1,) * len(kernel)
-    else:
-        zeros = [n for p in reversed(geometry.padding) for n in (p, p)]
-        lines = geometry.pad(probes)[:, 0].movedim(0, -1)
-        lines = F.pad(lines, (0, 0, *zeros)) if any(zeros) else lines
-        strides = geometry.stride
-    *along, inner = lines.stride()
-    windows = lines.as_strided(
-        (*output, *kernel, lines.shape[-1]),
-        (
-            *(n * step for n, step in zip(along, strides, strict=True)),
-            *(n * step for n, step in zip(along, geometry.dilation, strict=True)),
-            inner,
-        ),
-    )
-    return windows.reshape(prod(output), -1)
+def _images(layout: Layout, needed: int, room: int, weight: torch.Size, output: torch.Size) -> int:
+    """How many images to work on together, of which each needs so many elements."""
+    batch = layout.shape[0]
+    fitting = room // needed
+    if layout.device.type == "cpu":
+        cached = max(CACHED, 2 * prod(weight)) // (needed + prod(output[1:]))
+        fitting = min(fitting, max(cached, batch // _MOST_PARTS))
+    return min(batch, max(1, fitting))
 
 
-def _spread(
-    probes: Tensor, output: torch.Size, kernel: tuple[int, ...], geometry: Geometry
-) -> Tensor:
-    """(*padded pixels, n): probes with zeros in between and around."""
-    lines = probes[:, 0].movedim(0, -1)
-    sizes = [(n - 1) * s + 1 for n, s in zip(lines.shape, geometry.stride, strict=False)]
-    spread = lines.new_zeros(*sizes, lines.shape[-1])
-    spread[tuple(slice(None, None, s) for s in geometry.stride)] = lines
-    margins: list[int] = []
-    for size, n, k, d, padding in zip(
-        sizes, output, kernel, geometry.dilation, geometry.padding, strict=True
-    ):
-        before = d * (k - 1) - padding
-        margins = [before, n + d * (k - 1) - before - size, *margins]
-    return F.pad(spread, (0, 0, *margins))
+def _wide(layout: Layout) -> torch.dtype:
+    return torch.promote_types(layout.dtype, torch.float32)
+
+
+def _totals(images: Tensor, dtype: torch.dtype) -> Tensor:
+    """(b, n): sums over pixels."""
+    return images.sum(tuple(range(2, images.dim())), dtype=dtype)
+
+
+def _correlated(
+    drawn: Iterator[tuple[Part, Tensor, Tensor]],
+    constants: Tensor | None,
+    grad_output: Tensor,
+    geometry: Geometry,
+    layout: Layout,
+    weight: Tensor,
+) -> Iterator[Tensor]:
+    """What each part adds: Q, and its contraction with the coefficients. The constants are the
+    coefficient of one more probe, of ones."""
+    kernel = weight.shape[2:]
+    for part, probes, coefficients in drawn:
+        some = grad_output[part.images]
+        q = single.seen(probes, some, geometry, kernel)
+        del probes
+        if constants is not None and part.is_last:
+            ones = single.seen_of_ones(some, geometry, layout, kernel)
+            ones, values = _sized(ones, constants[part.images].unsqueeze(2), q.dtype)
+            q, coefficients = torch.cat([q, ones], 2), torch.cat([coefficients, values], 2)
+        yield single.contracted(q, coefficients, geometry, weight)
+        del q
+
+
+def _expanded(
+    drawn: Iterator[tuple[Part, Tensor, Tensor]],
+    constants: Tensor | None,
+    grad_output: Tensor,
+    geometry: Geometry,
+    layout: Layout,
+    weight: Tensor,
+) -> Iterator[Tensor]:
+    """Weight gradients of x̂, of the images of a part at a time, and of the constants."""
+    expanded: Tensor | None = None
+    for part, probes, coefficients in drawn:
+        some, is_first = grad_output[part.images], part.columns.start == 0
+        expanded = layout.empty(part.images) if expanded is None else expanded
+        single.expand(probes, coefficients, expanded, beta=int(not is_first))
+        del probes
+        if part.is_last:
+            yield geometry.weight_gradient(some, expanded, weight)
+            expanded = None
+            if constants is not None:
+                ones = single.seen_of_ones(some, geometry, layout, weight.shape[2:])
+                values = constants[part.images].unsqueeze(2)
+                yield single.contracted(*_sized(ones, values, layout.dtype), geometry, weight)
+
+
+def _sized(q: Tensor, values: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Both factors in ``dtype``, the first of them no larger than 1 in float16."""
+    if dtype != torch.float16:
+        return q.to(dtype), values.to(dtype)
+    largest = q.abs().amax().clamp_(min=torch.finfo(q.dtype).tiny)
+    return (q / largest).to(dtype), (values * largest).to(dtype)

@@ -8,14 +8,44 @@ an ordinary weight gradient with a *batch of r*: the probes are the images, the 
 gradients ``Sᵀδ`` their gradients. The backend's own kernel computes it for every geometry.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
 from math import prod
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from xconv.geometry import Geometry
-from xconv.layout import Layout, in_memory_order, is_channels_last
-from xconv.schemes.base import SMALL_CHUNK, Probes
+from xconv.layout import Layout, arranged, in_memory_order, is_channels_last
+from xconv.precision import convolution_precision
+from xconv.random import DISTRIBUTIONS
+from xconv.schemes.base import (
+    SMALL_CHUNK,
+    Probes,
+    coefficients_of,
+    exponent,
+    stored,
+    stored_dtype,
+    summed,
+)
+
+if TYPE_CHECKING:
+    from xconv.probing import Probing
+    from xconv.spectrum.plan import Plan
+
+Chunks = Iterable[tuple[slice, Tensor]]
+"""Some columns of Z at a time, in order: which ones, and the probes, ``(n, C, *pixels)``.
+
+Each is a tensor of its own that whoever takes it may overwrite, and lets go of before taking the
+next: no two need to live at the same time.
+"""
+
+_CACHED_ELEMENTS = 2**21
+"""Elements of x̂ to form at a time on a CPU, so that its cache still holds them afterwards."""
+_MOST_PARTS = 64
+"""Parts of a batch at the most: very large ones occur in simulations, which compute nothing."""
 
 
 class Multi(Probes):
@@ -23,53 +53,169 @@ class Multi(Probes):
 
     name = "multi"
 
-    def probe_shape(self, layout: Layout) -> tuple[int, ...]:
-        """(C, *pixels)"""
-        return tuple(layout.shape[1:])
+    def kept(self, layout: Layout, probing: Probing) -> list[tuple[tuple[int, ...], torch.dtype]]:
+        """Return (B, r) alone."""
+        return [((layout.shape[0], probing.probes or 0), stored_dtype(layout.dtype))]
 
-    def sketch_shape(self, layout: Layout, probes: int) -> tuple[int, ...]:
-        """(B, r)"""
-        return layout.shape[0], probes
+    def keep(
+        self,
+        input: Tensor,
+        seed: Tensor,
+        probing: Probing,
+        layout: Layout,
+        weight: torch.Size,
+        output: torch.Size,
+        plan: Plan | None,
+    ) -> tuple[Tensor, ...]:
+        """Return seed and sketch."""
+        probes = probing.probes or 0
+        size = self.chunk_size(layout, probes, weight, output)
+        chunks = self.chunks(seed, probes, size, layout, probing.distribution)
+        with convolution_precision(input.device):
+            return seed, stored(self.sketch(input, chunks), seed)
+
+    def estimate(
+        self,
+        kept: Sequence[Tensor],
+        seed: Tensor,
+        grad_output: Tensor,
+        geometry: Geometry,
+        probing: Probing,
+        layout: Layout,
+        weight: Tensor,
+    ) -> Tensor:
+        """Return the gradient from the same probes, drawn again."""
+        (sketch,) = kept
+        probes = probing.probes or 0
+        size = self.chunk_size(layout, probes, weight.shape, grad_output.shape)
+        chunks = self.chunks(seed, probes, size, layout, probing.distribution)
+        with convolution_precision(grad_output.device):
+            return self.weight_gradient(
+                sketch, chunks, probes, grad_output, geometry, layout, weight
+            )
 
     def chunk_size(
         self, layout: Layout, probes: int, weight: torch.Size, output: torch.Size
     ) -> int:
-        """Half a batch: a probe is as large as an image, its mixed gradient as an output. More of
-        small ones, whose size is no matter and whose number would be."""
+        """Return half a batch: a probe is as large as an image, its mixed gradient as an output.
+        More of small ones, whose size is no matter and whose number would be."""
         largest = max(prod(layout.shape[1:]), prod(output[1:]))
         return max(1, layout.shape[0] // 2, SMALL_CHUNK // largest)
 
-    def project(self, input: Tensor, probes: Tensor) -> Tensor:
-        """(B × C·N)(C·N × n), both flattened in the order in which they lie in memory."""
-        channels_last = is_channels_last(input)
-        return _rows(input, channels_last) @ _rows(probes, channels_last).t()
+    def draw(
+        self, seed: Tensor, columns: slice, probes: int, layout: Layout, distribution: str
+    ) -> Tensor:
+        """Return some columns of ``probes`` probes, shape (n, C, *pixels), of unit variance."""
+        shape = (columns.stop - columns.start, *layout.shape[1:])
+        numbers = DISTRIBUTIONS[distribution](
+            seed, columns.start, prod(shape), layout.dtype, layout.device
+        )
+        return arranged(numbers, shape, layout.channels_last)
 
-    def expand(self, probes: Tensor, coefficients: Tensor, result: Tensor, beta: int) -> None:
-        """(B × n)(n × C·N)"""
-        channels_last = is_channels_last(result)
-        rows = _rows(result, channels_last)
-        rows.addmm_(coefficients, _rows(probes, channels_last), beta=beta)
+    def chunks(
+        self, seed: Tensor, probes: int, size: int, layout: Layout, distribution: str
+    ) -> Iterator[tuple[slice, Tensor]]:
+        """Return all probes, ``size`` at a time; the same ones for the same arguments."""
+        for start in range(0, probes, size):
+            columns = slice(start, min(start + size, probes))
+            yield columns, self.draw(seed, columns, probes, layout, distribution)
 
-    def expanding_costs_less(
-        self, layout: Layout, probes: int, weight: torch.Size, output: torch.Size
-    ) -> bool:
-        """A weight gradient over the batch, or one over the probes."""
-        return probes > layout.shape[0]
+    def sketch(self, input: Tensor, chunks: Chunks) -> Tensor:
+        """Return ``S = X Z``, (B, r) in the dtype of ``input``, scaled down by ``exponent``."""
+        scale = 2.0 ** -exponent(Layout.of(input), prod(input.shape[1:]))
+        parts = []
+        for _, chunk in chunks:
+            scaled = chunk.mul_(scale) if scale != 1 else chunk
+            parts.append(_project(input, scaled))
+            del chunk, scaled
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
 
-    def correlate(
+    def weight_gradient(
         self,
-        probes: Tensor,
-        coefficients: Tensor,
+        sketch: Tensor,
+        chunks: Chunks,
+        probes: int,
         grad_output: Tensor,
         geometry: Geometry,
+        layout: Layout,
         weight: Tensor,
     ) -> Tensor:
-        """One weight gradient over the chunk, as a batch of probes."""
-        layout = Layout.of(grad_output)
-        mixed = coefficients.t() @ _rows(grad_output, layout.channels_last)
-        shape = (probes.shape[0], *grad_output.shape[1:])
-        mixed = self.arrange(mixed.view(-1), shape[0], shape[1:], layout)
-        return geometry.weight_gradient(mixed, probes, weight)
+        """Return ``Σ_b (Z S_bᵀ / r) ⋆ δ_b``, in float32 at least, shape of ``weight``, whose values
+        do not count."""
+        size = prod(layout.shape[1:])
+        coefficients, _, factor = coefficients_of(sketch, None, layout, size, probes)
+        if self.expanding_costs_less(layout, probes):
+            parts = _expanded(coefficients, chunks, probes, grad_output, geometry, layout, weight)
+        else:
+            parts = _correlated(coefficients, chunks, grad_output, geometry, weight)
+        del coefficients  # left to the parts, which let go of them as soon as they can
+        return summed(parts).mul_(factor)
+
+    def expanding_costs_less(self, layout: Layout, probes: int) -> bool:
+        """Return whether a weight gradient over the batch is smaller than one over the probes."""
+        return probes > layout.shape[0]
+
+
+def _project(input: Tensor, probes: Tensor) -> Tensor:
+    """(B × C·N)(C·N × n), both flattened in the order in which they lie in memory."""
+    channels_last = is_channels_last(input)
+    return _rows(input, channels_last) @ _rows(probes, channels_last).t()
+
+
+def _expand(probes: Tensor, coefficients: Tensor, result: Tensor, beta: int) -> None:
+    """``result ← β·result + Σ_j z_j c_bj``, (B × n)(n × C·N); with β = 0 it may hold anything."""
+    channels_last = is_channels_last(result)
+    rows = _rows(result, channels_last)
+    rows.addmm_(coefficients, _rows(probes, channels_last), beta=beta)
+
+
+def _correlated(
+    coefficients: Tensor, chunks: Chunks, grad_output: Tensor, geometry: Geometry, weight: Tensor
+) -> Iterator[Tensor]:
+    """What each chunk of probes adds: one weight gradient, as of a batch of probes."""
+    layout = Layout.of(grad_output)
+    for columns, chunk in chunks:
+        mixed = coefficients[..., columns].t() @ _rows(grad_output, layout.channels_last)
+        shape = (len(chunk), *grad_output.shape[1:])
+        mixed = arranged(mixed.view(-1), shape, layout.channels_last)
+        yield geometry.weight_gradient(mixed, chunk, weight)
+        del chunk, mixed
+
+
+def _expanded(
+    coefficients: Tensor,
+    chunks: Chunks,
+    probes: int,
+    grad_output: Tensor,
+    geometry: Geometry,
+    layout: Layout,
+    weight: Tensor,
+) -> Iterator[Tensor]:
+    """Weight gradients of x̂: of some images at a time where all probes come in one chunk."""
+    chunks = iter(chunks)
+    columns, chunk = next(chunks)
+    batch = layout.shape[0]
+    size = _images_at_a_time(layout) if columns == slice(0, probes) else batch
+    for start in range(0, batch, size):
+        images = slice(start, start + size)
+        expanded = layout.empty(images)
+        _expand(chunk, coefficients[images][..., columns], expanded, beta=0)
+        if size == batch:
+            del chunk
+            for columns, chunk in chunks:
+                _expand(chunk, coefficients[..., columns], expanded, beta=1)
+                del chunk
+            del coefficients
+        yield geometry.weight_gradient(grad_output[images], expanded, weight)
+
+
+def _images_at_a_time(layout: Layout) -> int:
+    """Images of which to form x̂ together; parts of a batch on a CPU, for the sake of its cache."""
+    batch = layout.shape[0]
+    if layout.device.type != "cpu":
+        return batch
+    fitting = _CACHED_ELEMENTS * batch // prod(layout.shape)
+    return min(batch, max(-(-batch // _MOST_PARTS), fitting))
 
 
 def _rows(images: Tensor, channels_last: bool) -> Tensor:

@@ -1,19 +1,23 @@
 """The measured errors are what formulas say, for estimators of which everything is known.
 
 The convolution of ``linear_map`` covers its whole input of N pixels, so its weight gradient is
-``g = Σ_b x_b δ_b`` and the estimate of the scheme "independent" ``Z Zᵀ g / r``: whatever the batch,
-the network above or the loss, ``E‖ĝ - g‖² = (N + 1)/r · ‖g‖²`` for Gaussian probes and
-``(N - 1)/r · ‖g‖²`` for Rademacher's.
+``g = Σ_b x_b δ_b`` and the estimate of the scheme "independent" as published ``Z Zᵀ g / r``:
+whatever the batch, the network above or the loss, ``E‖ĝ - g‖² = (N + 1)/r · ‖g‖²`` for Gaussian
+probes and ``(N - 1)/r · ‖g‖²`` for Rademacher's.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from statistics import NormalDist
 from typing import Any
+from unittest import mock
 
 import pytest
 from own_networks import LINEAR_MAP_SIDE, name
 from statistics_checker import FALSE_ALARM_RATE, FEWEST_SAMPLES
 
+from xconv import convert
 from xconv_bench.configuration import (
     AverageErrorConfiguration,
     ErrorConfiguration,
@@ -39,6 +43,12 @@ LIMIT = NormalDist().inv_cdf(1 - FALSE_ALARM_RATE / 2)
 excesses = pytest.mark.parametrize(
     ("distribution", "excess"), [("gaussian", 1), ("rademacher", -1)]
 )
+
+
+@pytest.fixture(autouse=True)
+def as_published() -> Iterator[None]:
+    with mock.patch("xconv_bench.methods.xconv.convert", partial(convert, shared=True)):
+        yield
 
 
 def rows(measurement: Any, table: str) -> dict[str, dict[str, Any]]:

@@ -34,7 +34,8 @@ def test_an_exact_layer_keeps_its_input() -> None:
 def test_a_probed_layer_keeps_its_sketch() -> None:
     probes = 5
     layers, network = read(convert(plain(), probes=probes, first="compressed"))
-    sketches = {"0": 4 * BATCH * 3 * probes, "2": 4 * BATCH * 8 * probes}
+    of_channel = 2 * probes + 4  # in bytes, that of the mean included
+    sketches = {"0": BATCH * 3 * of_channel, "2": BATCH * 8 * of_channel}
     assert layers == {name: size + SEED_BYTES for name, size in sketches.items()}
     bits = BATCH * 8 * SIDE**2 // 8, BATCH * 8 * 3 * 3 // 8
     assert network == sum(layers.values()) + sum(bits) + 4 * BATCH * 8 * 3 * 3
