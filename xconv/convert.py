@@ -34,6 +34,8 @@ FAMILIES: dict[str, dict[type[nn.Module], type[nn.Module]]] = {
 
 _ORIGINALS = {ours: theirs for family in FAMILIES.values() for theirs, ours in family.items()}
 
+ALLOT = ("network", "layer")
+"""What ``allot`` may be."""
 FIRST = ("exact", "compressed")
 """What ``first`` may be."""
 
@@ -51,6 +53,7 @@ def convert(
     bits: float | None = None,
     keep: float | None = None,
     shared: bool = False,
+    allot: str | None = None,
 ) -> nn.Module:
     """Swap memory-saving layers into ``model``, in place, and return it.
 
@@ -68,9 +71,11 @@ def convert(
             what the training loop holds anyway costs nothing. It is the first in
             ``model.modules()``, if no module before it has parameters and its input needs no
             gradient. ``"compressed"`` treats it as all others.
-        bits: bits an element of the input, for ``"spectral"`` (an average over all layers, divided
-            among them by what they need) and ``"quantized"``.
+        bits: bits an element of the input, for ``"spectral"`` and ``"quantized"``.
         keep: share of the pixels that ``"sampling"`` keeps.
+        allot: ``"network"``: the dial is an average over all layers, which get more or less of it
+            by what they have been seen to need; ``"layer"``: each has as much. Without one,
+            ``"network"`` for ``"spectral"`` and ``"layer"`` for the others.
         shared: independent probes as published, the same for all images of a batch and of all of
             the input; otherwise each image has its own, and means of channels are kept apart.
 
@@ -82,6 +87,9 @@ def convert(
     probing = Probing(probes, scheme, distribution, bits, keep, shared)
     if first not in FIRST:
         raise ValueError(f"first must be {' or '.join(map(repr, FIRST))}; got {first!r}")
+    allot = allot or usual_allotment(probing.scheme)
+    if allot not in ALLOT:
+        raise ValueError(f"allot must be {' or '.join(map(repr, ALLOT))}; got {allot!r}")
     targets = _targets(compress)
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a torch.nn.Module; got {model!r}")
@@ -90,7 +98,7 @@ def convert(
         revert(model)
         skipped = {m for name, m in named_modules(model, remove_duplicate=False) if skips(name, m)}
         first_one = _first_convolution(model) if first == "exact" else None
-        budget = Budget(probing.bits or 0.0)
+        budget = Budget(probing) if allot == "network" else None
         for module in contents.modules(model):
             base = next((base for base in targets if isinstance(module, base)), None)
             if base is None or isinstance(module, modules.Probed | BitReLU):
@@ -105,6 +113,11 @@ def convert(
                     state = State(mark=SWAPPED)
                 set_state(module, state)
     return model
+
+
+def usual_allotment(scheme: str) -> str:
+    """Return what ``allot`` is where it is not given."""
+    return "network" if scheme == "spectral" else "layer"
 
 
 def revert(model: nn.Module) -> nn.Module:

@@ -125,6 +125,8 @@ def convolution(
     plan = observer = None
     if seed is not None and state.member is not None and weight.requires_grad:
         plan = state.member.plan_for(input, seed)
+        if isinstance(plan, int | float):
+            probing, plan = probing.with_dial(plan), None
         observer = state.member if state.member.observes(input) else None
     output: Tensor = SketchedConvolution.apply(
         input,

@@ -89,6 +89,10 @@ class Probing:
         name = SCHEMES[self.scheme].dial
         return name, getattr(self, name)
 
+    def with_dial(self, value: float) -> "Probing":
+        """Return the same with another value of the dial."""
+        return Probing.of_dial(self.scheme, value, self.distribution, self.shared)
+
     @classmethod
     def of_dial(
         cls, scheme: str, value: float, distribution: str, shared: bool = False

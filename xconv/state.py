@@ -23,7 +23,7 @@ class State:
     is_first: bool = False
     """Whether its input is the batch itself, unless it needs a gradient."""
     member: Member | None = None
-    """What the spectral scheme has seen of the layer, and the plan that it has for it."""
+    """What has been seen of the layer, and the plan for it, where its scheme or network has any."""
     mark: str = ""
     """What ``convert`` did: ``SWAPPED``, or why it left the module alone; empty if it did not
     come by."""
@@ -32,10 +32,12 @@ class State:
 def new_state(
     probing: Probing, mark: str = "", budget: Budget | None = None, is_first: bool = False
 ) -> State:
-    """Return the state of a layer that is probed so; those of one network share a ``budget``."""
+    """Return the state of a layer that is probed so; those that share a ``budget`` divide
+    it by what they need. Layers of the spectral scheme have one of their own where none is given.
+    """
     member = None
-    if probing.scheme == "spectral":
-        member = (budget or Budget(probing.bits or 0.0)).add()
+    if budget is not None or probing.scheme == "spectral":
+        member = (budget or Budget(probing)).add()
     return State(probing, is_first=is_first, member=member, mark=mark)
 
 

@@ -12,7 +12,8 @@ class Configuration:
 
     ``KNOBS`` are None where the method has no such knob, so that combinations that mean the same
     thing compare equal. ``first`` says what becomes of the convolution whose input is the batch:
-    ``"exact"`` or ``"compressed"``. ``image_size`` is in pixels a side. ``device`` is
+    ``"exact"`` or ``"compressed"``; ``allot`` whether the dial is that of each ``"layer"`` or the
+    average of a ``"network"``. ``image_size`` is in pixels a side. ``device`` is
     ``"simulated"`` where nothing is computed.
     """
 
@@ -23,6 +24,7 @@ class Configuration:
     distribution: str | None = None
     compress: str | None = None
     first: str | None = None
+    allot: str | None = None
     segments: int | None = None
     keep: float | None = None
     bits: float | None = None
@@ -49,7 +51,8 @@ class Configuration:
 
 
 KNOBS = (
-    "scheme", "probes", "distribution", "compress", "first", "segments", "keep", "bits", "budget",
+    "scheme", "probes", "distribution", "compress", "first", "allot", "segments", "keep", "bits",
+    "budget",
 )  # fmt: skip
 """The settings that some methods read and others do not know."""
 

@@ -3,6 +3,7 @@
 import copy
 import pickle
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import pytest
@@ -76,8 +77,12 @@ def test_the_average_over_layers_is_kept(bits: float) -> None:
     train(model, 6)
     plans = [(each.plan, each) for each in members(model)]
     assert all(plan is not None for plan, _ in plans)
-    spent = sum(p.bits_a_block * m.maps * m.blocks.number for p, m in plans if p and m.blocks)
-    elements = sum(m.maps * 16 * 16 for _, m in plans)
+    spent = sum(
+        p.bits_a_block * m.shape[0] * m.shape[1] * m.blocks.number
+        for p, m in plans
+        if p and m.blocks
+    )
+    elements = sum(prod(m.shape) for _, m in plans)
     assert 0.9 * bits * elements <= spent <= bits * elements
 
 
@@ -199,7 +204,7 @@ def test_probing_anew_starts_anew() -> None:
     model = network()
     train(model, 3)
     set_probing(model[3], bits=1)
-    assert member(model[3]).plan is None and member(model[3]).budget.bits == 1
+    assert member(model[3]).plan is None and member(model[3]).budget.probing.bits == 1
     set_probing(model[3], probes=4)
     assert model[3]._xconv.member is None
     train(model, 3, start=3)

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -32,10 +32,11 @@ from torch import Tensor
 from xconv.layout import Layout
 from xconv.narrowing import narrowed
 from xconv.schemes.scheme import NO_SMALLER, Scheme
+from xconv.spectrum.allotment import reciprocal, white
 
 if TYPE_CHECKING:
     from xconv.probing import Probing
-    from xconv.spectrum.plan import Plan
+    from xconv.spectrum.plan import Part, Plan
 
 SMALL_CHUNK = 2**18
 """Elements of some probes, and of what is computed of them, that are not worth dividing."""
@@ -66,6 +67,22 @@ class Probes(Scheme):
     @abstractmethod
     def kept(self, layout: Layout, probing: Probing) -> list[tuple[tuple[int, ...], torch.dtype]]:
         """Return shapes and dtypes of what is kept of an input, the sketch first."""
+
+    def divide(self, parts: Sequence[Part], mean: float) -> list[float]:
+        """Return numbers of probes: the noise of r probes of D entries is D/r times the input.
+
+        Where images share their probes, errors of images that look alike add up, which this does
+        not know.
+        """
+        entries = [self._entries(*part.shape[1:]) for part in parts]
+        variances = [white(part) * n for part, n in zip(parts, entries, strict=True)]
+        costs = [part.elements / n for part, n in zip(parts, entries, strict=True)]
+        most = [max(1.0, n / 2) for n in entries]
+        return [int(r) for r in reciprocal(variances, costs, mean, 1.0, most)]
+
+    def _entries(self, channels: int, pixels: int) -> int:
+        """Return how many entries a probe has."""
+        return channels * pixels
 
     def why_exact(self, layout: Layout, probing: Probing) -> str:
         """Return a reason where an input takes no more bytes than what would be kept of it, or is

@@ -81,6 +81,10 @@ class Independent(Probes):
         sketch = (*of_channels, probing.probes or 0), stored_dtype(layout.dtype)
         return [sketch] if probing.shared else [sketch, (of_channels, _wide(layout))]
 
+    def _entries(self, channels: int, pixels: int) -> int:
+        """Return how many entries a probe has: one channel."""
+        return pixels
+
     def keep(
         self,
         input: Tensor,

@@ -29,11 +29,12 @@ from torch import Tensor
 from xconv.layout import Layout, in_memory_order
 from xconv.random import random_words
 from xconv.schemes.rebuilt import Rebuilt, some_images
+from xconv.spectrum.allotment import in_steps, white
 from xconv.spectrum.packing import pack_codes, unpack_codes
 
 if TYPE_CHECKING:
     from xconv.probing import Probing
-    from xconv.spectrum.plan import Plan
+    from xconv.spectrum.plan import Part, Plan
 
 BITS = (1, 2, 4, 8)
 GROUP = 256
@@ -69,6 +70,12 @@ class Quantized(Rebuilt):
     def kept_bytes(self, layout: Layout, probing: Probing) -> int:
         """Return the bytes of whole groups: the numbers, and two bounds each."""
         return _groups(layout) * (GROUP * _bits(probing) // 8 + _RANGE_BYTES)
+
+    def divide(self, parts: Sequence[Part], mean: float) -> list[float]:
+        """Return one of ``BITS`` for each layer: the noise is that of levels so far apart."""
+        noises = [1 / (2**bits - 1) ** 2 for bits in BITS]
+        costs = [part.elements for part in parts]
+        return in_steps([white(part) for part in parts], costs, mean, BITS, noises)
 
     def keep(
         self,

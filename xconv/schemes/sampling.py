@@ -21,10 +21,14 @@ from xconv.geometry import pixels
 from xconv.layout import Layout
 from xconv.random import random_words
 from xconv.schemes.rebuilt import Rebuilt, some_images
+from xconv.spectrum.allotment import reciprocal, white
 
 if TYPE_CHECKING:
     from xconv.probing import Probing
-    from xconv.spectrum.plan import Plan
+    from xconv.spectrum.plan import Part, Plan
+
+_LEAST_SHARE = 1e-3
+"""Of the pixels, that a layer has at the least where a network divides them."""
 
 
 class Sampling(Rebuilt):
@@ -46,6 +50,11 @@ class Sampling(Rebuilt):
     def kept_bytes(self, layout: Layout, probing: Probing) -> int:
         """Return the bytes of the kept pixels of all images and channels."""
         return prod(layout.shape[:2]) * self._count(layout, probing) * layout.dtype.itemsize
+
+    def divide(self, parts: Sequence[Part], mean: float) -> list[float]:
+        """Return shares: the noise of a share k is (1 − k)/k times the input."""
+        variances, costs = [white(part) for part in parts], [part.elements for part in parts]
+        return reciprocal(variances, costs, mean, _LEAST_SHARE, [1.0] * len(parts))
 
     def keep(
         self,

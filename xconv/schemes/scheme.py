@@ -19,7 +19,7 @@ from xconv.layout import Layout
 
 if TYPE_CHECKING:
     from xconv.probing import Probing
-    from xconv.spectrum.plan import Plan
+    from xconv.spectrum.plan import Part, Plan
 
 
 NO_SMALLER = "the sketch would be no smaller than the input: exact gradient"
@@ -46,6 +46,11 @@ class Scheme(ABC):
     @abstractmethod
     def why_exact(self, layout: Layout, probing: Probing) -> str:
         """Return why an input of this layout is better kept as it is; empty where it is not."""
+
+    @abstractmethod
+    def divide(self, parts: Sequence[Part], mean: float) -> Sequence[Plan | float]:
+        """Return for each layer its plan, or the value of its dial, so that all together keep no
+        more than with ``mean`` as the value of each, at the least variance of their gradients."""
 
     @abstractmethod
     def keep(

@@ -41,7 +41,7 @@ from xconv.spectrum.blocks import (
     transform,
 )
 from xconv.spectrum.parts import parts_of
-from xconv.spectrum.plan import BITS, Plan, nominal_plan
+from xconv.spectrum.plan import BITS, Part, Plan, divide, nominal_plan
 from xconv.spectrum.rounding import (
     GROUP,
     decode,
@@ -95,6 +95,10 @@ class Spectral(Scheme):
         indices = 2 * min(pixels, _LARGEST_BLOCK)
         largest = elements * (_LARGEST_BITS + 1) // 8 + indices + _OVERHEAD
         return "" if largest < elements * layout.dtype.itemsize else NO_SMALLER
+
+    def divide(self, parts: Sequence[Part], mean: float) -> Sequence[Plan]:
+        """Return plans by one price of a bit."""
+        return divide(parts, mean)
 
     def keep(
         self,

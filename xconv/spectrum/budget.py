@@ -1,8 +1,8 @@
-"""Bits of a network, divided among its layers by what they have been seen to need.
+"""What a network may keep, divided among its layers by what they have been seen to need.
 
 Each layer notes the spectrum of its input and of its output gradient now and then; when a plan is
-renewed, all layers get theirs anew from one price of a bit. Before anything has been seen, every
-layer has the nominal plan at the average number of bits.
+renewed, all layers get theirs anew from one price of a byte. Before anything has been seen, every
+layer has the nominal plan at the average.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ from torch.utils._python_dispatch import _disable_current_modes
 
 from xconv.geometry import Geometry
 from xconv.layout import Layout
+from xconv.probing import Probing
+from xconv.schemes import SCHEMES
 from xconv.spectrum.blocks import Blocks, blocks_of, by_frequency, transform
-from xconv.spectrum.plan import Part, Plan, divide
+from xconv.spectrum.plan import Part, Plan
 
 _LONGEST_PAUSE = 64
 """Calls after which a plan is renewed at the latest; before, after 1, 2, 4, … calls."""
@@ -49,9 +51,9 @@ def plans_kept() -> Iterator[None]:
 
 @dataclass(eq=False)
 class Budget:
-    """``bits`` an element, on average over the ``members``."""
+    """What ``probing`` says, on average over the ``members``."""
 
-    bits: float
+    probing: Probing
     members: list[Member] = field(default_factory=list)
     renewals: int = 0
     """How often plans were renewed."""
@@ -70,9 +72,11 @@ class Budget:
         with _disable_current_modes():
             parts = {member: member.part() for member in self.members}
             known = {member: part for member, part in parts.items() if part is not None}
-            plans = divide(list(known.values()), self.bits) if known else []
-            for member, plan in zip(known, plans, strict=True):
-                member.plan = plan
+            if known:
+                scheme = SCHEMES[self.probing.scheme]
+                plans = scheme.divide(list(known.values()), self.probing.dial[1])
+                for member, plan in zip(known, plans, strict=True):
+                    member.plan = plan
         self.renewals += 1
 
 
@@ -82,22 +86,23 @@ class Member:
 
     budget: Budget
     blocks: Blocks | None = None
-    maps: int = 0
-    """Images times channels of the last input."""
+    shape: tuple[int, int, int] = (0, 0, 0)
+    """Images, channels and pixels of the last input."""
     energies: Tensor | None = None
     """Mean energy of each coefficient of the input, float64."""
     weights: Tensor | None = None
     """Variance of the weight gradient for one unit of variance of a coefficient, float64."""
-    plan: Plan | None = None
+    plan: Plan | float | None = None
+    """Without one, the nominal one; a number is the value of the dial of the scheme."""
     calls: int = 0
     is_due: bool = False
     """Whether a gradient was seen that no plan makes use of yet."""
-    planned: dict[tuple[int, Blocks], Plan | None] = field(default_factory=dict)
+    planned: dict[tuple[int, Blocks], Plan | float | None] = field(default_factory=dict)
     """Plans of the last calls, by seed and blocks."""
     renewals: int = 0
     """Those of the budget when this member last asked for one."""
 
-    def plan_for(self, input: Tensor, seed: Tensor) -> Plan | None:
+    def plan_for(self, input: Tensor, seed: Tensor) -> Plan | float | None:
         """Return the plan for ``input`` (batch, channels, *pixels), renewed when it is time.
 
         None stands for the nominal one. A call that is repeated with its ``seed``, as checkpoints
@@ -110,7 +115,7 @@ class Member:
         if blocks != self.blocks:
             self.blocks, self.energies, self.weights, self.plan = blocks, None, None, None
             self.calls, self.is_due = 0, False
-        self.maps = input.shape[0] * input.shape[1]
+        self.shape = input.shape[0], input.shape[1], prod(blocks.pixels)
         if not _is_looked_at(input):
             return self.plan
         call = int(seed), blocks
@@ -159,11 +164,18 @@ class Member:
         """Return what this layer brings to a plan for several; None where that is not known."""
         if self.blocks is None or self.energies is None or self.weights is None:
             return None
-        importance = self.energies.cpu() * self.weights.cpu()
+        images, channels, pixels = self.shape
+        energies, weights = self.energies.cpu(), self.weights.cpu()
+        importance = energies * weights
         if not bool(importance.isfinite().all()):
             return None
         return Part(
-            importance, self.maps * self.blocks.number, self.maps * prod(self.blocks.pixels)
+            importance,
+            images * channels * self.blocks.number,
+            images * channels * pixels,
+            float(energies.mean()),
+            float(weights.mean()),
+            self.shape,
         )
 
 

@@ -65,11 +65,17 @@ class Plan:
 class Part:
     """What a layer brings to a plan for several: ``importance`` (n) = w_f σ_f², float64, and over
     all images and channels how many blocks and how many elements it has: fewer than its blocks
-    cover where these reach over an edge."""
+    cover where these reach over an edge. For schemes that do not look at frequencies, the mean
+    ``energy`` of an element, the mean ``weight`` of a frequency, and the ``shape`` of the input:
+    images, channels, pixels.
+    """
 
     importance: Tensor
     blocks: int
     elements: int
+    energy: float = 0.0
+    weight: float = 0.0
+    shape: tuple[int, int, int] = (1, 1, 1)
 
 
 def nominal_importance(blocks: Blocks) -> Tensor:

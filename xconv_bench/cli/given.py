@@ -28,6 +28,7 @@ class SweepOptions:
     distribution: options.Distributions = field(default_factory=lambda: ["rademacher"])
     compress: options.Compress = field(default_factory=lambda: ["conv,relu"])
     first: options.First = field(default_factory=lambda: ["exact"])
+    allot: options.Allot = None
     segments: options.Segments = None
     keep: options.Keep = field(default_factory=lambda: ["0.1"])
     bits: options.Bits = None

@@ -85,6 +85,17 @@ First = Annotated[
         help="The layer whose input is the batch, which is held anyway: exact or compressed.",
     ),
 ]
+ALLOT = ("network", "layer")
+Allot = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allot",
+        metavar="NAME...",
+        help="Give every layer the same bits, probes or pixels (layer), or divide that average "
+        "among the layers by what they need (network).",
+        show_default="network for spectral, else layer",
+    ),
+]
 Segments = Annotated[
     list[str] | None,
     typer.Option(

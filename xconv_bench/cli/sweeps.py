@@ -39,6 +39,7 @@ def read_sweep(
         distributions=parsing.names("--distribution", given.distribution, DISTRIBUTIONS),
         compress=parsing.families("--compress", given.compress, FAMILIES),
         first=parsing.names("--first", given.first, options.FIRST),
+        allot=parsing.names("--allot", given.allot, options.ALLOT) if given.allot else (None,),
         segments=parsing.integers("--segments", segments, least=1) if segments else (None,),
         keep=parsing.fractions("--keep", given.keep),
         bits=read_bits(given, methods, schemes),

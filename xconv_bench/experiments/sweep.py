@@ -24,6 +24,7 @@ class Sweep:
     distributions: tuple[str, ...] = ("rademacher",)
     compress: tuple[str, ...] = ("conv,relu",)
     first: tuple[str, ...] = ("exact",)
+    allot: tuple[str | None, ...] = (None,)
     segments: tuple[int | None, ...] = (None,)
     keep: tuple[float, ...] = (0.1,)
     bits: tuple[float | None, ...] = (None,)
@@ -70,6 +71,7 @@ class Sweep:
             "distribution": self.distributions,
             "compress": self.compress,
             "first": self.first,
+            "allot": self.allot,
             "segments": self.segments,
             "keep": self.keep,
             "bits": self.bits,

@@ -11,7 +11,7 @@ from torch import nn
 
 from xconv import account, convert
 from xconv.contents import named_modules
-from xconv.convert import FAMILIES
+from xconv.convert import FAMILIES, usual_allotment
 from xconv.probing import DIALS
 from xconv.schemes import SCHEMES
 from xconv_bench.configuration import Configuration
@@ -20,7 +20,8 @@ from xconv_bench.methods.base import Method
 
 
 class Converted(Method):
-    """``xconv.convert`` with the scheme, its dial, the families and ``first`` of a cell."""
+    """``xconv.convert`` with the scheme, its dial, the families, ``first`` and ``allot`` of a
+    cell."""
 
     scheme: str | None = None
     """The scheme of this method; None where the configuration says which."""
@@ -36,11 +37,13 @@ class Converted(Method):
         if scheme.dial != "probes":
             others.add("distribution")
         elif settled["probes"] == 0:
-            others |= {"scheme", "distribution", "first"}
+            others |= {"scheme", "distribution", "first", "allot"}
         elif settled["probes"] is None:
             settled["probes"] = scheme.default
         if scheme.dial != "probes" and settled[scheme.dial] is None:
             settled[scheme.dial] = scheme.default
+        if settled["allot"] is None:
+            settled["allot"] = usual_allotment(scheme.name)
         if "conv" not in _families(settled["compress"]):
             others = set(settled) - {"compress"}
         return {name: None if name in others else value for name, value in settled.items()}
@@ -81,6 +84,7 @@ class Converted(Method):
             dial: value,
             "distribution": configuration.distribution or "rademacher",
             "first": configuration.first or "exact",
+            "allot": configuration.allot,
         }
 
 
@@ -88,7 +92,7 @@ class XConv(Converted):
     """Any scheme."""
 
     name = "xconv"
-    knobs = ("scheme", "probes", "distribution", "bits", "keep", "compress", "first")
+    knobs = ("scheme", "probes", "distribution", "bits", "keep", "compress", "first", "allot")
 
 
 def can_be(scheme: str, value: float) -> bool:

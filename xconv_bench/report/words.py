@@ -85,6 +85,7 @@ def label(summary: Summary, setting: Sequence[str] = ()) -> str:
 def method_words(row: Mapping[str, Cell]) -> str:
     """``xconv multi r=8 relu``: the method of a row and its knobs."""
     distribution = row["distribution"]
+    usual = "network" if row["scheme"] == "spectral" else "layer"
     knobs = [
         row["method"],
         row["scheme"],
@@ -92,6 +93,7 @@ def method_words(row: Mapping[str, Cell]) -> str:
         None if distribution == USUAL_DISTRIBUTION else distribution,
         row["compress"],
         None if row["first"] in (None, USUAL_FIRST) else f"first {row['first']}",
+        None if row["allot"] in (None, usual) else f"by {row['allot']}",
     ]
     return " ".join(str(knob) for knob in knobs if knob)
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from xconv_bench.results.column import Cell
 
-ADDED = frozenset({"first", "floor_error", "cpu_wait_part"})
+ADDED = frozenset({"first", "allot", "floor_error", "cpu_wait_part"})
 """Columns that tables did not have from the beginning, or had in another place."""
 
 _CONVERTED = frozenset({"xconv", "quantized", "rad-sampling", "rad-projection"})
@@ -27,6 +27,8 @@ def complete(row: dict[str, Cell], columns: Sequence[str]) -> dict[str, Cell]:
     found = {column: row.get(column) for column in columns}
     if "first" in columns and found["first"] in (None, "as the others"):
         found["first"] = "compressed" if _swaps_convolutions(row) else None
+    if "allot" in columns and found["allot"] is None and _swaps_convolutions(row):
+        found["allot"] = "network" if row.get("scheme") == "spectral" else "layer"
     return found
 
 

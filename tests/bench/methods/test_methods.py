@@ -59,7 +59,7 @@ def test_xconv_needs_something_to_swap() -> None:
 
 KNOBS = {
     "scheme": "multi", "probes": 8, "distribution": "gaussian", "bits": None, "keep": 0.1,
-    "compress": "conv,relu", "first": "exact",
+    "compress": "conv,relu", "first": "exact", "allot": "network",
 }  # fmt: skip
 
 
@@ -67,8 +67,8 @@ KNOBS = {
     ("given", "dropped"),
     [
         ({}, {"keep"}),
-        ({"compress": "relu"}, {"scheme", "probes", "distribution", "keep", "first"}),
-        ({"probes": 0}, {"scheme", "distribution", "keep", "first"}),
+        ({"compress": "relu"}, {"scheme", "probes", "distribution", "keep", "first", "allot"}),
+        ({"probes": 0}, {"scheme", "distribution", "keep", "first", "allot"}),
         ({"scheme": "spectral", "bits": 0.25}, {"probes", "distribution", "keep"}),
         ({"scheme": "quantized", "bits": 4}, {"probes", "distribution", "keep"}),
         ({"scheme": "sampling"}, {"probes", "distribution"}),
@@ -113,7 +113,10 @@ def test_methods_of_other_papers_are_names_for_the_layer(name: str) -> None:
     states = [state_of(model[i]) for i in (0, 2)]
     assert [(state.probing, state.is_first) for state in states] == 2 * [(probing, False)]
     nothing = {**dict.fromkeys(METHODS[name].knobs), "compress": "relu"}
-    assert METHODS[name].settle({**knobs, "compress": "relu", "first": "exact"}) == nothing
+    assert (
+        METHODS[name].settle({**knobs, "compress": "relu", "first": "exact", "allot": None})
+        == nothing
+    )
     relu_alone = METHODS[name].apply(plain(), Configuration("own", name, compress="relu"))
     assert [type(m) for m in relu_alone[:2]] == [nn.Conv2d, BitReLU]
     with pytest.raises(Unsupported, match=f"^own has no module that {name} can swap; it com"):
