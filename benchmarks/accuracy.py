@@ -15,7 +15,8 @@ RUNS = Path("runs/accuracy")
 STARTS = {"initial": [], "trained": ["--warmup-steps", "100"]}
 COMMON = [
     "--model", "resnet18", "--image-size", "112", "--data", "photos", "--batch-size", "32",
-    "--scheme", "independent,multi,orthogonal", "--probes", "16,64,256",
+    "--scheme", "independent,multi,orthogonal,spectral,quantized", "--probes", "16,64,256",
+    "--bits", "0.5,1,2",
 ]  # fmt: skip
 EXPERIMENTS = {
     "error": ["--repeats", "32", "--bias-test"],

@@ -6,7 +6,7 @@ import pandas as pd
 
 from benchmarks.page import put
 
-SCHEMES = ("independent", "multi", "orthogonal")
+SCHEMES = ("independent", "multi", "orthogonal", "spectral", "quantized")
 
 
 def write_page(page: Path, folder: Path, starts: list[str]) -> None:
@@ -32,11 +32,14 @@ def cell(value: float) -> str:
 def _by_layer(table: pd.DataFrame, column: str) -> pd.DataFrame:
     """A line a layer in the order of the network, a column for each scheme and r."""
     probed = table[(table.method == "xconv") & (table.status == "ok")]
-    wide = probed.pivot_table(column, "layer", ["scheme", "probes"], sort=False, aggfunc="first")[
-        list(SCHEMES)
-    ]
+    dial = probed.probes.map("r={:.0f}".format).where(
+        probed.probes.notna(), probed.bits.map("{:g} bits".format)
+    )
+    wide = probed.assign(dial=dial).pivot_table(
+        column, "layer", ["scheme", "dial"], sort=False, aggfunc="first"
+    )[list(SCHEMES)]
     wide = wide.map(cell)
-    wide.columns = [f"{scheme} r={probes:.0f}" for scheme, probes in wide.columns]
+    wide.columns = [f"{scheme} {dial}" for scheme, dial in wide.columns]
     return wide
 
 

@@ -1,24 +1,31 @@
 """The study of docs/training.md: six tasks, classification by another network, the MNIST table.
 
-Run ``python -m benchmarks.training``: two hours on two cores; interrupted, it goes on. It calls
-``xconv-bench``, copies its tables and pictures, and puts the figures into the page.
+Run ``python -m benchmarks.training``: some hours on two cores; interrupted, it goes on. It calls
+``xconv-bench``, copies its tables and pictures, and puts the figures into the page. With
+``--processes 16`` that many trainings run side by side, of one thread each.
 """
 
 import argparse
+import tomllib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from benchmarks.study import keep, measure
 from benchmarks.training_page import write_page
+from benchmarks.training_parts import train
 
 RUNS = Path("runs/training")
 COMMANDS = {
     "tasks": ["run", "tasks"],
     "cifar": [
-        "train", "--model", "paper/cifar", "--method", "exact,xconv,quantized,rad-sampling",
-        "--probes", "4,16,64", "--bits", "2", "--keep", "0.1", "--seeds", "3",
+        "train", "--model", "paper/cifar", "--method", "exact,xconv,quantized",
+        "--scheme", "independent,spectral", "--probes", "16,64", "--bits", "0.5,1,2",
+        "--seeds", "3",
     ],
     "mnist": ["run", "paper/mnist", "--set", "seeds=3"],
 }  # fmt: skip
+PROFILE = Path("profiles/tasks.toml")
 KEPT = ("training.csv", "environment.json", "plots/*.png")
 
 
@@ -27,15 +34,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--output", type=Path, default=Path("docs"), help="where the page is")
     parser.add_argument("--page-only", action="store_true", help="of what was trained before")
+    parser.add_argument("--only", choices=COMMANDS, help="leave the others as they are")
+    parser.add_argument("--processes", type=int, default=1, help="trainings at a time")
     arguments = parser.parse_args()
     folder = arguments.output / "training"
     if not arguments.page_only:
-        for name, command in COMMANDS.items():
-            measure(command, RUNS / name)
+        chosen = [arguments.only] if arguments.only else list(COMMANDS)
+        for name in chosen:
+            if arguments.processes > 1:
+                for experiment in experiments(name):
+                    train(experiment, RUNS / name, arguments.processes)
+            measure(COMMANDS[name], RUNS / name)
         # Not earlier: what is measured should come from files that are committed.
-        for name in COMMANDS:
+        for name in chosen:
             keep(RUNS / name, folder / name, KEPT)
     write_page(arguments.output / "training.md", folder)
+
+
+def experiments(name: str) -> Iterator[Mapping[str, Any]]:
+    """Yield what a command trains; nothing of those that only run one after the other."""
+    profile = tomllib.loads(PROFILE.read_text())
+    if name == "tasks":
+        yield from ({**profile["settings"], **each} for each in profile["experiment"])
+    if name == "cifar":
+        yield {**profile["settings"], **profile["experiment"][0], "task": ["classification"],
+               "model": "paper/cifar"}  # fmt: skip
 
 
 if __name__ == "__main__":
