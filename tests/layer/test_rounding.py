@@ -7,6 +7,7 @@ from torch import Tensor
 
 from xconv.spectrum.rounding import (
     GROUP,
+    SCALE_BITS,
     VARIANCES,
     decode,
     decode_scales,
@@ -40,11 +41,16 @@ every_group = pytest.mark.parametrize("group", GROUPS.values(), ids=GROUPS)
 
 
 def rounded(values: Tensor, bits: int, seed: int) -> Tensor:
-    """What is given back of ``values`` (m, GROUP), scales kept in 8 bits."""
+    """What is given back of ``values`` (m, GROUP)."""
     number = torch.tensor(seed)
     turn = rotation(number)
     packed, scales = encode(values, bits, turn)
-    return decode(packed, decode_scales(*encode_scales(scales, number)), bits, turn)
+    return decode(packed, rounded_scales(scales, number, SCALE_BITS[bits]), bits, turn)
+
+
+def rounded_scales(scales: Tensor, seed: Tensor, bits: int = 8) -> Tensor:
+    largest = scales.max()
+    return decode_scales(encode_scales(scales, largest, seed, bits), largest, bits)
 
 
 def samples(group: Tensor, bits: int) -> Tensor:
@@ -70,9 +76,10 @@ def test_the_mean_over_seeds_is_the_group(group: Tensor, bits: int) -> None:
 @every_bits
 @every_group
 def test_the_variance_is_near_the_one_stated(group: Tensor, bits: int) -> None:
-    """Whatever is in the group: turned, all look alike. 1000 seeds tell the mean to 3 %."""
+    """Whatever is in the group: turned, all look alike. 1000 seeds tell the mean to 3 %, at 8 bits,
+    where the few numbers beyond the last level count, to 10 %."""
     errors = (samples(group, bits) - group.double()).square().sum(1) / group.double().square().sum()
-    assert errors.mean().item() == pytest.approx(VARIANCES[bits], rel=0.05)
+    assert errors.mean().item() == pytest.approx(VARIANCES[bits], rel=0.12 if bits == 8 else 0.05)
 
 
 def test_more_bits_have_less_variance() -> None:
@@ -104,31 +111,34 @@ def test_what_is_not_finite_shows(wrong: float, bits: int) -> None:
     assert not rounded(values, bits, 1)[0].isfinite().any()
 
 
-def test_scales_have_the_right_mean() -> None:
+@pytest.mark.parametrize("bits", [8, 16])
+def test_scales_have_the_right_mean(bits: int) -> None:
     """From the largest down to a millionth, below the smallest level too."""
     generator = torch.Generator().manual_seed(0)
     scales = torch.cat([torch.exp2(-20 * torch.rand(30, generator=generator)), torch.tensor([1.0])])
     drawn = torch.stack(
-        [decode_scales(*encode_scales(scales, torch.tensor(seed))) for seed in range(4000)]
+        [rounded_scales(scales, torch.tensor(seed), bits) for seed in range(4000)]
     ).double()
     check_mean(drawn[:, :-1], scales[:-1].double())
     assert drawn[:, -1].eq(1).all()
 
 
-def test_scales_take_a_byte_and_zeros_and_the_largest_are_exact() -> None:
+@pytest.mark.parametrize("bits", [8, 16])
+def test_scales_take_their_bits_and_zeros_and_the_largest_are_exact(bits: int) -> None:
     scales = torch.tensor([0.0, 3.0, 0.0, 1e-30])
     for seed in range(50):
-        codes, largest = encode_scales(scales, torch.tensor(seed))
-        back = decode_scales(codes, largest)
-        assert codes.dtype == torch.uint8 and largest == 3
+        codes = encode_scales(scales, scales.max(), torch.tensor(seed), bits)
+        assert codes.dtype == torch.uint8 and codes.numel() == 4 * bits // 8
+        back = decode_scales(codes, scales.max(), bits)
         assert back[[0, 2]].tolist() == [0, 0] and back[1] == 3
-    assert decode_scales(*encode_scales(torch.zeros(3), torch.tensor(0))).tolist() == [0, 0, 0]
+    assert rounded_scales(torch.zeros(3), torch.tensor(0), bits).tolist() == [0, 0, 0]
 
 
-def test_neighbouring_levels_are_four_percent_apart() -> None:
+@pytest.mark.parametrize(("bits", "part"), [(8, 0.045), (16, 0.00017)])
+def test_neighbouring_levels_are_close(bits: int, part: float) -> None:
     scales = torch.linspace(0.01, 1, 500)
-    back = decode_scales(*encode_scales(scales, torch.tensor(1)))
-    assert ((back - scales).abs() <= 0.045 * scales).all()
+    back = rounded_scales(scales, torch.tensor(1), bits)
+    assert ((back - scales).abs() <= part * scales).all()
 
 
 def test_rotations_are_orthogonal_and_follow_from_the_seed() -> None:

@@ -41,9 +41,10 @@ from xconv.spectrum.blocks import (
     transform,
 )
 from xconv.spectrum.parts import parts_of
-from xconv.spectrum.plan import BITS, Part, Plan, divide, nominal_plan
+from xconv.spectrum.plan import BITS, Part, Plan, divide, most_bits, nominal_plan
 from xconv.spectrum.rounding import (
     GROUP,
+    SCALE_BITS,
     decode,
     decode_scales,
     encode,
@@ -59,6 +60,8 @@ _LEAST_BLOCK = 4
 """Pixels of the smallest map that is worth a plan."""
 _LARGEST_BITS = 8
 _LARGEST_BLOCK = 512
+_SCALES = (8, 16)
+"""Bits that the scale of a group may take."""
 _SCALE_OF_SCALES = 4
 """Bytes of the largest scale."""
 _OVERHEAD = 160
@@ -93,7 +96,7 @@ class Spectral(Scheme):
         if pixels < _LEAST_BLOCK:
             return f"maps of fewer than {_LEAST_BLOCK} pixels are too small: exact gradient"
         indices = 2 * min(pixels, _LARGEST_BLOCK)
-        largest = elements * (_LARGEST_BITS + 1) // 8 + indices + _OVERHEAD
+        largest = elements * (most_bits(layout.dtype) + 1) // 8 + indices + _OVERHEAD
         return "" if largest < elements * layout.dtype.itemsize else NO_SMALLER
 
     def divide(self, parts: Sequence[Part], mean: float) -> Sequence[Plan]:
@@ -116,22 +119,25 @@ class Spectral(Scheme):
         order; and the largest scale.
         """
         blocks = blocks_of(tuple(layout.shape[2:]))
-        plan = plan or nominal_plan(blocks, probing.bits or self.default)
+        plan = plan or _nominal(blocks, layout, probing)
         frequencies, weights = draw_frequencies(seed, plan.order, plan.probabilities, plan.kept)
         where = places(_to(frequencies.long(), input.device), blocks)
         weights, turn = _to(weights, input.device)[:, None], _to(rotation(seed), input.device)
-        codes, scales = [], []
+        codes = []
+        scales: dict[int, list[Tensor]] = {bits: [] for bits in _SCALES}
         with convolution_precision(input.device), autocast.switched_off(input.device.type):
             for images, channels in _each_part(layout):
                 values = _coefficients(input[images, channels], where, blocks).mul_(weights)
                 for bits, groups in _classes(values, plan.counts):
                     packed, sizes = encode(groups, bits, turn)
                     codes.append(packed)
-                    scales.append(sizes)
+                    scales[SCALE_BITS[bits]].append(sizes)
                     del groups
                 del values
-            rounded, largest = encode_scales(torch.cat(scales), seed)
-            kept = torch.cat([*codes, rounded, largest.view(1).view(torch.uint8)])
+            several = {bits: torch.cat(some) for bits, some in scales.items() if some}
+            largest = torch.stack([some.max() for some in several.values()]).max()
+            rounded = (encode_scales(some, largest, seed, bits) for bits, some in several.items())
+            kept = torch.cat([*codes, *rounded, largest.view(1).view(torch.uint8)])
         return seed, kept, *(part.clone() for part in frequencies.split(plan.counts))
 
     def kept_like(
@@ -139,7 +145,7 @@ class Spectral(Scheme):
     ) -> list[Tensor]:
         """As many bytes as the plan's classes take."""
         blocks = blocks_of(tuple(int(n) for n in layout.shape[2:]))
-        plan = plan or nominal_plan(blocks, probing.bits or self.default)
+        plan = plan or _nominal(blocks, layout, probing)
         size = packed_bytes(plan, layout)
         indices = [torch.empty(count, dtype=torch.int16, device="cpu") for count in plan.counts]
         return [input.new_empty(size, dtype=torch.uint8), *indices]
@@ -173,7 +179,7 @@ def packed_bytes(plan: Plan, layout: Layout) -> int:
     total = _SCALE_OF_SCALES
     for part in _each_part(layout):
         for bits, groups in zip(BITS, _groups(plan.counts, layout, *part), strict=True):
-            total += groups * (GROUP * bits // 8 + 1)
+            total += groups * (GROUP * bits + SCALE_BITS[bits]) // 8
     return total
 
 
@@ -283,21 +289,40 @@ def _unpacked(
     turn = _to(rotation(seed), packed.device)
     parts = list(_each_part(layout))
     sizes = [_groups(counts, layout, *part) for part in parts]
-    total = sum(map(sum, sizes))
-    scales = decode_scales(packed[-_SCALE_OF_SCALES - total : -_SCALE_OF_SCALES], largest)
+    scales = _scales(packed, sizes, largest)
     number = blocks_of(tuple(layout.shape[2:])).number
-    byte = group = 0
+    byte, group = 0, dict.fromkeys(_SCALES, 0)
     for (images, channels), groups_of in zip(parts, sizes, strict=True):
         shape = images.stop - images.start, channels.stop - channels.start, number
         values = packed.new_empty(sum(counts), *shape, dtype=torch.float32)
         for bits, groups, part in zip(BITS, groups_of, values.split(list(counts)), strict=True):
             if groups:
                 code = packed[byte : byte + groups * GROUP * bits // 8]
-                numbers = decode(code, scales[group : group + groups], bits, turn)
+                which = SCALE_BITS[bits]
+                some = scales[which][group[which] : group[which] + groups]
+                numbers = decode(code, some, bits, turn)
                 part.copy_(numbers.view(-1)[: part.numel()].view_as(part))
                 del numbers
-                byte, group = byte + len(code), group + groups
+                byte, group[which] = byte + len(code), group[which] + groups
         yield values
+
+
+def _scales(packed: Tensor, sizes: Sequence[Sequence[int]], largest: Tensor) -> dict[int, Tensor]:
+    """Scales of all groups, float32, by the bits that they are kept in; ``sizes`` are the groups of
+    each class in each part."""
+    scales, stop = {}, packed.numel() - _SCALE_OF_SCALES
+    for width in reversed(_SCALES):
+        wide = [n for n, bits in enumerate(BITS) if SCALE_BITS[bits] == width]
+        start = stop - sum(part[n] for part in sizes for n in wide) * width // 8
+        scales[width] = decode_scales(packed[start:stop], largest, width)
+        stop = start
+    return scales
+
+
+def _nominal(blocks: Blocks, layout: Layout, probing: Probing) -> Plan:
+    """The plan of an input of which nothing has been seen."""
+    bits = probing.bits or Spectral.default
+    return nominal_plan(blocks, bits, most_bits(layout.dtype))
 
 
 def _each_part(layout: Layout) -> Iterator[tuple[slice, slice]]:

@@ -24,7 +24,7 @@ from xconv.layout import Layout
 from xconv.probing import Probing
 from xconv.schemes import SCHEMES
 from xconv.spectrum.blocks import Blocks, blocks_of, by_frequency, transform
-from xconv.spectrum.plan import Part, Plan
+from xconv.spectrum.plan import BITS, Part, Plan, most_bits
 
 _LONGEST_PAUSE = 64
 """Calls after which a plan is renewed at the latest; before, after 1, 2, 4, … calls."""
@@ -88,6 +88,8 @@ class Member:
     blocks: Blocks | None = None
     shape: tuple[int, int, int] = (0, 0, 0)
     """Images, channels and pixels of the last input."""
+    most_bits: int = max(BITS)
+    """Of a coefficient of that input."""
     energies: Tensor | None = None
     """Mean energy of each coefficient of the input, float64."""
     weights: Tensor | None = None
@@ -116,6 +118,7 @@ class Member:
             self.blocks, self.energies, self.weights, self.plan = blocks, None, None, None
             self.calls, self.is_due = 0, False
         self.shape = input.shape[0], input.shape[1], prod(blocks.pixels)
+        self.most_bits = most_bits(input.dtype)
         if not _is_looked_at(input):
             return self.plan
         call = int(seed), blocks
@@ -176,6 +179,7 @@ class Member:
             float(energies.mean()),
             float(weights.mean()),
             self.shape,
+            self.most_bits,
         )
 
 

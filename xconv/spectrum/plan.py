@@ -33,7 +33,7 @@ BITS = tuple(VARIANCES)
 LEAST_PROBABILITY = 1 / 64
 """Smallest probability of a frequency, so that no weight 1/p grows without bound."""
 
-_COSTS = torch.tensor([bits + SCALE_BITS / GROUP for bits in BITS], dtype=torch.float64)
+_COSTS = torch.tensor([bits + SCALE_BITS[bits] / GROUP for bits in BITS], dtype=torch.float64)
 _EXCESS = torch.tensor([1 + VARIANCES[bits] for bits in BITS], dtype=torch.float64)
 _HALVINGS = 60
 
@@ -67,7 +67,7 @@ class Part:
     all images and channels how many blocks and how many elements it has: fewer than its blocks
     cover where these reach over an edge. For schemes that do not look at frequencies, the mean
     ``energy`` of an element, the mean ``weight`` of a frequency, and the ``shape`` of the input:
-    images, channels, pixels.
+    images, channels, pixels. No coefficient takes more than ``most_bits``.
     """
 
     importance: Tensor
@@ -76,6 +76,7 @@ class Part:
     energy: float = 0.0
     weight: float = 0.0
     shape: tuple[int, int, int] = (1, 1, 1)
+    most_bits: int = max(BITS)
 
 
 def nominal_importance(blocks: Blocks) -> Tensor:
@@ -103,24 +104,29 @@ def divide(parts: Sequence[Part], bits: float) -> list[Plan]:
     blocks = torch.cat([torch.full_like(p.importance, p.blocks) for p in parts])
     largest = float(importances.max()) or 1.0
     importances = importances / largest + 1e-12
+    limits = torch.cat([torch.full_like(p.importance, p.most_bits) for p in parts])
+    barred = torch.tensor(BITS, dtype=torch.float64) > limits[:, None]
     low, high = -60.0, 60.0
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        probabilities, classes = _choose(importances, 2.0**middle, least)
+        probabilities, classes = _choose(importances, 2.0**middle, least, barred)
         taken = float((probabilities * _COSTS[classes] * blocks).sum())
         low, high = (middle, high) if taken > room else (low, middle)
-    probabilities, classes = _choose(importances, 2.0**high, least)
+    probabilities, classes = _choose(importances, 2.0**high, least, barred)
     sizes = [part.importance.numel() for part in parts]
     columns = (each.split(sizes) for each in (probabilities, classes, importances))
     return [_whole(*each) for each in zip(*columns, strict=True)]
 
 
-def _choose(importances: Tensor, price: float, least: float) -> tuple[Tensor, Tensor]:
-    """Probabilities, ``least`` or more, and classes of frequencies at a price of a bit."""
+def _choose(
+    importances: Tensor, price: float, least: float, barred: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Probabilities, ``least`` or more, and classes of frequencies at a price of a bit; none of
+    those that are ``barred`` (frequencies, classes)."""
     wanted = (importances[:, None] * _EXCESS / (price * _COSTS)).sqrt_()
     probabilities = wanted.clamp_(least, 1.0)
     losses = importances[:, None] * _EXCESS / probabilities + price * probabilities * _COSTS
-    classes = losses.argmin(1)
+    classes = losses.masked_fill_(barred, torch.inf).argmin(1)
     return probabilities.gather(1, classes[:, None])[:, 0], classes
 
 
@@ -159,6 +165,12 @@ def _with_sum(probabilities: Tensor, count: int, where: Tensor) -> Tensor:
 
 
 @cached
-def nominal_plan(blocks: Blocks, bits: float) -> Plan:
+def nominal_plan(blocks: Blocks, bits: float, most_bits: int = max(BITS)) -> Plan:
     """Return the plan of a layer of which nothing has been seen."""
-    return divide([Part(nominal_importance(blocks), blocks.number, prod(blocks.pixels))], bits)[0]
+    importance, pixels = nominal_importance(blocks), prod(blocks.pixels)
+    return divide([Part(importance, blocks.number, pixels, most_bits=most_bits)], bits)[0]
+
+
+def most_bits(dtype: torch.dtype) -> int:
+    """Return how many bits a coefficient may take of an input of ``dtype``: half of its own."""
+    return max(bits for bits in BITS if bits <= 4 * dtype.itemsize)
