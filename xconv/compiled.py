@@ -154,7 +154,7 @@ def _(
     kept: Sequence[Tensor], grad_output: Tensor, weight: Tensor, dtype: torch.dtype, *_: object
 ) -> Tensor:
     if weight.is_contiguous():
-        return weight.new_empty(weight.shape, dtype=dtype)
+        return weight.new_empty_strided(weight.shape, weight.stride(), dtype=dtype)
     return torch.empty_like(weight, dtype=dtype)
 
 

@@ -159,5 +159,5 @@ def _strided_as(gradient: Tensor, weight: Tensor) -> Tensor:
     if gradient.stride() == weight.stride():
         return gradient
     if weight.is_contiguous():
-        return gradient.reshape(-1).view(weight.shape)
+        return gradient.reshape(-1).as_strided(weight.shape, weight.stride())
     return torch.empty_like(weight, dtype=gradient.dtype).copy_(gradient)

@@ -65,7 +65,7 @@ def test_probes(name: str, count: int, dtype: torch.dtype) -> None:
     opcheck(operator(name), (SEED, 3, count, dtype, torch.device("cpu")))
 
 
-@pytest.mark.parametrize("dtype", [torch.int64, torch.uint8], ids=str)
+@pytest.mark.parametrize("dtype", [torch.int64, torch.int32, torch.uint8], ids=str)
 def test_random_words(dtype: torch.dtype) -> None:
     opcheck(operator("random_words"), (SEED, -1, 40, dtype, torch.device("cpu")))
 
@@ -126,9 +126,8 @@ def test_kinds_of_sketch_and_estimate(kind: Kind, scheme: str) -> None:
     check_both(call(kind, scheme, LAYOUTS["channels last"], torch.float64), kind)
 
 
-@pytest.mark.parametrize(
-    ("dtype", "scheme"), list(zip(DTYPES[1:], cycle(SCHEMES), strict=False)), ids=str
-)
+@every_scheme
+@pytest.mark.parametrize("dtype", DTYPES[1:], ids=str)
 def test_dtypes_of_sketch_and_estimate(scheme: str, dtype: torch.dtype) -> None:
     check_both(call(CONV2D, scheme, LAYOUTS["channels last"], dtype))
 

@@ -43,3 +43,18 @@ def test_channels_last_weights(kind: Kind, scheme: str) -> None:
     x = kind.images().contiguous(memory_format=FORMATS[layer.weight.dim()])
     assert not layer.weight.is_contiguous()
     assert estimated(layer, x).stride() == layer.weight.stride()
+
+
+@pytest.mark.parametrize("channels", [(4, 6, 1), (4, 1, 1), (4, 1, 3), (1, 6, 1)], ids=str)
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("kind", [k for k in KINDS if len(k.pixels) > 1], ids=str)
+def test_weights_that_are_contiguous_and_channels_last(
+    kind: Kind, scheme: str, channels: tuple[int, int, int]
+) -> None:
+    """1×1 kernels, or a single channel: as ``model.to(memory_format=…)`` leaves them."""
+    layer = kind.ours(*channels, **how(scheme, probes=8))
+    layer.to(memory_format=FORMATS[layer.weight.dim()])
+    for x in (kind.images(channels=channels[0]), kind.images(channels=channels[0], batch=3)):
+        assert estimated(layer, x).stride() == layer.weight.stride()
+        x = x.contiguous(memory_format=FORMATS[layer.weight.dim()])
+        assert estimated(layer, x).stride() == layer.weight.stride()

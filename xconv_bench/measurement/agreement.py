@@ -16,7 +16,7 @@ def disagreement(simulated: Count, live: Count) -> str:
 
     >>> live = Count(3 * 2**20, 2**20, 0, 0, {"aten.mul": 2**20, "aten.add": 2**20})
     >>> disagreement(Count(2 * 2**20, 2**20, 0, 0, {"aten.mul": 2**20}), live)
-    'simulated 2.0 MiB, in a real step 3.0 MiB: aten.add allocates 1.0 MiB, simulated 0.0 MiB'
+    'simulated 2.00 MiB, in a real step 3.00 MiB: aten.add allocates 1.00 MiB, simulated 0 KiB'
     """
     difference = abs(live.peak_bytes - simulated.peak_bytes)
     taken = max(live.peak_bytes, simulated.peak_bytes) - live.start_bytes
@@ -27,8 +27,8 @@ def disagreement(simulated: Count, live: Count) -> str:
     if len(differing) > _MOST_NAMED:
         said += f" and {len(differing) - _MOST_NAMED} more operators differ"
     return (
-        f"simulated {simulated.peak_bytes / _MIB:.1f} MiB, "
-        f"in a real step {live.peak_bytes / _MIB:.1f} MiB: {said}"
+        f"simulated {_amount(simulated.peak_bytes)}, "
+        f"in a real step {_amount(live.peak_bytes)}: {said}"
     )
 
 
@@ -38,5 +38,10 @@ def _differing(simulated: Mapping[str, int], live: Mapping[str, int]) -> Iterato
     apart = {name: abs(live.get(name, 0) - simulated.get(name, 0)) for name in names}
     for name in sorted(names, key=lambda name: (-apart[name], name)):
         if apart[name]:
-            real, fake = live.get(name, 0) / _MIB, simulated.get(name, 0) / _MIB
-            yield f"{name} allocates {real:.1f} MiB, simulated {fake:.1f} MiB"
+            real, fake = live.get(name, 0), simulated.get(name, 0)
+            yield f"{name} allocates {_amount(real)}, simulated {_amount(fake)}"
+
+
+def _amount(count: int) -> str:
+    """Bytes, fine enough to tell two apart that differ by a percent."""
+    return f"{count / _MIB:.2f} MiB" if count >= _MIB else f"{count / 2**10:.4g} KiB"

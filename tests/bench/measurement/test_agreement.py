@@ -16,7 +16,9 @@ def test_a_percent_of_what_the_step_takes(difference: int) -> None:
     """Not of the network beside it: a small step of a large network would always agree."""
     assert disagreement(replace(COUNT, peak_bytes=COUNT.peak_bytes - difference * MIB), COUNT) == ""
     other = replace(COUNT, peak_bytes=COUNT.peak_bytes - 2 * MIB)
-    assert disagreement(other, COUNT).startswith("simulated 298.0 MiB, in a real step 300.0 MiB: ")
+    assert disagreement(other, COUNT).startswith(
+        "simulated 298.00 MiB, in a real step 300.00 MiB: "
+    )
     assert disagreement(COUNT, other) != ""
 
 
@@ -27,11 +29,20 @@ def test_operators_are_named_those_that_differ_most_first() -> None:
     )
     said = disagreement(simulated, live).partition(": ")[2]
     assert said == (
-        "b allocates 5.0 MiB, simulated 0.0 MiB, c allocates 2.0 MiB, simulated 0.0 MiB, "
-        "a allocates 8.0 MiB, simulated 9.0 MiB and 1 more operators differ"
+        "b allocates 5.00 MiB, simulated 0 KiB, c allocates 2.00 MiB, simulated 0 KiB, "
+        "a allocates 8.00 MiB, simulated 9.00 MiB and 1 more operators differ"
     )
 
 
 def test_lifetimes_may_differ_alone() -> None:
     said = disagreement(replace(COUNT, peak_bytes=250 * MIB), COUNT)
     assert said.endswith(": the same operators, whose tensors live longer")
+
+
+def test_small_steps_are_told_apart_too() -> None:
+    """Where both would be 0.1 MiB."""
+    live = Count(153_088, 60_000, 0, 0, {"a": 4096})
+    said = disagreement(replace(live, peak_bytes=152_064, allocated_bytes={"a": 3072}), live)
+    assert said == (
+        "simulated 148.5 KiB, in a real step 149.5 KiB: a allocates 4 KiB, simulated 3 KiB"
+    )
