@@ -195,3 +195,14 @@ def test_the_same_seed_keeps_the_same() -> None:
         for _ in range(2)
     )
     assert one.equal(other)
+
+
+def test_what_matters_alone_is_never_left_to_chance() -> None:
+    """Where the output gradient has one frequency, as before a global average, all else is noise."""
+    importance = torch.full((64,), 1e-9, dtype=torch.float64)
+    importance[0] = 1.0
+    for bits in (0.1, 0.2, 0.25, 0.3, 0.5, 1.0):
+        (plan,) = divide([Part(importance, 8, 8 * 64)], bits)
+        place = plan.order.tolist().index(0)
+        assert plan.probabilities[place] == 1
+        assert plan.bits_a_block <= bits * 64 * (1 + 1e-9)

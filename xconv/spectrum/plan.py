@@ -131,17 +131,45 @@ def _choose(
 
 
 def _whole(probabilities: Tensor, classes: Tensor, importances: Tensor) -> Plan:
-    """A plan that keeps whole numbers of coefficients: what is sampled is scaled down to one."""
+    """A plan that keeps whole numbers of coefficients: what is sampled is scaled down to one.
+
+    Where less than one is sampled, one more has to be: either a coefficient that was certain takes
+    its chance with the others, or one takes fewer bits and makes room, whichever loses less.
+    """
     sampled = probabilities < 1
     classes = torch.where(sampled, torch.zeros_like(classes), classes)
+    total = float(probabilities[sampled].sum())
+    if not sampled.any() or total >= 1 or sampled.all():
+        return _rounded(probabilities, classes, sampled)
+    last = int(importances.masked_fill(sampled, torch.inf).argmin())
+    chosen = sampled.clone()
+    chosen[last] = True
+    chance = _rounded(
+        probabilities, torch.where(chosen, torch.zeros_like(classes), classes), chosen
+    )
+    room = (_COSTS[classes][:, None] - _COSTS) >= (1 - total) * float(_COSTS[0])
+    losses = importances[:, None] * (_EXCESS - _EXCESS[classes][:, None])
+    losses = losses.masked_fill_(~room | sampled[:, None], torch.inf)
+    place, lower = divmod(int(losses.argmin()), len(BITS))
+    if losses[place, lower] == torch.inf:
+        return chance
+    fewer = _rounded(probabilities, classes.index_fill(0, torch.tensor(place), lower), sampled)
+    return min(fewer, chance, key=lambda plan: _variance(plan, importances))
+
+
+def _variance(plan: Plan, importances: Tensor) -> float:
+    """What a plan adds to the variance."""
+    kept = torch.tensor(plan.counts)
+    kept[0] += plan.order.numel() - int(kept.sum())
+    excess = _EXCESS.repeat_interleave(kept)
+    return float((importances[plan.order] * (excess / plan.probabilities - 1)).sum())
+
+
+def _rounded(probabilities: Tensor, classes: Tensor, sampled: Tensor) -> Plan:
+    """The plan with the sum of probabilities of those ``sampled`` rounded down, to one at least."""
     count = 0
     if sampled.any():
-        total = float(probabilities[sampled].sum())
-        if total < 1 and not sampled.all():  # one that was certain takes its chance with them
-            last = int(importances.masked_fill(sampled, torch.inf).argmin())
-            sampled[last], classes[last] = True, 0
-            total += 1
-        count = max(1, int(total + 1e-9))
+        count = max(1, int(float(probabilities[sampled].sum()) + 1e-9))
         probabilities = torch.where(
             sampled, _with_sum(probabilities * sampled, count, sampled), probabilities
         )
