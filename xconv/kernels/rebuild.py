@@ -41,13 +41,16 @@ def _largest(place, most):
 def _pixels(
     codes, basis, frequencies, turn, group, groups, pixel, kept, end_1, end_2, end_3, end_4,
     largest_scale, code_bytes, LENGTH: tl.constexpr, ROWS: tl.constexpr, CHUNK: tl.constexpr,
-    PRECISION: tl.constexpr,
+    LAST: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
-    """Return (GROUP, CHUNK): these pixels of the blocks of a tile."""
+    """Return these pixels of the blocks of a tile, (GROUP, CHUNK), (CHUNK, GROUP) for ``LAST``."""
     member = tl.arange(0, GROUP_)
     rotation = tl.load(turn + member[:, None] * GROUP_ + member[None, :])
     largest = _largest(codes + code_bytes + kept.to(tl.int64) * groups, largest_scale)
-    found = tl.zeros((GROUP_, CHUNK), tl.float32)
+    if LAST:
+        found = tl.zeros((CHUNK, GROUP_), tl.float32)
+    else:
+        found = tl.zeros((GROUP_, CHUNK), tl.float32)
     for start in range(0, kept, ROWS):
         row = start + tl.arange(0, ROWS)
         is_row = row < kept
@@ -60,7 +63,10 @@ def _pixels(
         numbers *= tl.where(is_row, scale, 0.0)[:, None]
         frequency = tl.load(frequencies + row).to(tl.int32)
         matrix = tl.load(basis + frequency[:, None] * LENGTH + pixel[None, :])
-        found = tl.dot(tl.trans(numbers), matrix, found, input_precision=PRECISION)
+        if LAST:
+            found = tl.dot(tl.trans(matrix), numbers, found, input_precision=PRECISION)
+        else:
+            found = tl.dot(tl.trans(numbers), matrix, found, input_precision=PRECISION)
     return found
 
 
@@ -82,29 +88,29 @@ def _rebuild(
     pixel = tl.program_id(1) * CHUNK + tl.arange(0, CHUNK)
     found = _pixels(
         codes, basis, frequencies, turn, group, groups, pixel, kept, end_1, end_2, end_3, end_4,
-        largest_scale, code_bytes, LENGTH, ROWS, CHUNK, PRECISION,
+        largest_scale, code_bytes, LENGTH, ROWS, CHUNK, LAST, PRECISION,
     )  # fmt: skip
     column = group * GROUP_ + tl.arange(0, GROUP_)
     is_column = (column >= start) & (column < end)
     image, channel, block_0, block_1, block_2 = columns(
         column, channels, number, count_1, count_2, LAST
     )
-    base = output + (image - first).to(tl.int64) * stride_image
-    base += channel.to(tl.int64) * stride_channel
+    base = (image - first) * stride_image + channel * stride_channel
+    kind = output.dtype.element_ty
     if LAST:
         place, inside = places(
             block_0[None, :], block_1[None, :], block_2[None, :], pixel[:, None],
             stride_0, stride_1, stride_2, length_0, length_1, length_2, SIDE_1, SIDE_2, SIDE_0,
         )  # fmt: skip
-        kind = output.dtype.element_ty
-        tl.store(base[None, :] + place, tl.trans(found).to(kind), inside & is_column[None, :])
+        target = output + (base[None, :] + place)
+        tl.store(target, found.to(kind), inside & is_column[None, :])
     else:
         place, inside = places(
             block_0[:, None], block_1[:, None], block_2[:, None], pixel[None, :],
             stride_0, stride_1, stride_2, length_0, length_1, length_2, SIDE_1, SIDE_2, SIDE_0,
         )  # fmt: skip
-        kind = output.dtype.element_ty
-        tl.store(base[:, None] + place, found.to(kind), inside & is_column[:, None])
+        target = output + (base[:, None] + place)
+        tl.store(target, found.to(kind), inside & is_column[:, None])
 
 
 def rebuild(

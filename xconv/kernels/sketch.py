@@ -34,7 +34,7 @@ def _coefficients(
     image, channel, block_0, block_1, block_2 = columns(
         column, channels, number, count_1, count_2, LAST
     )
-    base = input + image.to(tl.int64) * stride_image + channel.to(tl.int64) * stride_channel
+    base = image * stride_image + channel * stride_channel
     is_column = column < count
     found = tl.zeros((ROWS, GROUP_), tl.float32)
     for start in range(0, SIZE, CHUNK):
@@ -49,14 +49,14 @@ def _coefficients(
                 stride_0, stride_1, stride_2, length_0, length_1, length_2, SIDE_1, SIDE_2, SIDE_0,
             )  # fmt: skip
             mask = is_pixel[:, None] & is_column[None, :]
-            values = tl.load(base[None, :] + place, mask=mask, other=0.0).to(tl.float32)
+            values = tl.load(input + (base[None, :] + place), mask=mask, other=0.0).to(tl.float32)
         else:
             place, _ = places(
                 block_0[:, None], block_1[:, None], block_2[:, None], pixel[None, :],
                 stride_0, stride_1, stride_2, length_0, length_1, length_2, SIDE_1, SIDE_2, SIDE_0,
             )  # fmt: skip
             mask = is_column[:, None] & is_pixel[None, :]
-            values = tl.load(base[:, None] + place, mask=mask, other=0.0).to(tl.float32)
+            values = tl.load(input + (base[:, None] + place), mask=mask, other=0.0).to(tl.float32)
             values = tl.trans(values)
         found = tl.dot(matrix, values, found, input_precision=PRECISION)
     return found

@@ -23,7 +23,7 @@ from xconv.kernels.rebuild import rebuild
 from xconv.kernels.scales import round_scales
 from xconv.kernels.sketch import sketch
 from xconv.kernels.tiling import Tiling
-from xconv.layout import Layout
+from xconv.layout import Layout, from_memory_order, in_memory_order
 from xconv.precision import allows_tf32
 from xconv.spectrum.blocks import blocks_of
 from xconv.spectrum.plan import Plan
@@ -33,7 +33,8 @@ AT_A_TIME = 2**25
 """Elements of x̂ to work on together, or one image."""
 _ENOUGH = 128
 """Groups of a frequency of which one that is not full makes less than a hundredth."""
-_LARGEST_NUMBER = 2**31 - GROUP
+_MOST = 2**31
+"""Elements that whole numbers of 32 bits count."""
 _SCALE_BYTES = 4
 _HEADROOM = 256.0
 """The largest scale in float16, as in ``schemes.spectral``."""
@@ -44,12 +45,12 @@ _TABLES: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
 
 def covers(layout: Layout) -> bool:
     """Return whether there are kernels for inputs of ``layout``: not for float64, nor where groups
-    that are not full would take room, nor for more columns or pixels than 32 bits count."""
+    that are not full would take room, nor for more elements than 32 bits count."""
     if layout.dtype not in (torch.float32, torch.float16, torch.bfloat16):
         return False
-    columns = prod(layout.shape[:2]) * blocks_of(tuple(int(n) for n in layout.shape[2:])).number
-    if max(columns, prod(layout.shape[1:])) > _LARGEST_NUMBER:
+    if prod(layout.shape) > _MOST:
         return False
+    columns = prod(layout.shape[:2]) * blocks_of(tuple(int(n) for n in layout.shape[2:])).number
     return columns % GROUP == 0 or columns >= _ENOUGH * GROUP
 
 
@@ -67,6 +68,9 @@ def keep(input: Tensor, seed: Tensor, layout: Layout, plan: Plan) -> tuple[Tenso
     """Return bytes, frequencies and counts. Raises RuntimeError while a CUDA graph is captured."""
     refuse_capture(input.device)
     tiling, number = _tiling(layout, plan.counts), int(seed)
+    input = from_memory_order(
+        in_memory_order(input.detach(), layout.channels_last), layout.channels_last
+    )
     with _on(input.device):
         frequencies, work = prepare(number, _tables(plan, input.device), plan.kept)
         packed = torch.empty(_bytes(tiling), dtype=torch.uint8, device=input.device)
