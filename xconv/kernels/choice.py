@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+from contextlib import AbstractContextManager, nullcontext
 from importlib.util import find_spec
 
 import torch
@@ -25,6 +26,25 @@ def has_memory(tensor: Tensor) -> bool:
     """Return whether ``tensor`` is a plain one, whose memory a kernel may read: neither simulated
     nor of a class of somebody else's."""
     return type(tensor) in (Tensor, nn.Parameter) and not torch.compiler.is_compiling()
+
+
+def is_unwatched(tensor: Tensor) -> bool:
+    """Return whether nobody but autograd sees what is done to ``tensor``, so that a kernel may be
+    launched without the detour by an operator."""
+    functorch = torch._C._functorch
+    return (
+        has_memory(tensor)
+        and not torch._C._len_torch_dispatch_stack()
+        and not functorch.is_batchedtensor(tensor)
+        and not functorch.is_legacy_batchedtensor(tensor)
+    )
+
+
+def current(device: torch.device) -> AbstractContextManager[object]:
+    """Inside, ``device`` is the current one, where kernels are launched."""
+    if device.type != "cuda" or device.index in (None, torch.cuda.current_device()):
+        return nullcontext()
+    return torch.cuda.device(device)
 
 
 @functools.cache

@@ -132,8 +132,9 @@ def rebuild(
     tiles = triton.cdiv(end, GROUP) - start // GROUP
     rows, pixels = tiling.shape(PROGRAM)
     _rebuild[tiles, triton.cdiv(tiling.blocks.size, pixels)](
-        output, packed, tiling.basis(output.device), frequencies, turn, images.start, start, end, tiling.groups,
-        tiling.code_bytes, largest, tiling.kept, *tiling.ends, *tiling.cut,
+        output, packed, tiling.basis(output.device), frequencies, turn,
+        images.start, start, end, tiling.groups, tiling.code_bytes, largest,
+        tiling.kept, *tiling.ends, *tiling.cut,
         *tiling.strides(output), *tiling.sides, rows, pixels, tiling.length,
         tiling.layout.channels_last, precision,
         num_warps=PROGRAM.warps, num_stages=PROGRAM.stages,

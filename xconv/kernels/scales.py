@@ -16,9 +16,10 @@ _STREAM = tl.constexpr(SCALE_STREAM)
 _SIZE = 1024
 
 
-@triton.jit(do_not_specialize=["seed", "count"])
-def _round_scales(scales, work, target, seed, count, SIZE: tl.constexpr):
+@triton.jit(do_not_specialize=["start", "seed", "count"])
+def _round_scales(scales, work, packed, start, seed, count, SIZE: tl.constexpr):
     seed = seed.to(tl.int64)
+    target = packed + start
     number = tl.program_id(0) * SIZE + tl.arange(0, SIZE)
     mask = number < count
     cells = (work + _TURN).to(tl.pointer_type(tl.int32), bitcast=True)
@@ -37,9 +38,9 @@ def _round_scales(scales, work, target, seed, count, SIZE: tl.constexpr):
     tl.store(target + count + byte, last.to(tl.uint8), mask=(tl.program_id(0) + byte * 0) == 0)
 
 
-def round_scales(scales: Tensor, work: Tensor, target: Tensor, seed: int) -> None:
-    """Write a code (uint8) for each of ``scales`` to ``target``, and behind them the largest
-    scale (float32), which ``sketch`` left in ``work``."""
+def round_scales(scales: Tensor, work: Tensor, packed: Tensor, start: int, seed: int) -> None:
+    """Write a code (uint8) for each of ``scales`` to ``packed`` from byte ``start`` on, and behind
+    them the largest scale (float32), which ``sketch`` left in ``work``."""
     count = scales.numel()
     grid = (triton.cdiv(count, _SIZE),)
-    _round_scales[grid](scales, work, target, seed, count, _SIZE, num_warps=4)
+    _round_scales[grid](scales, work, packed, start, seed, count, _SIZE, num_warps=4)

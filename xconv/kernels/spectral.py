@@ -9,7 +9,6 @@ gradient: it takes the place of the input gradient, which the layer computes nex
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from math import ceil, prod
 
 import torch
@@ -18,6 +17,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from xconv.capture import refuse_capture
 from xconv.geometry import Geometry
+from xconv.kernels import choice
 from xconv.kernels.prepare import prepare, rotation
 from xconv.kernels.rebuild import rebuild
 from xconv.kernels.scales import round_scales
@@ -71,13 +71,13 @@ def keep(input: Tensor, seed: Tensor, layout: Layout, plan: Plan) -> tuple[Tenso
     input = from_memory_order(
         in_memory_order(input.detach(), layout.channels_last), layout.channels_last
     )
-    with _on(input.device):
+    with choice.current(input.device):
         frequencies, work = prepare(number, _tables(plan, input.device), plan.kept)
         packed = torch.empty(_bytes(tiling), dtype=torch.uint8, device=input.device)
         groups = plan.kept * tiling.groups
         scales = torch.empty(groups, dtype=torch.float32, device=input.device)
         sketch(input, tiling, frequencies, work, packed, scales, _precision(layout))
-        round_scales(scales, work, packed[tiling.code_bytes :], number)
+        round_scales(scales, work, packed, tiling.code_bytes, number)
     return packed, frequencies, torch.tensor(plan.counts, dtype=torch.int16, device="cpu")
 
 
@@ -100,9 +100,7 @@ def estimate(
     assert total is not None
     if layout.dtype != torch.float16:
         return total
-    packed, frequencies, _ = kept
-    at = packed.numel() - _SCALE_BYTES
-    largest = packed[at:].clone().view(torch.float32)
+    largest = kept[0][-_SCALE_BYTES:].clone().view(torch.float32)
     return total.float().mul_((largest / _HEADROOM).clamp_(min=1))
 
 
@@ -114,11 +112,11 @@ def rebuilt_parts(
     packed, frequencies, counts = kept
     tiling = _tiling(layout, tuple(counts.tolist()))
     most = _HEADROOM if layout.dtype == torch.float16 else float("inf")
-    with _on(packed.device):
+    with choice.current(packed.device):
         turn = rotation(int(seed), packed.device)
     for images in _some_images(layout):
         output = layout.empty(images)
-        with _on(packed.device):
+        with choice.current(packed.device):
             rebuild(output, images, tiling, frequencies, turn, packed, most, _precision(layout))
         yield images, output
 
@@ -155,10 +153,3 @@ def _tables(plan: Plan, device: torch.device) -> Tensor:
         known[device] = tables.to(device, non_blocking=True)
     table: Tensor = known[device]
     return table
-
-
-def _on(device: torch.device) -> AbstractContextManager[object]:
-    """Inside, ``device`` is the current one, where kernels are launched."""
-    if device.type != "cuda" or device.index in (None, torch.cuda.current_device()):
-        return nullcontext()
-    return torch.cuda.device(device)
