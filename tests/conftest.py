@@ -1,8 +1,16 @@
-"""Tests marked ``cuda`` are skipped where torch sees no GPU."""
+"""Tests marked ``cuda`` are skipped where torch sees no GPU; there, kernels are interpreted."""
 
+import os
 from collections.abc import Sequence
+from importlib.util import find_spec
 
 import pytest
+
+if find_spec("triton") is not None:
+    import torch
+
+    if not torch.cuda.is_available():  # Triton looks when it is imported
+        os.environ.setdefault("TRITON_INTERPRET", "1")
 
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:

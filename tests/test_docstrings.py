@@ -2,6 +2,7 @@
 
 import doctest
 import importlib
+import importlib.util
 import pkgutil
 
 import pytest
@@ -9,11 +10,15 @@ import pytest
 import xconv
 import xconv_bench
 
+HAS_TRITON = importlib.util.find_spec("triton") is not None
+"""Without which kernels cannot be imported."""
+
 MODULES = [
     package.__name__ if module is None else module.name
     for package in (xconv, xconv_bench)
     for module in (None, *pkgutil.walk_packages(package.__path__, f"{package.__name__}."))
     if module is None or not module.name.endswith("__main__")
+    if module is None or HAS_TRITON or not module.name.startswith("xconv.kernels.")
 ]
 
 

@@ -4,11 +4,23 @@ On CUDA, float32 convolutions may use TF32 by default while matrix products may 
 part of a convolution, so its products are computed as the convolution would be.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
+
+
+def allows_tf32() -> bool:
+    """Return whether convolutions in float32 may use TF32: torch's flag, and the variable by which
+    NVIDIA's libraries may be forbidden to."""
+    if os.environ.get("NVIDIA_TF32_OVERRIDE") == "0":
+        return False
+    cudnn: Any = torch.backends.cudnn
+    if hasattr(torch.backends.cuda.matmul, "fp32_precision"):
+        return bool(cudnn.conv.fp32_precision == "tf32")
+    return bool(cudnn.allow_tf32)
 
 
 @contextmanager

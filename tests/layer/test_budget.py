@@ -218,7 +218,7 @@ def test_spectra_are_measured_from_all_images_and_some_channels() -> None:
     whole = member(layer).energies
     assert float(whole.sum()) == pytest.approx(256 * float(x.square().mean()), rel=1e-5)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("xconv.spectrum.budget._TOGETHER", 0)
+        patch.setattr("xconv.spectrum.budget._TOGETHER", {"cpu": 0})
         member(layer).see_input(x)
         torch.testing.assert_close(member(layer).energies, whole)
         patch.setattr("xconv.spectrum.budget._LOOKED_AT", x.numel() // 4)

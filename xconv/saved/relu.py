@@ -12,6 +12,7 @@ from torch import Tensor, fx, nn
 
 from xconv.bits import pack, packed_size, pieces, unpack
 from xconv.differentiation import is_differentiated
+from xconv.kernels import choice
 from xconv.layout import from_memory_order, in_memory_order, is_channels_last
 from xconv.quantization import PassedOver
 from xconv.symbolic import as_leaf
@@ -72,26 +73,35 @@ class _BitReLU(torch.autograd.Function):
         else:
             output = torch.relu(input)
         ctx.channels_last = is_channels_last(output)
-        ctx.save_for_backward(pack_passing(output, ctx.channels_last))
+        pack = _pack_passing if choice.is_unwatched(output) else pack_passing
+        ctx.save_for_backward(pack(output, ctx.channels_last))
         return output
 
     @staticmethod
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, None]:
         (packed,) = ctx.saved_tensors
-        return mask_gradient(grad_output, packed, ctx.channels_last), None
+        is_plain = choice.is_unwatched(grad_output) and not torch.is_grad_enabled()
+        mask = _mask_gradient if is_plain else mask_gradient
+        return mask(grad_output, packed, ctx.channels_last), None
 
 
-@torch.library.custom_op("xconv::pack_passing", mutates_args=())
-def pack_passing(output: Tensor, channels_last: bool) -> Tensor:
-    """One bit for each element of ``output`` in memory order: not ``output <= 0``.
-
-    One operator, which a compiler leaves whole and a simulation does not take apart.
-    """
+def _pack_passing(output: Tensor, channels_last: bool) -> Tensor:
+    """One bit for each element of ``output`` in memory order: not ``output <= 0``."""
     flat = in_memory_order(output, channels_last).view(-1)
     packed = torch.empty(packed_size(flat.numel()), dtype=torch.uint8, device=output.device)
+    if choice.may_be_used(output.device) and choice.has_memory(output) and flat.numel():
+        from xconv.kernels import masks
+
+        with choice.current(output.device):
+            masks.pack_passing(flat, packed)
+        return packed
     for piece in pieces(flat.numel(), output.device):
         packed[_bytes(piece)] = pack(flat[piece].le(0).logical_not_())
     return packed
+
+
+pack_passing = torch.library.custom_op("xconv::pack_passing", _pack_passing, mutates_args=())
+"""One operator, which a compiler leaves whole and a simulation does not take apart."""
 
 
 @pack_passing.register_fake
@@ -99,17 +109,26 @@ def _(output: Tensor, channels_last: bool) -> Tensor:
     return output.new_empty(packed_size(output.numel()), dtype=torch.uint8)
 
 
-@torch.library.custom_op("xconv::mask_gradient", mutates_args=())
-def mask_gradient(grad_output: Tensor, packed: Tensor, channels_last: bool) -> Tensor:
-    """``grad_output`` where its bit is set, zero elsewhere; one operator, as ``pack_passing``."""
+def _mask_gradient(grad_output: Tensor, packed: Tensor, channels_last: bool) -> Tensor:
+    """``grad_output`` where its bit is set, zero elsewhere."""
     ordered = in_memory_order(grad_output, channels_last)
     gradient = torch.empty_like(ordered)
+    if choice.may_be_used(ordered.device) and choice.has_memory(ordered) and ordered.numel():
+        from xconv.kernels import masks
+
+        with choice.current(ordered.device):
+            masks.mask_gradient(ordered, packed, gradient)
+        return from_memory_order(gradient, channels_last)
     whole = _WHOLE_NUMBERS[ordered.element_size()]
     source, target = ordered.view(-1).view(whole), gradient.view(-1).view(whole)
     for piece in pieces(source.numel(), source.device):
         passes = unpack(packed[_bytes(piece)], piece.stop - piece.start)
         torch.mul(source[piece], passes, out=target[piece])
     return from_memory_order(gradient, channels_last)
+
+
+mask_gradient = torch.library.custom_op("xconv::mask_gradient", _mask_gradient, mutates_args=())
+"""One operator, as ``pack_passing``."""
 
 
 @mask_gradient.register_fake

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
@@ -28,6 +28,7 @@ from torch import Tensor
 
 from xconv import autocast
 from xconv.geometry import Geometry
+from xconv.kernels import choice
 from xconv.layout import Layout
 from xconv.precision import convolution_precision
 from xconv.schemes.scheme import NO_SMALLER, Scheme
@@ -120,6 +121,9 @@ class Spectral(Scheme):
         """
         blocks = blocks_of(tuple(layout.shape[2:]))
         plan = plan or _nominal(blocks, layout, probing)
+        kernels = _kernels(layout)
+        if kernels is not None and choice.has_memory(input):
+            return seed, *kernels.keep(input, seed, layout, plan)
         frequencies, weights = draw_frequencies(seed, plan.order, plan.probabilities, plan.kept)
         where = places(_to(frequencies.long(), input.device), blocks)
         weights, turn = _to(weights, input.device)[:, None], _to(rotation(seed), input.device)
@@ -146,6 +150,10 @@ class Spectral(Scheme):
         """As many bytes as the plan's classes take."""
         blocks = blocks_of(tuple(int(n) for n in layout.shape[2:]))
         plan = plan or _nominal(blocks, layout, probing)
+        kernels = _kernels(layout)
+        if kernels is not None:
+            like: list[Tensor] = kernels.kept_like(input, layout, plan)
+            return like
         size = packed_bytes(plan, layout)
         indices = [torch.empty(count, dtype=torch.int16, device="cpu") for count in plan.counts]
         return [input.new_empty(size, dtype=torch.uint8), *indices]
@@ -161,6 +169,10 @@ class Spectral(Scheme):
         weight: Tensor,
     ) -> Tensor:
         """Correlate with basis images and contract, or form x̂, whichever takes fewer operations."""
+        kernels = _kernels_that_kept(kept)
+        if kernels is not None:
+            gradient: Tensor = kernels.estimate(kept, seed, grad_output, geometry, layout, weight)
+            return gradient
         packed, *classes = kept
         largest = packed[-_SCALE_OF_SCALES:].clone().view(torch.float32)
         factor = (largest / _HEADROOM).clamp(min=1)
@@ -172,6 +184,24 @@ class Spectral(Scheme):
                 values, torch.cat(list(classes)), grad_output, geometry, layout, weight
             )
         return total.mul_(factor)
+
+
+def _kernels(layout: Layout) -> Any:
+    """The module of the kernels that keep inputs of ``layout``; None where there are none."""
+    if not choice.may_be_used(layout.device):
+        return None
+    from xconv.kernels import spectral
+
+    return spectral if spectral.covers(layout) else None
+
+
+def _kernels_that_kept(kept: Sequence[Tensor]) -> Any:
+    """The module of the kernels by which this was kept; None where it was not by kernels."""
+    if len(kept) > len(BITS):
+        return None
+    from xconv.kernels import spectral
+
+    return spectral
 
 
 def packed_bytes(plan: Plan, layout: Layout) -> int:

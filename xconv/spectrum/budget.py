@@ -32,7 +32,8 @@ _REMEMBERED = 256
 """Calls whose plans are remembered by their seeds, for those who run a segment again."""
 _LOOKED_AT = 2**20
 """Elements that a spectrum is measured from, or one channel of all images."""
-_TOGETHER = 2**18
+_TOGETHER = {"cpu": 2**18}
+_TOGETHER_ELSEWHERE = _LOOKED_AT
 """Elements of these to work on together, or one map."""
 
 
@@ -220,7 +221,8 @@ def _spectrum(
     pixels = prod(blocks.pixels)
     maps = _some(tensor, pixels).flatten(0, 1)[:, None]
     total = torch.zeros(blocks.size, dtype=torch.float64, device=tensor.device)
-    for some in maps.split(max(1, _TOGETHER // pixels)):
+    together = _TOGETHER.get(tensor.device.type, _TOGETHER_ELSEWHERE)
+    for some in maps.split(max(1, together // pixels)):
         lines = on_grid(some).float().reshape(-1, *blocks.pixels)
         ordered = by_frequency(transform(lines, blocks), blocks).reshape(blocks.size, -1)
         total += ordered.square_().sum(1)

@@ -1,0 +1,178 @@
+"""What kernels are held against: the same with torch's operators, from the same random numbers.
+
+Without a GPU kernels run in Triton's interpreter, on tensors of the CPU.
+"""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from unittest import mock
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from cuda_cases import tf32
+from torch import Tensor
+
+from xconv.layout import Layout, is_channels_last
+from xconv.spectrum.blocks import blocks_of, by_frequency, inverse_transform, places, transform
+from xconv.spectrum.plan import BITS, Plan, nominal_plan
+from xconv.spectrum.rounding import GROUP, decode, decode_scales, encode, encode_scales
+
+SEED = 2**61 + 12345
+DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.cuda)]
+
+
+def device_of(name: str) -> torch.device:
+    """Return the device, or skip: an interpreted kernel takes no tensors of a GPU, a compiled one
+    no others."""
+    triton = pytest.importorskip("triton", reason="needs Triton")
+    if name == "cpu" and torch.cuda.is_available():
+        pytest.skip("kernels are compiled here")
+    if (
+        name == "cpu"
+        and _version(triton.__version__) < (3, 9)
+        and _version(np.__version__) >= (2, 4)
+    ):
+        pytest.skip("the interpreter of Triton before 3.9 does not run with NumPy 2.4")
+    return torch.device(name)
+
+
+def _version(words: str) -> tuple[int, ...]:
+    return tuple(int(word) for word in words.split(".")[:2])
+
+
+@contextmanager
+def exact_products(device: torch.device) -> Iterator[None]:
+    """Inside, products on a GPU are not rounded to TF32."""
+    with tf32(False) if device.type == "cuda" else nullcontext():
+        yield
+
+
+@contextmanager
+def kernels_everywhere() -> Iterator[None]:
+    """Inside, layers on a CPU use kernels too."""
+    with mock.patch("xconv.kernels.choice.may_be_used", lambda device: True):
+        yield
+
+
+def philox(seed: int, numbers: Tensor, stream: int) -> tuple[Tensor, Tensor]:
+    """Return the first two words, int64, of Philox 4×32 with 10 rounds for each of ``numbers``."""
+    low = 2**32 - 1
+    counter = [numbers.long(), torch.full_like(numbers, stream).long()]
+    counter += [torch.zeros_like(counter[0])] * 2
+    keys = [seed & low, seed >> 32]
+    for _ in range(10):
+        first, second = _product(0xD2511F53, counter[0]), _product(0xCD9E8D57, counter[2])
+        counter = [
+            second[0] ^ counter[1] ^ keys[0], second[1], first[0] ^ counter[3] ^ keys[1], first[1]
+        ]  # fmt: skip
+        keys = [(keys[0] + 0x9E3779B9) & low, (keys[1] + 0xBB67AE85) & low]
+    return counter[0], counter[1]
+
+
+def _product(factor: int, words: Tensor) -> tuple[Tensor, Tensor]:
+    """Upper and lower word of a product of words, which int64 does not hold."""
+    low, high = words & 0xFFFF, words >> 16
+    under, over = factor * low, factor * high
+    carried = over + (under >> 16)
+    return carried >> 16, ((carried & 0xFFFF) << 16) | (under & 0xFFFF)
+
+
+def turned_towards(normal: Tensor) -> Tensor:
+    """Return nearly rotations (..., GROUP, GROUP), made of ``normal`` ones as a kernel does it."""
+    x = normal / 18
+    for a, b, c in [(3.4445, -4.7750, 2.0315)] * 6 + [(1.875, -1.25, 0.375)] * 2:
+        square = x @ x.mT
+        x = a * x + (b * square + c * square @ square) @ x
+    return x
+
+
+def uniform(words: Tensor) -> Tensor:
+    """Return what kernels make of words: 24 bits in [0, 1), float32."""
+    return (words >> 8).float() * 2**-24
+
+
+@dataclass(frozen=True)
+class Input:
+    """An input, how it lies, and a plan for it."""
+
+    values: Tensor
+    bits: float
+
+    @classmethod
+    def smooth(
+        cls, shape: tuple[int, ...], bits: float, last: bool, dtype: torch.dtype, device: str
+    ) -> "Input":
+        """One with a spectrum, drawn on the CPU."""
+        values = torch.randn(shape, generator=torch.Generator().manual_seed(1)).cumsum(-1) + 1
+        if last:
+            values = values.movedim(1, -1).contiguous().movedim(-1, 1)
+        return cls(values.to(device, dtype), bits)
+
+    @property
+    def layout(self) -> Layout:
+        """How it lies."""
+        return Layout.of(self.values)
+
+    @property
+    def plan(self) -> Plan:
+        """That of a layer of which nothing has been seen."""
+        return nominal_plan(blocks_of(tuple(self.values.shape[2:])), self.bits)
+
+    def coefficients(self, frequencies: Tensor) -> Tensor:
+        """(kept, columns), float32, columns in the order of kernels."""
+        blocks = blocks_of(tuple(self.values.shape[2:]))
+        batch, channels = self.values.shape[:2]
+        lines = transform(self.values.float().reshape(-1, *blocks.pixels), blocks)
+        found = by_frequency(lines, blocks)[places(frequencies, blocks)]
+        found = found.reshape(len(frequencies), batch, channels, blocks.number)
+        return (found.transpose(2, 3) if is_channels_last(self.values) else found).flatten(1)
+
+    def pixels(self, frequencies: Tensor, columns: Tensor) -> Tensor:
+        """The way back: maps (batch, channels, *pixels), float32."""
+        blocks = blocks_of(tuple(self.values.shape[2:]))
+        batch, channels = self.values.shape[:2]
+        if is_channels_last(self.values):
+            columns = columns.view(len(columns), batch, -1, channels).transpose(2, 3)
+        pairs = [n for pair in zip(blocks.counts, blocks.sides, strict=True) for n in pair]
+        lines = columns.new_zeros(batch * channels, *pairs)
+        target = by_frequency(lines, blocks)
+        where = places(frequencies, blocks)
+        target[where] = columns.reshape(len(columns), *target.shape[len(blocks.sides) :])
+        return inverse_transform(lines, blocks).reshape(self.values.shape)
+
+
+def reference_bytes(
+    columns: Tensor, counts: tuple[int, ...], turn: Tensor, chances: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return codes and, with the largest scale, scales of weighted ``columns``, by torch."""
+    padded = F.pad(columns, (0, -columns.shape[1] % GROUP))
+    codes, scales = [], []
+    for bits, rows in zip(BITS, padded.split(list(counts)), strict=True):
+        if len(rows):
+            packed, sizes = encode(rows.reshape(-1, GROUP), bits, turn)
+            codes.append(packed)
+            scales.append(sizes)
+    with mock.patch("xconv.spectrum.rounding.uniform", lambda *_: chances):
+        rounded, largest = encode_scales(torch.cat(scales), torch.tensor(0))
+    return torch.cat(codes), torch.cat([rounded, largest.view(1).view(torch.uint8)])
+
+
+def reference_columns(
+    packed: Tensor, counts: tuple[int, ...], turn: Tensor, columns: int
+) -> Tensor:
+    """Return (kept, columns), float32: what bytes stand for, by torch."""
+    groups = math.ceil(columns / GROUP)
+    scales = packed[-4 - groups * sum(counts) : -4]
+    sizes = decode_scales(scales, packed[-4:].clone().view(torch.float32))
+    rows, byte, group = [], 0, 0
+    for bits, count in zip(BITS, counts, strict=True):
+        code = packed[byte : byte + count * groups * GROUP * bits // 8]
+        own = sizes[group : group + count * groups]
+        if count:
+            rows.append(decode(code, own, bits, turn).view(count, -1)[:, :columns])
+        byte, group = byte + len(code), group + count * groups
+    return torch.cat(rows)

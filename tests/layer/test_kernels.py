@@ -1,0 +1,333 @@
+"""Kernels of the spectral scheme do what torch's operators do, bit by bit where nothing rounds."""
+
+import math
+from unittest import mock
+
+import pytest
+import torch
+from cuda_cases import relative
+from kernel_cases import (
+    DEVICES,
+    SEED,
+    Input,
+    device_of,
+    exact_products,
+    kernels_everywhere,
+    philox,
+    reference_bytes,
+    reference_columns,
+    turned_towards,
+    uniform,
+)
+from statistics_checker import FEWEST_SAMPLES, check_mean
+from torch import Tensor
+
+import xconv
+from xconv import compiled
+from xconv.geometry import Geometry
+from xconv.layout import Layout
+from xconv.probing import Probing
+from xconv.schemes.spectral import Spectral, packed_bytes
+from xconv.spectrum.blocks import blocks_of
+from xconv.spectrum.plan import Plan, nominal_plan
+from xconv.spectrum.rounding import GROUP, STEPS
+from xconv.spectrum.sampling import draw_frequencies
+
+every_device = pytest.mark.parametrize("name", DEVICES)
+SHAPES = {
+    "one block": ((4, 16, 7, 7), False),
+    "four blocks": ((2, 16, 28, 28), False),
+    "channels last": ((2, 16, 28, 28), True),
+    "over the edge": ((2, 32, 17, 19), False),
+    "over the edge, channels last": ((2, 32, 17, 19), True),
+    "groups that are not full": ((3, 25, 6, 10), False),
+    "1d": ((2, 32, 70), False),
+    "3d": ((2, 32, 4, 9, 10), False),
+    "3d, channels last": ((2, 32, 4, 9, 10), True),
+}
+PLANS = {"0.5 bits": 0.5, "all classes": 2.0, "8 bits": 8.0}
+every_shape = pytest.mark.parametrize(("shape", "last"), SHAPES.values(), ids=SHAPES)
+every_plan = pytest.mark.parametrize("bits", PLANS.values(), ids=PLANS)
+
+
+def seed_of(number: int = SEED) -> Tensor:
+    return torch.tensor(number)
+
+
+@every_device
+def test_a_rotation_is_made_of_normal_numbers(name: str) -> None:
+    device = device_of(name)
+    from xconv.kernels.prepare import ROTATION_STREAM, rotation
+
+    first, second = philox(SEED, torch.arange(GROUP * GROUP), ROTATION_STREAM)
+    radius = (-2 * (uniform(first) + 2**-25).log()).sqrt()
+    normal = (radius * (2 * math.pi * uniform(second)).cos()).view(GROUP, GROUP).double()
+    u, _, v = torch.linalg.svd(normal)
+    turn = rotation(SEED, device).cpu().double()
+    assert relative(turn, turned_towards(normal)) < (1e-3 if device.type == "cpu" else 5e-2)
+    assert relative(turn, u @ v) < (1e-2 if device.type == "cpu" else 5e-2)
+    assert relative(turn @ turn.t(), torch.eye(GROUP)) < 1e-2
+    assert torch.equal(rotation(SEED, device), rotation(SEED, device))
+    assert relative(rotation(SEED + 1, device).cpu(), turn) > 1
+
+
+@pytest.mark.parametrize("bits", STEPS)
+def test_rotations_leave_the_variance(bits: int) -> None:
+    """Within 1 % of a true rotation's, and half a thousandth of the energy; without the scale's."""
+    numbers = torch.Generator().manual_seed(0)
+    normal = torch.randn(100, GROUP, GROUP, generator=numbers)
+    values = torch.randn(100, GROUP, GROUP, generator=numbers)
+    u, _, v = torch.linalg.svd(normal)
+    errors = []
+    for turn in (turned_towards(normal), u @ v):
+        turned = values @ turn.mT
+        unit = turned.norm(dim=2, keepdim=True) * (STEPS[bits] / 8)
+        half = 2 ** (bits - 1)
+        levels = (turned / unit).floor().clamp(-half, half - 1) + 0.5
+        scales = values.square().sum(2) / (turned * levels).sum(2)
+        errors.append(float((scales[..., None] * (levels @ turn) - values).square().sum()))
+    assert errors[0] < 1.01 * errors[1] + 5e-4 * float(values.square().sum())
+
+
+@every_device
+@every_plan
+def test_the_same_frequencies_are_drawn(name: str, bits: float) -> None:
+    device = device_of(name)
+    from xconv.kernels import spectral
+    from xconv.kernels.prepare import FREQUENCY_STREAM, WORK, prepare
+
+    plan = Input.smooth((2, 16, 28, 28), bits, False, torch.float32, "cpu").plan
+    for seed in range(SEED, SEED + 5):
+        word, _ = philox(seed, torch.zeros(1, dtype=torch.int64), FREQUENCY_STREAM)
+        chance = word.double() * 2**-32
+        with mock.patch("xconv.spectrum.sampling.uniform", lambda *_, chance=chance: chance):
+            expected = draw_frequencies(seed_of(), plan.order, plan.probabilities, plan.kept)
+        found, work = prepare(seed, spectral._tables(plan, device), plan.kept)
+        assert torch.equal(found.cpu(), expected[0])
+        torch.testing.assert_close(work[WORK:].cpu(), expected[1], rtol=1e-6, atol=0)
+
+
+@every_device
+@every_shape
+@every_plan
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
+def test_bytes_are_those_of_torch(
+    name: str, shape: tuple[int, ...], last: bool, bits: float, dtype: torch.dtype
+) -> None:
+    """And x̂ is what torch's operators make of them."""
+    device = device_of(name)
+    if dtype != torch.float32 and bits != 2.0:
+        pytest.skip("one plan will do")
+    from xconv.kernels import spectral
+    from xconv.kernels.prepare import SCALE_STREAM, WORK, prepare, rotation
+
+    case = Input.smooth(shape, bits, last, dtype, name)
+    plan, layout = case.plan, case.layout
+    with exact_products(device):
+        kept = spectral.keep(case.values, seed_of(), layout, plan)
+        packed, frequencies, counts = kept
+        assert tuple(counts.tolist()) == plan.counts
+        drawn, work = prepare(SEED, spectral._tables(plan, device), plan.kept)
+        turn = rotation(SEED, device)
+        assert torch.equal(frequencies, drawn)
+        assert torch.equal(work[: GROUP * GROUP].view(GROUP, GROUP), turn)
+        columns = case.coefficients(frequencies.long()) * work[WORK:, None]
+        groups = math.ceil(columns.shape[1] / GROUP) * plan.kept
+        chances = uniform(philox(SEED, torch.arange(groups), SCALE_STREAM)[0]).to(device)
+        codes, scales = reference_bytes(columns, plan.counts, turn, chances)
+        own_codes, own_scales = packed[: len(codes)], packed[len(codes) :]
+        assert own_scales.shape == scales.shape
+        # A kernel takes the norm before it turns, and half dtypes multiply in TF32 on a GPU.
+        allowed = 1e-3 if dtype == torch.float32 or device.type == "cpu" else 0.1
+        assert float((own_codes != codes).float().mean()) <= allowed
+        steps = own_scales[:-4].int() - scales[:-4].int()
+        assert int(steps.abs().max()) <= 1
+        assert float((steps != 0).float().mean()) <= 0.05
+        expected = case.pixels(
+            frequencies.long(), reference_columns(packed, plan.counts, turn, columns.shape[1])
+        )
+        ((images, rebuilt),) = spectral.rebuilt_parts(kept, seed_of(), layout)
+    assert images == slice(0, shape[0])
+    assert rebuilt.dtype == dtype and rebuilt.stride() == case.values.stride()
+    rounding = {torch.float32: 1e-5, torch.bfloat16: 5e-3, torch.float16: 1e-3}[dtype]
+    assert relative(rebuilt, expected) < rounding
+
+
+@pytest.mark.parametrize("shape", [(2, 16, 28, 28), (4, 16, 7, 7)], ids=str)
+def test_torch_reads_what_a_kernel_wrote(shape: tuple[int, ...]) -> None:
+    """Of an input in one part, whose groups are full, the bytes are those of the scheme."""
+    device_of("cpu")
+    from xconv.kernels import spectral
+    from xconv.kernels.prepare import rotation
+
+    case = Input.smooth(shape, 1.0, False, torch.float32, "cpu")
+    layout, plan = case.layout, case.plan
+    kept = spectral.keep(case.values, seed_of(), layout, plan)
+    assert kept[0].numel() == packed_bytes(plan, layout)
+    weight = torch.randn(8, shape[1], 3, 3)
+    geometry = Geometry((1, 1), (1, 1), (1, 1))
+    grad_output = torch.randn(shape[0], 8, *shape[2:])
+    ours = spectral.estimate(kept, seed_of(), grad_output, geometry, layout, weight)
+    frequencies = kept[1].split(plan.counts)
+    turn = rotation(SEED, torch.device("cpu"))
+    with mock.patch("xconv.schemes.spectral.rotation", lambda seed: turn):
+        theirs = Spectral().estimate(
+            [kept[0], *frequencies], seed_of(), grad_output, geometry,
+            Probing(scheme="spectral", bits=1.0), layout, weight,
+        )  # fmt: skip
+    assert relative(ours, theirs) < 1e-5
+
+
+@every_device
+def test_parts_of_a_batch_make_the_whole(name: str) -> None:
+    """Also where a group belongs to two parts."""
+    device_of(name)
+    from xconv.kernels import spectral
+
+    case = Input.smooth((8, 9, 28, 28), 1.0, False, torch.float32, name)  # 36 columns an image
+    layout = Layout(torch.Size(case.values.shape), torch.float32, case.values.device)
+    kept = spectral.keep(case.values, seed_of(), layout, case.plan)
+    ((_, whole),) = spectral.rebuilt_parts(kept, seed_of(), layout)
+    with mock.patch("xconv.kernels.spectral.AT_A_TIME", 3 * whole[0].numel()):
+        parts = list(spectral.rebuilt_parts(kept, seed_of(), layout))
+    assert [images.stop - images.start for images, _ in parts] == [3, 3, 2]
+    assert torch.equal(torch.cat([part for _, part in parts]), whole)
+
+
+@pytest.mark.parametrize("bits", [1, 2])
+def test_nearly_rotations_keep_the_mean(bits: int) -> None:
+    """By torch, of groups that true rotations are hardest for: kernels round as it does."""
+    numbers = torch.Generator().manual_seed(0)
+    values = torch.zeros(3, GROUP, dtype=torch.float64)
+    values[0, 5], values[1, 3], values[1, 7] = 1, 2, -1
+    values[2] = torch.randn(GROUP, generator=numbers).double().exp()
+    turn = turned_towards(torch.randn(2000, GROUP, GROUP, generator=numbers).double())
+    turned = values @ turn.mT
+    unit = turned.norm(dim=2, keepdim=True) * (STEPS[bits] / 8)
+    half = 2 ** (bits - 1)
+    levels = (turned / unit).floor().clamp(-half, half - 1) + 0.5
+    scales = values.square().sum(1) / (turned * levels).sum(2)
+    check_mean(scales[..., None] * (levels @ turn), values)
+
+
+@pytest.mark.cuda
+def test_the_mean_over_seeds_is_the_input() -> None:
+    device_of("cuda")
+    from xconv.kernels import spectral
+
+    values = torch.randn(64, 1, 2, 2, generator=torch.Generator().manual_seed(1))
+    values[0] = torch.tensor([[1.0, -2.0], [3.0, 0.5]])
+    values[1] = 0
+    values = values.to("cuda")
+    layout, plan = Layout.of(values), nominal_plan(blocks_of((2, 2)), 1.5)
+    assert 0 < float(plan.probabilities.min()) < 1
+    samples = []
+    with exact_products(values.device):
+        for seed in range(SEED, SEED + FEWEST_SAMPLES):
+            kept = spectral.keep(values, seed_of(seed), layout, plan)
+            samples += [x.cpu() for _, x in spectral.rebuilt_parts(kept, seed_of(seed), layout)]
+    check_mean(torch.stack(samples)[:, :4].double(), values[:4].cpu().double())
+
+
+@every_device
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
+def test_what_is_not_finite_shows(name: str, bad: float) -> None:
+    device_of(name)
+    from xconv.kernels import spectral
+
+    case = Input.smooth((4, 16, 7, 7), 1.0, False, torch.float32, name)
+    case.values[1, 3, 2, 2] = bad
+    kept = spectral.keep(case.values, seed_of(), case.layout, case.plan)
+    ((_, rebuilt),) = spectral.rebuilt_parts(kept, seed_of(), case.layout)
+    assert not rebuilt.isfinite().all()
+
+
+@every_device
+def test_zeros_are_zeros(name: str) -> None:
+    device_of(name)
+    from xconv.kernels import spectral
+
+    case = Input.smooth((4, 16, 7, 7), 1.0, False, torch.float32, name)
+    zeros = torch.zeros_like(case.values)
+    kept = spectral.keep(zeros, seed_of(), case.layout, case.plan)
+    ((_, rebuilt),) = spectral.rebuilt_parts(kept, seed_of(), case.layout)
+    assert torch.equal(rebuilt, zeros)
+
+
+@every_device
+def test_float16_does_not_overflow(name: str) -> None:
+    """x̂ of an input near the largest number of float16 reaches beyond it."""
+    device = device_of(name)
+    from xconv.kernels import spectral
+
+    case = Input.smooth((4, 16, 14, 14), 0.5, False, torch.float16, name)
+    values = (case.values.float() * (6e4 / case.values.abs().max().float())).half()
+    layout = Layout.of(values)
+    kept = spectral.keep(values, seed_of(), layout, case.plan)
+    ((_, rebuilt),) = spectral.rebuilt_parts(kept, seed_of(), layout)
+    assert rebuilt.isfinite().all()
+    weight = torch.zeros(2, 16, 1, 1, dtype=torch.float16, device=device)
+    geometry = Geometry((1, 1), (0, 0), (1, 1))
+    deltas = torch.full((4, 2, 14, 14), 1e-3, dtype=torch.float16, device=device)
+    found = spectral.estimate(kept, seed_of(), deltas, geometry, layout, weight)
+    wide = Layout(layout.shape, torch.float32, device)
+    expected = spectral.estimate(kept, seed_of(), deltas.float(), geometry, wide, weight.float())
+    assert relative(found, expected) < 5e-3
+
+
+@every_device
+@every_plan
+def test_fake_results_are_like_true_ones(name: str, bits: float) -> None:
+    device_of(name)
+    case = Input.smooth((2, 16, 28, 28), bits, False, torch.float32, name)
+    probing = Probing(scheme="spectral", bits=bits)
+    arguments = (probing, case.layout, torch.Size((8, 16, 3, 3)), torch.Size((2, 8, 28, 28)))
+    with kernels_everywhere():
+        _, *kept = Spectral().keep(case.values, seed_of(), *arguments, None)
+        like = Spectral().kept_like(case.values, case.layout, probing, None)
+        whole = compiled.keep(case.values, seed_of(), *arguments)
+    shown = [(t.shape, t.dtype, t.device) for t in kept]
+    assert [(t.shape, t.dtype, t.device) for t in like] == shown
+    assert all(map(torch.equal, whole[1:], kept))
+
+
+@every_device
+@pytest.mark.parametrize("last", [False, True], ids=["contiguous", "channels last"])
+def test_a_layer_uses_them(name: str, last: bool) -> None:
+    """And its gradient is that of x̂, in eager mode and as operators."""
+    device = device_of(name)
+    from xconv.kernels import spectral
+
+    torch.manual_seed(0)
+    layer = xconv.XConv2d(16, 8, 3, stride=2, padding=1, scheme="spectral", bits=1).to(device)
+    x = Input.smooth((2, 16, 28, 28), 1.0, last, torch.float32, name).values.requires_grad_()
+    deltas = torch.randn(2, 8, 14, 14, device=device)
+    seen: list[tuple[Tensor, ...]] = []
+
+    def keep(input: Tensor, seed: Tensor, layout: Layout, plan: Plan) -> tuple[Tensor, ...]:
+        seen.append((seed, *own(input, seed, layout, plan)))
+        return seen[-1][1:]
+
+    own = spectral.keep
+    with kernels_everywhere(), mock.patch("xconv.kernels.spectral.keep", keep):
+        found, _ = torch.autograd.grad(layer(x), [layer.weight, x], deltas)
+        again, _ = torch.autograd.grad(layer(x), [layer.weight, x], deltas, create_graph=True)
+        again = again.detach()
+    for gradient, (seed, *kept) in zip((found, again), seen, strict=True):
+        ((_, rebuilt),) = spectral.rebuilt_parts(kept, seed, Layout.of(x))
+        geometry = Geometry((2, 2), (1, 1), (1, 1))
+        expected = geometry.weight_gradient(deltas, rebuilt, layer.weight)
+        assert relative(gradient, expected) < (1e-6 if name == "cpu" else 2e-3)
+
+
+def test_what_they_do_not_cover() -> None:
+    device_of("cpu")
+    from xconv.kernels import spectral
+
+    def covers(shape: tuple[int, ...], dtype: torch.dtype = torch.float32) -> bool:
+        return spectral.covers(Layout(torch.Size(shape), dtype, torch.device("cpu")))
+
+    assert covers((1, 64, 5, 5)) and covers((3, 11, 512, 512)) and covers((8, 8, 16), torch.half)
+    assert not covers((1, 64, 5, 5), torch.float64)
+    assert not covers((1, 63, 5, 5))
+    assert not covers((2**8, 2**8, 256, 257))

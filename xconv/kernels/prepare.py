@@ -1,0 +1,131 @@
+r"""One program that draws what a call needs from its seed: a rotation, and the frequencies kept.
+
+Numbers come from Philox 4×32 with 10 rounds, whose key is the seed and whose counter is (number,
+stream, 0, 0). (Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011.)
+
+The rotation is the orthogonal factor of a matrix G of normal numbers, G(GᵀG)^(-1/2), found by
+products alone: X ← aX + (bXXᵀ + c(XXᵀ)²)X moves all singular values of X towards 1. Whatever is
+left of the way, X is G times a function of GᵀG on one side, so that XU comes of GU: for every
+rotation U, XU is as probable as X. ``spectrum.rounding`` needs no more of a rotation for the mean
+to be right, if the norm of a group is taken before it is turned. Eight steps bring the variance
+within 1 % of that of a true rotation.
+"""
+
+from __future__ import annotations
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from xconv.spectrum.rounding import GROUP
+
+CELLS = 32
+"""Places where the largest scale is looked for, so that not all programs write to one."""
+WORK = GROUP * GROUP + CELLS
+"""Numbers (float32) before the weights in what ``prepare`` returns."""
+ROTATION_STREAM, FREQUENCY_STREAM, SCALE_STREAM = 2, 4, 3
+
+_GROUP = tl.constexpr(GROUP)
+_CELLS = tl.constexpr(CELLS)
+_ROTATION_STREAM = tl.constexpr(ROTATION_STREAM)
+_FREQUENCY_STREAM = tl.constexpr(FREQUENCY_STREAM)
+_SHRINK = tl.constexpr(1 / 18)
+"""Brings the largest singular value, about 16, below 1.25, where the first steps diverge; it would
+be above once in 10³⁰ calls."""
+_FAST = tl.constexpr(6)
+_FINE = tl.constexpr(2)
+"""Steps that take small singular values quickly to about 1, and such that take them to 1."""
+
+
+@triton.jit
+def random_word(seed, number, stream):
+    """Return a word (uint32) and another for each ``number`` (int32)."""
+    zero = number * 0
+    first, second, _, _ = tl.philox(seed, number, zero + stream, zero, zero)
+    return first, second
+
+
+@triton.jit
+def uniform(word):
+    """Return a number in [0, 1) of 24 bits, float32."""
+    return (word >> 8).to(tl.int32).to(tl.float32) * (2.0**-24)
+
+
+@triton.jit
+def _step(x, a, b, c):
+    square = tl.dot(x, tl.trans(x), input_precision="tf32")
+    polynomial = b * square + c * tl.dot(square, square, input_precision="tf32")
+    return a * x + tl.dot(polynomial, x, input_precision="tf32")
+
+
+@triton.jit
+def _rotation(seed):
+    """Return a matrix (GROUP, GROUP) that is nearly a rotation, all of them alike probable."""
+    line = tl.arange(0, _GROUP)
+    first, second = random_word(seed, line[:, None] * _GROUP + line[None, :], _ROTATION_STREAM)
+    radius = tl.sqrt(-2.0 * tl.log(uniform(first) + 2.0**-25))
+    x = radius * tl.cos(6.283185307179586 * uniform(second)) * _SHRINK
+    for _ in tl.static_range(_FAST):
+        x = _step(x, 3.4445, -4.7750, 2.0315)
+    for _ in tl.static_range(_FINE):
+        x = _step(x, 1.875, -1.25, 0.375)
+    return x
+
+
+@triton.jit
+def _draw(seed, tables, frequencies, weights, size, kept, ROWS: tl.constexpr):
+    """Systematic sampling, as ``spectrum.sampling`` has it."""
+    row = tl.arange(0, ROWS)
+    chance, _ = random_word(seed, row * 0, _FREQUENCY_STREAM)
+    tick = row.to(tl.float64) + chance.to(tl.float64) * (2.0**-32)
+    tick = tl.minimum(tick, kept - 1e-9)
+    low, high = row * 0, row * 0 + size
+    for _ in range(10):  # the first end beyond the tick is in [low, high]
+        middle = (low + high) // 2
+        is_open = low < high
+        end = tl.load(tables + middle, mask=is_open, other=0.0)
+        low = tl.where(is_open & (end <= tick), middle + 1, low)
+        high = tl.where(is_open & (end > tick), middle, high)
+    found = tl.minimum(low, size - 1)
+    is_row = row < kept
+    frequency = tl.load(tables + size + found)
+    tl.store(frequencies + row, frequency.to(tl.int16), mask=is_row)
+    weight = tl.load(tables + 2 * size + found)
+    tl.store(weights + row, weight.to(tl.float32), mask=is_row)
+
+
+@triton.jit(do_not_specialize=["seed", "size", "kept"])
+def _prepare(
+    seed, tables, frequencies, work, size, kept, ROWS: tl.constexpr, DRAW: tl.constexpr
+):  # fmt: skip
+    seed = seed.to(tl.int64)
+    line = tl.arange(0, _GROUP)
+    turn = _rotation(seed)
+    tl.store(work + line[:, None] * _GROUP + line[None, :], turn)
+    if DRAW:
+        rest = work + _GROUP * _GROUP
+        tl.store(rest + tl.arange(0, _CELLS), tl.zeros((_CELLS,), tl.float32))
+        _draw(seed, tables, frequencies, rest + _CELLS, size, kept, ROWS)
+
+
+def prepare(seed: int, tables: Tensor, kept: int) -> tuple[Tensor, Tensor]:
+    """Return the ``kept`` frequencies (int16), and, flat in float32, a rotation (GROUP, GROUP), as
+    many zeros as there are ``CELLS``, and 1/p of each frequency.
+
+    ``tables`` (3n, float64): where the probabilities of the first, the first two, … frequencies of
+    a plan end, these frequencies, and 1/p of each.
+    """
+    frequencies = torch.empty(kept, dtype=torch.int16, device=tables.device)
+    work = torch.empty(WORK + kept, dtype=torch.float32, device=tables.device)
+    rows = triton.next_power_of_2(kept)
+    size = tables.numel() // 3
+    _prepare[(1,)](seed, tables, frequencies, work, size, kept, rows, True, num_warps=8)
+    return frequencies, work
+
+
+def rotation(seed: int, device: torch.device) -> Tensor:
+    """Return the rotation that ``prepare`` drew from ``seed``: (GROUP, GROUP), float32."""
+    turn = torch.empty(GROUP, GROUP, dtype=torch.float32, device=device)
+    _prepare[(1,)](seed, turn, turn, turn, 0, 0, 1, False, num_warps=8)
+    return turn

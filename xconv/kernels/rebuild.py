@@ -1,0 +1,141 @@
+"""The input again, from what ``sketch`` has kept of it: unpacked, turned back and transformed.
+
+A program has the 64 columns of a tile and some of the pixels of their blocks.
+"""
+
+from __future__ import annotations
+
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from xconv.kernels.tiles import GROUP_, bits_of, columns, level, places
+from xconv.kernels.tiling import Program, Tiling
+from xconv.spectrum.rounding import GROUP
+
+PROGRAM = Program(rows=32, pixels=128, warps=4, stages=2)
+
+
+@triton.jit
+def _unpack(codes, bits, member):
+    """Return the numbers of a group (ROWS, GROUP), float32, centred, at ``codes`` (ROWS)."""
+    bit = member[None, :] * bits[:, None]
+    place = codes[:, None] + (bit >> 3)
+    shift = bit & 7
+    word = tl.load(place).to(tl.int32)
+    word |= tl.load(place + 1, mask=shift + bits[:, None] > 8, other=0).to(tl.int32) << 8
+    number = (word >> shift) & ((1 << bits[:, None]) - 1)
+    return number.to(tl.float32) - ((1 << (bits - 1)).to(tl.float32) - 0.5)[:, None]
+
+
+@triton.jit
+def _largest(place, most):
+    """Return the number (float32) whose four bytes lie there, at most ``most``; NaN stays."""
+    byte = tl.arange(0, 4)
+    number = tl.sum(tl.load(place + byte).to(tl.int32) << (8 * byte), 0)
+    number = number.to(tl.float32, bitcast=True)
+    return tl.where(number > most, most, number)
+
+
+@triton.jit
+def _pixels(
+    codes, basis, frequencies, turn, group, groups, pixel, kept, end_1, end_2, end_3, end_4,
+    largest_scale, code_bytes, LENGTH: tl.constexpr, ROWS: tl.constexpr, CHUNK: tl.constexpr,
+    LAST: tl.constexpr, PRECISION: tl.constexpr,
+):  # fmt: skip
+    """Return these pixels of the blocks of a tile, (GROUP, CHUNK), (CHUNK, GROUP) for ``LAST``."""
+    member = tl.arange(0, GROUP_)
+    rotation = tl.load(turn + member[:, None] * GROUP_ + member[None, :])
+    largest = _largest(codes + code_bytes + kept.to(tl.int64) * groups, largest_scale)
+    if LAST:
+        found = tl.zeros((CHUNK, GROUP_), tl.float32)
+    else:
+        found = tl.zeros((GROUP_, CHUNK), tl.float32)
+    for start in range(0, kept, ROWS):
+        row = start + tl.arange(0, ROWS)
+        is_row = row < kept
+        row = tl.minimum(row, kept - 1)
+        bits, before = bits_of(row, end_1, end_2, end_3, end_4)
+        place = codes + (before * groups + group * bits) * (GROUP_ // 8)
+        numbers = tl.dot(_unpack(place, bits, member), rotation, input_precision=PRECISION)
+        code = tl.load(codes + code_bytes + row.to(tl.int64) * groups + group)
+        scale = level(code.to(tl.float32)) * largest
+        numbers *= tl.where(is_row, scale, 0.0)[:, None]
+        frequency = tl.load(frequencies + row).to(tl.int32)
+        matrix = tl.load(basis + frequency[:, None] * LENGTH + pixel[None, :])
+        if LAST:
+            found = tl.dot(tl.trans(matrix), numbers, found, input_precision=PRECISION)
+        else:
+            found = tl.dot(tl.trans(numbers), matrix, found, input_precision=PRECISION)
+    return found
+
+
+@triton.jit(
+    do_not_specialize=[
+        "first", "start", "end", "groups", "code_bytes", "kept", "end_1", "end_2", "end_3", "end_4",
+        "channels", "number", "count_1", "count_2", "stride_image", "stride_channel", "stride_0",
+        "stride_1", "stride_2", "length_0", "length_1", "length_2", "largest_scale",
+    ]
+)  # fmt: skip
+def _rebuild(
+    output, codes, basis, frequencies, turn, first, start, end, groups, code_bytes, largest_scale,
+    kept, end_1, end_2, end_3, end_4, channels, number, count_1, count_2,
+    stride_image, stride_channel, stride_0, stride_1, stride_2, length_0, length_1, length_2,
+    SIDE_0: tl.constexpr, SIDE_1: tl.constexpr, SIDE_2: tl.constexpr, ROWS: tl.constexpr,
+    CHUNK: tl.constexpr, LENGTH: tl.constexpr, LAST: tl.constexpr, PRECISION: tl.constexpr,
+):  # fmt: skip
+    group = start // GROUP_ + tl.program_id(0)
+    pixel = tl.program_id(1) * CHUNK + tl.arange(0, CHUNK)
+    found = _pixels(
+        codes, basis, frequencies, turn, group, groups, pixel, kept, end_1, end_2, end_3, end_4,
+        largest_scale, code_bytes, LENGTH, ROWS, CHUNK, LAST, PRECISION,
+    )  # fmt: skip
+    column = group * GROUP_ + tl.arange(0, GROUP_)
+    is_column = (column >= start) & (column < end)
+    image, channel, block_0, block_1, block_2 = columns(
+        column, channels, number, count_1, count_2, LAST
+    )
+    base = (image - first) * stride_image + channel * stride_channel
+    kind = output.dtype.element_ty
+    if LAST:
+        place, inside = places(
+            block_0[None, :], block_1[None, :], block_2[None, :], pixel[:, None],
+            stride_0, stride_1, stride_2, length_0, length_1, length_2, SIDE_1, SIDE_2, SIDE_0,
+        )  # fmt: skip
+        target = output + (base[None, :] + place)
+        tl.store(target, found.to(kind), inside & is_column[None, :])
+    else:
+        place, inside = places(
+            block_0[:, None], block_1[:, None], block_2[:, None], pixel[None, :],
+            stride_0, stride_1, stride_2, length_0, length_1, length_2, SIDE_1, SIDE_2, SIDE_0,
+        )  # fmt: skip
+        target = output + (base[:, None] + place)
+        tl.store(target, found.to(kind), inside & is_column[:, None])
+
+
+def rebuild(
+    output: Tensor,
+    images: slice,
+    tiling: Tiling,
+    frequencies: Tensor,
+    turn: Tensor,
+    packed: Tensor,
+    largest: float,
+    precision: str,
+) -> None:
+    """Write these images of x̂ to ``output``, no scale above ``largest``.
+
+    ``packed`` is what ``sketch`` and ``round_scales`` have written, ``turn`` the rotation.
+    """
+    an_image = tiling.columns // tiling.layout.shape[0]
+    start, end = images.start * an_image, images.stop * an_image
+    tiles = triton.cdiv(end, GROUP) - start // GROUP
+    rows, pixels = tiling.shape(PROGRAM)
+    _rebuild[tiles, triton.cdiv(tiling.blocks.size, pixels)](
+        output, packed, tiling.basis(output.device), frequencies, turn,
+        images.start, start, end, tiling.groups, tiling.code_bytes, largest,
+        tiling.kept, *tiling.ends, *tiling.cut,
+        *tiling.strides(output), *tiling.sides, rows, pixels, tiling.length,
+        tiling.layout.channels_last, precision,
+        num_warps=PROGRAM.warps, num_stages=PROGRAM.stages,
+    )  # fmt: skip

@@ -1,0 +1,151 @@
+"""Coefficients of blocks, turned, rounded and packed, in one pass over the input.
+
+A program has the 64 columns of a tile and some rows: the product of basis images and pixels, of
+which each row is a group; its product with the rotation; codes and scales. It is ``encode`` of
+``spectrum.rounding``, but for the norm of a group, which is that before it is turned.
+"""
+
+from __future__ import annotations
+
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from xconv.kernels.prepare import CELLS, WORK
+from xconv.kernels.tiles import GROUP_, TINY, bits_of, columns, places, steps_of
+from xconv.kernels.tiling import Program, Tiling
+from xconv.spectrum.rounding import GROUP
+
+_CELLS = tl.constexpr(CELLS)
+_WORK = tl.constexpr(WORK)
+_TURN = tl.constexpr(GROUP * GROUP)
+PROGRAM = Program(rows=64, pixels=64, warps=4, stages=2)
+
+
+@triton.jit
+def _coefficients(
+    input, basis, frequency, is_row, column, count, channels, number, count_1, count_2,
+    stride_image, stride_channel, stride_0, stride_1, stride_2, length_0, length_1, length_2,
+    SIDE_0: tl.constexpr, SIDE_1: tl.constexpr, SIDE_2: tl.constexpr, ROWS: tl.constexpr,
+    CHUNK: tl.constexpr, LENGTH: tl.constexpr, LAST: tl.constexpr, PRECISION: tl.constexpr,
+):  # fmt: skip
+    """Return what the frequencies have in the blocks, (ROWS, GROUP), float32."""
+    SIZE: tl.constexpr = SIDE_0 * SIDE_1 * SIDE_2
+    image, channel, block_0, block_1, block_2 = columns(
+        column, channels, number, count_1, count_2, LAST
+    )
+    base = image * stride_image + channel * stride_channel
+    is_column = column < count
+    found = tl.zeros((ROWS, GROUP_), tl.float32)
+    for start in range(0, SIZE, CHUNK):
+        pixel = start + tl.arange(0, CHUNK)
+        matrix = tl.load(
+            basis + frequency[:, None] * LENGTH + pixel[None, :], mask=is_row[:, None], other=0.0
+        )
+        is_pixel = pixel < SIZE
+        if LAST:
+            place, _ = places(
+                block_0[None, :], block_1[None, :], block_2[None, :], pixel[:, None],
+                stride_0, stride_1, stride_2, length_0, length_1, length_2, SIDE_1, SIDE_2, SIDE_0,
+            )  # fmt: skip
+            mask = is_pixel[:, None] & is_column[None, :]
+            values = tl.load(input + (base[None, :] + place), mask=mask, other=0.0).to(tl.float32)
+        else:
+            place, _ = places(
+                block_0[:, None], block_1[:, None], block_2[:, None], pixel[None, :],
+                stride_0, stride_1, stride_2, length_0, length_1, length_2, SIDE_1, SIDE_2, SIDE_0,
+            )  # fmt: skip
+            mask = is_column[:, None] & is_pixel[None, :]
+            values = tl.load(input + (base[:, None] + place), mask=mask, other=0.0).to(tl.float32)
+            values = tl.trans(values)
+        found = tl.dot(matrix, values, found, input_precision=PRECISION)
+    return found
+
+
+@triton.jit
+def _round(values, turned, bits):
+    """Return codes (int64) and scales of the groups ``values`` (ROWS, GROUP)."""
+    half = (1 << (bits - 1)).to(tl.float32)[:, None]
+    norm = tl.sqrt(tl.sum(turned * turned, 1))
+    unit = tl.maximum(norm, TINY) * steps_of(bits) * 0.125  # over the root of GROUP
+    number = tl.floor(turned / unit[:, None])
+    number = tl.minimum(tl.maximum(number, -half), half - 1)
+    energy = tl.sum(values * values, 1)
+    scale = energy / tl.maximum(tl.sum(turned * (number + 0.5), 1), TINY)
+    return (number + half).to(tl.int32).to(tl.int64), scale
+
+
+@triton.jit
+def _pack(codes, target, number, bits, is_row, ROWS: tl.constexpr):
+    """Write ``codes`` (ROWS, GROUP) without gaps from ``target`` (ROWS) on, the first lowest."""
+    eight = tl.arange(0, 8)
+    lines = tl.reshape(codes, (ROWS, GROUP_ // 8, 8))
+    width = bits.to(tl.int64)[:, None, None]
+    words = tl.sum(lines << (eight[None, None, :] * width), 2)  # bytes that eight numbers take
+    whole = (words[:, :, None] >> (8 * eight)[None, None, :].to(tl.int64)) & 255
+    place = tl.arange(0, GROUP_ // 8)[None, :, None] * bits[:, None, None] + eight[None, None, :]
+    mask = is_row[:, None, None] & (eight[None, None, :] < bits[:, None, None])
+    tl.store(target[:, None, None] + place, whole.to(tl.uint8), mask=mask)
+
+
+@triton.jit(
+    do_not_specialize=[
+        "count", "groups", "kept", "end_1", "end_2", "end_3", "end_4", "channels", "number",
+        "count_1", "count_2", "stride_image", "stride_channel", "stride_0", "stride_1", "stride_2",
+        "length_0", "length_1", "length_2",
+    ]
+)  # fmt: skip
+def _sketch(
+    input, basis, frequencies, work, codes, scales, count, groups, kept,
+    end_1, end_2, end_3, end_4, channels, number, count_1, count_2,
+    stride_image, stride_channel, stride_0, stride_1, stride_2, length_0, length_1, length_2,
+    SIDE_0: tl.constexpr, SIDE_1: tl.constexpr, SIDE_2: tl.constexpr, ROWS: tl.constexpr,
+    CHUNK: tl.constexpr, LENGTH: tl.constexpr, LAST: tl.constexpr, PRECISION: tl.constexpr,
+):  # fmt: skip
+    group = tl.program_id(0)
+    row = tl.program_id(1) * ROWS + tl.arange(0, ROWS)
+    member = tl.arange(0, GROUP_)
+    is_row = row < kept
+    frequency = tl.load(frequencies + row, mask=is_row, other=0).to(tl.int32)
+    values = _coefficients(
+        input, basis, frequency, is_row, group * GROUP_ + member, count, channels, number,
+        count_1, count_2, stride_image, stride_channel, stride_0, stride_1, stride_2,
+        length_0, length_1, length_2, SIDE_0, SIDE_1, SIDE_2, ROWS, CHUNK,
+        LENGTH, LAST, PRECISION,
+    )  # fmt: skip
+    values *= tl.load(work + _WORK + row, mask=is_row, other=0.0)[:, None]
+    turn = tl.load(work + member[None, :] * GROUP_ + member[:, None])  # its transpose
+    turned = tl.dot(values, turn, input_precision=PRECISION)
+    bits, before = bits_of(row, end_1, end_2, end_3, end_4)
+    numbers, scale = _round(values, turned, bits)
+    target = codes + (before * groups + group * bits) * (GROUP_ // 8)
+    _pack(numbers, target, group, bits, is_row, ROWS)
+    tl.store(scales + row.to(tl.int64) * groups + group, scale, mask=is_row)
+    # As whole numbers, positive ones have the same order, and NaN is above them all.
+    size = scale.to(tl.int32, bitcast=True) & 0x7FFFFFFF
+    largest = tl.max(tl.where(is_row, size, 0), 0)
+    cells = (work + _TURN).to(tl.pointer_type(tl.int32), bitcast=True)
+    tl.atomic_max(cells + group % _CELLS, largest)
+
+
+def sketch(
+    input: Tensor,
+    tiling: Tiling,
+    frequencies: Tensor,
+    work: Tensor,
+    codes: Tensor,
+    scales: Tensor,
+    precision: str,
+) -> None:
+    """Write the codes (uint8) and scales (float32, a row a frequency) of ``input``.
+
+    ``frequencies`` and ``work`` are what ``prepare`` returned; the largest scales are left there.
+    """
+    rows, pixels = tiling.shape(PROGRAM)
+    _sketch[tiling.groups, triton.cdiv(tiling.kept, rows)](
+        input, tiling.basis(input.device), frequencies, work, codes, scales,
+        tiling.columns, tiling.groups, tiling.kept, *tiling.ends, *tiling.cut,
+        *tiling.strides(input), *tiling.sides, rows, pixels, tiling.length,
+        tiling.layout.channels_last, precision,
+        num_warps=PROGRAM.warps, num_stages=PROGRAM.stages,
+    )  # fmt: skip

@@ -1,0 +1,155 @@
+"""The spectral scheme by kernels: three launches to keep an input, two to have it again.
+
+What is kept are the seed, the bytes that ``schemes.spectral`` keeps of an input in one part, each
+frequency filled up to whole groups; the frequencies, on the device (int16); and how many of them
+each class of bits has, on the CPU (int16). x̂ is formed and handed to the backend's own weight
+gradient: it takes the place of the input gradient, which the layer computes next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import ceil, prod
+
+import torch
+from torch import Tensor
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from xconv.capture import refuse_capture
+from xconv.geometry import Geometry
+from xconv.kernels import choice
+from xconv.kernels.prepare import prepare, rotation
+from xconv.kernels.rebuild import rebuild
+from xconv.kernels.scales import round_scales
+from xconv.kernels.sketch import sketch
+from xconv.kernels.tiling import Tiling
+from xconv.layout import Layout, from_memory_order, in_memory_order
+from xconv.precision import allows_tf32
+from xconv.spectrum.blocks import blocks_of
+from xconv.spectrum.plan import Plan
+from xconv.spectrum.rounding import GROUP
+
+AT_A_TIME = 2**25
+"""Elements of x̂ to work on together, or one image."""
+_ENOUGH = 128
+"""Groups of a frequency of which one that is not full makes less than a hundredth."""
+_MOST = 2**31
+"""Elements that whole numbers of 32 bits count."""
+_SCALE_BYTES = 4
+_HEADROOM = 256.0
+"""The largest scale in float16, as in ``schemes.spectral``."""
+
+_TABLES: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
+"""By the ``order`` of a plan, and then by device, what ``prepare`` takes."""
+
+
+def covers(layout: Layout) -> bool:
+    """Return whether there are kernels for inputs of ``layout``: not for float64, nor where groups
+    that are not full would take room, nor for more elements than 32 bits count."""
+    if layout.dtype not in (torch.float32, torch.float16, torch.bfloat16):
+        return False
+    if prod(layout.shape) > _MOST:
+        return False
+    columns = prod(layout.shape[:2]) * blocks_of(tuple(int(n) for n in layout.shape[2:])).number
+    return columns % GROUP == 0 or columns >= _ENOUGH * GROUP
+
+
+def kept_like(input: Tensor, layout: Layout, plan: Plan) -> list[Tensor]:
+    """Return empty tensors like those of ``keep``."""
+    tiling = _tiling(layout, plan.counts)
+    return [
+        input.new_empty(_bytes(tiling), dtype=torch.uint8),
+        input.new_empty(plan.kept, dtype=torch.int16),
+        torch.empty(len(plan.counts), dtype=torch.int16, device="cpu"),
+    ]
+
+
+def keep(input: Tensor, seed: Tensor, layout: Layout, plan: Plan) -> tuple[Tensor, ...]:
+    """Return bytes, frequencies and counts. Raises RuntimeError while a CUDA graph is captured."""
+    refuse_capture(input.device)
+    tiling, number = _tiling(layout, plan.counts), int(seed)
+    input = from_memory_order(
+        in_memory_order(input.detach(), layout.channels_last), layout.channels_last
+    )
+    with choice.current(input.device):
+        frequencies, work = prepare(number, _tables(plan, input.device), plan.kept)
+        packed = torch.empty(_bytes(tiling), dtype=torch.uint8, device=input.device)
+        groups = plan.kept * tiling.groups
+        scales = torch.empty(groups, dtype=torch.float32, device=input.device)
+        sketch(input, tiling, frequencies, work, packed, scales, _precision(layout))
+        round_scales(scales, work, packed, tiling.code_bytes, number)
+    return packed, frequencies, torch.tensor(plan.counts, dtype=torch.int16, device="cpu")
+
+
+def estimate(
+    kept: Sequence[Tensor],
+    seed: Tensor,
+    grad_output: Tensor,
+    geometry: Geometry,
+    layout: Layout,
+    weight: Tensor,
+) -> Tensor:
+    """Return the weight gradient; that of several parts is summed in float32."""
+    total: Tensor | None = None
+    for images, rebuilt in rebuilt_parts(kept, seed, layout):
+        part = geometry.weight_gradient(grad_output[images], rebuilt, weight)
+        del rebuilt
+        is_all = images.stop - images.start == layout.shape[0]
+        part = part if is_all else part.float()
+        total = part if total is None else total.add_(part)
+    assert total is not None
+    if layout.dtype != torch.float16:
+        return total
+    largest = kept[0][-_SCALE_BYTES:].clone().view(torch.float32)
+    return total.float().mul_((largest / _HEADROOM).clamp_(min=1))
+
+
+def rebuilt_parts(
+    kept: Sequence[Tensor], seed: Tensor, layout: Layout
+) -> Iterator[tuple[slice, Tensor]]:
+    """Return x̂, some images after the other, as these images of ``layout`` lie. In float16 no
+    scale is above 256: x̂ is smaller by so much as the largest scale is above it."""
+    packed, frequencies, counts = kept
+    tiling = _tiling(layout, tuple(counts.tolist()))
+    most = _HEADROOM if layout.dtype == torch.float16 else float("inf")
+    with choice.current(packed.device):
+        turn = rotation(int(seed), packed.device)
+    for images in _some_images(layout):
+        output = layout.empty(images)
+        with choice.current(packed.device):
+            rebuild(output, images, tiling, frequencies, turn, packed, most, _precision(layout))
+        yield images, output
+
+
+def _tiling(layout: Layout, counts: tuple[int, ...]) -> Tiling:
+    return Tiling(layout, blocks_of(tuple(int(n) for n in layout.shape[2:])), counts)
+
+
+def _bytes(tiling: Tiling) -> int:
+    return tiling.code_bytes + tiling.kept * tiling.groups + _SCALE_BYTES
+
+
+def _some_images(layout: Layout) -> Iterator[slice]:
+    batch = layout.shape[0]
+    parts = ceil(prod(layout.shape) / AT_A_TIME)
+    size = max(1, ceil(batch / parts))
+    return (slice(start, min(start + size, batch)) for start in range(0, batch, size))
+
+
+def _precision(layout: Layout) -> str:
+    """How matrix units multiply: in TF32 where convolutions may, else in three such products."""
+    if layout.dtype != torch.float32 or allows_tf32():
+        return "tf32"
+    return "tf32x3"
+
+
+def _tables(plan: Plan, device: torch.device) -> Tensor:
+    known = _TABLES.setdefault(plan.order, {})
+    if device not in known:
+        chances = plan.probabilities
+        tables = torch.cat([chances.cumsum(0), plan.order.double(), chances.reciprocal()])
+        if device.type == "cuda":
+            tables = tables.pin_memory()
+        known[device] = tables.to(device, non_blocking=True)
+    table: Tensor = known[device]
+    return table
