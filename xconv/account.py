@@ -7,14 +7,14 @@ from torch import nn
 from xconv.contents import named_modules
 from xconv.convert import FAMILIES, why_not
 from xconv.modules import Probed
-from xconv.saved.relu import BitReLU
+from xconv.saved.module import Saving
 from xconv.schemes import SCHEMES
 from xconv.state import State, state_of
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One convolution or ReLU of a model."""
+    """One module of a model, of those that can be swapped."""
 
     name: str
     kind: str
@@ -52,7 +52,7 @@ class Account(tuple[Entry, ...]):
 
 
 def account(model: nn.Module) -> Account:
-    """Every convolution and ReLU module of ``model``: swapped or not, and why.
+    """Every module of ``model`` that a family of ``convert`` has: swapped or not, and why.
 
     Whether a sketch would be no smaller than its input depends on shapes: it is known after the
     model has run once. Calls of functions, such as ``torch.nn.functional.relu``, are not modules
@@ -69,8 +69,8 @@ def account(model: nn.Module) -> Account:
 def _entry(name: str, module: nn.Module) -> Entry:
     kind = type(module).__name__
     state = state_of(module) or State()
-    if isinstance(module, BitReLU):
-        return Entry(name, kind, True, "one bit an element")
+    if isinstance(module, Saving):
+        return Entry(name, kind, *module._xconv_account())
     if not isinstance(module, Probed):
         reason = state.mark or why_not(module) or "not converted"
         return Entry(name, kind, False, reason)

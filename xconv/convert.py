@@ -14,6 +14,8 @@ from xconv import contents, modules
 from xconv.contents import named_modules
 from xconv.derived import derive, runs_as, underived
 from xconv.probing import Probing
+from xconv.saved.module import Saving
+from xconv.saved.pool import POOLS
 from xconv.saved.relu import BitReLU
 from xconv.spectrum.budget import Budget
 from xconv.state import SWAPPED, State, new_state, set_state, state_of
@@ -29,10 +31,12 @@ CONVOLUTIONS: dict[type[nn.Module], type[nn.Module]] = {
 FAMILIES: dict[str, dict[type[nn.Module], type[nn.Module]]] = {
     "conv": CONVOLUTIONS,
     "relu": {nn.ReLU: BitReLU},
+    "pool": POOLS,
 }
 """What ``compress`` may name, and what each name swaps: torch's class by ours."""
 
-_ORIGINALS = {ours: theirs for family in FAMILIES.values() for theirs, ours in family.items()}
+_KINDS = {theirs: ours for family in FAMILIES.values() for theirs, ours in family.items()}
+_ORIGINALS = {ours: theirs for theirs, ours in _KINDS.items()}
 
 FIRST = ("exact", "compressed")
 """What ``first`` may be."""
@@ -60,7 +64,7 @@ def convert(
         scheme: how inputs of convolutions are kept, one of ``xconv.schemes.SCHEMES``. Without one,
             ``probes`` mean ``"independent"``, the paper's; ``keep`` means ``"sampling"``; nothing
             or ``bits`` mean ``"spectral"``, at 0.5 bits an element.
-        compress: which families to swap, of ``"conv"`` and ``"relu"``.
+        compress: which families to swap, of ``"conv"``, ``"relu"`` and ``"pool"``.
         skip: what to leave alone: names of modules as in ``model.named_modules()`` (a container's
             name stands for all in it), or a predicate of name and module.
         distribution: ``"rademacher"`` or ``"gaussian"``.
@@ -92,8 +96,8 @@ def convert(
         first_one = _first_convolution(model) if first == "exact" else None
         budget = Budget(probing.bits or 0.0)
         for module in contents.modules(model):
-            base = next((base for base in targets if isinstance(module, base)), None)
-            if base is None or isinstance(module, modules.Probed | BitReLU):
+            base = _base(module, targets)
+            if base is None or isinstance(module, modules.Probed | Saving):
                 continue  # built as ours
             if module in skipped:
                 set_state(module, State(mark="skipped on request"))
@@ -141,10 +145,8 @@ def _set_class(module: nn.Module, kind: type) -> None:
 
 
 def why_not(module: nn.Module) -> str | None:
-    """Why a convolution or ReLU cannot be swapped, or None where it can."""
-    base = next(
-        (base for family in FAMILIES.values() for base in family if isinstance(module, base)), None
-    )
+    """Why a module of these families cannot be swapped, or None where it can."""
+    base = _base(module, _KINDS)
     if base is None:
         return None
     if parametrize.is_parametrized(module):
@@ -157,7 +159,13 @@ def why_not(module: nn.Module) -> str | None:
         return f"unsupported subclass {type(module).__name__} of {base.__name__}"
     if not {"forward", "_conv_forward"}.isdisjoint(vars(module)):
         return "its forward was replaced on this one module"
-    return None
+    ours = _KINDS[base]
+    return ours._xconv_refuses(module) or None if issubclass(ours, Saving) else None
+
+
+def _base(module: nn.Module, kinds: Collection[type[nn.Module]]) -> type[nn.Module] | None:
+    """Which of ``kinds`` the class of ``module`` is derived from, the nearest."""
+    return next((kind for kind in type(module).__mro__ if kind in kinds), None)
 
 
 def _original(ours: type) -> type:
