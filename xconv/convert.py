@@ -14,9 +14,12 @@ from xconv import contents, modules
 from xconv.contents import named_modules
 from xconv.derived import derive, runs_as, underived
 from xconv.probing import Probing
+from xconv.saved.act import ACTIVATIONS
+from xconv.saved.dropout import DROPOUTS
 from xconv.saved.module import Saving
 from xconv.saved.pool import POOLS
 from xconv.saved.relu import BitReLU
+from xconv.saved.slopes import BITS, check_bits
 from xconv.spectrum.budget import Budget
 from xconv.state import SWAPPED, State, new_state, set_state, state_of
 
@@ -32,6 +35,8 @@ FAMILIES: dict[str, dict[type[nn.Module], type[nn.Module]]] = {
     "conv": CONVOLUTIONS,
     "relu": {nn.ReLU: BitReLU},
     "pool": POOLS,
+    "act": ACTIVATIONS,
+    "dropout": DROPOUTS,
 }
 """What ``compress`` may name, and what each name swaps: torch's class by ours."""
 
@@ -55,6 +60,7 @@ def convert(
     bits: float | None = None,
     keep: float | None = None,
     shared: bool = False,
+    act_bits: int = BITS[0],
 ) -> nn.Module:
     """Swap memory-saving layers into ``model``, in place, and return it.
 
@@ -64,7 +70,8 @@ def convert(
         scheme: how inputs of convolutions are kept, one of ``xconv.schemes.SCHEMES``. Without one,
             ``probes`` mean ``"independent"``, the paper's; ``keep`` means ``"sampling"``; nothing
             or ``bits`` mean ``"spectral"``, at 0.5 bits an element.
-        compress: which families to swap, of ``"conv"``, ``"relu"`` and ``"pool"``.
+        compress: which families to swap, of ``"conv"``, ``"relu"``, ``"pool"``, ``"act"`` and
+            ``"dropout"``.
         skip: what to leave alone: names of modules as in ``model.named_modules()`` (a container's
             name stands for all in it), or a predicate of name and module.
         distribution: ``"rademacher"`` or ``"gaussian"``.
@@ -77,6 +84,8 @@ def convert(
         keep: share of the pixels that ``"sampling"`` keeps.
         shared: independent probes as published, the same for all images of a batch and of all of
             the input; otherwise each image has its own, and means of channels are kept apart.
+        act_bits: bits of each slope that an activation of ``"act"`` keeps, 4 or 8; activations of
+            two slopes, such as ``ReLU6``, keep one bit and are exact.
 
     Subclasses with a forward pass of their own, parametrized weights, lazy modules and modules
     whose ``forward`` was replaced are left alone: ``account`` lists them. Raises ValueError or
@@ -84,6 +93,7 @@ def convert(
     model is as it was. Revert before eager quantization, which does not know our classes.
     """
     probing = Probing(probes, scheme, distribution, bits, keep, shared)
+    check_bits(act_bits)
     if first not in FIRST:
         raise ValueError(f"first must be {' or '.join(map(repr, FIRST))}; got {first!r}")
     targets = _targets(compress)
@@ -106,7 +116,7 @@ def convert(
                 if isinstance(module, modules.Probed):
                     state = new_state(probing, SWAPPED, budget, is_first=module is first_one)
                 else:
-                    state = State(mark=SWAPPED)
+                    state = State(bits=act_bits, mark=SWAPPED)
                 set_state(module, state)
     return model
 

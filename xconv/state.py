@@ -24,6 +24,8 @@ class State:
     """Whether its input is the batch itself, unless it needs a gradient."""
     member: Member | None = None
     """What the spectral scheme has seen of the layer, and the plan that it has for it."""
+    bits: int = 0
+    """Of each slope that an activation keeps; 0 for other modules, and for the default."""
     mark: str = ""
     """What ``convert`` did: ``SWAPPED``, or why it left the module alone; empty if it did not
     come by."""

@@ -1,4 +1,4 @@
-"""``account`` tells of every convolution and ReLU what became of it, as data and as a table."""
+"""``account`` tells of every module that can be swapped what became of it, as data and as a table."""
 
 import torch
 from layer_cases import images, small_network
@@ -12,16 +12,18 @@ def reasons(model: nn.Module) -> dict[str, str]:
     return {entry.name: entry.reason for entry in account(model)}
 
 
-def test_every_convolution_and_relu_appears_once_in_order() -> None:
+def test_every_module_of_a_family_appears_once_in_order() -> None:
     model = small_network()
-    assert [entry.name for entry in account(model)] == ["0", "2", "3", "4"]
-    assert [entry.kind for entry in account(model)] == ["Conv2d", "ReLU", "Conv2d", "ReLU"]
+    assert [entry.name for entry in account(model)] == ["0", "2", "3", "4", "5"]
+    kinds = ["Conv2d", "ReLU", "Conv2d", "ReLU", "AdaptiveAvgPool2d"]
+    assert [entry.kind for entry in account(model)] == kinds
     assert set(reasons(model).values()) == {"not converted"}
 
 
 def test_swapped_and_left_divide_the_entries() -> None:
-    table = account(convert(small_network(), probes=2, scheme="multi", skip=["3"]))
-    assert [entry.name for entry in table.swapped] == ["0", "2", "4"]
+    families = ["conv", "relu", "pool"]
+    table = account(convert(small_network(), 2, "multi", families, skip=["3"]))
+    assert [entry.name for entry in table.swapped] == ["0", "2", "4", "5"]
     assert [entry.name for entry in table.left] == ["3"]
     assert sorted([*table.swapped, *table.left], key=lambda e: e.name) == list(table)
 
@@ -33,6 +35,7 @@ def test_how_a_module_is_compressed() -> None:
         "2": "one bit an element",
         "3": "2 gaussian probes, multi",
         "4": "one bit an element",
+        "5": "not converted",
     }
 
 
@@ -45,13 +48,14 @@ def test_why_a_module_is_left() -> None:
         "2": "skipped on request",
         "3": "parametrized weight",
         "4": "one bit an element",
+        "5": "not converted",
     }
     convert(model, compress=["conv"])
     assert reasons(model)["4"] == "not converted"
 
 
 def test_a_sketch_no_smaller_than_the_input_shows_after_a_call() -> None:
-    model = convert(small_network(), probes=100, first="compressed")
+    model = convert(small_network()[:5], probes=100, first="compressed")
     assert [entry.name for entry in account(model).left] == []
     model(images(side=8))
     assert [entry.name for entry in account(model).left] == ["0", "3"]
@@ -61,7 +65,7 @@ def test_a_sketch_no_smaller_than_the_input_shows_after_a_call() -> None:
 
 
 def test_an_evaluation_tells_nothing_about_training() -> None:
-    model = convert(small_network(), probes=100, first="compressed")
+    model = convert(small_network()[:5], probes=100, first="compressed")
     model(images(side=16))
     with torch.no_grad():
         model(images(side=8))

@@ -30,11 +30,18 @@ def transposes(one: Any, other: Callable[..., Tensor]) -> None:
         rest = [next(tensors) if value is _TENSOR else value for value in ctx.rest]
         return other(gradient, *rest), *(None for _ in rest)
 
+    one.register_autograd(backward, setup_context=keep)
+    one.register_vmap(several(one))
+
+
+def several(operator: Callable[..., Tensor]) -> Callable[..., tuple[Tensor, int]]:
+    """Return how ``operator`` takes several gradients of one output: one by one."""
+
     def each(info: Any, in_dims: tuple[int | None, ...], *args: Any) -> tuple[Tensor, int]:
         if in_dims[0] is None or any(dim is not None for dim in in_dims[1:]):
             raise RuntimeError("several gradients of one output are taken, not several outputs")
         gradients, *rest = args
-        return torch.stack([one(g, *rest) for g in gradients.movedim(in_dims[0], 0)]), 0
+        found = [operator(gradient, *rest) for gradient in gradients.movedim(in_dims[0], 0)]
+        return torch.stack(found), 0
 
-    one.register_autograd(backward, setup_context=keep)
-    one.register_vmap(each)
+    return each

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from xconv.bits import pack, packed_size, pieces, unpack
 from xconv.differentiation import is_differentiated
 from xconv.layout import from_memory_order, in_memory_order, is_channels_last
+from xconv.saved.inplace import may_not_be_overwritten
 from xconv.saved.linear_maps import transposes
 from xconv.saved.module import Saving, instead_of
 
@@ -26,7 +27,7 @@ def bit_relu(input: Tensor, inplace: bool = False) -> Tensor:
 
     Where torch.func or forward-mode derivatives are at work, it is torch's own.
     """
-    if not is_differentiated(input) or (inplace and _may_not_be_overwritten(input)):
+    if not is_differentiated(input) or (inplace and may_not_be_overwritten(input)):
         return torch.relu_(input) if inplace else torch.relu(input)
     output: Tensor = _BitReLU.apply(input, inplace)
     return output
@@ -45,16 +46,6 @@ class BitReLU(Saving, nn.ReLU):
 
     def _xconv_account(self) -> tuple[bool, str]:
         return True, ONE_BIT
-
-
-def _may_not_be_overwritten(input: Tensor) -> bool:
-    """Whether torch refuses to change ``input`` in place, which it says before it does so: a leaf,
-    a view of one, or a view of a kind that does not allow it."""
-    if input.is_leaf or torch.compiler.is_compiling() or not input._is_view():
-        return input.is_leaf
-    autograd = torch._C._autograd
-    is_of_leaf = input._base is not None and input._base.is_leaf
-    return is_of_leaf or autograd._get_creation_meta(input) != autograd.CreationMeta.DEFAULT
 
 
 class _BitReLU(torch.autograd.Function):

@@ -91,9 +91,7 @@ class Windows:
             rest.floor_divide_(extent)
         return indices
 
-    def _places(
-        self, output: Tensor, pixels: tuple[int, ...]
-    ) -> Iterator[tuple[Tensor, int, int]]:
+    def _places(self, output: Tensor, pixels: tuple[int, ...]) -> Iterator[tuple[Tensor, int, int]]:
         """Of each dimension where the windows start, the step in a window, and its extent."""
         count = len(pixels)
         for dimension, extent in enumerate(self.extent(pixels)):
