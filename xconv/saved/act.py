@@ -1,10 +1,10 @@
 """Activation modules that keep the slope of each element in one bit, or rounded to a few.
 
 torch keeps the input; of ``Sigmoid``, ``Tanh`` and some that overwrite their input, the output.
-Where a neighbour keeps the same tensor for a gradient of its own that is exact, it stays, and what is
-kept here comes on top: ``Tanh`` before a linear layer, say, or ``GELU`` behind an operation that
-keeps its output. That is the only case in which swapping can lose, an eighth of a byte to a byte an
-element. Between convolutions that are swapped, the tensor goes.
+Where a neighbour keeps the same tensor for a gradient of its own that is exact, it stays, and
+what is kept here comes on top: ``Tanh`` before a linear layer, say, or ``GELU`` behind an operation
+that keeps its output. That is the only case in which swapping can lose, an eighth of a byte to a
+byte an element. Between convolutions that are swapped, the tensor goes.
 
 In evaluation mode what is rounded in training is torch's own.
 """

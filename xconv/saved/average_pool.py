@@ -84,7 +84,7 @@ def adaptive_average_pool(dimensions: int, input: Tensor, output_size: Any) -> T
 def _keep_shape(input: Tensor, dimensions: int, sizes: tuple[int, ...], *how: Any) -> Tensor:
     """Pool images of one to three dimensions, in a batch or not; adaptive without ``how``."""
     if input.dim() == dimensions + 1:
-        return _keep_shape(input.unsqueeze(0), dimensions, sizes, *how).squeeze(0)
+        return _keep_shape(input.unsqueeze(0), dimensions, sizes, *how).squeeze(0).contiguous()
     if dimensions == 1:
         return _keep_shape(input.unsqueeze(-2), 2, sizes, *how).squeeze(-2)
     output: Tensor = _AveragePool.apply(input, sizes, *(how or (False, False, None)))

@@ -75,6 +75,7 @@ def scale_by_rounded(
     grad_output: Tensor,
     packed: Tensor,
     flag: Tensor,
+    anchor: Tensor,
     table: Sequence[float],
     bits: int,
     channels_last: bool,
@@ -82,7 +83,8 @@ def scale_by_rounded(
 ) -> Tensor:
     """Return the same for numbers that were rounded, plus ``flag``: 0, or NaN for all of them.
 
-    It has no derivative, and says so with the ``name`` of the activation.
+    It has no derivative, and says so with the ``name`` of the activation, also to those who come by
+    way of ``anchor``, an empty tensor.
     """
     numbers = _table(tuple(table), precision(grad_output.dtype), grad_output.device)
     return scaled(grad_output, packed, numbers + flag, bits, channels_last, False)
@@ -129,9 +131,15 @@ def _(
 
 @scale_by_rounded.register_fake
 def _(
-    grad_output: Tensor, packed: Tensor, flag: Tensor, table: Any, bits: int, channels_last: bool,
+    grad_output: Tensor,
+    packed: Tensor,
+    flag: Tensor,
+    anchor: Tensor,
+    table: Any,
+    bits: int,
+    channels_last: bool,
     name: str,
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     return like(grad_output, channels_last)
 
 

@@ -95,7 +95,7 @@ def adaptive_fits(input: Tensor, dimensions: int, output_size: Any) -> bool:
 def _keep_positions(input: Tensor, dimensions: int, windows: Windows) -> Tensor:
     """Pool images of one to three dimensions, in a batch or not."""
     if input.dim() == dimensions + 1:
-        return _keep_positions(input.unsqueeze(0), dimensions, windows).squeeze(0)
+        return _keep_positions(input.unsqueeze(0), dimensions, windows).squeeze(0).contiguous()
     if dimensions == 1:
         return _keep_positions(input.unsqueeze(-2), 2, windows).squeeze(-2)
     output: Tensor = _MaxPool.apply(input, windows)

@@ -76,8 +76,17 @@ def keep_rounded(
         return exact(input)
     if inplace and may_not_be_overwritten(input):
         return exact(input)
-    output: Tensor = _Rounded.apply(input, seed, name, parameters, exact, inplace, bits)
+    output: Tensor = _Rounded.apply(
+        input, _anchor(input), seed, name, parameters, exact, inplace, bits
+    )
     return output
+
+
+def _anchor(input: Tensor) -> Tensor:
+    """Return an empty tensor that autograd has followed from ``input``: through it a derivative of
+    the gradient, which there is not, would reach the input, and so the one who asks for it."""
+    line = input if input.dim() else input.unsqueeze(0)
+    return line[:0].clone()
 
 
 class _Step(torch.autograd.Function):
@@ -108,6 +117,7 @@ class _Rounded(torch.autograd.Function):
     def forward(
         ctx: Any,
         input: Tensor,
+        anchor: Tensor,
         seed: Tensor,
         name: str,
         parameters: Parameters,
@@ -119,16 +129,16 @@ class _Rounded(torch.autograd.Function):
         ctx.name, ctx.bits = name, bits
         ctx.levels = RANGES[name].levels(2**bits - 1, *parameters)
         packed, flag = round_slopes(input, seed, name, parameters, bits, ctx.channels_last)
-        ctx.save_for_backward(packed, flag)
+        ctx.save_for_backward(packed, flag, anchor)
         return _applied(ctx, input, exact, inplace)
 
     @staticmethod
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
-        packed, flag = ctx.saved_tensors
+        packed, flag, anchor = ctx.saved_tensors
         gradient = scale_by_rounded(
-            grad_output, packed, flag, ctx.levels, ctx.bits, ctx.channels_last, ctx.name
+            grad_output, packed, flag, anchor, ctx.levels, ctx.bits, ctx.channels_last, ctx.name
         )
-        return gradient, None, None, None, None, None, None
+        return gradient, *(None for _ in range(7))
 
 
 def _applied(ctx: Any, input: Tensor, exact: Activation, inplace: bool) -> Tensor:
