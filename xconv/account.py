@@ -7,6 +7,7 @@ from torch import nn
 from xconv.contents import named_modules
 from xconv.convert import FAMILIES, why_not
 from xconv.modules import Probed
+from xconv.saved.functions import Reaching
 from xconv.saved.module import Saving
 from xconv.schemes import SCHEMES
 from xconv.state import State, state_of
@@ -55,21 +56,22 @@ def account(model: nn.Module) -> Account:
     """Every module of ``model`` that a family of ``convert`` has: swapped or not, and why.
 
     Whether a sketch would be no smaller than its input depends on shapes: it is known after the
-    model has run once. Calls of functions, such as ``torch.nn.functional.relu``, are not modules
-    and do not appear.
+    model has run once. Calls of functions, such as ``torch.nn.functional.relu``, are not modules:
+    where ``convert`` reaches them, the modules appear whose forward pass may call some.
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a torch.nn.Module; got {model!r}")
     bases = tuple(base for family in FAMILIES.values() for base in family)
+    kinds = (*bases, Reaching)
     return Account(
-        _entry(name, module) for name, module in named_modules(model) if isinstance(module, bases)
+        _entry(name, module) for name, module in named_modules(model) if isinstance(module, kinds)
     )
 
 
 def _entry(name: str, module: nn.Module) -> Entry:
     kind = type(module).__name__
     state = state_of(module) or State()
-    if isinstance(module, Saving):
+    if isinstance(module, Saving | Reaching):
         return Entry(name, kind, *module._xconv_account())
     if not isinstance(module, Probed):
         reason = state.mark or why_not(module) or "not converted"

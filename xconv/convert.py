@@ -16,12 +16,14 @@ from xconv.derived import derive, runs_as, underived
 from xconv.probing import Probing
 from xconv.saved.act import ACTIVATIONS
 from xconv.saved.dropout import DROPOUTS
+from xconv.saved.function_table import REACHED
+from xconv.saved.functions import Reaching, calls_functions
 from xconv.saved.module import Saving
 from xconv.saved.pool import POOLS
 from xconv.saved.relu import BitReLU
 from xconv.saved.slopes import BITS, check_bits
 from xconv.spectrum.budget import Budget
-from xconv.state import SWAPPED, State, new_state, set_state, state_of
+from xconv.state import SKIPPED, SWAPPED, State, new_state, set_state, state_of
 
 CONVOLUTIONS: dict[type[nn.Module], type[nn.Module]] = {
     nn.Conv1d: modules.XConv1d,
@@ -37,8 +39,10 @@ FAMILIES: dict[str, dict[type[nn.Module], type[nn.Module]]] = {
     "pool": POOLS,
     "act": ACTIVATIONS,
     "dropout": DROPOUTS,
+    "functions": {},
 }
-"""What ``compress`` may name, and what each name swaps: torch's class by ours."""
+"""What ``compress`` may name, and what each name swaps: torch's class by ours; of functions, calls
+in forward passes."""
 
 _KINDS = {theirs: ours for family in FAMILIES.values() for theirs, ours in family.items()}
 _ORIGINALS = {ours: theirs for theirs, ours in _KINDS.items()}
@@ -71,7 +75,8 @@ def convert(
             ``probes`` mean ``"independent"``, the paper's; ``keep`` means ``"sampling"``; nothing
             or ``bits`` mean ``"spectral"``, at 0.5 bits an element.
         compress: which families to swap, of ``"conv"``, ``"relu"``, ``"pool"``, ``"act"`` and
-            ``"dropout"``.
+            ``"dropout"``. ``"functions"`` reaches calls of functions, such as
+            ``torch.nn.functional.relu``, of those families of modules that are swapped as well.
         skip: what to leave alone: names of modules as in ``model.named_modules()`` (a container's
             name stands for all in it), or a predicate of name and module.
         distribution: ``"rademacher"`` or ``"gaussian"``.
@@ -110,7 +115,7 @@ def convert(
             if base is None or isinstance(module, modules.Probed | Saving):
                 continue  # built as ours
             if module in skipped:
-                set_state(module, State(mark="skipped on request"))
+                set_state(module, State(mark=SKIPPED))
             elif why_not(module) is None:
                 _set_class(module, derive(targets[base], type(module)))
                 if isinstance(module, modules.Probed):
@@ -118,7 +123,25 @@ def convert(
                 else:
                     state = State(bits=act_bits, mark=SWAPPED)
                 set_state(module, state)
+        if "functions" in compress:
+            _reach_functions(model, tuple(compress), skipped, act_bits)
     return model
+
+
+def _reach_functions(
+    model: nn.Module, compress: tuple[str, ...], skipped: set[nn.Module], bits: int
+) -> None:
+    """Give modules that may call functions a forward pass in which those of ``compress`` are ours;
+    those that are skipped, one in which none is, wherever they are called from."""
+    families = tuple(name for name in REACHED if name in compress)
+    kinds = {kind for name in families for kind in FAMILIES[name]}
+    for module in contents.modules(model):
+        is_skipped = module in skipped
+        if calls_functions(module) or (is_skipped and _base(module, kinds) is not None):
+            _set_class(module, derive(Reaching, type(module)))
+            mark = SKIPPED if is_skipped else SWAPPED
+            state = State(functions=() if is_skipped else families, bits=bits, mark=mark)
+            set_state(module, state)
 
 
 def revert(model: nn.Module) -> nn.Module:
@@ -130,8 +153,7 @@ def revert(model: nn.Module) -> nn.Module:
         state = state_of(module)
         if state is None or not state.mark:
             continue
-        if state.mark == SWAPPED:
-            _set_class(module, _original(type(module)))
+        _set_class(module, _original(type(module)))
         set_state(module, None)
     return model
 

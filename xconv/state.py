@@ -9,6 +9,7 @@ from xconv.spectrum.budget import Budget, Member
 
 ATTRIBUTE = "_xconv"
 SWAPPED = "swapped"
+SKIPPED = "skipped on request"
 
 
 @dataclass
@@ -26,6 +27,8 @@ class State:
     """What the spectral scheme has seen of the layer, and the plan that it has for it."""
     bits: int = 0
     """Of each slope that an activation keeps; 0 for other modules, and for the default."""
+    functions: tuple[str, ...] = ()
+    """Families of the functions that are reached in the module's forward pass."""
     mark: str = ""
     """What ``convert`` did: ``SWAPPED``, or why it left the module alone; empty if it did not
     come by."""

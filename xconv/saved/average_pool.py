@@ -16,7 +16,7 @@ from torch import Tensor
 from xconv.geometry import Sizes, per_dimension
 from xconv.layout import is_channels_last
 from xconv.saved.linear_maps import transposes
-from xconv.saved.windows import is_kept, lying_as_input, parts, sizes_of_output
+from xconv.saved.windows import is_kept, lying_as_input, parts, sizes_of_output, steps
 
 Function = Callable[..., Any]
 
@@ -59,7 +59,7 @@ def average_pool(
         )  # fmt: skip
         return output
     size = per_dimension(kernel_size, dimensions)
-    step = size if stride is None or stride == [] else per_dimension(stride, dimensions)
+    step = steps(stride, size)
     border = per_dimension(padding, dimensions)
     if dimensions == 1:
         size, step, border = (1, *size), (1, *step), (0, *border)

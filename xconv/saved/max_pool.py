@@ -15,7 +15,7 @@ from torch import Tensor
 from xconv.geometry import Sizes, per_dimension
 from xconv.layout import is_channels_last
 from xconv.saved.linear_maps import transposes
-from xconv.saved.windows import Windows, is_kept, lying_as_input, parts, sizes_of_output
+from xconv.saved.windows import Windows, is_kept, lying_as_input, parts, sizes_of_output, steps
 from xconv.spectrum.packing import pack_codes, unpack_codes
 
 Function = Callable[..., Any]
@@ -62,7 +62,7 @@ def max_pool(
     """
     if not return_indices and is_kept(input, dimensions):
         size = per_dimension(kernel_size, dimensions)
-        step = size if stride is None or stride == [] else per_dimension(stride, dimensions)
+        step = steps(stride, size)
         border, spread = (per_dimension(sizes, dimensions) for sizes in (padding, dilation))
         if dimensions == 1:
             size, step, border, spread = (1, *size), (1, *step), (0, *border), (1, *spread)

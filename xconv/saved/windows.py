@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from xconv.differentiation import is_differentiated
+from xconv.geometry import per_dimension
 from xconv.layout import from_memory_order
 
 MOST_POSITIONS = 256
@@ -113,6 +114,13 @@ def is_kept(input: Tensor, dimensions: int) -> bool:
         and input.numel() > 0
         and input.is_floating_point()
     )
+
+
+def steps(stride: Any, size: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the strides of windows of ``size`` in each dimension, theirs where there is none."""
+    if stride is None or (isinstance(stride, Sequence) and not stride):
+        return size
+    return per_dimension(stride, len(size))
 
 
 def sizes_of_output(input: Tensor, dimensions: int, output_size: Any) -> tuple[int, ...]:

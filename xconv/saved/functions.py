@@ -1,0 +1,107 @@
+"""Functions that a model calls in its own forward pass, such as ``torch.nn.functional.relu``.
+
+A module of such a class has its forward pass run under a mode of torch's that sees every call of a
+function. It puts ours in the place of those that a family has. Functions inside of modules that the
+forward pass calls are reached as well, whatever their class, but for modules that are skipped.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.overrides import TorchFunctionMode
+
+from xconv.differentiation import is_recording, may_run_again
+from xconv.saved.function_table import KNOWN, Table, table_of
+from xconv.saved.module import Saving, read_as
+from xconv.saved.slopes import BITS
+from xconv.state import State, state_of
+
+_PLAIN = (Tensor, nn.Parameter)
+_OF_TORCH_ITSELF = "torch.nn.modules.transformer"
+"""Whose modules call functions of theirs."""
+
+
+class Reaching(nn.Module):
+    """A class that is derived for a module: its own, with the forward pass run under the mode."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if Reaching in cls.__bases__:
+            theirs = cls.__bases__[1]
+            cls.forward = _reaching(theirs.forward)  # type: ignore[attr-defined]
+
+    def _xconv_account(self: Any) -> tuple[bool, str]:
+        state = state_of(self) or State()
+        if not state.functions:
+            return False, state.mark
+        return True, f"functions called in its forward pass: {', '.join(state.functions)}"
+
+
+def calls_functions(module: nn.Module) -> bool:
+    """Return whether ``module`` has a forward pass that somebody wrote for it, which may call any
+    function, and that can be reached by giving it another class."""
+    if isinstance(module, Saving | fx.GraphModule | torch.jit.ScriptModule):
+        return False
+    if "forward" in vars(module):
+        return False
+    origin = getattr(type(module).forward, "__module__", None) or ""
+    return not origin.startswith(("torch.", "xconv.")) or origin == _OF_TORCH_ITSELF
+
+
+def _reaching(theirs: Callable[..., Any]) -> Any:
+    def run(module: Any, *args: Any, **kwargs: Any) -> Any:
+        if not (is_recording() or may_run_again()):
+            return theirs(module, *args, **kwargs)
+        state = state_of(module) or State()
+        with _Reach(state.functions, state.bits or BITS[0], module.training):
+            return theirs(module, *args, **kwargs)
+
+    def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return run(self, *args, **kwargs)
+
+    return read_as(theirs, forward)
+
+
+class _Reach(TorchFunctionMode):
+    """Inside, functions of ``families`` are ours; the innermost of several decides."""
+
+    def __init__(self, families: tuple[str, ...], bits: int, training: bool) -> None:
+        super().__init__()
+        self.table = _table(families, bits, training)
+        self.situation = _situation()
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func not in KNOWN:
+            return func(*args, **kwargs)
+        input = args[0] if args else kwargs.get("input")
+        if type(input) not in _PLAIN:
+            return func(*args, **kwargs)
+        ours = self.table.get(func, func) if self.situation == _situation() else func
+        with torch._C.DisableTorchFunction():  # or modes further out would decide again
+            return ours(*args, **kwargs)
+
+
+@cache
+def _table(families: tuple[str, ...], bits: int, training: bool) -> Table:
+    return table_of(families, bits, training)
+
+
+def _situation() -> tuple[object, bool] | None:
+    """Return by whom this may be run again, without the mode.
+
+    A function that a checkpoint runs, rather than a module, is run a second time outside of any
+    forward pass. It would not keep then what it kept the first time; so it is left alone. A
+    compiler decides once for both.
+    """
+    if torch.compiler.is_compiling():
+        return None
+    hooks = torch._C._autograd._top_saved_tensors_default_hooks(True)
+    pack = hooks[0] if hooks else None
+    is_checkpoint = getattr(pack, "__module__", None) == torch.utils.checkpoint.__name__
+    return pack if is_checkpoint else None, may_run_again()
