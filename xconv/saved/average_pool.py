@@ -44,28 +44,27 @@ def average_pool(
     padding: Sizes = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
-    *divisor_override: int | None,
+    divisor_override: int | None = None,
 ) -> Tensor:
     """``torch.nn.functional.avg_pool1d``, ``2d`` or ``3d``, by ``dimensions``.
 
     Where autograd does not follow, and where torch.func or forward-mode derivatives are at work,
-    it is torch's own. ``avg_pool1d`` takes no ``divisor_override``.
+    it is torch's own. ``avg_pool1d`` has no ``divisor_override``.
     """
     if not is_kept(input, dimensions):
-        exact = _AVERAGE[dimensions]
-        output: Tensor = exact(
-            input, kernel_size, kernel_size if stride is None else stride, padding, ceil_mode,
-            count_include_pad, *divisor_override,
-        )  # fmt: skip
+        last = () if dimensions == 1 else (divisor_override,)
+        step = kernel_size if stride is None else stride
+        output: Tensor = _AVERAGE[dimensions](
+            input, kernel_size, step, padding, ceil_mode, count_include_pad, *last
+        )
         return output
     size = per_dimension(kernel_size, dimensions)
     step = steps(stride, size)
     border = per_dimension(padding, dimensions)
     if dimensions == 1:
         size, step, border = (1, *size), (1, *step), (0, *border)
-    divisor = divisor_override[0] if divisor_override else None
     sizes = (*size, *step, *border)
-    return _keep_shape(input, dimensions, sizes, ceil_mode, count_include_pad, divisor)
+    return _keep_shape(input, dimensions, sizes, ceil_mode, count_include_pad, divisor_override)
 
 
 def adaptive_average_pool(dimensions: int, input: Tensor, output_size: Any) -> Tensor:

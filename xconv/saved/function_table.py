@@ -120,23 +120,20 @@ _DROPOUT: Table = {
     torch.feature_dropout: _features,
     torch.feature_dropout_: _in_place(_features),
 }
-EXACT: dict[str, Table] = {"relu": _RELU, "pool": _POOL, "act": _STEPS, "dropout": _DROPOUT}
-"""By family, those that keep what torch's gradient needs."""
-
-ROUNDED: dict[str, Table] = {"act": _RANGES}
-"""By family, those that take ``bits`` and round in training."""
-
-REACHED = (*EXACT,)
+_TABLES: dict[str, list[Table]] = {
+    "relu": [_RELU],
+    "pool": [_POOL],
+    "act": [_STEPS, _RANGES],
+    "dropout": [_DROPOUT],
+}
+REACHED = tuple(_TABLES)
 """Families that have functions."""
 
-KNOWN = {f for tables in (EXACT, ROUNDED) for table in tables.values() for f in table}
+OURS = {f: ours for tables in _TABLES.values() for table in tables for f, ours in table.items()}
+"""What takes the place of what."""
 
+FAMILY = {f: family for family, tables in _TABLES.items() for table in tables for f in table}
+"""Which family a function is of."""
 
-def table_of(families: tuple[str, ...], bits: int, training: bool) -> Table:
-    """Return what takes the place of what, for the functions of ``families``."""
-    found: Table = {}
-    for family in families:
-        found |= EXACT.get(family, {})
-        if training:
-            found |= {f: partial(ours, bits=bits) for f, ours in ROUNDED.get(family, {}).items()}
-    return found
+ROUNDED = frozenset(_RANGES)
+"""Functions that are rounded, in training, and take ``bits``."""

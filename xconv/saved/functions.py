@@ -6,7 +6,6 @@ forward pass calls are reached as well, whatever their class, but for modules th
 """
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import torch
@@ -14,7 +13,7 @@ from torch import Tensor, fx, nn
 from torch.overrides import TorchFunctionMode
 
 from xconv.differentiation import is_recording, may_run_again
-from xconv.saved.function_table import KNOWN, Table, table_of
+from xconv.saved.function_table import FAMILY, OURS, ROUNDED
 from xconv.saved.module import Saving, read_as
 from xconv.saved.slopes import BITS
 from xconv.state import State, state_of
@@ -70,26 +69,26 @@ class _Reach(TorchFunctionMode):
 
     def __init__(self, families: tuple[str, ...], bits: int, training: bool) -> None:
         super().__init__()
-        self.table = _table(families, bits, training)
+        self.families, self.bits, self.training = families, bits, training
         self.situation = _situation()
 
     def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        if func not in KNOWN:
+        if func not in OURS:
             return func(*args, **kwargs)
         input = args[0] if args else kwargs.get("input")
         if type(input) not in _PLAIN:
             return func(*args, **kwargs)
-        ours = self.table.get(func, func) if self.situation == _situation() else func
         with torch._C.DisableTorchFunction():  # or modes further out would decide again
-            return ours(*args, **kwargs)
-
-
-@cache
-def _table(families: tuple[str, ...], bits: int, training: bool) -> Table:
-    return table_of(families, bits, training)
+            if FAMILY[func] not in self.families or self.situation != _situation():
+                return func(*args, **kwargs)
+            if func not in ROUNDED:
+                return OURS[func](*args, **kwargs)
+            if self.training:
+                return OURS[func](*args, **kwargs, bits=self.bits)
+            return func(*args, **kwargs)
 
 
 def _situation() -> tuple[object, bool] | None:

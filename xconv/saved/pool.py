@@ -78,10 +78,9 @@ def _adaptive_max(module: Any, input: Tensor) -> Any:
 
 
 def _average(module: Any, input: Tensor) -> Tensor:
-    last = () if module._xconv_dimensions == 1 else (module.divisor_override,)
     return average_pool(
         module._xconv_dimensions, input, module.kernel_size, module.stride, module.padding,
-        module.ceil_mode, module.count_include_pad, *last,
+        module.ceil_mode, module.count_include_pad, getattr(module, "divisor_override", None),
     )  # fmt: skip
 
 

@@ -37,11 +37,11 @@ def prelu(input: Tensor, weight: Tensor, bits: int = 4) -> Tensor:
     """
     draws = input.is_floating_point() and takes_seed(weight)
     seed = draw_seed() if draws and (is_recording() or may_run_again()) else None
-    if not is_differentiated(input, weight) or not input.is_floating_point():
-        return F.prelu(input, weight)
     input = autocast.cast(input)
-    if input.dtype != autocast.cast(weight).dtype or input.dim() < 2:  # torch's to refuse, or small
-        return F.prelu(input, weight)
+    fits = input.dim() > 1 and input.dtype == autocast.cast(weight).dtype  # or torch's to refuse
+    if not fits or not input.is_floating_point() or not is_differentiated(input, weight):
+        with torch._C.DisableTorchFunction():  # a mode would draw for the same function again
+            return F.prelu(input, weight)
     output: Tensor = _PReLU.apply(input, weight, seed if weight.requires_grad else None, bits)
     return output
 

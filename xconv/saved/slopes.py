@@ -72,10 +72,10 @@ def keep_rounded(
     """
     draws = input.is_floating_point() and (is_recording() or may_run_again())
     seed = draw_seed() if draws else None
-    if seed is None or not is_differentiated(input):
-        return exact(input)
-    if inplace and may_not_be_overwritten(input):
-        return exact(input)
+    refused = inplace and may_not_be_overwritten(input)
+    if seed is None or not is_differentiated(input) or refused:
+        with torch._C.DisableTorchFunction():  # a mode would draw for the same function again
+            return exact(input)
     output: Tensor = _Rounded.apply(
         input, _anchor(input), seed, name, parameters, exact, inplace, bits
     )

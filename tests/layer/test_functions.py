@@ -1,0 +1,382 @@
+"""Functions called in forward passes are reached by ``compress=["functions", …]``, and reverted."""
+
+import copy
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from layer_cases import assert_same, gradients, images
+from saved_cases import assert_same_bits, kept_bytes, run
+from torch import Tensor, fx, nn
+from torch.utils.checkpoint import checkpoint
+
+from xconv import account, convert, revert
+from xconv.saved.function_table import OURS
+from xconv.saved.functions import Reaching
+
+FAMILIES = ["relu", "pool", "act", "dropout", "functions"]
+
+
+class Block(nn.Module):
+    """Functions alone, in a module that others hold."""
+
+    def forward(self, x: Tensor, scale: float = 1.0) -> Tensor:
+        return F.leaky_relu(F.avg_pool2d(torch.relu(x), 3, 1, 1), 0.2) * scale
+
+
+class Network(nn.Module):
+    """Functions and modules, as networks of torchvision mix them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv, self.block = nn.Conv2d(3, 8, 3, padding=1), Block()
+        self.last, self.relu = nn.Conv2d(8, 8, 3), nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.max_pool2d(F.relu(self.conv(x), inplace=True), 2)
+        x = F.dropout(self.block(x, scale=2.0), 0.3, self.training)
+        x = F.adaptive_max_pool2d(self.relu(self.last(x)).relu(), 2)
+        return torch.flatten(x, 1)
+
+
+class Modules(nn.Sequential):
+    """The same of modules alone."""
+
+    def __init__(self) -> None:
+        torch.manual_seed(0)
+        super().__init__(
+            nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(True), nn.MaxPool2d(2), nn.ReLU(),
+            nn.AvgPool2d(3, 1, 1), nn.LeakyReLU(0.2), nn.Dropout(0.3), nn.Conv2d(8, 8, 3),
+            nn.ReLU(), nn.ReLU(), nn.AdaptiveMaxPool2d(2), nn.Flatten(),
+        )  # fmt: skip
+
+
+def test_gradients_are_torchs() -> None:
+    model = convert(Network(), compress=FAMILIES)
+    assert_same(gradients(model, images()), gradients(Network(), images()))
+
+
+def test_less_is_kept_as_of_modules() -> None:
+    x = images(side=32)
+    exact, ours = Network(), convert(Network(), compress=FAMILIES)
+    modules = convert(Modules(), compress=FAMILIES)
+    assert kept_bytes(ours, x) == kept_bytes(modules, x)
+    assert kept_bytes(ours, x) < 0.7 * kept_bytes(exact, x)
+
+
+@pytest.mark.parametrize("family", ["pool", "act", "dropout"])
+def test_only_families_that_are_swapped_are_reached(family: str) -> None:
+    x = images(side=32)
+    reached = convert(Network(), compress=[family, "functions"])
+    modules = convert(Network(), compress=[family])
+    everything = convert(Network(), compress=FAMILIES)
+    assert kept_bytes(everything, x) < kept_bytes(reached, x) < kept_bytes(modules, x)
+    assert kept_bytes(convert(Network(), compress=["functions"]), x) == kept_bytes(Network(), x)
+
+
+def test_converted_and_reverted() -> None:
+    model = Network()
+    held = [(module, type(module), dict(vars(module))) for module in model.modules()]
+    parameters = list(model.parameters())
+    assert convert(convert(model, compress=FAMILIES), compress=FAMILIES) is model
+    assert isinstance(model, Network) and isinstance(model, Reaching)
+    assert all(a is b for a, b in zip(model.parameters(), parameters, strict=True))
+    reasons = {entry.name: entry.reason for entry in account(model).swapped}
+    words = "functions called in its forward pass: relu, pool, act, dropout"
+    assert reasons == {"": words, "block": words, "relu": "one bit an element"}
+    for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert type(other) is type(model)
+        assert_same(gradients(other, images()), gradients(model, images()))
+    revert(model)
+    assert [(m, type(m), dict(vars(m))) for m in model.modules()] == held
+
+
+def test_a_failing_predicate_leaves_a_whole_model() -> None:
+    model = convert(Network(), compress=FAMILIES)
+    kinds = [type(module) for module in model.modules()]
+
+    def fail(name: str, module: nn.Module) -> bool:
+        raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError, match="no"):
+        convert(model, compress=FAMILIES, skip=fail)
+    assert [type(module) for module in model.modules()] == kinds
+
+
+class Gelus(nn.Module):
+    """A module of torch's beside a function, the one skipped and the other not, or neither."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one = nn.GELU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.one(x) + F.gelu(x)
+
+
+def test_skipped_modules_call_torchs_functions() -> None:
+    x = torch.randn(64, requires_grad=True) + 0
+    rounded = 64 // 2 + 4
+    assert kept_bytes(convert(Gelus(), compress=FAMILIES), x) == 2 * rounded
+    model = convert(Gelus(), compress=FAMILIES, skip=["one"])
+    assert kept_bytes(model, x) == x.nbytes + rounded
+    assert [entry.reason for entry in account(model).left] == ["skipped on request"]
+    outer = convert(nn.Sequential(Gelus()), compress=FAMILIES, skip=["0"])
+    assert kept_bytes(outer, x) == x.nbytes
+    for reverted in (revert(model), revert(outer)[0]):
+        assert type(reverted) is Gelus and type(reverted.one) is nn.GELU
+        assert vars(reverted.one).keys() == vars(nn.GELU()).keys()
+
+
+def test_evaluation_rounds_nothing() -> None:
+    model = convert(Gelus(), compress=FAMILIES).eval()
+    x = torch.randn(64)
+    for ours, theirs in zip(run(model, x), run(Gelus(), x), strict=True):
+        assert_same_bits(ours, theirs)
+    with torch.no_grad():
+        assert_same_bits(model.train()(x), Gelus()(x))
+    assert kept_bytes(model, x) == 0
+
+
+CALLS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": lambda x: F.relu(torch.relu(x.relu())),
+    "relu in place": lambda x: torch.relu_(x + 0) + (x + 0).relu_() + F.relu(x + 0, True),
+    "max pool": lambda x: F.max_pool2d(torch.max_pool2d(x, 2), kernel_size=2, stride=1),
+    "max pool of lines": lambda x: torch.max_pool1d(F.max_pool1d(x.flatten(2), 2), 2),
+    "max pool of volumes": lambda x: F.max_pool3d(torch.max_pool3d(x[None], 2, 1), 2, padding=1),
+    "average pool": lambda x: F.avg_pool2d(input=x, kernel_size=3, padding=1),
+    "average pool of lines": lambda x: torch.avg_pool1d(F.avg_pool1d(x.flatten(2), 2), 2),
+    "average pool of volumes": lambda x: F.avg_pool3d(x[None], 2, divisor_override=3),
+    "adaptive": lambda x: F.adaptive_max_pool2d(F.adaptive_avg_pool2d(x, (7, None)), 3),
+    "adaptive lines": lambda x: F.adaptive_max_pool1d(F.adaptive_avg_pool1d(x.flatten(2), 9), 3),
+    "adaptive volumes": lambda x: F.adaptive_max_pool3d(F.adaptive_avg_pool3d(x[None], 3), 2),
+    "steps": lambda x: F.hardtanh(F.relu6(F.leaky_relu(F.hardsigmoid(x))), -0.5, 0.5),
+    "steps in place": lambda x: F.leaky_relu_(F.hardtanh_(torch.threshold_(x + 0, -1, 0))),
+    "shrinking": lambda x: F.softshrink(F.hardshrink(F.threshold(x, 0.1, 0)).hardshrink(0.7), 0.6),
+    "dropout": lambda x: F.dropout(torch.dropout(x, 0.2, True), training=True),
+    "dropout in place": lambda x: F.dropout(torch.dropout_(x + 0, 0.2, True), inplace=True),
+    "dropout of channels": lambda x: F.dropout2d(torch.feature_dropout(x, 0.2, True), 0.1),
+    "alpha dropout": lambda x: F.alpha_dropout(torch.alpha_dropout(x, 0.2, True), 0.1, True),
+    "of channels": lambda x: F.feature_alpha_dropout(
+        torch.feature_dropout(x, 0.2, True), 0.3, True
+    ),
+}
+
+
+class Calling(nn.Module):
+    def __init__(self, call: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.call = call
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.call(x)
+
+
+def reached(call: Callable[[Tensor], Tensor]) -> nn.Module:
+    return convert(Calling(call), compress=FAMILIES)
+
+
+def some() -> Tensor:
+    return torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_calls_of_every_spelling_are_torchs_and_keep_less(call: Callable[[Tensor], Tensor]) -> None:
+    actual = run(reached(call), some())
+    for ours, theirs in zip(actual, run(Calling(call), some(), actual[1]), strict=True):
+        assert_same_bits(ours, theirs)
+    x = some().requires_grad_() + 0
+    assert kept_bytes(reached(call), x) < 0.2 * kept_bytes(call, x)
+
+
+ROUNDING: dict[str, Callable[[Tensor], Tensor]] = {
+    name: getattr(F, name)
+    for name in ("elu", "celu", "selu", "gelu", "silu", "mish", "hardswish", "softplus",
+                 "logsigmoid", "softsign", "sigmoid", "tanh")
+} | {
+    "elu_": lambda x: F.elu_(x + 0), "celu_": lambda x: F.celu_(x + 0),
+    "selu_": lambda x: F.selu_(x + 0), "torch.celu": torch.celu, "torch.selu": torch.selu,
+    "torch.sigmoid": torch.sigmoid, "sigmoid_": lambda x: torch.sigmoid_(x + 0),
+    ".sigmoid_": lambda x: (x + 0).sigmoid_(), "torch.tanh": torch.tanh,
+    "tanh_": lambda x: torch.tanh_(x + 0), ".tanh_": lambda x: (x + 0).tanh_(),
+    "silu in place": lambda x: F.silu(x + 0, inplace=True),
+    "gelu tanh": lambda x: F.gelu(x, approximate="tanh"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("call", ROUNDING.values(), ids=ROUNDING)
+def test_functions_that_are_rounded(call: Callable[[Tensor], Tensor]) -> None:
+    x = some().requires_grad_() + 0
+    assert_same_bits(reached(call)(x), call(x))
+    assert kept_bytes(reached(call), x) == x.numel() // 2 + 4
+    eight = convert(Calling(call), compress=FAMILIES, act_bits=8)
+    assert kept_bytes(eight, x) == x.numel() + 4
+
+
+def test_a_prelu_of_ones_own() -> None:
+    weight = nn.Parameter(torch.full((3,), 0.25))
+    for call in (lambda x: F.prelu(x, weight), lambda x: x.prelu(weight)):
+        x = some().requires_grad_() + 0
+        assert kept_bytes(reached(call), x) < 0.2 * kept_bytes(call, x)
+
+
+class Seen(torch.overrides.TorchFunctionMode):
+    def __init__(self) -> None:
+        super().__init__()
+        self.functions: set[Any] = set()
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.functions.add(func)
+        return func(*args, **(kwargs or {}))
+
+
+def test_every_function_of_the_table_is_called_above() -> None:
+    with Seen() as seen:
+        for call in (*CALLS.values(), *ROUNDING.values()):
+            call(some())
+        F.prelu(some(), torch.ones(1))
+        some().prelu(torch.ones(1))
+        F.dropout1d(some()[0])
+        F.dropout3d(some())
+        torch.feature_dropout_(some(), 0.1, True)
+        torch.feature_alpha_dropout(some(), 0.1, True)
+        torch.threshold(some(), 0.1, 0)
+    assert seen.functions >= set(OURS)
+
+
+def test_indices_of_maxima_are_torchs() -> None:
+    model = reached(lambda x: F.max_pool2d(x, 2, return_indices=True))
+    for ours, theirs in zip(
+        model(some()), F.max_pool2d(some(), 2, return_indices=True), strict=True
+    ):
+        assert torch.equal(ours, theirs)
+
+
+class Checkpointing(nn.Module):
+    """A checkpoint around functions, and around a module that calls some; dropout behind both."""
+
+    def __init__(self, inner: nn.Module, reentrant: bool | None) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv, self.inner, self.reentrant = nn.Conv2d(3, 3, 3), inner, reentrant
+
+    def segment(self, x: Tensor) -> Tensor:
+        x = F.dropout(F.relu(F.max_pool2d(x, 3, 1, 1)), 0.4)
+        return F.dropout(self.inner(x), 0.4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.conv(x))
+        if self.reentrant is None:
+            return F.relu(self.segment(x))
+        return F.relu(checkpoint(self.segment, x, use_reentrant=self.reentrant))
+
+
+checkpoints = pytest.mark.parametrize("reentrant", [False, True], ids=["direct", "reentrant"])
+
+
+@checkpoints
+def test_checkpoints_of_functions(reentrant: bool) -> None:
+    """Both runs of a segment keep the same, or torch would complain."""
+    expected = gradients(Checkpointing(Block(), None), some())
+    for families in (FAMILIES, FAMILIES[1:]):
+        model = convert(Checkpointing(Block(), reentrant), compress=families)
+        assert_same(gradients(model, some()), expected)
+
+
+class Rounding(nn.Module):
+    """Slopes that are rounded and dropout, element by element."""
+
+    def __init__(self, reentrant: bool) -> None:
+        super().__init__()
+        self.inner, self.reentrant = Gelus(), reentrant
+
+    def forward(self, x: Tensor) -> Tensor:
+        def segment(x: Tensor) -> Tensor:
+            return F.dropout(self.inner(F.dropout(F.softplus(x), 0.3)), 0.3)
+
+        output: Tensor = checkpoint(segment, F.softplus(x), use_reentrant=self.reentrant)
+        return output
+
+
+@checkpoints
+def test_rounding_draws_the_same_in_both_runs(reentrant: bool) -> None:
+    """A gradient passes where an element did, and near to what passed there."""
+    model = convert(Rounding(reentrant), compress=FAMILIES, act_bits=8)
+    x = some().requires_grad_()
+    output = model(x)
+    output.sum().backward()
+    assert torch.equal(x.grad != 0, output != 0)
+    assert 0.3 < float((output == 0).double().mean()) < 0.7
+
+
+def test_compiled_in_one_graph() -> None:
+    torch._dynamo.reset()
+    for model in (convert(Network(), compress=FAMILIES), convert(Gelus(), compress=FAMILIES)):
+        compiled = torch.compile(model, backend="aot_eager", fullgraph=True)
+        x = images().requires_grad_() if isinstance(model, Network) else some()
+        for eager, found in zip(run(model, x.detach()), run(compiled, x.detach()), strict=False):
+            torch.testing.assert_close(found, eager, equal_nan=True)
+        leaf = x.detach().requires_grad_()
+        assert kept_bytes(compiled, leaf) <= 1.05 * kept_bytes(model, leaf) + 64
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_tools_that_write_a_network_down_see_torchs_functions() -> None:
+    model = convert(Network(), compress=FAMILIES).eval()
+    x = images()
+    torch.testing.assert_close(torch.jit.script(model)(x), model(x))
+    traced = torch.jit.trace(model, x)
+    assert "xconv::" not in str(traced.inlined_graph) and "PythonOp" not in str(traced.graph)
+    symbolic = fx.symbolic_trace(model)
+    assert F.max_pool2d in {node.target for node in symbolic.graph.nodes}
+    torch.testing.assert_close(symbolic(x), model(x))
+
+
+def test_what_has_no_class_of_its_own_is_left() -> None:
+    graph = fx.symbolic_trace(Block())
+    scripted = torch.jit.script(nn.Sequential(nn.Flatten()))
+    replaced = Block()
+    replaced.forward = replaced.forward
+    for module in (graph, scripted, replaced, nn.Sequential(nn.ReLU()), nn.ReLU()):
+        kind = type(module)
+        convert(nn.ModuleList([module]), compress=["functions"])
+        assert type(module) is kind
+
+
+def test_transforms_are_torchs() -> None:
+    exact, ours = Network().eval().double(), convert(Network(), compress=FAMILIES).eval().double()
+    x = images().double()
+    for call in (
+        lambda m: torch.func.grad(lambda y: m(y).square().sum())(x),
+        lambda m: torch.func.jvp(m, (x,), (x,)),
+    ):
+        torch.testing.assert_close(call(ours), call(exact))
+
+
+def test_modules_of_torch_s_transformer_are_reached() -> None:
+    def layer() -> nn.Module:
+        torch.manual_seed(0)
+        return nn.TransformerEncoderLayer(16, 2, 32, 0.1, batch_first=True)
+
+    x = torch.randn(2, 9, 16)
+    model = convert(nn.Sequential(layer()), compress=FAMILIES)
+    assert_same(gradients(model[0], x), gradients(layer(), x))
+    assert kept_bytes(model, x) < kept_bytes(convert(layer(), compress=FAMILIES[:-1]), x)
+    exact = layer().eval()
+    with torch.no_grad():
+        assert_same_bits(model.eval()(x), exact(x))
+
+
+class Deviced(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(x) + torch.ones(1)
+
+
+def test_other_modes_go_on() -> None:
+    with torch.device("meta"):
+        model = convert(Deviced(), compress=FAMILIES)
+        assert model(torch.randn(3, requires_grad=True)).device.type == "meta"
