@@ -1,4 +1,4 @@
-"""``account`` tells of every module that can be swapped what became of it, as data and as a table."""
+"""``account`` tells what became of every module that can be swapped, as data and as a table."""
 
 import torch
 from layer_cases import images, small_network

@@ -1,6 +1,6 @@
 """A code of 1 to 8 bits for each element: the number by which its gradient is multiplied.
 
-A table, the same for all elements, says which number a code stands for.
+A table of slopes, the same for all elements, says which number a code stands for.
 """
 
 from collections.abc import Sequence
@@ -57,7 +57,7 @@ def rounded(positions: Tensor, seed: Tensor, stream: int) -> Tensor:
 def scale_gradient(
     grad_output: Tensor,
     packed: Tensor,
-    table: Sequence[float],
+    slopes: Sequence[float],
     bits: int,
     channels_last: bool,
     zero_stays: bool,
@@ -66,7 +66,7 @@ def scale_gradient(
 
     Where ``zero_stays``, nothing is left of a gradient that 0 multiplies, not even NaN.
     """
-    numbers = _table(tuple(table), precision(grad_output.dtype), grad_output.device)
+    numbers = table(tuple(slopes), precision(grad_output.dtype), grad_output.device)
     return scaled(grad_output, packed, numbers, bits, channels_last, zero_stays)
 
 
@@ -76,7 +76,7 @@ def scale_by_rounded(
     packed: Tensor,
     flag: Tensor,
     anchor: Tensor,
-    table: Sequence[float],
+    slopes: Sequence[float],
     bits: int,
     channels_last: bool,
     name: str,
@@ -86,7 +86,7 @@ def scale_by_rounded(
     It has no derivative, and says so with the ``name`` of the activation, also to those who come by
     way of ``anchor``, an empty tensor.
     """
-    numbers = _table(tuple(table), precision(grad_output.dtype), grad_output.device)
+    numbers = table(tuple(slopes), precision(grad_output.dtype), grad_output.device)
     return scaled(grad_output, packed, numbers + flag, bits, channels_last, False)
 
 
@@ -111,7 +111,8 @@ def scaled(
 
 
 @cached
-def _table(numbers: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+def table(numbers: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return ``numbers`` as a tensor, the same each time: to make one, a CPU waits for a GPU."""
     return torch.tensor(numbers, dtype=dtype, device=device)
 
 
@@ -123,7 +124,7 @@ def like(grad_output: Tensor, channels_last: bool) -> Tensor:
 
 @scale_gradient.register_fake
 def _(
-    grad_output: Tensor, packed: Tensor, table: Any, bits: int, channels_last: bool,
+    grad_output: Tensor, packed: Tensor, slopes: Any, bits: int, channels_last: bool,
     zero_stays: bool,
 ) -> Tensor:  # fmt: skip
     return like(grad_output, channels_last)
@@ -135,7 +136,7 @@ def _(
     packed: Tensor,
     flag: Tensor,
     anchor: Tensor,
-    table: Any,
+    slopes: Any,
     bits: int,
     channels_last: bool,
     name: str,

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from xconv.differentiation import is_differentiated
 from xconv.layout import is_channels_last
-from xconv.saved.codes import like, scaled, wide
+from xconv.saved.codes import like, precision, scaled, table, wide
 from xconv.saved.inplace import may_not_be_overwritten
 from xconv.saved.linear_maps import transposes
 from xconv.saved.relu import pack_passing
@@ -94,9 +94,9 @@ class _Dropout(torch.autograd.Function):
     ) -> Tensor:
         ctx.of_channels = of_channels
         ctx.channels_last = not of_channels and is_channels_last(input)
-        ctx.factor = _alpha_factor(p) if is_alpha else 0.0
-        ctx.kept = 1 - p
-        if input.device.type in _FUSED and not (of_channels or is_alpha or inplace):
+        is_fused = input.device.type in _FUSED and not (of_channels or is_alpha or inplace)
+        ctx.how = 1 - p, _alpha_factor(p) if is_alpha else 0.0, is_fused, ctx.channels_last
+        if is_fused:
             output, mask = torch.native_dropout(input, p, True)
             ctx.save_for_backward(pack_passing(mask, ctx.channels_last))
             return output
@@ -111,10 +111,10 @@ class _Dropout(torch.autograd.Function):
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
         (packed,) = ctx.saved_tensors
         if not ctx.of_channels:
-            gradient = drop_again(grad_output, packed, ctx.kept, ctx.factor, ctx.channels_last)
+            gradient = drop_again(grad_output, packed, *ctx.how)
         else:
             ones = grad_output.new_ones(_channels(grad_output))
-            gradient = grad_output * drop_again(ones, packed, ctx.kept, ctx.factor, False)
+            gradient = grad_output * drop_again(ones, packed, *ctx.how)
         return gradient, None, None, None, None
 
 
@@ -142,17 +142,31 @@ def _applied(input: Tensor, noise: Tensor, p: float, is_alpha: bool, inplace: bo
 
 @torch.library.custom_op("xconv::drop_again", mutates_args=())
 def drop_again(
-    gradient: Tensor, packed: Tensor, kept: float, factor: float, channels_last: bool
+    gradient: Tensor,
+    packed: Tensor,
+    kept: float,
+    factor: float,
+    is_fused: bool,
+    channels_last: bool,
 ) -> Tensor:
     """Return ``gradient`` times what torch multiplies by: 0 where the bit of an element in memory
-    order is not set; elsewhere ``factor``, or one over the share ``kept`` where it is 0."""
-    numbers = torch.tensor([0.0, 1.0], dtype=gradient.dtype, device=gradient.device)
-    numbers = numbers.mul_(factor) if factor else numbers.div_(kept)
+    order is not set; elsewhere ``factor``, or one over the share ``kept`` where it is 0. torch has
+    this number in the dtype of the gradient, but in the operator that is one."""
+    dtype = precision(gradient.dtype) if is_fused else gradient.dtype
+    numbers = table((0.0, 1.0), dtype, gradient.device)
+    numbers = numbers.mul(factor) if factor else numbers.div(kept)
     return scaled(gradient, packed, wide(numbers), 1, channels_last, False)
 
 
 @drop_again.register_fake
-def _(gradient: Tensor, packed: Tensor, kept: float, factor: float, channels_last: bool) -> Tensor:
+def _(
+    gradient: Tensor,
+    packed: Tensor,
+    kept: float,
+    factor: float,
+    is_fused: bool,
+    channels_last: bool,
+) -> Tensor:
     return like(gradient, channels_last)
 
 
