@@ -11,6 +11,8 @@ import torch.nn.functional as F
 from layer_cases import assert_same, gradients, images
 from saved_cases import assert_same_bits, kept_bytes, run
 from torch import Tensor, fx, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.checkpoint import checkpoint
 
 from xconv import account, convert, revert
@@ -336,6 +338,15 @@ def test_tools_that_write_a_network_down_see_torchs_functions() -> None:
     torch.testing.assert_close(symbolic(x), model(x))
 
 
+@pytest.mark.parametrize("strict", [False, True], ids=["traced", "strict"])
+def test_an_exported_program_holds_torchs_operators(strict: bool) -> None:
+    model = convert(Network(), compress=FAMILIES).eval()
+    with torch.no_grad():
+        program = torch.export.export(model, (images(),), strict=strict)
+    assert not any("xconv" in str(node.target) for node in program.graph.nodes)
+    torch.testing.assert_close(program.module()(images()), model(images()))
+
+
 def test_what_has_no_class_of_its_own_is_left() -> None:
     graph = fx.symbolic_trace(Block())
     scripted = torch.jit.script(nn.Sequential(nn.Flatten()))
@@ -380,3 +391,23 @@ def test_other_modes_go_on() -> None:
     with torch.device("meta"):
         model = convert(Deviced(), compress=FAMILIES)
         assert model(torch.randn(3, requires_grad=True)).device.type == "meta"
+
+
+def test_simulations_are_reached() -> None:
+    """Tensors without contents, as ``xconv-bench memory --simulate`` counts them."""
+    sizes = []
+    for build in (Network, lambda: convert(Network(), compress=FAMILIES)):
+        model, x = build(), images(side=32)
+        real = kept_shapes(model, x)
+        with FakeTensorMode(allow_non_fake_inputs=True) as mode:
+            sizes.append((real, kept_shapes(model, mode.from_tensor(x))))
+    assert sizes[0][0] == sizes[0][1]
+    assert sizes[1][0] == sizes[1][1] != sizes[0][0]
+
+
+def kept_shapes(model: nn.Module, x: Tensor) -> list[tuple[int, ...]]:
+    """Shapes of what a call saves, which a tensor without contents has as well."""
+    shapes: list[tuple[int, ...]] = []
+    with saved_tensors_hooks(lambda t: shapes.append(tuple(t.shape)) or t, lambda t: t):
+        model(x)
+    return shapes

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from layer_cases import CONV2D, KINDS, Kind
+from operator_cases import DTYPES, LAYOUTS, SEED, every_dtype, every_layout, operator
 from torch import Tensor
 from torch.library import opcheck
 
@@ -18,24 +19,7 @@ from xconv.schemes import PROBED, SCHEMES
 from xconv.spectrum.blocks import blocks_of
 from xconv.spectrum.plan import nominal_plan
 
-SEED = torch.tensor(12345678901)
-DTYPES = [torch.float64, torch.float32, torch.float16, torch.bfloat16]
-
-LAYOUTS: dict[str, Callable[[Tensor], Tensor]] = {
-    "contiguous": lambda t: t,
-    "channels last": lambda t: t.movedim(1, -1).contiguous().movedim(-1, 1),
-    "pixels turned": lambda t: t.transpose(-1, -2).contiguous().transpose(-1, -2),
-    "batch innermost": lambda t: t.movedim(0, -1).contiguous().movedim(-1, 0),
-    "slice": lambda t: torch.stack([t, t], -1)[..., 0],
-    "expanded": lambda t: t[:, :1].expand(t.shape),
-}
-every_layout = pytest.mark.parametrize("lay", LAYOUTS.values(), ids=LAYOUTS)
-every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=str)
 every_scheme = pytest.mark.parametrize("scheme", SCHEMES)
-
-
-def operator(name: str) -> Any:
-    return getattr(torch.ops.xconv, name).default
 
 
 def all_operators() -> set[str]:
@@ -46,6 +30,10 @@ def all_operators() -> set[str]:
 
 CHECKED = {"draw_seed", "random_words", "rademacher", "gaussian", "sketch", "estimate", "uniform"}
 CHECKED |= {"pack_passing", "mask_gradient", "draw_frequencies"}
+CHECKED |= {"pool_maxima", "scatter_to_maxima", "gather_maxima", "spread_averages"}
+CHECKED |= {"pack_steps", "round_slopes", "scale_gradient", "scale_by_rounded", "drop_again"}
+CHECKED |= {"keep_negatives", "passing", "sum_negatives"}
+"""Some of them in ``test_saved_operators``."""
 
 
 def test_no_operator_is_left_out() -> None:

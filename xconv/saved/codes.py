@@ -14,7 +14,7 @@ from xconv.layout import from_memory_order, in_memory_order
 from xconv.random import uniform
 from xconv.saved.linear_maps import several, transposes
 from xconv.spectrum.cached import cached
-from xconv.spectrum.packing import unpack_codes
+from xconv.spectrum.packing import pack_codes, unpack_codes
 
 FLOATS = 8
 """How much smaller than pieces of bits pieces are of which numbers are computed."""
@@ -33,6 +33,22 @@ def place(piece: slice, bits: int) -> slice:
 def padded(codes: Tensor) -> Tensor:
     """Return ``codes`` (uint8, flat), filled up to a multiple of eight."""
     return torch.nn.functional.pad(codes, (0, -codes.numel() % 8))
+
+
+def pack_all(codes: Tensor, bits: int) -> Tensor:
+    """Return ``codes`` (uint8, flat, a multiple of eight) packed, some at a time."""
+    packed = codes.new_empty(bytes_of(codes.numel(), bits))
+    for piece in pieces(codes.numel(), codes.device, FLOATS):
+        packed[place(piece, bits)] = pack_codes(codes[piece], bits)
+    return packed
+
+
+def unpack_all(packed: Tensor, bits: int) -> Tensor:
+    """Return the codes that ``pack_all`` packed."""
+    codes = packed.new_empty(packed.numel() // bits * 8)
+    for piece in pieces(codes.numel(), codes.device, FLOATS):
+        codes[piece] = unpack_codes(packed[place(piece, bits)], bits)
+    return codes
 
 
 def precision(dtype: torch.dtype) -> torch.dtype:

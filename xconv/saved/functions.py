@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
+from torch._subclasses.fake_tensor import FakeTensor
 from torch.overrides import TorchFunctionMode
 
 from xconv.differentiation import is_recording, may_run_again
@@ -18,7 +19,9 @@ from xconv.saved.module import Saving, read_as
 from xconv.saved.slopes import BITS
 from xconv.state import State, state_of
 
-_PLAIN = (Tensor, nn.Parameter)
+_PLAIN = (Tensor, nn.Parameter, FakeTensor)
+"""Tensors that torch's functions treat as ours do; those of simulations among them."""
+
 _OF_TORCH_ITSELF = "torch.nn.modules.transformer"
 """Whose modules call functions of theirs."""
 

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from xconv.geometry import Sizes, per_dimension
 from xconv.layout import is_channels_last
+from xconv.saved.codes import pack_all, unpack_all
 from xconv.saved.linear_maps import transposes
 from xconv.saved.windows import Windows, is_kept, lying_as_input, parts, sizes_of_output, steps
-from xconv.spectrum.packing import pack_codes, unpack_codes
 
 Function = Callable[..., Any]
 
@@ -146,7 +146,7 @@ def pool_maxima(
             output = lying_as_input(input, shape[2:], is_channels_last(input))
         output[part] = maxima
     assert output is not None, "max_pool takes images that are not empty"
-    return output, pack_codes(codes, bits)
+    return output, pack_all(codes, bits)
 
 
 @pool_maxima.register_fake
@@ -250,4 +250,4 @@ def _whole_words(shape: torch.Size) -> int:
 
 
 def _positions(packed: Tensor, bits: int, shape: torch.Size) -> Tensor:
-    return unpack_codes(packed, bits)[: shape.numel()].view(shape)
+    return unpack_all(packed, bits)[: shape.numel()].view(shape)

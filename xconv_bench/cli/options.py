@@ -73,7 +73,8 @@ Compress = Annotated[
     typer.Option(
         "--compress",
         metavar="SET...",
-        help="What xconv, rad and quantized swap: conv,relu or one of them; to sweep, repeat.",
+        help="What xconv, rad and quantized swap, of conv,relu,pool,act,dropout,functions, "
+        "joined by commas; to sweep, repeat.",
     ),
 ]
 FIRST = ("exact", "compressed")

@@ -13,6 +13,7 @@ from xconv import account, convert
 from xconv.contents import named_modules
 from xconv.convert import FAMILIES
 from xconv.probing import DIALS
+from xconv.saved.function_table import REACHED
 from xconv.schemes import SCHEMES
 from xconv_bench.configuration import Configuration
 from xconv_bench.errors import Unsupported
@@ -63,10 +64,12 @@ class Converted(Method):
 
     def remark(self, model: nn.Module, configuration: Configuration) -> str:
         """Return which of the modules that were to be compressed are not, and why."""
+        families = _families(configuration.compress)
+        reached = "functions" in families
         return "; ".join(
             words
-            for family in _families(configuration.compress)
-            if (words := _left_exact(model, family))
+            for family in families
+            if FAMILIES[family] and (words := _left_exact(model, family, reached))
         )
 
     def _arguments(self, configuration: Configuration) -> dict[str, Any]:
@@ -100,11 +103,14 @@ def can_be(scheme: str, value: float) -> bool:
     return True
 
 
-def _left_exact(model: nn.Module, family: str) -> str:
-    """``4 of 20 conv modules are exact: 4 × reason``; nothing where all are compressed."""
+def _left_exact(model: nn.Module, family: str, reached: bool) -> str:
+    """``4 of 20 conv modules are exact: 4 × reason``; nothing where all are compressed, and where
+    there are none, but functions are ``reached``."""
     kinds = tuple(FAMILIES[family])
     modules = dict(named_modules(model))
     entries = [entry for entry in account(model) if isinstance(modules[entry.name], kinds)]
+    if not entries and reached and family in REACHED:
+        return ""
     if not entries:
         return f"there are no {family} modules (calls of functions are not seen)"
     reasons = Counter(entry.reason for entry in entries if not entry.swapped)
