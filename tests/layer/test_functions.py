@@ -10,7 +10,7 @@ from layer_cases import assert_same, gradients, images
 from saved_cases import assert_same_bits, kept_bytes, run
 from torch import Tensor, fx, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.autograd.graph import saved_tensors_hooks
+from torch.autograd.graph import save_on_cpu, saved_tensors_hooks
 from torch.utils.checkpoint import checkpoint
 
 from xconv import account, convert, revert
@@ -144,7 +144,7 @@ def test_evaluation_rounds_nothing() -> None:
 class Checkpointing(nn.Module):
     """A checkpoint around functions, and around a module that calls some; dropout behind both."""
 
-    def __init__(self, inner: nn.Module, reentrant: bool | None) -> None:
+    def __init__(self, inner: nn.Module, reentrant: bool | str | None) -> None:
         super().__init__()
         torch.manual_seed(0)
         self.conv, self.inner, self.reentrant = nn.Conv2d(3, 3, 3), inner, reentrant
@@ -153,18 +153,24 @@ class Checkpointing(nn.Module):
         x = F.dropout(F.relu(F.max_pool2d(x, 3, 1, 1)), 0.4)
         return F.dropout(self.inner(x), 0.4)
 
+    def offloaded(self, x: Tensor) -> Tensor:
+        with save_on_cpu():
+            return self.segment(x)
+
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(self.conv(x))
         if self.reentrant is None:
             return F.relu(self.segment(x))
+        if self.reentrant == "offloaded":
+            return F.relu(checkpoint(self.offloaded, x, use_reentrant=False))
         return F.relu(checkpoint(self.segment, x, use_reentrant=self.reentrant))
 
 
 checkpoints = pytest.mark.parametrize("reentrant", [False, True], ids=["direct", "reentrant"])
 
 
-@checkpoints
-def test_checkpoints_of_functions(reentrant: bool) -> None:
+@pytest.mark.parametrize("reentrant", [False, True, "offloaded"])
+def test_checkpoints_of_functions(reentrant: bool | str) -> None:
     """Both runs of a segment keep the same, or torch would complain."""
     expected = gradients(Checkpointing(Block(), None), images())
     for families in (FAMILIES, FAMILIES[1:]):

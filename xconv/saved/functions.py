@@ -5,10 +5,13 @@ function. It puts ours in the place of those that a family has. Functions inside
 forward pass calls are reached as well, whatever their class, but for modules that are skipped.
 """
 
+import sys
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 import torch
+import torch.utils.checkpoint
 from torch import Tensor, fx, nn
 from torch._subclasses.fake_tensor import FakeTensor
 from torch.overrides import TorchFunctionMode
@@ -54,17 +57,19 @@ def calls_functions(module: nn.Module) -> bool:
 
 
 def _reaching(theirs: Callable[..., Any]) -> Any:
-    def run(module: Any, *args: Any, **kwargs: Any) -> Any:
-        if not (is_recording() or may_run_again()):
-            return theirs(module, *args, **kwargs)
-        state = state_of(module) or State()
-        with _Reach(state.functions, state.bits or BITS[0], module.training):
-            return theirs(module, *args, **kwargs)
-
     def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return run(self, *args, **kwargs)
+        return run(theirs, self, *args, **kwargs)
 
+    run = _run
     return read_as(theirs, forward)
+
+
+def _run(theirs: Callable[..., Any], module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+    if not (is_recording() or may_run_again()):
+        return theirs(module, *args, **kwargs)
+    state = state_of(module) or State()
+    with _Reach(state.functions, state.bits or BITS[0], module.training):
+        return theirs(module, *args, **kwargs)
 
 
 class _Reach(TorchFunctionMode):
@@ -73,7 +78,7 @@ class _Reach(TorchFunctionMode):
     def __init__(self, families: tuple[str, ...], bits: int, training: bool) -> None:
         super().__init__()
         self.families, self.bits, self.training = families, bits, training
-        self.situation = _situation()
+        self.runs_again = _runs_again()
 
     def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
@@ -85,7 +90,7 @@ class _Reach(TorchFunctionMode):
         if type(input) not in _PLAIN:
             return func(*args, **kwargs)
         with torch._C.DisableTorchFunction():  # or modes further out would decide again
-            if FAMILY[func] not in self.families or self.situation != _situation():
+            if FAMILY[func] not in self.families or self._is_run_by_a_checkpoint():
                 return func(*args, **kwargs)
             if func not in ROUNDED:
                 return OURS[func](*args, **kwargs)
@@ -93,17 +98,24 @@ class _Reach(TorchFunctionMode):
                 return OURS[func](*args, **kwargs, bits=self.bits)
             return func(*args, **kwargs)
 
+    def _is_run_by_a_checkpoint(self) -> bool:
+        """Whether what calls a function is run by a checkpoint, or the like, that a forward pass
+        has begun. It will run this again outside of any forward pass, and must find that as much
+        is kept then; so the function is left alone. A compiler decides once for both runs."""
+        if torch.compiler.is_compiling():
+            return False
+        return self.runs_again != _runs_again() or _is_below_a_checkpoint()
 
-def _situation() -> tuple[object, bool] | None:
-    """Return by whom this may be run again, without the mode.
 
-    A function that a checkpoint runs, rather than a module, is run a second time outside of any
-    forward pass. It would not keep then what it kept the first time; so it is left alone. A
-    compiler decides once for both.
-    """
-    if torch.compiler.is_compiling():
-        return None
-    hooks = torch._C._autograd._top_saved_tensors_default_hooks(True)
-    pack = hooks[0] if hooks else None
-    is_checkpoint = getattr(pack, "__module__", None) == torch.utils.checkpoint.__name__
-    return pack if is_checkpoint else None, may_run_again()
+def _runs_again() -> bool:
+    return not torch.compiler.is_compiling() and may_run_again()
+
+
+def _is_below_a_checkpoint() -> bool:
+    """Whether there is a call of torch's checkpoints between here and the nearest forward pass."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code is not _run.__code__:
+        if frame.f_globals.get("__name__") == torch.utils.checkpoint.__name__:
+            return True
+        frame = frame.f_back
+    return False
