@@ -9,6 +9,8 @@ from xconv.spectrum.budget import Budget, Member
 
 ATTRIBUTE = "_xconv"
 SWAPPED = "swapped"
+DEFAULT_NORM_BITS = 4
+"""Errors of gradients are then well below the noise of a batch (docs/whole_network.md)."""
 
 
 @dataclass
@@ -18,6 +20,8 @@ class State:
 
     probing: Probing | None = None
     """None for a module that is not probed."""
+    norm_bits: int = DEFAULT_NORM_BITS
+    """Bits an element of the normalised input, of a normalisation."""
     falls_back: str = ""
     """Why the last call kept its input and will find the exact gradient; empty where it did not."""
     is_first: bool = False
