@@ -7,6 +7,7 @@ from torch import nn
 from xconv.contents import named_modules
 from xconv.convert import FAMILIES, why_not
 from xconv.modules import Probed
+from xconv.saved.normalizing import Normalizing
 from xconv.saved.relu import BitReLU
 from xconv.schemes import SCHEMES
 from xconv.state import State, state_of
@@ -14,7 +15,7 @@ from xconv.state import State, state_of
 
 @dataclass(frozen=True)
 class Entry:
-    """One convolution or ReLU of a model."""
+    """One module of a model that belongs to a family."""
 
     name: str
     kind: str
@@ -52,7 +53,7 @@ class Account(tuple[Entry, ...]):
 
 
 def account(model: nn.Module) -> Account:
-    """Every convolution and ReLU module of ``model``: swapped or not, and why.
+    """Every module of ``model`` that belongs to a family: swapped or not, and why.
 
     Whether a sketch would be no smaller than its input depends on shapes: it is known after the
     model has run once. Calls of functions, such as ``torch.nn.functional.relu``, are not modules
@@ -71,6 +72,10 @@ def _entry(name: str, module: nn.Module) -> Entry:
     state = state_of(module) or State()
     if isinstance(module, BitReLU):
         return Entry(name, kind, True, "one bit an element")
+    if isinstance(module, Normalizing):
+        bits = state.norm_bits
+        words = f"normalised input in {bits} bit{'s' * (bits != 1)} an element"
+        return Entry(name, kind, not state.falls_back, state.falls_back or words)
     if not isinstance(module, Probed):
         reason = state.mark or why_not(module) or "not converted"
         return Entry(name, kind, False, reason)

@@ -37,6 +37,11 @@ def is_selective() -> bool:
     return any(isinstance(mode, _SELECTIVE) for mode in _get_current_dispatch_mode_stack())
 
 
+def is_watched() -> bool:
+    """Whether operators are written down, counted or simulated: by a compiler, or by a mode."""
+    return torch.compiler.is_compiling() or bool(torch._C._len_torch_dispatch_stack())
+
+
 def unseen() -> AbstractContextManager[Any]:
     """Inside, a selective checkpoint does not see operators: those that not every run has."""
     return _disable_current_modes() if is_selective() else nullcontext()

@@ -14,9 +14,11 @@ from xconv import contents, modules
 from xconv.contents import named_modules
 from xconv.derived import derive, runs_as, underived
 from xconv.probing import Probing
+from xconv.saved.norm import ELSEWHERE, NORMALIZATIONS
+from xconv.saved.normalizing import check_norm_bits
 from xconv.saved.relu import BitReLU
 from xconv.spectrum.budget import Budget
-from xconv.state import SWAPPED, State, new_state, set_state, state_of
+from xconv.state import DEFAULT_NORM_BITS, SWAPPED, State, new_state, set_state, state_of
 
 CONVOLUTIONS: dict[type[nn.Module], type[nn.Module]] = {
     nn.Conv1d: modules.XConv1d,
@@ -29,10 +31,14 @@ CONVOLUTIONS: dict[type[nn.Module], type[nn.Module]] = {
 FAMILIES: dict[str, dict[type[nn.Module], type[nn.Module]]] = {
     "conv": CONVOLUTIONS,
     "relu": {nn.ReLU: BitReLU},
+    "norm": NORMALIZATIONS,
 }
 """What ``compress`` may name, and what each name swaps: torch's class by ours."""
 
 _ORIGINALS = {ours: theirs for family in FAMILIES.values() for theirs, ours in family.items()}
+
+ALL = "all"
+"""What ``compress`` may be in place of names: every family there is."""
 
 FIRST = ("exact", "compressed")
 """What ``first`` may be."""
@@ -44,13 +50,14 @@ def convert(
     model: nn.Module,
     probes: int | None = None,
     scheme: str = "",
-    compress: Collection[str] = ("conv", "relu"),
+    compress: Collection[str] | str = ("conv", "relu"),
     skip: Skip = (),
     distribution: str = "rademacher",
     first: str = "exact",
     bits: float | None = None,
     keep: float | None = None,
     shared: bool = False,
+    norm_bits: int = DEFAULT_NORM_BITS,
 ) -> nn.Module:
     """Swap memory-saving layers into ``model``, in place, and return it.
 
@@ -60,7 +67,8 @@ def convert(
         scheme: how inputs of convolutions are kept, one of ``xconv.schemes.SCHEMES``. Without one,
             ``probes`` mean ``"independent"``, the paper's; ``keep`` means ``"sampling"``; nothing
             or ``bits`` mean ``"spectral"``, at 0.5 bits an element.
-        compress: which families to swap, of ``"conv"`` and ``"relu"``.
+        compress: which families to swap, of ``FAMILIES``: ``"conv"``, ``"relu"``, ``"norm"``; or
+            ``"all"``, a word and not a list, for every one of them.
         skip: what to leave alone: names of modules as in ``model.named_modules()`` (a container's
             name stands for all in it), or a predicate of name and module.
         distribution: ``"rademacher"`` or ``"gaussian"``.
@@ -73,6 +81,7 @@ def convert(
         keep: share of the pixels that ``"sampling"`` keeps.
         shared: independent probes as published, the same for all images of a batch and of all of
             the input; otherwise each image has its own, and means of channels are kept apart.
+        norm_bits: bits an element of the normalised input that normalisations keep: 1, 2, 4 or 8.
 
     Subclasses with a forward pass of their own, parametrized weights, lazy modules and modules
     whose ``forward`` was replaced are left alone: ``account`` lists them. Raises ValueError or
@@ -82,6 +91,7 @@ def convert(
     probing = Probing(probes, scheme, distribution, bits, keep, shared)
     if first not in FIRST:
         raise ValueError(f"first must be {' or '.join(map(repr, FIRST))}; got {first!r}")
+    check_norm_bits(norm_bits)
     targets = _targets(compress)
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a torch.nn.Module; got {model!r}")
@@ -93,16 +103,17 @@ def convert(
         budget = Budget(probing.bits or 0.0)
         for module in contents.modules(model):
             base = next((base for base in targets if isinstance(module, base)), None)
-            if base is None or isinstance(module, modules.Probed | BitReLU):
+            if base is None or isinstance(module, tuple(_ORIGINALS)):
                 continue  # built as ours
             if module in skipped:
                 set_state(module, State(mark="skipped on request"))
             elif why_not(module) is None:
-                _set_class(module, derive(targets[base], type(module)))
+                ours = ELSEWHERE.get(_name(type(module)), targets[base])
+                _set_class(module, derive(ours, type(module)))
                 if isinstance(module, modules.Probed):
                     state = new_state(probing, SWAPPED, budget, is_first=module is first_one)
                 else:
-                    state = State(mark=SWAPPED)
+                    state = State(norm_bits=norm_bits, mark=SWAPPED)
                 set_state(module, state)
     return model
 
@@ -141,7 +152,7 @@ def _set_class(module: nn.Module, kind: type) -> None:
 
 
 def why_not(module: nn.Module) -> str | None:
-    """Why a convolution or ReLU cannot be swapped, or None where it can."""
+    """Why a module of one of the families cannot be swapped, or None where it can."""
     base = next(
         (base for family in FAMILIES.values() for base in family if isinstance(module, base)), None
     )
@@ -153,11 +164,16 @@ def why_not(module: nn.Module) -> str | None:
         return "weight computed by a hook, such as the old weight_norm, spectral_norm or pruning"
     if isinstance(module, nn.modules.lazy.LazyModuleMixin):
         return "lazy module; run it once before converting"
-    if not runs_as(type(module), base):
+    if not runs_as(type(module), base) and _name(type(module)) not in ELSEWHERE:
         return f"unsupported subclass {type(module).__name__} of {base.__name__}"
     if not {"forward", "_conv_forward"}.isdisjoint(vars(module)):
         return "its forward was replaced on this one module"
     return None
+
+
+def _name(kind: type) -> tuple[str, str]:
+    """Module and name of a class, of one that need not be imported."""
+    return kind.__module__, kind.__qualname__
 
 
 def _original(ours: type) -> type:
@@ -179,16 +195,16 @@ def _original(ours: type) -> type:
     return type(ours)(name, bases, own)
 
 
-def _targets(compress: Collection[str]) -> dict[type[nn.Module], type[nn.Module]]:
+def _targets(compress: Collection[str] | str) -> dict[type[nn.Module], type[nn.Module]]:
     """What the families in ``compress`` swap; ValueError for one that does not exist."""
-    unknown = (
-        [compress] if isinstance(compress, str) else [n for n in compress if n not in FAMILIES]
-    )
+    names = FAMILIES if compress == ALL else compress
+    unknown = [names] if isinstance(names, str) else [n for n in names if n not in FAMILIES]
     if unknown:
         raise ValueError(
-            f"cannot compress {unknown[0]!r}; compress takes a list of {', '.join(FAMILIES)}"
+            f"cannot compress {unknown[0]!r}; compress takes a list of {', '.join(FAMILIES)}, "
+            f"or {ALL!r} for every one"
         )
-    return {theirs: ours for name in compress for theirs, ours in FAMILIES[name].items()}
+    return {theirs: ours for name in names for theirs, ours in FAMILIES[name].items()}
 
 
 def _first_convolution(model: nn.Module) -> nn.Module | None:

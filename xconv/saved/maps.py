@@ -17,7 +17,7 @@ statistics are given and not taken from the input, dx = d / σ needs no x̂ at a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -25,8 +25,7 @@ import torch
 from torch import Tensor
 
 from xconv.layout import Layout
-from xconv.saved.stand_in import SHARE, StandIn, wide
-from xconv.spectrum.parts import parts_of
+from xconv.saved.stand_in import StandIn, at_a_time, slices, wide
 
 Exchange = Callable[[Tensor], tuple[Tensor, Tensor]]
 """From sums of one process to those of all, and the numbers that all of them normalise together."""
@@ -150,10 +149,15 @@ def _finish(
         del values
 
 
-def _parts(layout: Layout) -> Iterator[tuple[slice, slice]]:
-    """Images and channels of the parts of an input, one after the other."""
-    parts = parts_of(layout, SHARE)
-    return ((images, channels) for images, slices in parts for channels in slices)
+def _parts(layout: Layout) -> list[tuple[slice, slice]]:
+    """Images and channels of the parts of an input: some whole images, or some channels of one."""
+    batch, channels = layout.shape[:2]
+    maps = at_a_time(layout.device) // prod(layout.shape[2:])
+    return [
+        (images, some)
+        for images in slices(batch, maps // channels)
+        for some in slices(channels, channels if maps > channels else maps)
+    ]
 
 
 def _maps(tensor: Tensor, images: slice, channels: slice) -> Tensor:

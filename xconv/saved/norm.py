@@ -57,7 +57,7 @@ def _processes(module: nn.Module) -> tuple[Any, int]:
     synchronizes = isinstance(module, nn.SyncBatchNorm) and module.training
     if not (synchronizes and dist.is_available() and dist.is_initialized()):
         return None, 1
-    group = module.process_group or dist.group.WORLD
+    group: Any = module.process_group or dist.group.WORLD
     return group, dist.get_world_size(group)
 
 

@@ -135,7 +135,7 @@ def _keep(
     input: Tensor, mean: Tensor | None, rstd: Tensor, seed: Tensor, way: Way, bits: int
 ) -> list[Tensor]:
     """Seed, packed numbers and bounds of the normalised ``input``."""
-    if torch.compiler.is_compiling() or compiled.is_selective():
+    if compiled.is_watched():
         return keep_normalized(input, mean, rstd, seed, bits, _words(way))
     kept = way.keep(input, mean, rstd, seed, bits)
     return [kept.seed, kept.packed, kept.bounds]
@@ -155,7 +155,7 @@ def _estimate(
     """Gradients of input, γ and β, the last two in the shape and dtype of γ; None without a γ,
     but β's in its own."""
     refuse_batched(grad_output)
-    if exchange is None and (torch.compiler.is_compiling() or torch.is_grad_enabled()):
+    if exchange is None and (compiled.is_watched() or torch.is_grad_enabled()):
         found = normalized_gradients(
             list(kept), grad_output, weight, rstd, layout.shape, layout.dtype, layout.channels_last,
             bits, _words(way), needs_input,
@@ -182,7 +182,7 @@ def _gradients(
     exchange: Exchange | None = None,
 ) -> tuple[Tensor | None, Tensor, Tensor]:
     seed, packed, bounds = kept
-    stand_in = StandIn(packed, bounds, seed, bits, way.sizes(layout))
+    stand_in = StandIn.of(packed, bounds, seed, bits, way.sizes(layout))
     return way.gradients(stand_in, grad_output, weight, rstd, layout, needs_input, exchange)
 
 

@@ -10,7 +10,6 @@ are made unbiased as ``xconv.saved.maps`` says, in one pass, since no row needs 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 
@@ -19,8 +18,7 @@ from torch import Tensor
 
 from xconv.layout import Layout
 from xconv.saved.maps import Exchange
-from xconv.saved.stand_in import SHARE, StandIn, wide
-from xconv.spectrum.parts import room_in, slices
+from xconv.saved.stand_in import StandIn, at_a_time, slices, wide
 
 
 @dataclass(frozen=True)
@@ -67,15 +65,15 @@ class Rows:
         both (columns) and in float32 at least."""
         dtype = wide(layout.dtype)
         result = self.empty(layout) if needs_input else None
-        sums = grad_output.new_zeros(2, self.columns, dtype=dtype)
+        of_weight, of_bias = (grad_output.new_zeros(self.columns, dtype=dtype) for _ in range(2))
         lines, rstds = self._lines(grad_output), rstd.reshape(-1, 1).to(dtype)
         gain = None if weight is None else weight.reshape(-1).to(dtype)
         for part, rows in enumerate(self._parts(layout)):
             deltas = lines[rows].to(dtype)
             numbers = kept.read(part).view(deltas.shape).to(dtype)
-            sums[0] += deltas.sum(0)
+            of_bias += deltas.sum(0)
             products = deltas * numbers
-            sums[1] += products.sum(0)
+            of_weight += products.sum(0)
             if result is not None:
                 d = deltas if gain is None else deltas * gain
                 scale = (products if gain is None else products.mul_(gain)).mean(1, keepdim=True)
@@ -87,12 +85,12 @@ class Rows:
                 result.view(-1, self.columns)[rows] = values
                 del d, variances, values
             del deltas, numbers, products
-        return result, sums[1], sums[0]
+        return result, of_weight, of_bias
 
     def _lines(self, tensor: Tensor) -> Tensor:
         return tensor.reshape(-1, self.columns)
 
-    def _parts(self, layout: Layout) -> Iterator[slice]:
+    def _parts(self, layout: Layout) -> list[slice]:
         """Some whole rows at a time."""
-        rows = max(1, room_in(layout, SHARE) // self.columns)
-        return iter(slices(prod(layout.shape) // self.columns, rows))
+        rows = at_a_time(layout.device) // self.columns
+        return slices(prod(layout.shape) // self.columns, rows)

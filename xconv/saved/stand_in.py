@@ -25,14 +25,15 @@ from xconv.grouped import (
     room_for,
 )
 
-SHARE = 128
-"""A part of an input has one number for so many bytes of it: the handful of float32 tensors that
-are made of a part then take less than a quarter of the input."""
+_AT_A_TIME = {"cpu": 2**18}
+_AT_A_TIME_ELSEWHERE = 2**22
+"""Numbers to work on together: few enough for what is computed of them to be small."""
 
 
 @dataclass(frozen=True)
 class StandIn:
-    """What is kept, and how: ``sizes`` are the numbers of each part, whole groups are kept of it.
+    """What is kept, and how: ``ends`` are the groups at which parts begin and end, ``sizes`` the
+    numbers of each part.
 
     Packed numbers are uint8, flat; bounds float32, (groups, 2); the seed a 0-d int64.
     """
@@ -42,12 +43,21 @@ class StandIn:
     seed: Tensor
     bits: int
     sizes: Sequence[int]
+    ends: Sequence[int]
+
+    @classmethod
+    def of(
+        cls, packed: Tensor, bounds: Tensor, seed: Tensor, bits: int, sizes: Sequence[int]
+    ) -> StandIn:
+        """Return one that was written before, in parts of these ``sizes``."""
+        ends = [0, *accumulate(map(groups_for, sizes))]
+        return cls(packed, bounds, seed, bits, sizes, ends)
 
     @classmethod
     def empty(cls, sizes: Sequence[int], bits: int, seed: Tensor, like: Tensor) -> StandIn:
         """Return one to write to, on the device of ``like``."""
-        packed, bounds = empty_groups(_total(sizes), bits, like)
-        return cls(packed, bounds, seed, bits, sizes)
+        packed, bounds = empty_groups(sum(map(groups_for, sizes)), bits, like)
+        return cls.of(packed, bounds, seed, bits, sizes)
 
     def room(self, part: int) -> tuple[Tensor, Tensor]:
         """Return groups for the numbers of a part, and a flat view of these to write to."""
@@ -73,12 +83,18 @@ class StandIn:
         return of_groups.expand(-1, GROUP).reshape(-1)[: self.sizes[part]]
 
     def _groups(self, part: int) -> slice:
-        ends = [0, *accumulate(map(groups_for, self.sizes))]
-        return slice(ends[part], ends[part + 1])
+        return slice(self.ends[part], self.ends[part + 1])
 
 
-def _total(sizes: Sequence[int]) -> int:
-    return sum(map(groups_for, sizes))
+def at_a_time(device: torch.device) -> int:
+    """Return how many numbers a part should have at the most."""
+    return _AT_A_TIME.get(device.type, _AT_A_TIME_ELSEWHERE)
+
+
+def slices(length: int, size: int) -> list[slice]:
+    """Return ``length`` things, ``size`` at a time, or one."""
+    size = max(1, size)
+    return [slice(start, min(start + size, length)) for start in range(0, length, size)]
 
 
 def wide(dtype: torch.dtype) -> torch.dtype:

@@ -16,28 +16,20 @@ _MOST = 64
 """Parts of a batch at the most: very large ones occur in simulations, which compute nothing."""
 
 
-def parts_of(layout: Layout, share: int = _SHARE) -> list[tuple[slice, list[slice]]]:
+def parts_of(layout: Layout) -> list[tuple[slice, list[slice]]]:
     """Return the images of an input, some at a time, and with them their channels: all at once,
     or some at a time of one image. The same for the same layout, at any time."""
     batch, channels = layout.shape[:2]
-    pixels, room = prod(layout.shape[2:]), room_in(layout, share)
-    images = max(1, room // (channels * pixels))
-    number = ceil(channels / max(1, min(channels, room // pixels)))
-    return [(some, slices(channels, ceil(channels / number))) for some in slices(batch, images)]
-
-
-def room_in(layout: Layout, share: int = _SHARE) -> int:
-    """Return the elements that a part of an input may have: one for ``share`` bytes of it, unless
-    it is small."""
-    total = prod(layout.shape)
+    pixels, total = prod(layout.shape[2:]), prod(layout.shape)
     room = max(
-        total * layout.dtype.itemsize // share, SMALL.get(layout.device.type, SMALL_ELSEWHERE)
+        total * layout.dtype.itemsize // _SHARE, SMALL.get(layout.device.type, SMALL_ELSEWHERE)
     )
     if layout.device.type == "cpu":
         room = min(room, max(CACHED, total // _MOST))
-    return room
+    images = max(1, room // (channels * pixels))
+    slices = ceil(channels / max(1, min(channels, room // pixels)))
+    return [(some, _slices(channels, ceil(channels / slices))) for some in _slices(batch, images)]
 
 
-def slices(length: int, size: int) -> list[slice]:
-    """Return ``length`` things, ``size`` at a time."""
+def _slices(length: int, size: int) -> list[slice]:
     return [slice(start, min(start + size, length)) for start in range(0, length, size)]
