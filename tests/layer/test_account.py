@@ -12,10 +12,11 @@ def reasons(model: nn.Module) -> dict[str, str]:
     return {entry.name: entry.reason for entry in account(model)}
 
 
-def test_every_convolution_and_relu_appears_once_in_order() -> None:
+def test_every_module_of_a_family_appears_once_in_order() -> None:
     model = small_network()
-    assert [entry.name for entry in account(model)] == ["0", "2", "3", "4"]
-    assert [entry.kind for entry in account(model)] == ["Conv2d", "ReLU", "Conv2d", "ReLU"]
+    assert [entry.name for entry in account(model)] == ["0", "1", "2", "3", "4"]
+    kinds = ["Conv2d", "BatchNorm2d", "ReLU", "Conv2d", "ReLU"]
+    assert [entry.kind for entry in account(model)] == kinds
     assert set(reasons(model).values()) == {"not converted"}
 
 
