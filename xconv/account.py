@@ -7,6 +7,7 @@ from torch import nn
 from xconv.contents import named_modules
 from xconv.convert import FAMILIES, why_not
 from xconv.modules import Probed
+from xconv.saved.linear import XLinear
 from xconv.saved.normalizing import Normalizing
 from xconv.saved.relu import BitReLU
 from xconv.schemes import SCHEMES
@@ -76,7 +77,7 @@ def _entry(name: str, module: nn.Module) -> Entry:
         bits = state.norm_bits
         words = f"normalised input in {bits} bit{'s' * (bits != 1)} an element"
         return Entry(name, kind, not state.falls_back, state.falls_back or words)
-    if not isinstance(module, Probed):
+    if not isinstance(module, Probed | XLinear):
         reason = state.mark or why_not(module) or "not converted"
         return Entry(name, kind, False, reason)
     return Entry(name, kind, *_swapped(state))

@@ -163,11 +163,12 @@ def _(
     return torch.empty_like(weight, dtype=dtype)
 
 
-def _refuse(ctx: Any, gradient: Tensor) -> None:
+def refuse_derivative(ctx: Any, gradient: Tensor) -> None:
+    """Raise RuntimeError: what an estimate's operator has for a derivative."""
     raise RuntimeError(
         "an estimated weight gradient has no derivative; for derivatives of the weight gradient "
         "leave this layer exact (probes=0, or skip= of xconv.convert)"
     )
 
 
-_estimate.register_autograd(_refuse)
+_estimate.register_autograd(refuse_derivative)

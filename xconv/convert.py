@@ -14,6 +14,7 @@ from xconv import contents, modules
 from xconv.contents import named_modules
 from xconv.derived import derive, runs_as, underived
 from xconv.probing import Probing
+from xconv.saved.linear import XLinear, rows_probing
 from xconv.saved.norm import ELSEWHERE, NORMALIZATIONS
 from xconv.saved.normalizing import check_norm_bits
 from xconv.saved.relu import BitReLU
@@ -32,6 +33,7 @@ FAMILIES: dict[str, dict[type[nn.Module], type[nn.Module]]] = {
     "conv": CONVOLUTIONS,
     "relu": {nn.ReLU: BitReLU},
     "norm": NORMALIZATIONS,
+    "linear": {nn.Linear: XLinear},
 }
 """What ``compress`` may name, and what each name swaps: torch's class by ours."""
 
@@ -67,17 +69,18 @@ def convert(
         scheme: how inputs of convolutions are kept, one of ``xconv.schemes.SCHEMES``. Without one,
             ``probes`` mean ``"independent"``, the paper's; ``keep`` means ``"sampling"``; nothing
             or ``bits`` mean ``"spectral"``, at 0.5 bits an element.
-        compress: which families to swap, of ``FAMILIES``: ``"conv"``, ``"relu"``, ``"norm"``; or
-            ``"all"``, a word and not a list, for every one of them.
+        compress: which families to swap, of ``FAMILIES``: ``"conv"``, ``"relu"``, ``"norm"``,
+            ``"linear"``; or ``"all"``, a word and not a list, for every one of them.
         skip: what to leave alone: names of modules as in ``model.named_modules()`` (a container's
             name stands for all in it), or a predicate of name and module.
         distribution: ``"rademacher"`` or ``"gaussian"``.
-        first: ``"exact"`` leaves the convolution exact whose input is the batch itself: keeping
-            what the training loop holds anyway costs nothing. It is the first in
+        first: ``"exact"`` leaves the convolution or linear layer exact whose input is the batch
+            itself: keeping what the training loop holds anyway costs nothing. It is the first in
             ``model.modules()``, if no module before it has parameters and its input needs no
             gradient. ``"compressed"`` treats it as all others.
         bits: bits an element of the input, for ``"spectral"`` (an average over all layers, divided
-            among them by what they need) and ``"quantized"``.
+            among them by what they need) and ``"quantized"``. Linear layers keep whole bits, at
+            least as many.
         keep: share of the pixels that ``"sampling"`` keeps.
         shared: independent probes as published, the same for all images of a batch and of all of
             the input; otherwise each image has its own, and means of channels are kept apart.
@@ -99,7 +102,7 @@ def convert(
     with _all_or_nothing(model):
         revert(model)
         skipped = {m for name, m in named_modules(model, remove_duplicate=False) if skips(name, m)}
-        first_one = _first_convolution(model) if first == "exact" else None
+        first_one = _first_layer(model) if first == "exact" else None
         budget = Budget(probing.bits or 0.0)
         for module in contents.modules(model):
             base = next((base for base in targets if isinstance(module, base)), None)
@@ -112,6 +115,8 @@ def convert(
                 _set_class(module, derive(ours, type(module)))
                 if isinstance(module, modules.Probed):
                     state = new_state(probing, SWAPPED, budget, is_first=module is first_one)
+                elif isinstance(module, XLinear):
+                    state = State(rows_probing(probing), is_first=module is first_one, mark=SWAPPED)
                 else:
                     state = State(norm_bits=norm_bits, mark=SWAPPED)
                 set_state(module, state)
@@ -162,6 +167,8 @@ def why_not(module: nn.Module) -> str | None:
         return "parametrized weight"
     if "weight" in vars(module):
         return "weight computed by a hook, such as the old weight_norm, spectral_norm or pruning"
+    if isinstance(module, nn.modules.linear.NonDynamicallyQuantizableLinear):
+        return "its weight is read by MultiheadAttention, which does not call it"
     if isinstance(module, nn.modules.lazy.LazyModuleMixin):
         return "lazy module; run it once before converting"
     if not runs_as(type(module), base) and _name(type(module)) not in ELSEWHERE:
@@ -207,10 +214,11 @@ def _targets(compress: Collection[str] | str) -> dict[type[nn.Module], type[nn.M
     return {theirs: ours for name in names for theirs, ours in FAMILIES[name].items()}
 
 
-def _first_convolution(model: nn.Module) -> nn.Module | None:
-    """The convolution whose input is the batch itself, as far as the order of modules tells."""
+def _first_layer(model: nn.Module) -> nn.Module | None:
+    """The convolution or linear layer whose input is the batch itself, as far as the order of
+    modules tells."""
     for module in contents.modules(model):
-        if isinstance(module, tuple(CONVOLUTIONS)):
+        if isinstance(module, (*CONVOLUTIONS, nn.Linear)):
             return module
         if any(parameter is not None for parameter in module._parameters.values()):
             return None
