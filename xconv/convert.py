@@ -79,8 +79,8 @@ def convert(
             ``model.modules()``, if no module before it has parameters and its input needs no
             gradient. ``"compressed"`` treats it as all others.
         bits: bits an element of the input, for ``"spectral"`` (an average over all layers, divided
-            among them by what they need) and ``"quantized"``. Linear layers keep whole bits, at
-            least as many.
+            among them by what they need) and ``"quantized"``. Linear layers keep 1, 2, 4 or 8,
+            at least as many, and at least 2 unless the scheme is ``"quantized"``.
         keep: share of the pixels that ``"sampling"`` keeps.
         shared: independent probes as published, the same for all images of a batch and of all of
             the input; otherwise each image has its own, and means of channels are kept apart.
