@@ -10,7 +10,7 @@ from xconv.spectrum.budget import Budget, Member
 ATTRIBUTE = "_xconv"
 SWAPPED = "swapped"
 DEFAULT_NORM_BITS = 4
-"""Errors of gradients are then well below the noise of a batch (docs/whole_network.md)."""
+"""Errors of gradients are then far below the noise of a batch."""
 
 
 @dataclass
