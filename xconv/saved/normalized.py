@@ -266,8 +266,8 @@ normalized_gradients.register_autograd(_refuse)
 def _words(way: Way) -> list[int]:
     """``way`` as an operator takes it."""
     if isinstance(way, Rows):
-        return [way.columns, way.is_centred]
-    return [way.groups, way.across_batch, 0]
+        return [way.columns, int(way.is_centred)]
+    return [way.groups, int(way.across_batch), 0]
 
 
 def _way(words: Sequence[int]) -> Way:
