@@ -61,6 +61,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ([*MNIST, "--bits", "0"], "--bits '0': expected a number above 0"),
         ([*MNIST, "--scheme", "sampling", "--keep", "2"], "--keep '2': expected a number above 0"),
         ([*MNIST, "--dtype", "int8"], "--dtype 'int8' is unknown: choose from bfloat16,"),
+        ([*MNIST, "--norm-bits", "3"], "--norm-bits '3' is unknown: choose from 1, 2, 4, 8"),
         ([*MNIST, "--compress", "conv,rnn"], "--compress 'rnn' is unknown: choose from "),
         ([*MNIST, "--probes", "8,x"], "--probes 'x': expected an integer of 0 or more"),
         ([*MNIST, "--probes", "-1"], "--probes '-1': expected an integer of 0 or more"),
