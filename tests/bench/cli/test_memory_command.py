@@ -161,7 +161,7 @@ def test_all_families_and_bits_of_normalisations(command: Command, tmp_path: Pat
     assert list(table["norm_bits"].fillna(0)) == [4, 2, 0]
     four, two, none = table["saved_bytes"]
     assert two < four < none / 2
-    assert "norm 2 bits" in finished.out
+    assert "norm 2 bits" in finished.output
 
 
 def test_repeats_have_seeds_of_their_own(command: Command, tmp_path: Path) -> None:
