@@ -8,14 +8,16 @@ from xconv.contents import named_modules
 from xconv.convert import FAMILIES, why_not
 from xconv.modules import Probed
 from xconv.saved.functions import Reaching
+from xconv.saved.linear import XLinear
 from xconv.saved.module import Saving
+from xconv.saved.normalizing import Normalizing
 from xconv.schemes import SCHEMES
 from xconv.state import State, state_of
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One module of a model, of those that can be swapped."""
+    """One module of a model that belongs to a family."""
 
     name: str
     kind: str
@@ -53,7 +55,7 @@ class Account(tuple[Entry, ...]):
 
 
 def account(model: nn.Module) -> Account:
-    """Every module of ``model`` that a family of ``convert`` has: swapped or not, and why.
+    """Every module of ``model`` that belongs to a family: swapped or not, and why.
 
     Whether a sketch would be no smaller than its input depends on shapes: it is known after the
     model has run once. Calls of functions, such as ``torch.nn.functional.relu``, are not modules:
@@ -73,7 +75,11 @@ def _entry(name: str, module: nn.Module) -> Entry:
     state = state_of(module) or State()
     if isinstance(module, Saving | Reaching):
         return Entry(name, kind, *module._xconv_account())
-    if not isinstance(module, Probed):
+    if isinstance(module, Normalizing):
+        bits = state.norm_bits
+        words = f"normalised input in {bits} bit{'s' * (bits != 1)} an element"
+        return Entry(name, kind, not state.falls_back, state.falls_back or words)
+    if not isinstance(module, Probed | XLinear):
         reason = state.mark or why_not(module) or "not converted"
         return Entry(name, kind, False, reason)
     return Entry(name, kind, *_swapped(state))

@@ -18,12 +18,23 @@ from xconv.saved.act import ACTIVATIONS
 from xconv.saved.dropout import DROPOUTS
 from xconv.saved.function_table import REACHED
 from xconv.saved.functions import Reaching, calls_functions
+from xconv.saved.linear import XLinear, rows_probing
 from xconv.saved.module import Saving
+from xconv.saved.norm import ELSEWHERE, NORMALIZATIONS
+from xconv.saved.normalizing import check_norm_bits
 from xconv.saved.pool import POOLS
 from xconv.saved.relu import BitReLU
 from xconv.saved.slopes import BITS, check_bits
 from xconv.spectrum.budget import Budget
-from xconv.state import SKIPPED, SWAPPED, State, new_state, set_state, state_of
+from xconv.state import (
+    DEFAULT_NORM_BITS,
+    SKIPPED,
+    SWAPPED,
+    State,
+    new_state,
+    set_state,
+    state_of,
+)
 
 CONVOLUTIONS: dict[type[nn.Module], type[nn.Module]] = {
     nn.Conv1d: modules.XConv1d,
@@ -39,6 +50,8 @@ FAMILIES: dict[str, dict[type[nn.Module], type[nn.Module]]] = {
     "pool": POOLS,
     "act": ACTIVATIONS,
     "dropout": DROPOUTS,
+    "norm": NORMALIZATIONS,
+    "linear": {nn.Linear: XLinear},
     "functions": {},
 }
 """What ``compress`` may name, and what each name swaps: torch's class by ours; of functions, calls
@@ -46,6 +59,9 @@ in forward passes."""
 
 _KINDS = {theirs: ours for family in FAMILIES.values() for theirs, ours in family.items()}
 _ORIGINALS = {ours: theirs for theirs, ours in _KINDS.items()}
+
+ALL = "all"
+"""What ``compress`` may be in place of names: every family there is."""
 
 FIRST = ("exact", "compressed")
 """What ``first`` may be."""
@@ -57,13 +73,14 @@ def convert(
     model: nn.Module,
     probes: int | None = None,
     scheme: str = "",
-    compress: Collection[str] = ("conv", "relu"),
+    compress: Collection[str] | str = ("conv", "relu"),
     skip: Skip = (),
     distribution: str = "rademacher",
     first: str = "exact",
     bits: float | None = None,
     keep: float | None = None,
     shared: bool = False,
+    norm_bits: int = DEFAULT_NORM_BITS,
     act_bits: int = BITS[0],
 ) -> nn.Module:
     """Swap memory-saving layers into ``model``, in place, and return it.
@@ -74,21 +91,24 @@ def convert(
         scheme: how inputs of convolutions are kept, one of ``xconv.schemes.SCHEMES``. Without one,
             ``probes`` mean ``"independent"``, the paper's; ``keep`` means ``"sampling"``; nothing
             or ``bits`` mean ``"spectral"``, at 0.5 bits an element.
-        compress: which families to swap, of ``"conv"``, ``"relu"``, ``"pool"``, ``"act"`` and
-            ``"dropout"``. ``"functions"`` reaches calls of functions, such as
-            ``torch.nn.functional.relu``, of those families of modules that are swapped as well.
+        compress: which families to swap, of ``FAMILIES``: ``"conv"``, ``"relu"``, ``"pool"``,
+            ``"act"``, ``"dropout"``, ``"norm"``, ``"linear"``; ``"functions"`` reaches calls of
+            functions, such as ``torch.nn.functional.relu``, of those families that are swapped as
+            well; or ``"all"``, a word and not a list, for every one of them.
         skip: what to leave alone: names of modules as in ``model.named_modules()`` (a container's
             name stands for all in it), or a predicate of name and module.
         distribution: ``"rademacher"`` or ``"gaussian"``.
-        first: ``"exact"`` leaves the convolution exact whose input is the batch itself: keeping
-            what the training loop holds anyway costs nothing. It is the first in
+        first: ``"exact"`` leaves the convolution or linear layer exact whose input is the batch
+            itself: keeping what the training loop holds anyway costs nothing. It is the first in
             ``model.modules()``, if no module before it has parameters and its input needs no
             gradient. ``"compressed"`` treats it as all others.
         bits: bits an element of the input, for ``"spectral"`` (an average over all layers, divided
-            among them by what they need) and ``"quantized"``.
+            among them by what they need) and ``"quantized"``. Linear layers keep 1, 2, 4 or 8,
+            at least as many, and at least 2 unless the scheme is ``"quantized"``.
         keep: share of the pixels that ``"sampling"`` keeps.
         shared: independent probes as published, the same for all images of a batch and of all of
             the input; otherwise each image has its own, and means of channels are kept apart.
+        norm_bits: bits an element of the normalised input that normalisations keep: 1, 2, 4 or 8.
         act_bits: bits of each slope that an activation of ``"act"`` keeps, 4 or 8; activations of
             two slopes, such as ``ReLU6``, keep one bit and are exact.
 
@@ -101,6 +121,7 @@ def convert(
     check_bits(act_bits)
     if first not in FIRST:
         raise ValueError(f"first must be {' or '.join(map(repr, FIRST))}; got {first!r}")
+    check_norm_bits(norm_bits)
     targets = _targets(compress)
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a torch.nn.Module; got {model!r}")
@@ -108,28 +129,32 @@ def convert(
     with _all_or_nothing(model):
         revert(model)
         skipped = {m for name, m in named_modules(model, remove_duplicate=False) if skips(name, m)}
-        first_one = _first_convolution(model) if first == "exact" else None
+        first_one = _first_layer(model) if first == "exact" else None
         budget = Budget(probing.bits or 0.0)
         for module in contents.modules(model):
             base = _base(module, targets)
-            if base is None or isinstance(module, modules.Probed | Saving):
+            if base is None or isinstance(module, tuple(_ORIGINALS)):
                 continue  # built as ours
             if module in skipped:
                 set_state(module, State(mark=SKIPPED))
             elif why_not(module) is None:
-                _set_class(module, derive(targets[base], type(module)))
+                ours = ELSEWHERE.get(_name(type(module)), targets[base])
+                _set_class(module, derive(ours, type(module)))
                 if isinstance(module, modules.Probed):
                     state = new_state(probing, SWAPPED, budget, is_first=module is first_one)
+                elif isinstance(module, XLinear):
+                    state = State(rows_probing(probing), is_first=module is first_one, mark=SWAPPED)
                 else:
-                    state = State(bits=act_bits, mark=SWAPPED)
+                    state = State(bits=act_bits, norm_bits=norm_bits, mark=SWAPPED)
                 set_state(module, state)
-        if "functions" in compress:
-            _reach_functions(model, tuple(compress), skipped, act_bits)
+        families = FAMILIES if compress == ALL else compress
+        if "functions" in families:
+            _reach_functions(model, families, skipped, act_bits)
     return model
 
 
 def _reach_functions(
-    model: nn.Module, compress: tuple[str, ...], skipped: set[nn.Module], bits: int
+    model: nn.Module, compress: Collection[str], skipped: set[nn.Module], bits: int
 ) -> None:
     """Give modules that may call functions a forward pass in which those of ``compress`` are ours;
     those that are skipped, one in which none is, wherever they are called from."""
@@ -177,7 +202,7 @@ def _set_class(module: nn.Module, kind: type) -> None:
 
 
 def why_not(module: nn.Module) -> str | None:
-    """Why a module of these families cannot be swapped, or None where it can."""
+    """Why a module of one of the families cannot be swapped, or None where it can."""
     base = _base(module, _KINDS)
     if base is None:
         return None
@@ -185,9 +210,11 @@ def why_not(module: nn.Module) -> str | None:
         return "parametrized weight"
     if "weight" in vars(module):
         return "weight computed by a hook, such as the old weight_norm, spectral_norm or pruning"
+    if isinstance(module, nn.modules.linear.NonDynamicallyQuantizableLinear):
+        return "its weight is read by MultiheadAttention, which does not call it"
     if isinstance(module, nn.modules.lazy.LazyModuleMixin):
         return "lazy module; run it once before converting"
-    if not runs_as(type(module), base):
+    if not runs_as(type(module), base) and _name(type(module)) not in ELSEWHERE:
         return f"unsupported subclass {type(module).__name__} of {base.__name__}"
     if not {"forward", "_conv_forward"}.isdisjoint(vars(module)):
         return "its forward was replaced on this one module"
@@ -198,6 +225,11 @@ def why_not(module: nn.Module) -> str | None:
 def _base(module: nn.Module, kinds: Collection[type[nn.Module]]) -> type[nn.Module] | None:
     """Which of ``kinds`` the class of ``module`` is derived from, the nearest."""
     return next((kind for kind in type(module).__mro__ if kind in kinds), None)
+
+
+def _name(kind: type) -> tuple[str, str]:
+    """Module and name of a class, of one that need not be imported."""
+    return kind.__module__, kind.__qualname__
 
 
 def _original(ours: type) -> type:
@@ -219,22 +251,23 @@ def _original(ours: type) -> type:
     return type(ours)(name, bases, own)
 
 
-def _targets(compress: Collection[str]) -> dict[type[nn.Module], type[nn.Module]]:
+def _targets(compress: Collection[str] | str) -> dict[type[nn.Module], type[nn.Module]]:
     """What the families in ``compress`` swap; ValueError for one that does not exist."""
-    unknown = (
-        [compress] if isinstance(compress, str) else [n for n in compress if n not in FAMILIES]
-    )
+    names = FAMILIES if compress == ALL else compress
+    unknown = [names] if isinstance(names, str) else [n for n in names if n not in FAMILIES]
     if unknown:
         raise ValueError(
-            f"cannot compress {unknown[0]!r}; compress takes a list of {', '.join(FAMILIES)}"
+            f"cannot compress {unknown[0]!r}; compress takes a list of {', '.join(FAMILIES)}, "
+            f"or {ALL!r} for every one"
         )
-    return {theirs: ours for name in compress for theirs, ours in FAMILIES[name].items()}
+    return {theirs: ours for name in names for theirs, ours in FAMILIES[name].items()}
 
 
-def _first_convolution(model: nn.Module) -> nn.Module | None:
-    """The convolution whose input is the batch itself, as far as the order of modules tells."""
+def _first_layer(model: nn.Module) -> nn.Module | None:
+    """The convolution or linear layer whose input is the batch itself, as far as the order of
+    modules tells."""
     for module in contents.modules(model):
-        if isinstance(module, tuple(CONVOLUTIONS)):
+        if isinstance(module, (*CONVOLUTIONS, nn.Linear)):
             return module
         if any(parameter is not None for parameter in module._parameters.values()):
             return None

@@ -10,6 +10,8 @@ from xconv.spectrum.budget import Budget, Member
 ATTRIBUTE = "_xconv"
 SWAPPED = "swapped"
 SKIPPED = "skipped on request"
+DEFAULT_NORM_BITS = 4
+"""Errors of gradients are then far below the noise of a batch."""
 
 
 @dataclass
@@ -19,6 +21,8 @@ class State:
 
     probing: Probing | None = None
     """None for a module that is not probed."""
+    norm_bits: int = DEFAULT_NORM_BITS
+    """Bits an element of the normalised input, of a normalisation."""
     falls_back: str = ""
     """Why the last call kept its input and will find the exact gradient; empty where it did not."""
     is_first: bool = False

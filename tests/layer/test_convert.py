@@ -337,7 +337,7 @@ def test_a_failing_predicate_leaves_a_whole_model() -> None:
         ({"probes": -1}, "-1"),
         ({"scheme": "spectrum"}, "'spectrum'.*multi, independent, orthogonal"),
         ({"distribution": "cauchy"}, "'cauchy'.*rademacher, gaussian"),
-        ({"compress": ["pools"]}, "'pools'.*conv, relu, pool"),
+        ({"compress": ["rnn"]}, "'rnn'.*list of conv, relu, .*or 'all'"),
         ({"compress": "conv"}, "'conv'.*list of conv, relu"),
         ({"skip": ["nowhere"]}, "'nowhere'"),
     ],

@@ -30,6 +30,7 @@ def all_operators() -> set[str]:
 
 CHECKED = {"draw_seed", "random_words", "rademacher", "gaussian", "sketch", "estimate", "uniform"}
 CHECKED |= {"pack_passing", "mask_gradient", "draw_frequencies"}
+CHECKED |= {"keep_normalized", "normalized_gradients", "linear_gradient"}
 CHECKED |= {"pool_maxima", "scatter_to_maxima", "gather_maxima", "spread_averages"}
 CHECKED |= {"pack_steps", "round_slopes", "scale_gradient", "scale_by_rounded", "drop_again"}
 CHECKED |= {"keep_negatives", "passing", "sum_negatives"}
@@ -144,3 +145,46 @@ def test_shapes_of_masks(shape: tuple[int, ...]) -> None:
 @every_dtype
 def test_dtypes_of_masks(dtype: torch.dtype) -> None:
     check_masks(torch.randn(3, 5, dtype=dtype).relu(), [torch.randn(3, 5, dtype=dtype)])
+
+
+WAYS = {
+    "batch": ([4, 1, 0], (4,)),
+    "group": ([2, 0, 0], (3, 2)),
+    "rows": ([11, 1], (3, 4, 9, 1)),
+    "rows, no mean": ([11, 0], (3, 4, 9, 1)),
+}
+"""Of normalisations of (3, 4, 9, 11): who shares statistics, and their shape."""
+
+
+@pytest.mark.parametrize(
+    ("layout", "way", "dtype"),
+    list(zip([*LAYOUTS, *LAYOUTS], cycle(WAYS), cycle([*DTYPES, torch.float32]), strict=False)),
+    ids=str,
+)
+def test_normalisations(layout: str, way: str, dtype: torch.dtype) -> None:
+    check_normalization(LAYOUTS[layout], *WAYS[way], dtype)
+
+
+def check_normalization(
+    lay: Callable[[Tensor], Tensor], way: list[int], shape: tuple[int, ...], dtype: torch.dtype
+) -> None:
+    x, delta = (lay(torch.randn(3, 4, 9, 11, dtype=dtype)) for _ in range(2))
+    rstd = torch.rand(shape, dtype=dtype) + 1
+    mean = None if way[1:] == [0] else torch.rand(shape, dtype=dtype)
+    arguments = x, mean, rstd, SEED, 4, way
+    opcheck(operator("keep_normalized"), arguments)
+    kept = operator("keep_normalized")(*arguments)
+    weight = torch.ones(11 if len(way) == 2 else 4, dtype=dtype)
+    last = Layout.of(x).channels_last
+    for needs_input in (True, False):
+        rest = weight if needs_input else None, rstd, [3, 4, 9, 11], dtype, last, 4, way
+        opcheck(operator("normalized_gradients"), (kept, delta, *rest, needs_input))
+
+
+@every_dtype
+def test_linear_layers(dtype: torch.dtype) -> None:
+    x, delta = torch.randn(40, 6, dtype=dtype), torch.randn(40, 5, dtype=dtype)
+    weight, probing = torch.randn(5, 6, dtype=dtype), Probing(scheme="quantized", bits=2)
+    kept = compiled.keep(x, SEED, probing, Layout.of(x), weight.shape, delta.shape)
+    for lain in (weight, weight.t().contiguous().t()):
+        opcheck(operator("linear_gradient"), (list(kept), delta, lain, dtype, 2.0))

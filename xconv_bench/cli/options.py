@@ -73,8 +73,8 @@ Compress = Annotated[
     typer.Option(
         "--compress",
         metavar="SET...",
-        help="What xconv, rad and quantized swap, of conv,relu,pool,act,dropout,functions, "
-        "joined by commas; to sweep, repeat.",
+        help="What xconv, rad and quantized swap, families joined by commas: conv, relu, pool, "
+        "act, dropout, norm, linear, functions; or all. To sweep, repeat.",
     ),
 ]
 FIRST = ("exact", "compressed")
@@ -116,6 +116,14 @@ ActivationBudgets = Annotated[
         "--budget",
         metavar="X...",
         help="Of compile-budget: the part of the activations that is kept.",
+    ),
+]
+NormBits = Annotated[
+    list[str],
+    typer.Option(
+        "--norm-bits",
+        metavar="N...",
+        help="Bits an element that normalisations keep, where they are compressed: 1, 2, 4 or 8.",
     ),
 ]
 BatchSizes = Annotated[

@@ -12,4 +12,4 @@ class RadSampling(Converted):
 
     name = "rad-sampling"
     scheme = "sampling"
-    knobs = ("keep", "compress", "first")
+    knobs = ("keep", "compress", "first", "norm_bits")

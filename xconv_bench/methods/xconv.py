@@ -19,6 +19,9 @@ from xconv_bench.configuration import Configuration
 from xconv_bench.errors import Unsupported
 from xconv_bench.methods.base import Method
 
+_ESTIMATED = ("conv", "linear")
+"""Families whose inputs are kept by the scheme."""
+
 
 class Converted(Method):
     """``xconv.convert`` with the scheme, its dial, the families and ``first`` of a cell."""
@@ -27,7 +30,8 @@ class Converted(Method):
     """The scheme of this method; None where the configuration says which."""
 
     def settle(self, knobs: Mapping[str, Any]) -> dict[str, Any]:
-        """Return nothing on convolutions where none is swapped, and no dial of another scheme.
+        """Return nothing on convolutions and linear layers where none is swapped, nothing on
+        normalisations likewise, and no dial of another scheme.
 
         The dial of the scheme has its default where it is None.
         """
@@ -42,8 +46,11 @@ class Converted(Method):
             settled["probes"] = scheme.default
         if scheme.dial != "probes" and settled[scheme.dial] is None:
             settled[scheme.dial] = scheme.default
-        if "conv" not in _families(settled["compress"]):
-            others = set(settled) - {"compress"}
+        families = set(_families(settled["compress"]))
+        if families.isdisjoint(_ESTIMATED):
+            others = set(settled) - {"compress", "norm_bits"}
+        if "norm" not in families:
+            others.add("norm_bits")
         return {name: None if name in others else value for name, value in settled.items()}
 
     def takes(self, knobs: Mapping[str, Any]) -> bool:
@@ -53,8 +60,10 @@ class Converted(Method):
 
     def apply(self, model: nn.Module, configuration: Configuration) -> nn.Module:
         """Return the model, converted in place; Unsupported where there is nothing to swap."""
-        compress = _families(configuration.compress)
-        convert(model, compress=compress, **self._arguments(configuration))
+        compress, arguments = _families(configuration.compress), self._arguments(configuration)
+        if configuration.norm_bits is not None:
+            arguments["norm_bits"] = configuration.norm_bits
+        convert(model, compress=compress, **arguments)
         if not account(model).swapped:
             raise Unsupported(
                 f"{configuration.model} has no module that {self.name} can swap; "
@@ -91,7 +100,7 @@ class XConv(Converted):
     """Any scheme."""
 
     name = "xconv"
-    knobs = ("scheme", "probes", "distribution", "bits", "keep", "compress", "first")
+    knobs = ("scheme", "probes", "distribution", "bits", "keep", "compress", "first", "norm_bits")
 
 
 def can_be(scheme: str, value: float) -> bool:
