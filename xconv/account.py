@@ -12,7 +12,7 @@ from xconv.saved.linear import XLinear
 from xconv.saved.module import Saving
 from xconv.saved.normalizing import Normalizing
 from xconv.schemes import SCHEMES
-from xconv.state import State, state_of
+from xconv.state import SWAPPED, State, state_of
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,8 @@ def account(model: nn.Module) -> Account:
 def _entry(name: str, module: nn.Module) -> Entry:
     kind = type(module).__name__
     state = state_of(module) or State()
+    if isinstance(module, Reaching) and state.mark == SWAPPED and (reason := why_not(module)):
+        return Entry(name, kind, False, reason)
     if isinstance(module, Saving | Reaching):
         return Entry(name, kind, *module._xconv_account())
     if isinstance(module, Normalizing):

@@ -214,8 +214,9 @@ def why_not(module: nn.Module) -> str | None:
         return "its weight is read by MultiheadAttention, which does not call it"
     if isinstance(module, nn.modules.lazy.LazyModuleMixin):
         return "lazy module; run it once before converting"
-    if not runs_as(type(module), base) and _name(type(module)) not in ELSEWHERE:
-        return f"unsupported subclass {type(module).__name__} of {base.__name__}"
+    kind = underived(type(module)) or type(module)
+    if not runs_as(kind, base) and _name(kind) not in ELSEWHERE:
+        return f"unsupported subclass {kind.__name__} of {base.__name__}"
     if not {"forward", "_conv_forward"}.isdisjoint(vars(module)):
         return "its forward was replaced on this one module"
     ours = _KINDS[base]

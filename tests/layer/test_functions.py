@@ -131,6 +131,20 @@ def test_skipped_modules_call_torchs_functions() -> None:
         assert vars(reverted.one).keys() == vars(nn.GELU()).keys()
 
 
+class LouderReLU(nn.ReLU):
+    def forward(self, input: Tensor) -> Tensor:
+        return 2 * F.relu(input)
+
+
+def test_a_subclass_that_is_left_calls_functions_all_the_same() -> None:
+    model = convert(nn.Sequential(LouderReLU()), compress=FAMILIES)
+    (entry,) = account(model)
+    assert not entry.swapped and entry.reason == "unsupported subclass LouderReLU of ReLU"
+    x = torch.randn(64, requires_grad=True) + 0
+    assert kept_bytes(model, x) == 64 // 8
+    assert type(revert(model)[0]) is LouderReLU
+
+
 def test_evaluation_rounds_nothing() -> None:
     model = convert(Gelus(), compress=FAMILIES).eval()
     x = torch.randn(64)
