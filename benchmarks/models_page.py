@@ -34,9 +34,10 @@ What holds the ratio up:
 - Batch normalisation keeps its input, the output of a convolution: ResNets, RegNets, DenseNets,
   MnasNets and ShuffleNets end between 0.46 and 0.68, and SqueezeNet, without it, near 0.4.
 - Max pooling keeps its input and eight bytes an output: nearly all that is left of the VGGs.
-- **other activations** (SiLU, GELU, Hardswish, ReLU6) are not swapped and keep their input, so that
-  a convolution, its normalisation and its activation go from three tensors to two.
-- GoogLeNet and Inception call `torch.nn.functional.relu`, which is no module and keeps its output.
+- **other activations** (SiLU, GELU, Hardswish, ReLU6) are not swapped here and keep their input,
+  so that a convolution, its normalisation and its activation go from three tensors to two.
+- GoogLeNet and Inception call `torch.nn.functional.relu`, which is no module and keeps its output,
+  unless `compress` names `functions`.
 - A ReLU that is swapped before a convolution that is not saves nothing: both had kept one tensor.
 - Transformers have one convolution, or a few.
 """

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
 
 import xconv
 from xconv.schemes import SCHEMES
@@ -107,3 +108,19 @@ def assert_close(actual: Gradients, expected: Gradients, tolerance: float) -> No
     for name, gradient in expected.items():
         allowed = tolerance * max(float(gradient.abs().max()), 0.01 * largest)
         assert float((actual[name] - gradient).abs().max()) <= allowed, name
+
+
+def kept_bytes(layer: nn.Module, input: Tensor) -> int:
+    """Bytes of the distinct storages that a call saves, parameters apart."""
+    saved: list[Tensor] = []
+
+    def pack(tensor: Tensor) -> Tensor:
+        saved.append(tensor)
+        return tensor
+
+    with saved_tensors_hooks(pack, lambda tensor: tensor):
+        layer(input)
+    sizes = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in saved}
+    for parameter in layer.parameters():
+        sizes.pop(parameter.untyped_storage().data_ptr(), None)
+    return sum(sizes.values())

@@ -7,14 +7,17 @@ from torch import nn
 from xconv.contents import named_modules
 from xconv.convert import FAMILIES, why_not
 from xconv.modules import Probed
-from xconv.saved.relu import BitReLU
+from xconv.saved.functions import Reaching
+from xconv.saved.linear import XLinear
+from xconv.saved.module import Saving
+from xconv.saved.normalizing import Normalizing
 from xconv.schemes import SCHEMES
-from xconv.state import State, state_of
+from xconv.state import SWAPPED, State, state_of
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One convolution or ReLU of a model."""
+    """One module of a model that belongs to a family."""
 
     name: str
     kind: str
@@ -52,26 +55,33 @@ class Account(tuple[Entry, ...]):
 
 
 def account(model: nn.Module) -> Account:
-    """Every convolution and ReLU module of ``model``: swapped or not, and why.
+    """Every module of ``model`` that belongs to a family: swapped or not, and why.
 
     Whether a sketch would be no smaller than its input depends on shapes: it is known after the
-    model has run once. Calls of functions, such as ``torch.nn.functional.relu``, are not modules
-    and do not appear.
+    model has run once. Calls of functions, such as ``torch.nn.functional.relu``, are not modules:
+    where ``convert`` reaches them, the modules appear whose forward pass may call some.
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a torch.nn.Module; got {model!r}")
     bases = tuple(base for family in FAMILIES.values() for base in family)
+    kinds = (*bases, Reaching)
     return Account(
-        _entry(name, module) for name, module in named_modules(model) if isinstance(module, bases)
+        _entry(name, module) for name, module in named_modules(model) if isinstance(module, kinds)
     )
 
 
 def _entry(name: str, module: nn.Module) -> Entry:
     kind = type(module).__name__
     state = state_of(module) or State()
-    if isinstance(module, BitReLU):
-        return Entry(name, kind, True, "one bit an element")
-    if not isinstance(module, Probed):
+    if isinstance(module, Reaching) and state.mark == SWAPPED and (reason := why_not(module)):
+        return Entry(name, kind, False, reason)
+    if isinstance(module, Saving | Reaching):
+        return Entry(name, kind, *module._xconv_account())
+    if isinstance(module, Normalizing):
+        bits = state.norm_bits
+        words = f"normalised input in {bits} bit{'s' * (bits != 1)} an element"
+        return Entry(name, kind, not state.falls_back, state.falls_back or words)
+    if not isinstance(module, Probed | XLinear):
         reason = state.mark or why_not(module) or "not converted"
         return Entry(name, kind, False, reason)
     return Entry(name, kind, *_swapped(state))

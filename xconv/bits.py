@@ -18,10 +18,11 @@ _PIECE = {"cpu": 2**19}
 _PIECE_ELSEWHERE = 2**25
 
 
-def pieces(count: int, device: torch.device) -> Iterator[slice]:
+def pieces(count: int, device: torch.device, shrunk: int = 1) -> Iterator[slice]:
     """``count`` elements some at a time, whole bytes of bits each: on a CPU few enough to stay in
-    its cache, elsewhere few enough for what is computed of them to be small."""
-    size = _PIECE.get(device.type, _PIECE_ELSEWHERE)
+    its cache, elsewhere few enough for what is computed of them to be small; fewer by a factor
+    where more is computed of each."""
+    size = _PIECE.get(device.type, _PIECE_ELSEWHERE) // shrunk
     return (slice(start, min(start + size, count)) for start in range(0, count, size))
 
 

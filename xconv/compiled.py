@@ -37,6 +37,11 @@ def is_selective() -> bool:
     return any(isinstance(mode, _SELECTIVE) for mode in _get_current_dispatch_mode_stack())
 
 
+def is_watched() -> bool:
+    """Whether operators are written down, counted or simulated: by a compiler, or by a mode."""
+    return torch.compiler.is_compiling() or bool(torch._C._len_torch_dispatch_stack())
+
+
 def unseen() -> AbstractContextManager[Any]:
     """Inside, a selective checkpoint does not see operators: those that not every run has."""
     return _disable_current_modes() if is_selective() else nullcontext()
@@ -158,11 +163,12 @@ def _(
     return torch.empty_like(weight, dtype=dtype)
 
 
-def _refuse(ctx: Any, gradient: Tensor) -> None:
+def refuse_derivative(ctx: Any, gradient: Tensor) -> None:
+    """Raise RuntimeError: what an estimate's operator has for a derivative."""
     raise RuntimeError(
         "an estimated weight gradient has no derivative; for derivatives of the weight gradient "
         "leave this layer exact (probes=0, or skip= of xconv.convert)"
     )
 
 
-_estimate.register_autograd(_refuse)
+_estimate.register_autograd(refuse_derivative)

@@ -4,7 +4,7 @@ A module is swapped by giving it another class: parameters, buffers, hooks, trai
 and dtype stay the objects that they were, and so does everything that refers to the module.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 from torch import nn
@@ -14,9 +14,27 @@ from xconv import contents, modules
 from xconv.contents import named_modules
 from xconv.derived import derive, runs_as, underived
 from xconv.probing import Probing
+from xconv.saved.act import ACTIVATIONS
+from xconv.saved.dropout import DROPOUTS
+from xconv.saved.function_table import REACHED
+from xconv.saved.functions import Reaching, calls_functions
+from xconv.saved.linear import XLinear, rows_probing
+from xconv.saved.module import Saving
+from xconv.saved.norm import ELSEWHERE, NORMALIZATIONS
+from xconv.saved.normalizing import check_norm_bits
+from xconv.saved.pool import POOLS
 from xconv.saved.relu import BitReLU
+from xconv.saved.slopes import BITS, check_bits
 from xconv.spectrum.budget import Budget
-from xconv.state import SWAPPED, State, new_state, set_state, state_of
+from xconv.state import (
+    DEFAULT_NORM_BITS,
+    SKIPPED,
+    SWAPPED,
+    State,
+    new_state,
+    set_state,
+    state_of,
+)
 
 CONVOLUTIONS: dict[type[nn.Module], type[nn.Module]] = {
     nn.Conv1d: modules.XConv1d,
@@ -29,10 +47,21 @@ CONVOLUTIONS: dict[type[nn.Module], type[nn.Module]] = {
 FAMILIES: dict[str, dict[type[nn.Module], type[nn.Module]]] = {
     "conv": CONVOLUTIONS,
     "relu": {nn.ReLU: BitReLU},
+    "pool": POOLS,
+    "act": ACTIVATIONS,
+    "dropout": DROPOUTS,
+    "norm": NORMALIZATIONS,
+    "linear": {nn.Linear: XLinear},
+    "functions": {},
 }
-"""What ``compress`` may name, and what each name swaps: torch's class by ours."""
+"""What ``compress`` may name, and what each name swaps: torch's class by ours; of functions, calls
+in forward passes."""
 
-_ORIGINALS = {ours: theirs for family in FAMILIES.values() for theirs, ours in family.items()}
+_KINDS = {theirs: ours for family in FAMILIES.values() for theirs, ours in family.items()}
+_ORIGINALS = {ours: theirs for theirs, ours in _KINDS.items()}
+
+ALL = "all"
+"""What ``compress`` may be in place of names: every family there is."""
 
 ALLOT = ("network", "layer")
 """What ``allot`` may be."""
@@ -46,7 +75,7 @@ def convert(
     model: nn.Module,
     probes: int | None = None,
     scheme: str = "",
-    compress: Collection[str] = ("conv", "relu"),
+    compress: Collection[str] | str = ("conv", "relu"),
     skip: Skip = (),
     distribution: str = "rademacher",
     first: str = "exact",
@@ -54,6 +83,8 @@ def convert(
     keep: float | None = None,
     shared: bool = False,
     allot: str | None = None,
+    norm_bits: int = DEFAULT_NORM_BITS,
+    act_bits: int = BITS[0],
 ) -> nn.Module:
     """Swap memory-saving layers into ``model``, in place, and return it.
 
@@ -63,21 +94,28 @@ def convert(
         scheme: how inputs of convolutions are kept, one of ``xconv.schemes.SCHEMES``. Without one,
             ``probes`` mean ``"independent"``, the paper's; ``keep`` means ``"sampling"``; nothing
             or ``bits`` mean ``"spectral"``, at 0.5 bits an element.
-        compress: which families to swap, of ``"conv"`` and ``"relu"``.
+        compress: which families to swap, of ``FAMILIES``: ``"conv"``, ``"relu"``, ``"pool"``,
+            ``"act"``, ``"dropout"``, ``"norm"``, ``"linear"``; ``"functions"`` reaches calls of
+            functions, such as ``torch.nn.functional.relu``, of those families that are swapped as
+            well; or ``"all"``, a word and not a list, for every one of them.
         skip: what to leave alone: names of modules as in ``model.named_modules()`` (a container's
             name stands for all in it), or a predicate of name and module.
         distribution: ``"rademacher"`` or ``"gaussian"``.
-        first: ``"exact"`` leaves the convolution exact whose input is the batch itself: keeping
-            what the training loop holds anyway costs nothing. It is the first in
+        first: ``"exact"`` leaves the convolution or linear layer exact whose input is the batch
+            itself: keeping what the training loop holds anyway costs nothing. It is the first in
             ``model.modules()``, if no module before it has parameters and its input needs no
             gradient. ``"compressed"`` treats it as all others.
-        bits: bits an element of the input, for ``"spectral"`` and ``"quantized"``.
+        bits: bits an element of the input, for ``"spectral"`` and ``"quantized"``. Linear layers
+            keep 1, 2, 4 or 8, at least as many, and 2 unless the scheme is ``"quantized"``.
         keep: share of the pixels that ``"sampling"`` keeps.
         allot: ``"network"``: the dial is an average over all layers, which get more or less of it
             by what they have been seen to need; ``"layer"``: each has as much. Without one,
             ``"network"`` for ``"spectral"`` and ``"layer"`` for the others.
         shared: independent probes as published, the same for all images of a batch and of all of
             the input; otherwise each image has its own, and means of channels are kept apart.
+        norm_bits: bits an element of the normalised input that normalisations keep: 1, 2, 4 or 8.
+        act_bits: bits of each slope that an activation of ``"act"`` keeps, 4 or 8; activations of
+            two slopes, such as ``ReLU6``, keep one bit and are exact.
 
     Subclasses with a forward pass of their own, parametrized weights, lazy modules and modules
     whose ``forward`` was replaced are left alone: ``account`` lists them. Raises ValueError or
@@ -85,11 +123,11 @@ def convert(
     model is as it was. Revert before eager quantization, which does not know our classes.
     """
     probing = Probing(probes, scheme, distribution, bits, keep, shared)
-    if first not in FIRST:
-        raise ValueError(f"first must be {' or '.join(map(repr, FIRST))}; got {first!r}")
+    check_bits(act_bits)
+    check_norm_bits(norm_bits)
     allot = allot or usual_allotment(probing.scheme)
-    if allot not in ALLOT:
-        raise ValueError(f"allot must be {' or '.join(map(repr, ALLOT))}; got {allot!r}")
+    _check_word("first", first, FIRST)
+    _check_word("allot", allot, ALLOT)
     targets = _targets(compress)
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a torch.nn.Module; got {model!r}")
@@ -97,27 +135,54 @@ def convert(
     with _all_or_nothing(model):
         revert(model)
         skipped = {m for name, m in named_modules(model, remove_duplicate=False) if skips(name, m)}
-        first_one = _first_convolution(model) if first == "exact" else None
+        first_one = _first_layer(model) if first == "exact" else None
         budget = Budget(probing) if allot == "network" else None
         for module in contents.modules(model):
-            base = next((base for base in targets if isinstance(module, base)), None)
-            if base is None or isinstance(module, modules.Probed | BitReLU):
+            base = _base(module, targets)
+            if base is None or isinstance(module, tuple(_ORIGINALS)):
                 continue  # built as ours
             if module in skipped:
-                set_state(module, State(mark="skipped on request"))
+                set_state(module, State(mark=SKIPPED))
             elif why_not(module) is None:
-                _set_class(module, derive(targets[base], type(module)))
+                ours = ELSEWHERE.get(_name(type(module)), targets[base])
+                _set_class(module, derive(ours, type(module)))
                 if isinstance(module, modules.Probed):
                     state = new_state(probing, SWAPPED, budget, is_first=module is first_one)
+                elif isinstance(module, XLinear):
+                    state = State(rows_probing(probing), is_first=module is first_one, mark=SWAPPED)
                 else:
-                    state = State(mark=SWAPPED)
+                    state = State(bits=act_bits, norm_bits=norm_bits, mark=SWAPPED)
                 set_state(module, state)
+        families = FAMILIES if compress == ALL else compress
+        if "functions" in families:
+            _reach_functions(model, families, skipped, act_bits)
     return model
+
+
+def _check_word(name: str, word: str, allowed: Sequence[str]) -> None:
+    if word not in allowed:
+        raise ValueError(f"{name} must be {' or '.join(map(repr, allowed))}; got {word!r}")
 
 
 def usual_allotment(scheme: str) -> str:
     """Return what ``allot`` is where it is not given."""
     return "network" if scheme == "spectral" else "layer"
+
+
+def _reach_functions(
+    model: nn.Module, compress: Collection[str], skipped: set[nn.Module], bits: int
+) -> None:
+    """Give modules that may call functions a forward pass in which those of ``compress`` are ours;
+    those that are skipped, one in which none is, wherever they are called from."""
+    families = tuple(name for name in REACHED if name in compress)
+    kinds = {kind for name in families for kind in FAMILIES[name]}
+    for module in contents.modules(model):
+        is_skipped = module in skipped
+        if calls_functions(module) or (is_skipped and _base(module, kinds) is not None):
+            _set_class(module, derive(Reaching, type(module)))
+            mark = SKIPPED if is_skipped else SWAPPED
+            state = State(functions=() if is_skipped else families, bits=bits, mark=mark)
+            set_state(module, state)
 
 
 def revert(model: nn.Module) -> nn.Module:
@@ -129,8 +194,7 @@ def revert(model: nn.Module) -> nn.Module:
         state = state_of(module)
         if state is None or not state.mark:
             continue
-        if state.mark == SWAPPED:
-            _set_class(module, _original(type(module)))
+        _set_class(module, _original(type(module)))
         set_state(module, None)
     return model
 
@@ -154,23 +218,35 @@ def _set_class(module: nn.Module, kind: type) -> None:
 
 
 def why_not(module: nn.Module) -> str | None:
-    """Why a convolution or ReLU cannot be swapped, or None where it can."""
-    base = next(
-        (base for family in FAMILIES.values() for base in family if isinstance(module, base)), None
-    )
+    """Why a module of one of the families cannot be swapped, or None where it can."""
+    base = _base(module, _KINDS)
     if base is None:
         return None
     if parametrize.is_parametrized(module):
         return "parametrized weight"
     if "weight" in vars(module):
         return "weight computed by a hook, such as the old weight_norm, spectral_norm or pruning"
+    if isinstance(module, nn.modules.linear.NonDynamicallyQuantizableLinear):
+        return "its weight is read by MultiheadAttention, which does not call it"
     if isinstance(module, nn.modules.lazy.LazyModuleMixin):
         return "lazy module; run it once before converting"
-    if not runs_as(type(module), base):
-        return f"unsupported subclass {type(module).__name__} of {base.__name__}"
+    kind = underived(type(module)) or type(module)
+    if not runs_as(kind, base) and _name(kind) not in ELSEWHERE:
+        return f"unsupported subclass {kind.__name__} of {base.__name__}"
     if not {"forward", "_conv_forward"}.isdisjoint(vars(module)):
         return "its forward was replaced on this one module"
-    return None
+    ours = _KINDS[base]
+    return ours._xconv_refuses(module) or None if issubclass(ours, Saving) else None
+
+
+def _base(module: nn.Module, kinds: Collection[type[nn.Module]]) -> type[nn.Module] | None:
+    """Which of ``kinds`` the class of ``module`` is derived from, the nearest."""
+    return next((kind for kind in type(module).__mro__ if kind in kinds), None)
+
+
+def _name(kind: type) -> tuple[str, str]:
+    """Module and name of a class, of one that need not be imported."""
+    return kind.__module__, kind.__qualname__
 
 
 def _original(ours: type) -> type:
@@ -192,22 +268,23 @@ def _original(ours: type) -> type:
     return type(ours)(name, bases, own)
 
 
-def _targets(compress: Collection[str]) -> dict[type[nn.Module], type[nn.Module]]:
+def _targets(compress: Collection[str] | str) -> dict[type[nn.Module], type[nn.Module]]:
     """What the families in ``compress`` swap; ValueError for one that does not exist."""
-    unknown = (
-        [compress] if isinstance(compress, str) else [n for n in compress if n not in FAMILIES]
-    )
+    names = FAMILIES if compress == ALL else compress
+    unknown = [names] if isinstance(names, str) else [n for n in names if n not in FAMILIES]
     if unknown:
         raise ValueError(
-            f"cannot compress {unknown[0]!r}; compress takes a list of {', '.join(FAMILIES)}"
+            f"cannot compress {unknown[0]!r}; compress takes a list of {', '.join(FAMILIES)}, "
+            f"or {ALL!r} for every one"
         )
-    return {theirs: ours for name in compress for theirs, ours in FAMILIES[name].items()}
+    return {theirs: ours for name in names for theirs, ours in FAMILIES[name].items()}
 
 
-def _first_convolution(model: nn.Module) -> nn.Module | None:
-    """The convolution whose input is the batch itself, as far as the order of modules tells."""
+def _first_layer(model: nn.Module) -> nn.Module | None:
+    """The convolution or linear layer whose input is the batch itself, as far as the order of
+    modules tells."""
     for module in contents.modules(model):
-        if isinstance(module, tuple(CONVOLUTIONS)):
+        if isinstance(module, (*CONVOLUTIONS, nn.Linear)):
             return module
         if any(parameter is not None for parameter in module._parameters.values()):
             return None

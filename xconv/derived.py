@@ -9,7 +9,10 @@ from typing import Any
 
 from torch import nn
 
-_DECISIVE = ("__call__", "forward", "_conv_forward", "_output_padding", "weight", "bias")
+_DECISIVE = (
+    "__call__", "forward", "_conv_forward", "_output_padding", "_apply_instance_norm", "weight",
+    "bias",
+)  # fmt: skip
 """What makes up a forward pass, where a class defines it."""
 
 

@@ -111,11 +111,11 @@ def convolution(
         return convolution(input.unsqueeze(0), weight, bias, geometry, state).squeeze(0)
     recording = is_recording()
     takes = takes_seed(weight) and (recording or may_run_again())
-    why_exact = _why_exact(input, state) if takes else NO_SMALLER
-    saves = takes and not why_exact
+    reason = why_exact(input, state) if takes else NO_SMALLER
+    saves = takes and not reason
     seed = draw_seed() if saves else None
     if recording and weight.requires_grad:
-        state.falls_back = why_exact
+        state.falls_back = reason
     elif torch.is_grad_enabled() and is_transformed():
         state.falls_back = TRANSFORMED
     followed = recording and any(t is not None and t.requires_grad for t in (input, weight, bias))
@@ -141,8 +141,8 @@ def convolution(
     return output
 
 
-def _why_exact(input: Tensor, state: State) -> str:
-    """Why ``input`` is kept as it is; empty where it is not."""
+def why_exact(input: Tensor, state: State) -> str:
+    """Return why ``input`` is kept as it is; empty where it is not."""
     if state.is_first and not input.requires_grad:
         if torch.compiler.is_compiling():  # where sizes may be symbols
             return "its input is the batch, which is held anyway: exact gradient"

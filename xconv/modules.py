@@ -3,7 +3,6 @@
 Same parameters, same ``state_dict`` keys, same initialisation. ``probes=0`` is the exact layer.
 """
 
-from types import FunctionType
 from typing import Any
 
 import torch
@@ -14,6 +13,7 @@ from xconv.functional import convolution
 from xconv.geometry import Geometry, Sizes, per_dimension, resolve_padding
 from xconv.probing import Probing
 from xconv.quantization import PassedOver
+from xconv.scripting import exactly
 from xconv.state import State, new_state, set_state, state_of
 from xconv.symbolic import as_leaf
 
@@ -182,16 +182,6 @@ def _probed_transposed(layer: Any, input: Any, output_size: list[int] | None) ->
     return convolution(input, weight, layer.bias, geometry, state)
 
 
-def _exact(theirs: Any) -> Any:
-    """torch's own method under the name that it has on our classes: TorchScript compiles methods
-    by their names, and knows one of this name already."""
-    ours = FunctionType(
-        theirs.__code__, theirs.__globals__, "_xconv_exact", theirs.__defaults__, theirs.__closure__
-    )
-    ours.__annotations__ = theirs.__annotations__
-    return ours
-
-
 def _is_plain(state: State) -> bool:
     """Whether this call is torch's own, whatever its tensors."""
     exact = state.probing is None or state.probing.is_exact
@@ -218,7 +208,7 @@ class XConv1d(_Convolution, nn.Conv1d):
     torch.Size([2, 8, 100])
     """
 
-    _xconv_exact = _exact(nn.Conv1d._conv_forward)
+    _xconv_exact = exactly(nn.Conv1d._conv_forward)
 
 
 class XConv2d(_Convolution, nn.Conv2d):
@@ -231,28 +221,28 @@ class XConv2d(_Convolution, nn.Conv2d):
     torch.Size([2, 8, 30, 30])
     """
 
-    _xconv_exact = _exact(nn.Conv2d._conv_forward)
+    _xconv_exact = exactly(nn.Conv2d._conv_forward)
 
 
 class XConv3d(_Convolution, nn.Conv3d):
     """``torch.nn.Conv3d`` that keeps ``probes`` projections of its input; see ``XConv1d``."""
 
-    _xconv_exact = _exact(nn.Conv3d._conv_forward)
+    _xconv_exact = exactly(nn.Conv3d._conv_forward)
 
 
 class XConvTranspose1d(_TransposedConvolution, nn.ConvTranspose1d):
     """``torch.nn.ConvTranspose1d`` that keeps ``probes`` projections of its input."""
 
-    _xconv_exact = _exact(nn.ConvTranspose1d.forward)
+    _xconv_exact = exactly(nn.ConvTranspose1d.forward)
 
 
 class XConvTranspose2d(_TransposedConvolution, nn.ConvTranspose2d):
     """``torch.nn.ConvTranspose2d`` that keeps ``probes`` projections of its input."""
 
-    _xconv_exact = _exact(nn.ConvTranspose2d.forward)
+    _xconv_exact = exactly(nn.ConvTranspose2d.forward)
 
 
 class XConvTranspose3d(_TransposedConvolution, nn.ConvTranspose3d):
     """``torch.nn.ConvTranspose3d`` that keeps ``probes`` projections of its input."""
 
-    _xconv_exact = _exact(nn.ConvTranspose3d.forward)
+    _xconv_exact = exactly(nn.ConvTranspose3d.forward)

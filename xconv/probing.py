@@ -150,12 +150,12 @@ def estimate_gradient(
     scheme = SCHEMES[probing.scheme]
     gradient = scheme.estimate(stored, seed, grad_output, geometry, probing, layout, weight)
     gradient = gradient.to(dtype)  # the sum in float32 is gone before it is laid otherwise
-    return _strided_as(gradient, weight)
+    return strided_as(gradient, weight)
 
 
-def _strided_as(gradient: Tensor, weight: Tensor) -> Tensor:
-    """``gradient`` as ``weight`` lies: distributed training compares the strides of both, also
-    those of dimensions of size 1, which mean nothing."""
+def strided_as(gradient: Tensor, weight: Tensor) -> Tensor:
+    """Return ``gradient`` as ``weight`` lies: distributed training compares the strides of both,
+    also those of dimensions of size 1, which mean nothing."""
     if gradient.stride() == weight.stride():
         return gradient
     if weight.is_contiguous():

@@ -9,6 +9,9 @@ from xconv.spectrum.budget import Budget, Member
 
 ATTRIBUTE = "_xconv"
 SWAPPED = "swapped"
+SKIPPED = "skipped on request"
+DEFAULT_NORM_BITS = 4
+"""Errors of gradients are then far below the noise of a batch."""
 
 
 @dataclass
@@ -18,12 +21,18 @@ class State:
 
     probing: Probing | None = None
     """None for a module that is not probed."""
+    norm_bits: int = DEFAULT_NORM_BITS
+    """Bits an element of the normalised input, of a normalisation."""
     falls_back: str = ""
     """Why the last call kept its input and will find the exact gradient; empty where it did not."""
     is_first: bool = False
     """Whether its input is the batch itself, unless it needs a gradient."""
     member: Member | None = None
     """What has been seen of the layer, and the plan for it, where its scheme or network has any."""
+    bits: int = 0
+    """Of each slope that an activation keeps; 0 for other modules, and for the default."""
+    functions: tuple[str, ...] = ()
+    """Families of the functions that are reached in the module's forward pass."""
     mark: str = ""
     """What ``convert`` did: ``SWAPPED``, or why it left the module alone; empty if it did not
     come by."""

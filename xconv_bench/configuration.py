@@ -29,6 +29,7 @@ class Configuration:
     keep: float | None = None
     bits: float | None = None
     budget: float | None = None
+    norm_bits: int | None = None
     batch_size: int = 32
     image_size: int = 224
     dtype: str = "float32"
@@ -52,7 +53,7 @@ class Configuration:
 
 KNOBS = (
     "scheme", "probes", "distribution", "compress", "first", "allot", "segments", "keep", "bits",
-    "budget",
+    "budget", "norm_bits",
 )  # fmt: skip
 """The settings that some methods read and others do not know."""
 

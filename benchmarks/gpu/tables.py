@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-KNOBS = ["scheme", "probes", "compress", "segments", "keep", "bits", "budget"]
+KNOBS = ["scheme", "probes", "compress", "segments", "keep", "bits", "budget", "norm_bits"]
 _PROBE_WORDS = {"probes": "r={:.0f}", "bits": "{:g} bits", "keep": "keep={:g}"}
 
 

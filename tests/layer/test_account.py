@@ -1,4 +1,4 @@
-"""``account`` tells of every convolution and ReLU what became of it, as data and as a table."""
+"""``account`` tells what became of every module that can be swapped, as data and as a table."""
 
 import torch
 from layer_cases import images, small_network
@@ -12,22 +12,41 @@ def reasons(model: nn.Module) -> dict[str, str]:
     return {entry.name: entry.reason for entry in account(model)}
 
 
-def test_every_convolution_and_relu_appears_once_in_order() -> None:
+def convolutions_and_relus() -> nn.Sequential:
+    """No module of another family."""
+    model = small_network()[:5]
+    model[1] = nn.Identity()
+    return model
+
+
+def test_every_module_of_a_family_appears_once_in_order() -> None:
     model = small_network()
-    assert [entry.name for entry in account(model)] == ["0", "2", "3", "4"]
-    assert [entry.kind for entry in account(model)] == ["Conv2d", "ReLU", "Conv2d", "ReLU"]
+    kinds = {"0": "Conv2d", "1": "BatchNorm2d", "2": "ReLU", "3": "Conv2d", "4": "ReLU"}
+    expected = {**kinds, "5": "AdaptiveAvgPool2d", "7": "Linear"}
+    found = {entry.name: entry.kind for entry in account(model)}
+    assert [item for item in found.items() if item[0] in expected] == list(expected.items())
     assert set(reasons(model).values()) == {"not converted"}
 
 
+def test_all_of_them_when_all_are_compressed() -> None:
+    model = convert(small_network(), compress="all", norm_bits=1)
+    found = reasons(model)
+    assert found["1"] == "normalised input in 1 bit an element"
+    assert found["7"] == "quantized, 2 bits an element"
+    model(images())
+    assert "no larger than its weight" in reasons(model)["7"]
+    assert [e.name for e in account(model).left if e.name in ("1", "7")] == ["7"]
+
+
 def test_swapped_and_left_divide_the_entries() -> None:
-    table = account(convert(small_network(), probes=2, scheme="multi", skip=["3"]))
+    table = account(convert(convolutions_and_relus(), probes=2, scheme="multi", skip=["3"]))
     assert [entry.name for entry in table.swapped] == ["0", "2", "4"]
     assert [entry.name for entry in table.left] == ["3"]
     assert sorted([*table.swapped, *table.left], key=lambda e: e.name) == list(table)
 
 
 def test_how_a_module_is_compressed() -> None:
-    model = convert(small_network(), probes=2, scheme="multi", distribution="gaussian")
+    model = convert(convolutions_and_relus(), probes=2, scheme="multi", distribution="gaussian")
     assert reasons(model) == {
         "0": "2 gaussian probes, multi",
         "2": "one bit an element",
@@ -37,7 +56,7 @@ def test_how_a_module_is_compressed() -> None:
 
 
 def test_why_a_module_is_left() -> None:
-    model = small_network()
+    model = convolutions_and_relus()
     parametrizations.weight_norm(model[3])
     convert(model, skip=["2"], compress=["conv", "relu"], first="exact")
     assert reasons(model) == {
@@ -51,7 +70,7 @@ def test_why_a_module_is_left() -> None:
 
 
 def test_a_sketch_no_smaller_than_the_input_shows_after_a_call() -> None:
-    model = convert(small_network(), probes=100, first="compressed")
+    model = convert(convolutions_and_relus(), probes=100, first="compressed")
     assert [entry.name for entry in account(model).left] == []
     model(images(side=8))
     assert [entry.name for entry in account(model).left] == ["0", "3"]
@@ -61,7 +80,7 @@ def test_a_sketch_no_smaller_than_the_input_shows_after_a_call() -> None:
 
 
 def test_an_evaluation_tells_nothing_about_training() -> None:
-    model = convert(small_network(), probes=100, first="compressed")
+    model = convert(convolutions_and_relus(), probes=100, first="compressed")
     model(images(side=16))
     with torch.no_grad():
         model(images(side=8))
@@ -69,7 +88,7 @@ def test_an_evaluation_tells_nothing_about_training() -> None:
 
 
 def test_probes_of_zero_are_no_compression() -> None:
-    table = account(convert(small_network(), probes=0, compress=["conv"]))
+    table = account(convert(convolutions_and_relus(), probes=0, compress=["conv"]))
     assert {e.reason for e in table if e.kind == "XConv2d"} == {"probes=0, the exact layer"}
     assert table.swapped == []
 
@@ -80,12 +99,12 @@ def test_layers_built_as_ours_count_as_swapped() -> None:
 
 
 def test_nothing_is_left_of_a_reverted_account() -> None:
-    model = convert(small_network(), skip=["0"])
+    model = convert(convolutions_and_relus(), skip=["0"])
     assert set(reasons(revert(model)).values()) == {"not converted"}
 
 
 def test_a_model_with_nothing_to_swap() -> None:
-    table = account(nn.Linear(2, 2))
+    table = account(nn.Bilinear(2, 2, 2))
     assert list(table) == []
     assert str(table).endswith("0 swapped, 0 left alone")
 

@@ -1,18 +1,23 @@
-"""BitReLU is torch.nn.ReLU, bit for bit, and keeps one bit an element."""
+"""BitReLU is torch.nn.ReLU, bit for bit, and keeps one bit an element; so are its relatives."""
 
 from collections.abc import Callable
-from math import inf, nan
 
 import pytest
 import torch
+from saved_cases import (
+    AWKWARD,
+    DROPOUTS,
+    STEPS,
+    Saved,
+    assert_same_bits,
+    every_float,
+    run,
+)
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
 from xconv import BitReLU
 from xconv.bits import pieces
-
-FLOATS = [torch.float64, torch.float32, torch.float16, torch.bfloat16]
-AWKWARD = [nan, -nan, inf, -inf, 0.0, -0.0, 1.0, -1.0, 1e-45, -1e-45, 5e-8, -5e-8, 65504.0]
 
 INPUTS: dict[str, Callable[[], Tensor]] = {
     "awkward values": lambda: torch.tensor(AWKWARD),
@@ -38,41 +43,7 @@ INPUTS: dict[str, Callable[[], Tensor]] = {
     "several pieces": lambda: torch.randn(2**19 + 11),
 }
 every_input = pytest.mark.parametrize("make", INPUTS.values(), ids=INPUTS)
-every_float = pytest.mark.parametrize("dtype", FLOATS, ids=str)
 in_place_or_not = pytest.mark.parametrize("inplace", [False, True], ids=["copy", "inplace"])
-
-
-def in_bits(tensor: Tensor) -> Tensor:
-    """Whole numbers that differ wherever bits do: -0.0 is not 0.0.
-
-    NaN is NaN: in bfloat16 torch itself changes which one, and only where it computes in vectors.
-    """
-    words = {2: torch.int16, 4: torch.int32, 8: torch.int64}
-    one_nan = tensor.detach().masked_fill(tensor.isnan(), nan)
-    return one_nan.contiguous().view(words[tensor.element_size()])
-
-
-def assert_same_bits(ours: Tensor, theirs: Tensor) -> None:
-    assert (ours.dtype, ours.shape) == (theirs.dtype, theirs.shape)
-    assert torch.equal(in_bits(ours), in_bits(theirs))
-
-
-def awkward_gradient(output: Tensor) -> Tensor:
-    """Random numbers, among them some that times zero would not be zero."""
-    gradient = torch.randn(output.shape, dtype=output.dtype)
-    flat = gradient.view(-1)
-    for i, value in enumerate((nan, inf, -inf, -0.0)):
-        flat[i::11] = value
-    return gradient
-
-
-def run(layer: nn.Module, input: Tensor, gradient: Tensor | None = None) -> list[Tensor]:
-    """Output and input gradient of ``layer`` after an operation that keeps nothing."""
-    leaf = input.clone().requires_grad_()
-    output = layer(leaf + 0)
-    gradient = awkward_gradient(output) if gradient is None else gradient
-    (found,) = torch.autograd.grad(output, leaf, gradient)
-    return [output, gradient, found]
 
 
 @every_input
@@ -88,6 +59,23 @@ def test_output_and_gradient_are_torchs(
     assert_same_bits(ours, output)
     assert_same_bits(our_gradient, found)
     assert ours.stride() == output.stride()
+
+
+OF_ELEMENTS = STEPS | {name: DROPOUTS[name] for name in ("Dropout", "AlphaDropout")}
+
+
+@pytest.mark.parametrize("case", OF_ELEMENTS.values(), ids=OF_ELEMENTS)
+@every_float
+def test_so_are_those_of_others_that_keep_a_bit(dtype: torch.dtype, case: Saved) -> None:
+    exact, ours = case.pair()
+    for name, make in INPUTS.items():
+        torch.manual_seed(0)
+        input = make().to(dtype)
+        output, gradient, found = run(exact, input)
+        our_output, _, our_gradient = run(ours, input, gradient)
+        assert_same_bits(our_output, output)
+        assert_same_bits(our_gradient, found)
+        assert our_output.stride() == output.stride(), name
 
 
 @every_float

@@ -262,6 +262,19 @@ def test_without_gradients(
         torch.testing.assert_close(actual, revert(model)(images()))
 
 
+def test_what_else_is_kept_with_sizes_that_change() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.GELU(), nn.MaxPool2d(3, 2, 1), nn.PReLU(4), nn.AvgPool2d(2, 1),
+        nn.LeakyReLU(), nn.Dropout(0.3), nn.AdaptiveMaxPool2d(2), nn.Dropout2d(0.3),
+    )  # fmt: skip
+    convert(model, probes=0, compress=["pool", "act", "dropout"])
+    run = compiled(model, dynamic=True)
+    for batch, side in [(2, 16), (3, 16), (4, 20)]:
+        x = images(batch, side=side)
+        assert_close(gradients(model, x, run=run), gradients(model, x), TOLERANCE)
+
+
 class Permuted(nn.Module):
     """Images that lie with their channels last, and sequences that lie the other way about."""
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
-from layer_cases import Gradients, assert_same
+from layer_cases import Gradients, assert_same, images
+from torch import nn
 
 RANKS = 2
 
@@ -68,3 +69,25 @@ def test_ranks_have_plans_of_their_own_and_weights_in_common(results: list[dict[
     assert one["bits"] != other["bits"]
     for first, last in (one["bits"], other["bits"]):
         assert 0.9 * 0.5 <= (3 * first + 8 * last) / 11 <= 0.5
+
+
+def test_so_they_are_where_every_family_is_compressed(results: list[dict[str, Any]]) -> None:
+    for name in results[0]["all"]["own"]:
+        mean = sum(each["all"]["own"][name] for each in results) / RANKS
+        for result in results:
+            torch.testing.assert_close(result["all"]["averaged"][name], mean, msg=name)
+
+
+def test_statistics_of_all_ranks(results: list[dict[str, Any]]) -> None:
+    """As one normalisation of all images, which eight bits are near to."""
+    exact = nn.BatchNorm2d(8, track_running_stats=False)
+    nn.init.constant_(exact.weight, 1.5)
+    x = images(5, 8).requires_grad_()
+    output = exact(x)
+    output.sin().sum().backward()
+    found = [result["synchronized"] for result in results]
+    torch.testing.assert_close(torch.cat([each["output"] for each in found]), output)
+    ours = torch.cat([each["input"] for each in found])
+    assert (ours - x.grad).norm() < 0.005 * x.grad.norm()
+    total = sum(each["weight"] for each in found)
+    assert (total - exact.weight.grad).norm() < 0.02 * exact.weight.grad.norm()

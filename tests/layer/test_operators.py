@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from layer_cases import CONV2D, KINDS, Kind
+from operator_cases import DTYPES, LAYOUTS, SEED, every_dtype, every_layout, operator
 from torch import Tensor
 from torch.library import opcheck
 
@@ -18,24 +19,7 @@ from xconv.schemes import PROBED, SCHEMES
 from xconv.spectrum.blocks import blocks_of
 from xconv.spectrum.plan import nominal_plan
 
-SEED = torch.tensor(12345678901)
-DTYPES = [torch.float64, torch.float32, torch.float16, torch.bfloat16]
-
-LAYOUTS: dict[str, Callable[[Tensor], Tensor]] = {
-    "contiguous": lambda t: t,
-    "channels last": lambda t: t.movedim(1, -1).contiguous().movedim(-1, 1),
-    "pixels turned": lambda t: t.transpose(-1, -2).contiguous().transpose(-1, -2),
-    "batch innermost": lambda t: t.movedim(0, -1).contiguous().movedim(-1, 0),
-    "slice": lambda t: torch.stack([t, t], -1)[..., 0],
-    "expanded": lambda t: t[:, :1].expand(t.shape),
-}
-every_layout = pytest.mark.parametrize("lay", LAYOUTS.values(), ids=LAYOUTS)
-every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=str)
 every_scheme = pytest.mark.parametrize("scheme", SCHEMES)
-
-
-def operator(name: str) -> Any:
-    return getattr(torch.ops.xconv, name).default
 
 
 def all_operators() -> set[str]:
@@ -46,6 +30,11 @@ def all_operators() -> set[str]:
 
 CHECKED = {"draw_seed", "random_words", "rademacher", "gaussian", "sketch", "estimate", "uniform"}
 CHECKED |= {"pack_passing", "mask_gradient", "draw_frequencies"}
+CHECKED |= {"keep_normalized", "normalized_gradients", "linear_gradient"}
+CHECKED |= {"pool_maxima", "scatter_to_maxima", "gather_maxima", "spread_averages"}
+CHECKED |= {"pack_steps", "round_slopes", "scale_gradient", "scale_by_rounded", "drop_again"}
+CHECKED |= {"keep_negatives", "passing", "sum_negatives"}
+"""Some of them in ``test_saved_operators``."""
 
 
 def test_no_operator_is_left_out() -> None:
@@ -155,3 +144,46 @@ def test_shapes_of_masks(shape: tuple[int, ...]) -> None:
 @every_dtype
 def test_dtypes_of_masks(dtype: torch.dtype) -> None:
     check_masks(torch.randn(3, 5, dtype=dtype).relu(), [torch.randn(3, 5, dtype=dtype)])
+
+
+WAYS = {
+    "batch": ([4, 1, 0], (4,)),
+    "group": ([2, 0, 0], (3, 2)),
+    "rows": ([11, 1], (3, 4, 9, 1)),
+    "rows, no mean": ([11, 0], (3, 4, 9, 1)),
+}
+"""Of normalisations of (3, 4, 9, 11): who shares statistics, and their shape."""
+
+
+@pytest.mark.parametrize(
+    ("layout", "way", "dtype"),
+    list(zip([*LAYOUTS, *LAYOUTS], cycle(WAYS), cycle([*DTYPES, torch.float32]), strict=False)),
+    ids=str,
+)
+def test_normalisations(layout: str, way: str, dtype: torch.dtype) -> None:
+    check_normalization(LAYOUTS[layout], *WAYS[way], dtype)
+
+
+def check_normalization(
+    lay: Callable[[Tensor], Tensor], way: list[int], shape: tuple[int, ...], dtype: torch.dtype
+) -> None:
+    x, delta = (lay(torch.randn(3, 4, 9, 11, dtype=dtype)) for _ in range(2))
+    rstd = torch.rand(shape, dtype=dtype) + 1
+    mean = None if way[1:] == [0] else torch.rand(shape, dtype=dtype)
+    arguments = x, mean, rstd, SEED, 4, way
+    opcheck(operator("keep_normalized"), arguments)
+    kept = operator("keep_normalized")(*arguments)
+    weight = torch.ones(11 if len(way) == 2 else 4, dtype=dtype)
+    last = Layout.of(x).channels_last
+    for needs_input in (True, False):
+        rest = weight if needs_input else None, rstd, [3, 4, 9, 11], dtype, last, 4, way
+        opcheck(operator("normalized_gradients"), (kept, delta, *rest, needs_input))
+
+
+@every_dtype
+def test_linear_layers(dtype: torch.dtype) -> None:
+    x, delta = torch.randn(40, 6, dtype=dtype), torch.randn(40, 5, dtype=dtype)
+    weight, probing = torch.randn(5, 6, dtype=dtype), Probing(scheme="quantized", bits=2)
+    kept = compiled.keep(x, SEED, probing, Layout.of(x), weight.shape, delta.shape)
+    for lain in (weight, weight.t().contiguous().t()):
+        opcheck(operator("linear_gradient"), (list(kept), delta, lain, dtype, 2.0))

@@ -198,7 +198,7 @@ def test_the_same_seed_keeps_the_same() -> None:
 
 
 def test_what_matters_alone_is_never_left_to_chance() -> None:
-    """Where the output gradient has one frequency, as before a global average, all else is noise."""
+    """Where the output gradient has one frequency, as before a global average."""
     importance = torch.full((64,), 1e-9, dtype=torch.float64)
     importance[0] = 1.0
     for bits in (0.1, 0.2, 0.25, 0.3, 0.5, 1.0):

@@ -7,10 +7,12 @@ import torch
 from statistics_checker import check_mean
 from torch import Tensor
 
+from xconv import grouped
+from xconv.grouped import GROUP
 from xconv.layout import Layout
 from xconv.probing import Probing, keep
-from xconv.schemes import SCHEMES, quantized
-from xconv.schemes.quantized import GROUP, Quantized
+from xconv.schemes import SCHEMES
+from xconv.schemes.quantized import Quantized
 
 SEEDS = 1000
 SCHEME = SCHEMES["quantized"]
@@ -92,7 +94,7 @@ def test_codes_are_those_of_stochastic_rounding() -> None:
     values = uniform()
     dithered = kept(values, 4, 3)
     with mock.patch.object(
-        quantized, "_is_dithered", lambda levels: torch.zeros(len(levels), 1, dtype=torch.bool)
+        grouped, "_is_dithered", lambda levels: torch.zeros(len(levels), 1, dtype=torch.bool)
     ):
         stochastic = kept(values, 4, 3)
     assert dithered[1].equal(stochastic[1])

@@ -9,8 +9,8 @@ import torch
 from complete_probes import WAYS
 from geometries import DRAWN, Case, cases, conv_case
 from hypothesis import assume, given, settings
-from torch import Tensor, nn
-from torch.autograd.graph import saved_tensors_hooks
+from layer_cases import kept_bytes
+from torch import nn
 
 import xconv
 
@@ -31,22 +31,6 @@ CASES = {
 }
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 every_way = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-
-
-def kept_bytes(layer: nn.Module, input: Tensor) -> int:
-    """Bytes of the distinct storages that a call saves, parameters apart."""
-    saved: list[Tensor] = []
-
-    def pack(tensor: Tensor) -> Tensor:
-        saved.append(tensor)
-        return tensor
-
-    with saved_tensors_hooks(pack, lambda tensor: tensor):
-        layer(input)
-    sizes = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in saved}
-    for parameter in layer.parameters():
-        sizes.pop(parameter.untyped_storage().data_ptr(), None)
-    return sum(sizes.values())
 
 
 def sketch_bytes(case: Case, way: dict[str, Any], probes: int, size: int = 8) -> int:

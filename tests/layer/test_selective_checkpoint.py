@@ -99,6 +99,15 @@ def test_with_the_generator_preserved_nothing_differs(
     assert_same(gradients(model, x, run=selectively(model, chosen, preserve=True)), expected)
 
 
+@pytest.mark.parametrize("chosen", POLICIES.values(), ids=POLICIES)
+def test_so_it_is_of_what_else_is_kept(chosen: Callable[[str], bool]) -> None:
+    layers = (nn.Conv2d(3, 3, 3), nn.GELU(), nn.MaxPool2d(2), nn.LeakyReLU(), nn.AvgPool2d(2))
+    model = convert(nn.Sequential(*layers), probes=0, compress=["conv", "pool", "act"])
+    expected = gradients(model, images())
+    run = selectively(model, chosen, preserve=True)
+    assert_same(gradients(model, images(), run=run), expected)
+
+
 @pytest.mark.parametrize("name", ["nothing", "products", "sketches"])
 def test_dropout_behind_a_layer_drops_the_same(name: str) -> None:
     model = convert(nn.Sequential(nn.Conv2d(3, 8, 3), nn.Dropout(), nn.Conv2d(8, 8, 3)), probes=4)

@@ -15,7 +15,7 @@ from xconv.spectrum.rounding import GROUP, SCALE_BITS, STEPS
 GROUP_ = tl.constexpr(GROUP)
 TINY = tl.constexpr(2.0**-126)
 """The smallest normal number of float32: in place of 0 where it would be divided by."""
-TOP = tl.constexpr(2**SCALE_BITS - 1)
+TOP = tl.constexpr(2 ** SCALE_BITS[1] - 1)
 OCTAVE = tl.constexpr(16)
 STEP_1 = tl.constexpr(STEPS[1])
 STEP_2 = tl.constexpr(STEPS[2])

@@ -7,39 +7,20 @@ which includes NaN, exactly as in torch.
 from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 
 from xconv.bits import pack, packed_size, pieces, unpack
 from xconv.differentiation import is_differentiated
 from xconv.kernels import choice
 from xconv.layout import from_memory_order, in_memory_order, is_channels_last
-from xconv.quantization import PassedOver
-from xconv.symbolic import as_leaf
+from xconv.saved.inplace import may_not_be_overwritten
+from xconv.saved.linear_maps import transposes
+from xconv.saved.module import Saving, instead_of
+
+ONE_BIT = "one bit an element"
 
 _WHOLE_NUMBERS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 """By bytes. Read as a whole number, a gradient times 0 is 0 and times 1 is itself, NaN included."""
-
-
-class BitReLU(PassedOver, nn.ReLU):
-    """``torch.nn.ReLU``, bit for bit, that keeps ⌈n/8⌉ bytes for its backward pass.
-
-    Args:
-        inplace: overwrite the input, as in ``torch.nn.ReLU``.
-    """
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Any shape, floating dtype and device; the output's are the same."""
-        if torch.jit.is_scripting():
-            return F.relu(input, self.inplace)
-        else:  # which TorchScript does not read
-            return _relu(self, input)
-
-
-def _relu(module: nn.ReLU, input: Any) -> Any:
-    if isinstance(input, fx.Proxy):
-        return as_leaf(module, input)
-    return bit_relu(input, module.inplace)
 
 
 def bit_relu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -47,20 +28,25 @@ def bit_relu(input: Tensor, inplace: bool = False) -> Tensor:
 
     Where torch.func or forward-mode derivatives are at work, it is torch's own.
     """
-    if not is_differentiated(input) or (inplace and _may_not_be_overwritten(input)):
+    if not is_differentiated(input) or (inplace and may_not_be_overwritten(input)):
         return torch.relu_(input) if inplace else torch.relu(input)
     output: Tensor = _BitReLU.apply(input, inplace)
     return output
 
 
-def _may_not_be_overwritten(input: Tensor) -> bool:
-    """Whether torch refuses to change ``input`` in place, which it says before it does so: a leaf,
-    a view of one, or a view of a kind that does not allow it."""
-    if input.is_leaf or torch.compiler.is_compiling() or not input._is_view():
-        return input.is_leaf
-    autograd = torch._C._autograd
-    is_of_leaf = input._base is not None and input._base.is_leaf
-    return is_of_leaf or autograd._get_creation_meta(input) != autograd.CreationMeta.DEFAULT
+class BitReLU(Saving, nn.ReLU):
+    """``torch.nn.ReLU``, bit for bit, that keeps ⌈n/8⌉ bytes for its backward pass.
+
+    Input of any shape, floating dtype and device; the output's are the same.
+
+    Args:
+        inplace: overwrite the input, as in ``torch.nn.ReLU``.
+    """
+
+    forward = instead_of(nn.ReLU.forward, lambda module, input: bit_relu(input, module.inplace))
+
+    def _xconv_account(self) -> tuple[bool, str]:
+        return True, ONE_BIT
 
 
 class _BitReLU(torch.autograd.Function):
@@ -137,29 +123,7 @@ def _(grad_output: Tensor, packed: Tensor, channels_last: bool) -> Tensor:
     return from_memory_order(ordered, channels_last)
 
 
-def _save_mask(ctx: Any, inputs: tuple[Tensor, Tensor, bool], output: Tensor) -> None:
-    _, packed, ctx.channels_last = inputs
-    ctx.save_for_backward(packed)
-
-
-def _mask_again(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-    """The derivative of a mask, which is linear in what it masks: the mask."""
-    (packed,) = ctx.saved_tensors
-    return mask_gradient(gradient, packed, ctx.channels_last), None, None
-
-
-def _mask_each(
-    info: Any, in_dims: tuple[int | None, ...], grad_output: Tensor, packed: Tensor, last: bool
-) -> tuple[Tensor, int]:
-    """Several gradients of one output, as ``autograd.grad(is_grads_batched=True)`` has them."""
-    if in_dims[0] is None or in_dims[1] is not None:
-        raise RuntimeError("BitReLU takes several gradients of one output, not several outputs")
-    gradients = grad_output.movedim(in_dims[0], 0)
-    return torch.stack([mask_gradient(one, packed, last) for one in gradients]), 0
-
-
-mask_gradient.register_autograd(_mask_again, setup_context=_save_mask)
-mask_gradient.register_vmap(_mask_each)
+transposes(mask_gradient, mask_gradient)
 
 
 def _bytes(piece: slice) -> slice:

@@ -33,6 +33,7 @@ class SweepOptions:
     keep: options.Keep = field(default_factory=lambda: ["0.1"])
     bits: options.Bits = None
     budget: options.ActivationBudgets = field(default_factory=lambda: ["0.5"])
+    norm_bits: options.NormBits = field(default_factory=lambda: ["4"])
     batch_size: options.BatchSizes = field(default_factory=lambda: ["32"])
     image_size: options.ImageSizes = None
     frames: options.Frames = None

@@ -73,7 +73,8 @@ Compress = Annotated[
     typer.Option(
         "--compress",
         metavar="SET...",
-        help="What xconv, rad and quantized swap: conv,relu or one of them; to sweep, repeat.",
+        help="What xconv, rad and quantized swap, families joined by commas: conv, relu, pool, "
+        "act, dropout, norm, linear, functions; or all. To sweep, repeat.",
     ),
 ]
 FIRST = ("exact", "compressed")
@@ -126,6 +127,14 @@ ActivationBudgets = Annotated[
         "--budget",
         metavar="X...",
         help="Of compile-budget: the part of the activations that is kept.",
+    ),
+]
+NormBits = Annotated[
+    list[str],
+    typer.Option(
+        "--norm-bits",
+        metavar="N...",
+        help="Bits an element that normalisations keep, where they are compressed: 1, 2, 4 or 8.",
     ),
 ]
 BatchSizes = Annotated[

@@ -13,6 +13,8 @@ _SIZE = re.compile(
 _PREFIXES = "KMGT"
 _LONGEST_NUMBER = 40
 _LARGEST_SIZE_BYTES = 2**60
+ALL = "all"
+"""Every one of several names."""
 LARGEST_COUNT = 2**31 - 1
 """Of anything: more of it than any tensor has elements is a slip of the hand."""
 
@@ -53,8 +55,11 @@ def numbers(option: str, given: Iterable[str]) -> tuple[float, ...]:
 
 
 def families(option: str, given: Iterable[str], allowed: Collection[str]) -> tuple[str, ...]:
-    """Each value a comma-separated set, in the order of ``allowed``. Raises UsageError."""
-    sets = [set(names(option, [value], allowed)) for value in given]
+    """Each value a comma-separated set, in the order of ``allowed``, or ``all``. Raises
+    UsageError."""
+    sets = [
+        set(allowed if value.strip() == ALL else names(option, [value], allowed)) for value in given
+    ]
     ordered = [",".join(name for name in allowed if name in chosen) for chosen in sets]
     return tuple(dict.fromkeys(ordered))
 

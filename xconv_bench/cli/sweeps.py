@@ -23,6 +23,7 @@ def read_sweep(
     A ``recommended`` scheme is there beside those that ``--probes`` alone means.
     """
     from xconv.convert import FAMILIES
+    from xconv.grouped import BITS
     from xconv.random import DISTRIBUTIONS
     from xconv_bench.cli.schemes import read_bits, read_schemes
     from xconv_bench.experiments.sweep import Sweep
@@ -43,6 +44,9 @@ def read_sweep(
         segments=parsing.integers("--segments", segments, least=1) if segments else (None,),
         keep=parsing.fractions("--keep", given.keep),
         bits=read_bits(given, methods, schemes),
+        norm_bits=tuple(
+            map(int, parsing.names("--norm-bits", given.norm_bits, [str(bits) for bits in BITS]))
+        ),
         budgets=parsing.fractions("--budget", given.budget),
         batch_sizes=parsing.integers("--batch-size", given.batch_size, least=1),
         image_sizes=parsing.integers("--image-size", sizes, least=1) if sizes else (),

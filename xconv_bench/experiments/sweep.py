@@ -29,6 +29,7 @@ class Sweep:
     keep: tuple[float, ...] = (0.1,)
     bits: tuple[float | None, ...] = (None,)
     budgets: tuple[float, ...] = (0.5,)
+    norm_bits: tuple[int, ...] = (4,)
     batch_sizes: tuple[int, ...] = (32,)
     image_sizes: tuple[int, ...] = ()
     dtypes: tuple[str, ...] = ("float32",)
@@ -76,6 +77,7 @@ class Sweep:
             "keep": self.keep,
             "bits": self.bits,
             "budget": self.budgets,
+            "norm_bits": self.norm_bits,
         }
         chosen = METHODS[method]
         names = [name for name in values if name in chosen.knobs]

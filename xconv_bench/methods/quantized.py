@@ -12,4 +12,4 @@ class Quantized(Converted):
     """The scheme ``quantized`` of ``xconv``."""
 
     name = scheme = "quantized"
-    knobs = ("bits", "compress", "first", "allot")
+    knobs = ("bits", "compress", "first", "allot", "norm_bits")

@@ -12,4 +12,4 @@ class RadSampling(Converted):
 
     name = "rad-sampling"
     scheme = "sampling"
-    knobs = ("keep", "compress", "first", "allot")
+    knobs = ("keep", "compress", "first", "allot", "norm_bits")

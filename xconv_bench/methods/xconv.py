@@ -13,10 +13,14 @@ from xconv import account, convert
 from xconv.contents import named_modules
 from xconv.convert import FAMILIES, usual_allotment
 from xconv.probing import DIALS
+from xconv.saved.function_table import REACHED
 from xconv.schemes import SCHEMES
 from xconv_bench.configuration import Configuration
 from xconv_bench.errors import Unsupported
 from xconv_bench.methods.base import Method
+
+_ESTIMATED = ("conv", "linear")
+"""Families whose inputs are kept by the scheme."""
 
 
 class Converted(Method):
@@ -27,7 +31,8 @@ class Converted(Method):
     """The scheme of this method; None where the configuration says which."""
 
     def settle(self, knobs: Mapping[str, Any]) -> dict[str, Any]:
-        """Return nothing on convolutions where none is swapped, and no dial of another scheme.
+        """Return nothing on convolutions and linear layers where none is swapped, nothing on
+        normalisations likewise, and no dial of another scheme.
 
         The dial of the scheme has its default where it is None.
         """
@@ -44,8 +49,11 @@ class Converted(Method):
             settled[scheme.dial] = scheme.default
         if settled["allot"] is None:
             settled["allot"] = usual_allotment(scheme.name)
-        if "conv" not in _families(settled["compress"]):
-            others = set(settled) - {"compress"}
+        families = set(_families(settled["compress"]))
+        if families.isdisjoint(_ESTIMATED):
+            others = set(settled) - {"compress", "norm_bits"}
+        if "norm" not in families:
+            others.add("norm_bits")
         return {name: None if name in others else value for name, value in settled.items()}
 
     def takes(self, knobs: Mapping[str, Any]) -> bool:
@@ -55,8 +63,10 @@ class Converted(Method):
 
     def apply(self, model: nn.Module, configuration: Configuration) -> nn.Module:
         """Return the model, converted in place; Unsupported where there is nothing to swap."""
-        compress = _families(configuration.compress)
-        convert(model, compress=compress, **self._arguments(configuration))
+        compress, arguments = _families(configuration.compress), self._arguments(configuration)
+        if configuration.norm_bits is not None:
+            arguments["norm_bits"] = configuration.norm_bits
+        convert(model, compress=compress, **arguments)
         if not account(model).swapped:
             raise Unsupported(
                 f"{configuration.model} has no module that {self.name} can swap; "
@@ -66,10 +76,12 @@ class Converted(Method):
 
     def remark(self, model: nn.Module, configuration: Configuration) -> str:
         """Return which of the modules that were to be compressed are not, and why."""
+        families = _families(configuration.compress)
+        reached = "functions" in families
         return "; ".join(
             words
-            for family in _families(configuration.compress)
-            if (words := _left_exact(model, family))
+            for family in families
+            if FAMILIES[family] and (words := _left_exact(model, family, reached))
         )
 
     def _arguments(self, configuration: Configuration) -> dict[str, Any]:
@@ -92,7 +104,10 @@ class XConv(Converted):
     """Any scheme."""
 
     name = "xconv"
-    knobs = ("scheme", "probes", "distribution", "bits", "keep", "compress", "first", "allot")
+    knobs = (
+        "scheme", "probes", "distribution", "bits", "keep", "compress", "first", "allot",
+        "norm_bits",
+    )  # fmt: skip
 
 
 def can_be(scheme: str, value: float) -> bool:
@@ -104,11 +119,14 @@ def can_be(scheme: str, value: float) -> bool:
     return True
 
 
-def _left_exact(model: nn.Module, family: str) -> str:
-    """``4 of 20 conv modules are exact: 4 × reason``; nothing where all are compressed."""
+def _left_exact(model: nn.Module, family: str, reached: bool) -> str:
+    """``4 of 20 conv modules are exact: 4 × reason``; nothing where all are compressed, and where
+    there are none, but functions are ``reached``."""
     kinds = tuple(FAMILIES[family])
     modules = dict(named_modules(model))
     entries = [entry for entry in account(model) if isinstance(modules[entry.name], kinds)]
+    if not entries and reached and family in REACHED:
+        return ""
     if not entries:
         return f"there are no {family} modules (calls of functions are not seen)"
     reasons = Counter(entry.reason for entry in entries if not entry.swapped)

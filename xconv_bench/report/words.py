@@ -22,6 +22,9 @@ USUAL_DISTRIBUTION = "rademacher"
 USUAL_FIRST = "exact"
 """What becomes of the layer whose input is the batch; only the other is worth a word."""
 
+USUAL_NORM_BITS = 4
+"""Of a normalised input; only others are worth a word."""
+
 HEADINGS = {
     "model": "model",
     "batch_size": "batch",
@@ -92,10 +95,15 @@ def method_words(row: Mapping[str, Cell]) -> str:
         dial_words(row),
         None if distribution == USUAL_DISTRIBUTION else distribution,
         row["compress"],
+        _norm_words(row.get("norm_bits")),
         None if row["first"] in (None, USUAL_FIRST) else f"first {row['first']}",
         None if row["allot"] in (None, usual) else f"by {row['allot']}",
     ]
     return " ".join(str(knob) for knob in knobs if knob)
+
+
+def _norm_words(norm_bits: Cell) -> str | None:
+    return None if norm_bits in (None, USUAL_NORM_BITS) else _said("norm {} bits", norm_bits)
 
 
 def dial_words(row: Mapping[str, Cell]) -> str:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from own_networks import name
 
+from xconv.convert import FAMILIES
 from xconv_bench.meters.waiting import REMARK
 from xconv_bench.results.columns import MEMORY_COLUMNS
 
@@ -145,6 +146,22 @@ def test_sets_of_families_are_swept_by_repetition(command: Command, tmp_path: Pa
     )  # fmt: skip
     assert finished.code == 0
     assert list(pd.read_csv(tmp_path / "memory.csv")["compress"]) == ["conv,relu", "relu"]
+
+
+def test_all_families_and_bits_of_normalisations(command: Command, tmp_path: Path) -> None:
+    """Fewer bits keep fewer bytes; where no normalisation is compressed, they are no setting."""
+    finished = command(
+        "memory", "--model", "resnet18", "--simulate", "--image-size", "32", "--method", "xconv",
+        "--compress", "all", "--compress", "conv,relu", "--norm-bits", "4,2", "--batch-size", 8,
+        "--scheme", "multi", "--output", tmp_path,
+    )  # fmt: skip
+    assert finished.code == 0
+    table = pd.read_csv(tmp_path / "memory.csv")
+    assert list(table["compress"]) == 2 * [",".join(FAMILIES)] + ["conv,relu"]
+    assert list(table["norm_bits"].fillna(0)) == [4, 2, 0]
+    four, two, none = table["saved_bytes"]
+    assert two < four < none / 2
+    assert "norm 2 bits" in finished.output
 
 
 def test_repeats_have_seeds_of_their_own(command: Command, tmp_path: Path) -> None:

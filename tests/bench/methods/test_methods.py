@@ -49,6 +49,13 @@ def test_xconv_swaps_the_families_that_it_is_told(compress: str, kinds: list[typ
     assert [type(m) for m in model[:2]] == kinds
 
 
+@pytest.mark.parametrize("name", ["xconv", "quantized", "rad-sampling"])
+def test_normalisations_keep_the_bits_that_they_are_told(name: str) -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
+    METHODS[name].apply(model, Configuration("own", name, compress="norm", norm_bits=2))
+    assert type(model[0]) is nn.Conv2d and state_of(model[1]).norm_bits == 2
+
+
 def test_xconv_needs_something_to_swap() -> None:
     with pytest.raises(Unsupported, match=r"^own has no module that xconv can swap; it compresses"):
         METHODS["xconv"].apply(perceptron(), PROBED)
@@ -59,19 +66,24 @@ def test_xconv_needs_something_to_swap() -> None:
 
 KNOBS = {
     "scheme": "multi", "probes": 8, "distribution": "gaussian", "bits": None, "keep": 0.1,
-    "compress": "conv,relu", "first": "exact", "allot": "network",
+    "compress": "conv,relu", "first": "exact", "allot": "network", "norm_bits": 2,
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("given", "dropped"),
     [
-        ({}, {"keep"}),
-        ({"compress": "relu"}, {"scheme", "probes", "distribution", "keep", "first", "allot"}),
-        ({"probes": 0}, {"scheme", "distribution", "keep", "first", "allot"}),
-        ({"scheme": "spectral", "bits": 0.25}, {"probes", "distribution", "keep"}),
-        ({"scheme": "quantized", "bits": 4}, {"probes", "distribution", "keep"}),
-        ({"scheme": "sampling"}, {"probes", "distribution"}),
+        ({}, {"keep", "norm_bits"}),
+        ({"compress": "relu"}, {*KNOBS} - {"compress", "bits"}),
+        ({"compress": "relu,norm"}, {*KNOBS} - {"compress", "bits", "norm_bits"}),
+        ({"compress": "norm,linear"}, {"keep"}),
+        (
+            {"probes": 0},
+            {"scheme", "distribution", "keep", "first", "allot", "norm_bits"},
+        ),
+        ({"scheme": "spectral", "bits": 0.25}, {"probes", "distribution", "keep", "norm_bits"}),
+        ({"scheme": "quantized", "bits": 4}, {"probes", "distribution", "keep", "norm_bits"}),
+        ({"scheme": "sampling"}, {"probes", "distribution", "norm_bits"}),
     ],
 )
 def test_settings_without_effect_are_dropped(given: dict, dropped: set[str]) -> None:
@@ -113,10 +125,8 @@ def test_methods_of_other_papers_are_names_for_the_layer(name: str) -> None:
     states = [state_of(model[i]) for i in (0, 2)]
     assert [(state.probing, state.is_first) for state in states] == 2 * [(probing, False)]
     nothing = {**dict.fromkeys(METHODS[name].knobs), "compress": "relu"}
-    assert (
-        METHODS[name].settle({**knobs, "compress": "relu", "first": "exact", "allot": None})
-        == nothing
-    )
+    given = {**knobs, "compress": "relu", "first": "exact", "allot": None, "norm_bits": 4}
+    assert METHODS[name].settle(given) == nothing
     relu_alone = METHODS[name].apply(plain(), Configuration("own", name, compress="relu"))
     assert [type(m) for m in relu_alone[:2]] == [nn.Conv2d, BitReLU]
     with pytest.raises(Unsupported, match=f"^own has no module that {name} can swap; it com"):

@@ -1,0 +1,115 @@
+r"""A few bits for each number, with a range for each group of neighbours.
+
+A group has bounds ``low`` and ``high``; with b bits its levels lie ``Δ = (high − low) / (2^b − 1)``
+apart. A number is kept as the whole number ``q = ⌊(x − low)/Δ + r⌋``, r uniform in [0, 1), and
+given back in one of two ways:
+
+    x̂ = low + q Δ              stochastic rounding,  variance f (1 − f) Δ², f = (x − low)/Δ mod 1
+    x̂ = low + (q − r + ½) Δ    subtractive dither,   variance Δ²/12, r drawn again from the seed
+
+Both have the mean x. The first as q is the larger of the two levels around x with probability f;
+the second as (x − low)/Δ + r − q is uniform in [0, 1), whatever x is, so that errors depend neither
+on x nor on each other. The second has the least variance but where many numbers lie on a level, as
+the zeros behind a ReLU do. Which way a group goes never depends on r, so that the mean stays x; the
+order in which the bounds are kept tells.
+"""
+
+import torch
+from torch import Tensor
+
+from xconv.random import random_words
+from xconv.spectrum.packing import pack_codes, unpack_codes
+
+BITS = (1, 2, 4, 8)
+GROUP = 256
+"""Neighbouring numbers that share a range, as in ActNN."""
+
+_RANGE_BYTES = 8
+_FRACTION_BITS = 24
+"""Of the random numbers in [0, 1): as many as float32 holds."""
+
+
+def groups_for(count: int) -> int:
+    """Return the groups that ``count`` numbers fill."""
+    return -(-count // GROUP)
+
+
+def kept_bytes(groups: int, bits: int) -> int:
+    """Return the bytes of whole groups: the numbers, and two bounds each."""
+    return groups * (GROUP * bits // 8 + _RANGE_BYTES)
+
+
+def code_bytes(groups: slice, bits: int) -> slice:
+    """Return where the packed numbers of ``groups`` lie."""
+    return slice(groups.start * GROUP * bits // 8, groups.stop * GROUP * bits // 8)
+
+
+def empty_groups(groups: int, bits: int, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Return room for packed numbers (uint8, flat) and for bounds (groups, 2), float32, on the
+    device of ``like``."""
+    packed = like.new_empty(groups * GROUP * bits // 8, dtype=torch.uint8)
+    return packed, like.new_empty(groups, 2, dtype=torch.float32)
+
+
+def room_for(count: int, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Return groups (m, GROUP), float32, and a flat view of the ``count`` numbers to write there,
+    after which ``fill`` gives the last group its rest."""
+    values = like.new_empty(groups_for(count), GROUP, dtype=torch.float32)
+    return values, values.view(-1)[:count]
+
+
+def fill(values: Tensor, count: int) -> Tensor:
+    """Repeat the last of ``count`` numbers to the end of ``values``, and return ``values``."""
+    flat = values.view(-1)
+    flat[count:] = flat[count - 1]
+    return values
+
+
+def encode(
+    values: Tensor, bits: int, seed: Tensor, stream: int, dithered: bool | None = None
+) -> tuple[Tensor, Tensor]:
+    """Return packed numbers (uint8, flat) and bounds (m, 2), float32, of ``values`` (m, GROUP),
+    float32, which are overwritten.
+
+    ``dithered`` says which way groups go; None takes the one with less variance for each.
+    """
+    low, high = values.aminmax(dim=1, keepdim=True)
+    spans = (high - low).clamp_(min=torch.finfo(torch.float32).tiny)
+    levels = values.sub_(low).div_(spans).mul_(2**bits - 1)
+    if dithered is None:
+        is_dithered = _is_dithered(levels)
+        low, high = torch.where(is_dithered, high, low), torch.where(is_dithered, low, high)
+    elif dithered:
+        low, high = high, low
+    codes = levels.add_(_chances(seed, stream, levels)).floor_().clamp_(0, 2**bits - 1)
+    return pack_codes(codes.to(torch.uint8).view(-1), bits), torch.cat([low, high], dim=1)
+
+
+def decode(
+    packed: Tensor, bounds: Tensor, bits: int, seed: Tensor, stream: int, scale: float = 1.0
+) -> Tensor:
+    """Return ``scale`` x̂ (m, GROUP), float32, from what ``encode`` gave for seed and stream."""
+    levels = unpack_codes(packed, bits).view(-1, GROUP).float()
+    first, second = bounds[:, :1], bounds[:, 1:]
+    shift = _chances(seed, stream, levels).sub_(0.5).mul_(first > second)
+    step = (second - first).abs_().mul_(scale / (2**bits - 1))
+    low = torch.minimum(first, second).mul_(scale)
+    return levels.sub_(shift).mul_(step).add_(low)
+
+
+def dither_variances(bounds: Tensor, bits: int) -> Tensor:
+    """Return the variance of each x̂ of dithered groups, (m, 1): Δ²/12."""
+    return (bounds[:, 1:] - bounds[:, :1]).div_(2**bits - 1).square_().div_(12)
+
+
+def _is_dithered(levels: Tensor) -> Tensor:
+    """Whether a dither has less variance than stochastic rounding, of each group, (groups, 1)."""
+    fractions = levels.frac()
+    energies = fractions.square().sum(1, keepdim=True)
+    return fractions.sum(1, keepdim=True) - energies > GROUP / 12
+
+
+def _chances(seed: Tensor, stream: int, like: Tensor) -> Tensor:
+    """r for the numbers of one part, uniform in [0, 1)."""
+    words = random_words(seed, stream, like.numel(), torch.int32, like.device)
+    return words.bitwise_and_(2**_FRACTION_BITS - 1).view_as(like).mul(2.0**-_FRACTION_BITS)

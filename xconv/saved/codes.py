@@ -1,0 +1,179 @@
+"""A code of 1 to 8 bits for each element: the number by which its gradient is multiplied.
+
+A table of slopes, the same for all elements, says which number a code stands for.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from xconv.bits import pieces
+from xconv.layout import from_memory_order, in_memory_order
+from xconv.random import uniform
+from xconv.saved.linear_maps import several, transposes
+from xconv.spectrum.cached import cached
+from xconv.spectrum.packing import pack_codes, unpack_codes
+
+FLOATS = 8
+"""How much smaller than pieces of bits pieces are of which numbers are computed."""
+
+
+def bytes_of(count: int, bits: int) -> int:
+    """Return the bytes that ``count`` codes take, filled up to a multiple of eight codes."""
+    return -(-count // 8) * bits
+
+
+def place(piece: slice, bits: int) -> slice:
+    """Return where the codes of a piece lie."""
+    return slice(piece.start // 8 * bits, bytes_of(piece.stop, bits))
+
+
+def padded(codes: Tensor) -> Tensor:
+    """Return ``codes`` (uint8, flat), filled up to a multiple of eight."""
+    return torch.nn.functional.pad(codes, (0, -codes.numel() % 8))
+
+
+def pack_all(codes: Tensor, bits: int) -> Tensor:
+    """Return ``codes`` (uint8, flat, a multiple of eight) packed, some at a time."""
+    packed = codes.new_empty(bytes_of(codes.numel(), bits))
+    for piece in pieces(codes.numel(), codes.device, FLOATS):
+        packed[place(piece, bits)] = pack_codes(codes[piece], bits)
+    return packed
+
+
+def unpack_all(packed: Tensor, bits: int) -> Tensor:
+    """Return the codes that ``pack_all`` packed."""
+    codes = packed.new_empty(packed.numel() // bits * 8)
+    for piece in pieces(codes.numel(), codes.device, FLOATS):
+        codes[piece] = unpack_codes(packed[place(piece, bits)], bits)
+    return codes
+
+
+def precision(dtype: torch.dtype) -> torch.dtype:
+    """Return the dtype to compute numbers of ``dtype`` in: float32 at least."""
+    return dtype if dtype == torch.float64 else torch.float32
+
+
+def wide(numbers: Tensor) -> Tensor:
+    """Return ``numbers`` in the precision to compute in."""
+    return numbers.to(precision(numbers.dtype))
+
+
+def rounded(positions: Tensor, seed: Tensor, stream: int) -> Tensor:
+    """Return whole numbers (uint8) of mean ``positions`` (flat, 0 to 255): those next to them, at
+    random; whole positions are left as they are."""
+    lower = positions.nan_to_num().floor_()
+    chances = uniform(seed, stream, positions.numel(), torch.float32, positions.device)
+    return lower.add_(chances < positions - lower).to(torch.uint8)
+
+
+@torch.library.custom_op("xconv::scale_gradient", mutates_args=())
+def scale_gradient(
+    grad_output: Tensor,
+    packed: Tensor,
+    slopes: Sequence[float],
+    bits: int,
+    channels_last: bool,
+    zero_stays: bool,
+) -> Tensor:
+    """Return ``grad_output`` times the number of each code, which lie in memory order.
+
+    Where ``zero_stays``, nothing is left of a gradient that 0 multiplies, not even NaN.
+    """
+    numbers = table(tuple(slopes), precision(grad_output.dtype), grad_output.device)
+    return scaled(grad_output, packed, numbers, bits, channels_last, zero_stays)
+
+
+@torch.library.custom_op("xconv::scale_by_rounded", mutates_args=())
+def scale_by_rounded(
+    grad_output: Tensor,
+    packed: Tensor,
+    flag: Tensor,
+    anchor: Tensor,
+    slopes: Sequence[float],
+    bits: int,
+    channels_last: bool,
+    name: str,
+) -> Tensor:
+    """Return the same for numbers that were rounded, plus ``flag``: 0, or NaN for all of them.
+
+    It has no derivative, and says so with the ``name`` of the activation, also to those who come by
+    way of ``anchor``, an empty tensor.
+    """
+    numbers = table(tuple(slopes), precision(grad_output.dtype), grad_output.device)
+    return scaled(grad_output, packed, numbers + flag, bits, channels_last, False)
+
+
+def scaled(
+    grad_output: Tensor,
+    packed: Tensor,
+    numbers: Tensor,
+    bits: int,
+    channels_last: bool,
+    zero_stays: bool,
+) -> Tensor:
+    """Return ``grad_output`` times those of ``numbers`` that the codes stand for."""
+    ordered = in_memory_order(grad_output, channels_last)
+    gradient = torch.empty_like(ordered)
+    source, target = ordered.view(-1), gradient.view(-1)
+    for piece in pieces(source.numel(), source.device, FLOATS):
+        codes = unpack_codes(packed[place(piece, bits)], bits)[: piece.stop - piece.start]
+        factors = numbers.index_select(0, codes.to(torch.int32))
+        products = wide(source[piece]) * factors
+        target[piece] = products.masked_fill_(factors == 0, 0) if zero_stays else products
+    return from_memory_order(gradient, channels_last)
+
+
+@cached
+def table(numbers: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return ``numbers`` as a tensor, the same each time: to make one, a CPU waits for a GPU."""
+    return torch.tensor(numbers, dtype=dtype, device=device)
+
+
+def like(grad_output: Tensor, channels_last: bool) -> Tensor:
+    """Return an empty tensor that lies as ``scaled`` returns one."""
+    ordered = torch.empty_like(in_memory_order(grad_output, channels_last))
+    return from_memory_order(ordered, channels_last)
+
+
+@scale_gradient.register_fake
+def _(
+    grad_output: Tensor, packed: Tensor, slopes: Any, bits: int, channels_last: bool,
+    zero_stays: bool,
+) -> Tensor:  # fmt: skip
+    return like(grad_output, channels_last)
+
+
+@scale_by_rounded.register_fake
+def _(
+    grad_output: Tensor,
+    packed: Tensor,
+    flag: Tensor,
+    anchor: Tensor,
+    slopes: Any,
+    bits: int,
+    channels_last: bool,
+    name: str,
+) -> Tensor:
+    return like(grad_output, channels_last)
+
+
+transposes(scale_gradient, scale_gradient)
+
+
+def _name(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    ctx.name = inputs[-1]
+
+
+def _refuse(ctx: Any, gradient: Tensor) -> None:
+    raise RuntimeError(
+        f"the gradient of {ctx.name} was found from rounded slopes and has no derivative; for "
+        "gradients of gradients leave this layer exact (skip= of xconv.convert, or compress= "
+        "without 'act')"
+    )
+
+
+scale_by_rounded.register_autograd(_refuse, setup_context=_name)
+scale_by_rounded.register_vmap(several(scale_by_rounded))

@@ -1,0 +1,121 @@
+"""Functions that a model calls in its own forward pass, such as ``torch.nn.functional.relu``.
+
+A module of such a class has its forward pass run under a mode of torch's that sees every call of a
+function. It puts ours in the place of those that a family has. Functions inside of modules that the
+forward pass calls are reached as well, whatever their class, but for modules that are skipped.
+"""
+
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import torch
+import torch.utils.checkpoint
+from torch import Tensor, fx, nn
+from torch._subclasses.fake_tensor import FakeTensor
+from torch.overrides import TorchFunctionMode
+
+from xconv.differentiation import is_recording, may_run_again
+from xconv.saved.function_table import FAMILY, OURS, ROUNDED
+from xconv.saved.module import Saving, read_as
+from xconv.saved.slopes import BITS
+from xconv.state import State, state_of
+
+_PLAIN = (Tensor, nn.Parameter, FakeTensor)
+"""Tensors that torch's functions treat as ours do; those of simulations among them."""
+
+_OF_TORCH_ITSELF = "torch.nn.modules.transformer"
+"""Whose modules call functions of theirs."""
+
+
+class Reaching(nn.Module):
+    """A class that is derived for a module: its own, with the forward pass run under the mode."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if Reaching in cls.__bases__:
+            theirs = cls.__bases__[1]
+            cls.forward = _reaching(theirs.forward)  # type: ignore[attr-defined]
+
+    def _xconv_account(self: Any) -> tuple[bool, str]:
+        state = state_of(self) or State()
+        if not state.functions:
+            return False, state.mark
+        return True, f"functions called in its forward pass: {', '.join(state.functions)}"
+
+
+def calls_functions(module: nn.Module) -> bool:
+    """Return whether ``module`` has a forward pass that somebody wrote for it, which may call any
+    function, and that can be reached by giving it another class."""
+    if isinstance(module, Saving | fx.GraphModule | torch.jit.ScriptModule):
+        return False
+    if "forward" in vars(module):
+        return False
+    origin = getattr(type(module).forward, "__module__", None) or ""
+    return not origin.startswith(("torch.", "xconv.")) or origin == _OF_TORCH_ITSELF
+
+
+def _reaching(theirs: Callable[..., Any]) -> Any:
+    def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return run(theirs, self, *args, **kwargs)
+
+    run = _run
+    return read_as(theirs, forward)
+
+
+def _run(theirs: Callable[..., Any], module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+    if not (is_recording() or may_run_again()):
+        return theirs(module, *args, **kwargs)
+    state = state_of(module) or State()
+    with _Reach(state.functions, state.bits or BITS[0], module.training):
+        return theirs(module, *args, **kwargs)
+
+
+class _Reach(TorchFunctionMode):
+    """Inside, functions of ``families`` are ours; the innermost of several decides."""
+
+    def __init__(self, families: tuple[str, ...], bits: int, training: bool) -> None:
+        super().__init__()
+        self.families, self.bits, self.training = families, bits, training
+        self.runs_again = _runs_again()
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func not in OURS:
+            return func(*args, **kwargs)
+        input = args[0] if args else kwargs.get("input")
+        if type(input) not in _PLAIN:
+            return func(*args, **kwargs)
+        with torch._C.DisableTorchFunction():  # or modes further out would decide again
+            if FAMILY[func] not in self.families or self._is_run_by_a_checkpoint():
+                return func(*args, **kwargs)
+            if func not in ROUNDED:
+                return OURS[func](*args, **kwargs)
+            if self.training:
+                return OURS[func](*args, **kwargs, bits=self.bits)
+            return func(*args, **kwargs)
+
+    def _is_run_by_a_checkpoint(self) -> bool:
+        """Whether what calls a function is run by a checkpoint, or the like, that a forward pass
+        has begun. It will run this again outside of any forward pass, and must find that as much
+        is kept then; so the function is left alone. A compiler decides once for both runs."""
+        if torch.compiler.is_compiling():
+            return False
+        return self.runs_again != _runs_again() or _is_below_a_checkpoint()
+
+
+def _runs_again() -> bool:
+    return not torch.compiler.is_compiling() and may_run_again()
+
+
+def _is_below_a_checkpoint() -> bool:
+    """Whether there is a call of torch's checkpoints between here and the nearest forward pass."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code is not _run.__code__:
+        if frame.f_globals.get("__name__") == torch.utils.checkpoint.__name__:
+            return True
+        frame = frame.f_back
+    return False

@@ -1,0 +1,172 @@
+r"""Normalisation of maps, whose gradients need the normalised input x̂ only through sums.
+
+BatchNorm, InstanceNorm and GroupNorm: of (batch, channels, *pixels), N numbers share a mean and a
+standard deviation σ, and each channel has its γ. With d = γ δ, δ the output gradient,
+
+    dγ = Σ δ x̂,    dx_i = (d_i − mean(d) − x̂_i mean(d x̂)) / σ.
+
+Kept is x̂ + e, e a dither: of mean 0 and known variance v, independent from number to number. Then
+dγ is unbiased as it is linear in x̂. The last term has twice the same e in it, hence the bias
+E[e_i mean(d e)] = d_i v_i / N, which is added again:
+
+    dx_i = (d_i (1 + v_i / N) − mean(d) − (x̂_i + e_i) mean(d (x̂ + e))) / σ.
+
+Sums of δ and of δ x̂ over each map are all that is needed of the first of two passes. Where
+statistics are given and not taken from the input, dx = d / σ needs no x̂ at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import prod
+
+import torch
+from torch import Tensor
+
+from xconv.layout import Layout
+from xconv.saved.stand_in import StandIn, at_a_time, slices, wide
+
+Exchange = Callable[[Tensor], tuple[Tensor, Tensor]]
+"""From sums of one process to those of all, and the numbers that all of them normalise together."""
+
+
+@dataclass(frozen=True)
+class Maps:
+    """Which maps of (batch, channels, *pixels) share statistics: those of a group of channels, of
+    one image or of all."""
+
+    groups: int
+    across_batch: bool = False
+
+    def count(self, shape: Sequence[int]) -> int:
+        """Return the numbers that share statistics."""
+        return prod(shape) // (self.groups * (1 if self.across_batch else shape[0]))
+
+    def sizes(self, layout: Layout) -> list[int]:
+        """Return the numbers of each part that is worked on."""
+        pixels = prod(layout.shape[2:])
+        return [
+            (images.stop - images.start) * (channels.stop - channels.start) * pixels
+            for images, channels in _parts(layout)
+        ]
+
+    def empty(self, layout: Layout) -> Tensor:
+        """Return a new tensor that lies as the input did."""
+        return layout.empty(slice(0, layout.shape[0]))
+
+    def keep(
+        self, input: Tensor, mean: Tensor | None, rstd: Tensor, seed: Tensor, bits: int
+    ) -> StandIn:
+        """Return a stand-in for x̂, by the ``mean`` and 1/σ that ``input`` was normalised with: one
+        for each group, or for each group of each image."""
+        layout = Layout.of(input)
+        assert mean is not None
+        shift, scale = (self._of_maps(s.to(wide(s.dtype)), layout.shape) for s in (mean, rstd))
+        kept = StandIn.empty(self.sizes(layout), bits, seed, input)
+        for part, (images, channels) in enumerate(_parts(layout)):
+            values, flat = kept.room(part)
+            maps = _maps(input, images, channels)
+            target = flat.view(maps.shape)
+            torch.sub(maps, shift[images, channels, None], out=target)
+            target.mul_(scale[images, channels, None])
+            del maps
+            kept.write(part, values)
+        return kept
+
+    def gradients(
+        self,
+        kept: StandIn,
+        grad_output: Tensor,
+        weight: Tensor | None,
+        rstd: Tensor,
+        layout: Layout,
+        needs_input: bool,
+        exchange: Exchange | None = None,
+    ) -> tuple[Tensor | None, Tensor, Tensor]:
+        """Return the gradients of the input, in its dtype and where it is needed, of γ and of β,
+        both (channels) and in float32 at least."""
+        result = self.empty(layout) if needs_input else None
+        sums, products = _sums(kept, grad_output, layout, result)
+        if result is not None:
+            gain = torch.ones_like(sums[0]) if weight is None else weight.to(sums.dtype)
+            means = self._pooled(torch.stack([sums, products]).mul_(gain))
+            count: int | Tensor = self.count(layout.shape)
+            if exchange is not None:
+                means, count = exchange(means)
+            shift, scale = (self._of_maps(m, layout.shape) for m in means / count)
+            spread = self._of_maps(rstd.to(sums.dtype), layout.shape)
+            tables = gain * spread, shift * spread, scale * spread
+            _finish(kept, grad_output, layout, result, count, tables)
+        return result, products.sum(0), sums.sum(0)
+
+    def _pooled(self, tables: Tensor) -> Tensor:
+        """(n, images, channels) tables of maps, summed over the maps that share statistics."""
+        pooled = tables.unflatten(2, (self.groups, -1)).sum(3)
+        return pooled.sum(1, keepdim=True) if self.across_batch else pooled
+
+    def _of_maps(self, statistics: Tensor, shape: Sequence[int]) -> Tensor:
+        """(images, channels): to each map its own."""
+        batch, channels = shape[:2]
+        table = statistics.reshape(-1, self.groups, 1)
+        return table.expand(batch, -1, channels // self.groups).reshape(batch, channels)
+
+
+def _sums(
+    kept: StandIn, grad_output: Tensor, layout: Layout, result: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """(images, channels) sums of δ and of δ x̂ over each map; x̂ is left in ``result``."""
+    tables = grad_output.new_empty(2, *layout.shape[:2], dtype=wide(layout.dtype))
+    for part, (images, channels) in enumerate(_parts(layout)):
+        deltas = _maps(grad_output, images, channels)
+        numbers = kept.read(part).view(deltas.shape)
+        if result is not None:
+            _target(result, images, channels).copy_(numbers)
+        tables[0, images, channels] = deltas.sum(2, dtype=tables.dtype)
+        tables[1, images, channels] = numbers.mul_(deltas).sum(2, dtype=tables.dtype)
+        del deltas, numbers
+    return tables[0], tables[1]
+
+
+def _finish(
+    kept: StandIn,
+    grad_output: Tensor,
+    layout: Layout,
+    result: Tensor,
+    count: int | Tensor,
+    tables: tuple[Tensor, Tensor, Tensor],
+) -> None:
+    """Make the input's gradient of the x̂ in ``result``: δ (1 + v/N) times the first of three
+    ``tables`` (images, channels), less the second, less x̂ times the third."""
+    for part, (images, channels) in enumerate(_parts(layout)):
+        gain, shift, scale = (table[images, channels, None] for table in tables)
+        deltas = _maps(grad_output, images, channels)
+        values = kept.variances(part).view(deltas.shape).to(gain.dtype)
+        values.div_(count).add_(1).mul_(deltas).mul_(gain).sub_(shift)
+        del deltas
+        target = _target(result, images, channels)
+        target.copy_(values.addcmul_(target.to(values.dtype), scale, value=-1))
+        del values
+
+
+def _parts(layout: Layout) -> list[tuple[slice, slice]]:
+    """Images and channels of the parts of an input: some whole images, or some channels of one."""
+    batch, channels = layout.shape[:2]
+    maps = at_a_time(layout.device) // prod(layout.shape[2:])
+    return [
+        (images, some)
+        for images in slices(batch, maps // channels)
+        for some in slices(channels, channels if maps > channels else maps)
+    ]
+
+
+def _maps(tensor: Tensor, images: slice, channels: slice) -> Tensor:
+    """(images, channels, pixels): some maps of ``tensor``."""
+    some = tensor[images, channels]
+    return some.reshape(*some.shape[:2], -1)
+
+
+def _target(tensor: Tensor, images: slice, channels: slice) -> Tensor:
+    """The same of a dense tensor, as a view to write to."""
+    some = tensor[images, channels]
+    return some.view(*some.shape[:2], -1)

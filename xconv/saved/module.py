@@ -1,0 +1,53 @@
+"""What all modules have in common that stand in for torch's and keep less."""
+
+from collections.abc import Callable
+from functools import wraps
+from types import FunctionType
+from typing import Any
+
+from torch import fx
+
+from xconv.quantization import PassedOver
+from xconv.symbolic import as_leaf
+
+
+class Saving(PassedOver):
+    """A class of ours that is derived from one of torch's and differs in what is kept.
+
+    Its methods beside torch's have names that no class of anybody else's has.
+    """
+
+    def _xconv_account(self: Any) -> tuple[bool, str]:
+        """Return whether less than torch's is kept, and how, or why not."""
+        raise NotImplementedError
+
+    @classmethod
+    def _xconv_refuses(cls, module: Any) -> str:
+        """Return why ``module``, one of torch's, keeps what torch keeps; nothing if less."""
+        return ""
+
+
+def instead_of(theirs: Callable[..., Any], ours: Callable[[Any, Any], Any]) -> Any:
+    """Return a method that calls ``ours`` with the module and its input.
+
+    ``torch.fx`` sees a leaf. TorchScript, which reads source, reads that of ``theirs``.
+    """
+
+    def run(self: Any, input: Any) -> Any:
+        return as_leaf(self, input) if isinstance(input, fx.Proxy) else ours(self, input)
+
+    def forward(self: Any, input: Any) -> Any:
+        return run(self, input)
+
+    return read_as(theirs, forward)
+
+
+def read_as(theirs: Any, ours: Any) -> Any:
+    """Return ``ours`` as a method whose source is that of ``theirs`` for those who ask for it.
+
+    Its global names are those of ``theirs``, which that source needs; it has none of its own.
+    """
+    method = FunctionType(
+        ours.__code__, theirs.__globals__, theirs.__name__, ours.__defaults__, ours.__closure__
+    )
+    return wraps(theirs)(method)

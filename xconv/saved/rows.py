@@ -1,0 +1,96 @@
+r"""Normalisation of rows: LayerNorm and RMSNorm, whose γ and β belong to columns.
+
+Of (rows, columns), each row has a mean and a standard deviation σ of its own. With d = γ δ,
+
+    dγ = Σ_rows δ x̂,    dx = (d − mean(d) − x̂ mean(d x̂)) / σ,
+
+without the first mean where nothing was subtracted. Kept is x̂ + e with a dither e; both gradients
+are made unbiased as ``xconv.saved.maps`` says, in one pass, since no row needs another.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+import torch
+from torch import Tensor
+
+from xconv.layout import Layout
+from xconv.saved.maps import Exchange
+from xconv.saved.stand_in import StandIn, at_a_time, slices, wide
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of so many ``columns``, which are the last dimensions of an input."""
+
+    columns: int
+    is_centred: bool = True
+
+    def sizes(self, layout: Layout) -> list[int]:
+        """Return the numbers of each part that is worked on."""
+        return [(rows.stop - rows.start) * self.columns for rows in self._parts(layout)]
+
+    def empty(self, layout: Layout) -> Tensor:
+        """Return a new tensor of the input's shape, whose rows lie one after the other."""
+        return torch.empty(layout.shape, dtype=layout.dtype, device=layout.device)
+
+    def keep(
+        self, input: Tensor, mean: Tensor | None, rstd: Tensor, seed: Tensor, bits: int
+    ) -> StandIn:
+        """Return a stand-in for x̂, by the ``mean`` of each row, None for 0, and 1/σ."""
+        layout = Layout.of(input)
+        lines, scale = self._lines(input), rstd.reshape(-1, 1).to(wide(rstd.dtype))
+        shift = torch.zeros_like(scale) if mean is None else mean.reshape(-1, 1).to(scale.dtype)
+        kept = StandIn.empty(self.sizes(layout), bits, seed, input)
+        for part, rows in enumerate(self._parts(layout)):
+            values, flat = kept.room(part)
+            target = flat.view(-1, self.columns)
+            torch.sub(lines[rows], shift[rows], out=target).mul_(scale[rows])
+            kept.write(part, values)
+        return kept
+
+    def gradients(
+        self,
+        kept: StandIn,
+        grad_output: Tensor,
+        weight: Tensor | None,
+        rstd: Tensor,
+        layout: Layout,
+        needs_input: bool,
+        exchange: Exchange | None = None,
+    ) -> tuple[Tensor | None, Tensor, Tensor]:
+        """Return the gradients of the input, in its dtype and where it is needed, of γ and of β,
+        both (columns) and in float32 at least."""
+        dtype = wide(layout.dtype)
+        result = self.empty(layout) if needs_input else None
+        of_weight, of_bias = (grad_output.new_zeros(self.columns, dtype=dtype) for _ in range(2))
+        lines, rstds = self._lines(grad_output), rstd.reshape(-1, 1).to(dtype)
+        gain = None if weight is None else weight.reshape(-1).to(dtype)
+        for part, rows in enumerate(self._parts(layout)):
+            deltas = lines[rows].to(dtype)
+            numbers = kept.read(part).view(deltas.shape).to(dtype)
+            of_bias += deltas.sum(0)
+            products = deltas * numbers
+            of_weight += products.sum(0)
+            if result is not None:
+                d = deltas if gain is None else deltas * gain
+                scale = (products if gain is None else products.mul_(gain)).mean(1, keepdim=True)
+                variances = kept.variances(part).view(d.shape).to(dtype)
+                values = variances.div_(self.columns).add_(1).mul_(d)
+                if self.is_centred:
+                    values.sub_(d.mean(1, keepdim=True))
+                values.addcmul_(numbers, scale, value=-1).mul_(rstds[rows])
+                result.view(-1, self.columns)[rows] = values
+                del d, variances, values
+            del deltas, numbers, products
+        return result, of_weight, of_bias
+
+    def _lines(self, tensor: Tensor) -> Tensor:
+        return tensor.reshape(-1, self.columns)
+
+    def _parts(self, layout: Layout) -> list[slice]:
+        """Some whole rows at a time."""
+        rows = at_a_time(layout.device) // self.columns
+        return slices(prod(layout.shape) // self.columns, rows)

@@ -1,0 +1,197 @@
+"""Torch's normalisations as rules: the forward pass by torch's own operators, and who shares what.
+
+Each rule gives what torch gives, bit for bit, with the statistics that it was made with.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import prod
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.modules import _functions
+
+from xconv.layout import is_channels_last
+from xconv.saved.maps import Exchange, Maps
+from xconv.saved.rows import Rows
+from xconv.saved.stand_in import wide
+
+Running = tuple[Tensor | None, Tensor | None]
+"""Running means and variances."""
+
+_AT_ONCE = 8
+"""Into how many parts an input is divided whose numbers are first made wider."""
+
+
+class Normalized(NamedTuple):
+    """What a rule makes of an input."""
+
+    output: Tensor
+    mean: Tensor | None
+    """None where nothing is subtracted."""
+    rstd: Tensor
+    """Reciprocals of standard deviations."""
+    exchange: Exchange | None = None
+    """None where statistics are those of one process."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """``torch.nn.functional.batch_norm`` in training."""
+
+    momentum: float
+    eps: float
+
+    def way(self, shape: torch.Size) -> Maps:
+        """Return who shares statistics: each channel of all images."""
+        return Maps(shape[1], across_batch=True)
+
+    def run(
+        self, input: Tensor, weight: Tensor | None, bias: Tensor | None, running: Running
+    ) -> Normalized:
+        """Normalise ``input`` (batch, channels, *pixels), and move the running statistics."""
+        output, mean, rstd, *_ = torch.ops.aten._batch_norm_impl_index(
+            input, weight, bias, *running, True, self.momentum, self.eps, _cudnn()
+        )
+        return Normalized(output, mean, rstd)
+
+
+@dataclass(frozen=True)
+class SyncBatch(Batch):
+    """``torch.nn.SyncBatchNorm`` in training, of several processes."""
+
+    process_group: Any
+    world_size: int
+
+    def run(
+        self, input: Tensor, weight: Tensor | None, bias: Tensor | None, running: Running
+    ) -> Normalized:
+        """Normalise ``input`` with the statistics of all processes."""
+        context: Any = _Context()
+        output: Tensor = _functions.SyncBatchNorm.forward(
+            context, input, weight, bias, *running, self.eps, self.momentum,
+            self.process_group, self.world_size,
+        )  # fmt: skip
+        _, _, mean, rstd, counts = context.saved
+        count = counts.sum()
+
+        def exchange(sums: Tensor) -> tuple[Tensor, Tensor]:
+            torch.distributed.all_reduce(sums, group=self.process_group)
+            return sums, count
+
+        return Normalized(output, mean, rstd, exchange)
+
+
+class _Context:
+    """What ``SyncBatchNorm.forward`` of torch writes to: the only place that has its statistics."""
+
+    saved: tuple[Any, ...]
+    process_group: Any
+
+    def save_for_backward(self, *tensors: Any) -> None:
+        self.saved = tensors
+
+
+@dataclass(frozen=True)
+class Instance:
+    """``torch.nn.functional.instance_norm`` with the statistics of its input."""
+
+    momentum: float
+    eps: float
+
+    def way(self, shape: torch.Size) -> Maps:
+        """Return who shares statistics: each map has its own."""
+        return Maps(shape[1])
+
+    def run(
+        self, input: Tensor, weight: Tensor | None, bias: Tensor | None, running: Running
+    ) -> Normalized:
+        """Normalise ``input`` (batch, channels, *pixels), and move the running statistics."""
+        output = torch.instance_norm(
+            input, weight, bias, *running, True, self.momentum, self.eps, _cudnn()
+        )
+        pixels = list(range(2, input.dim()))
+        variances = _some_by_some(lambda x: torch.var(x, pixels, correction=0), input)
+        means = _some_by_some(lambda x: torch.mean(x, pixels), input)
+        return Normalized(output, means, variances.add_(self.eps).rsqrt_())
+
+
+@dataclass(frozen=True)
+class Group:
+    """``torch.nn.functional.group_norm``."""
+
+    groups: int
+    eps: float
+
+    def way(self, shape: torch.Size) -> Maps:
+        """Return who shares statistics: each group of channels of one image."""
+        return Maps(self.groups)
+
+    def run(
+        self, input: Tensor, weight: Tensor | None, bias: Tensor | None, running: Running
+    ) -> Normalized:
+        """Normalise ``input`` (batch, channels, *pixels), laid as torch lays it first."""
+        batch, channels, *pixels = input.shape
+        stays = input.is_cpu and input.dim() > 3 and is_channels_last(input)
+        return Normalized(
+            *torch.native_group_norm(
+                input if stays else input.contiguous(),
+                None if weight is None else weight.contiguous(),
+                None if bias is None else bias.contiguous(),
+                batch, channels, prod(pixels), self.groups, self.eps,
+            )
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Layer:
+    """``torch.nn.functional.layer_norm``."""
+
+    shape: tuple[int, ...]
+    eps: float
+
+    def way(self, shape: torch.Size) -> Rows:
+        """Return who shares statistics: the last dimensions, as many as ``shape`` has."""
+        return Rows(prod(self.shape))
+
+    def run(
+        self, input: Tensor, weight: Tensor | None, bias: Tensor | None, running: Running
+    ) -> Normalized:
+        """Normalise ``input`` (..., *shape)."""
+        return Normalized(*torch.native_layer_norm(input, list(self.shape), weight, bias, self.eps))
+
+
+@dataclass(frozen=True)
+class RootMeanSquare:
+    """``torch.nn.functional.rms_norm``."""
+
+    shape: tuple[int, ...]
+    eps: float | None
+
+    def way(self, shape: torch.Size) -> Rows:
+        """Return who shares statistics: the last dimensions, as many as ``shape`` has."""
+        return Rows(prod(self.shape), is_centred=False)
+
+    def run(
+        self, input: Tensor, weight: Tensor | None, bias: Tensor | None, running: Running
+    ) -> Normalized:
+        """Normalise ``input`` (..., *shape), without a mean."""
+        eps = torch.finfo(input.dtype).eps if self.eps is None else self.eps
+        output = torch.rms_norm(input, list(self.shape), weight, self.eps)
+        rows = input.reshape(-1, prod(self.shape))
+        energies = _some_by_some(lambda x: x.square().mean(1), rows)
+        return Normalized(output, None, energies.add_(eps).rsqrt_())
+
+
+Rule = Batch | Instance | Group | Layer | RootMeanSquare
+
+
+def _cudnn() -> bool:
+    return bool(torch.backends.cudnn.enabled)
+
+
+def _some_by_some(function: Callable[[Tensor], Tensor], input: Tensor) -> Tensor:
+    """``function`` of ``input`` in float32 at least, some of its first dimension at a time."""
+    some = input.split(-(-len(input) // _AT_ONCE))
+    return torch.cat([function(part.to(wide(part.dtype))) for part in some])

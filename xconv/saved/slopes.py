@@ -1,0 +1,207 @@
+"""Activations that keep their slopes: in one bit where they have two, else rounded to a few bits.
+
+torch keeps the input of each, or the output where that tells the slope. ``curves`` says which
+activation has which slopes, and why gradients from rounded ones are unbiased.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from xconv.bits import pack, packed_size, pieces
+from xconv.differentiation import is_differentiated, is_recording, may_run_again
+from xconv.layout import in_memory_order, is_channels_last
+from xconv.random import draw_seed
+from xconv.saved.codes import (
+    FLOATS,
+    bytes_of,
+    padded,
+    place,
+    rounded,
+    scale_by_rounded,
+    scale_gradient,
+    wide,
+)
+from xconv.saved.curves import RANGES, STEPS, Parameters
+from xconv.saved.inplace import may_not_be_overwritten
+from xconv.spectrum.packing import pack_codes
+
+BITS = (4, 8)
+"""What a slope may be rounded to."""
+
+Activation = Callable[[Tensor], Tensor]
+
+
+def check_bits(bits: int) -> None:
+    """Raise ValueError unless slopes can be rounded to ``bits`` bits."""
+    if bits not in BITS or isinstance(bits, bool):
+        raise ValueError(f"act_bits must be {' or '.join(map(str, BITS))}; got {bits!r}")
+
+
+def keep_step(
+    input: Tensor, name: str, parameters: Parameters, exact: Activation, inplace: bool = False
+) -> Tensor:
+    """Return ``exact(input)``, an activation of two slopes, with one bit an element kept.
+
+    torch's own where autograd does not follow, and where torch.func or forward-mode derivatives
+    are at work. ``exact`` overwrites its input where ``inplace``.
+    """
+    if not is_differentiated(input) or not input.is_floating_point():
+        return exact(input)
+    if inplace and may_not_be_overwritten(input):
+        return exact(input)
+    output: Tensor = _Step.apply(input, name, parameters, exact, inplace)
+    return output
+
+
+def keep_rounded(
+    input: Tensor,
+    name: str,
+    parameters: Parameters,
+    exact: Activation,
+    inplace: bool = False,
+    bits: int = BITS[0],
+) -> Tensor:
+    """Return ``exact(input)``, with the slope of each element kept in ``bits`` bits, unbiased.
+
+    torch's own under the same circumstances as ``keep_step``. Each call in training makes one draw
+    from torch's default generator, whether or not its input needs a gradient: both runs of a
+    checkpoint find the generator in the same places.
+    """
+    draws = input.is_floating_point() and (is_recording() or may_run_again())
+    seed = draw_seed() if draws else None
+    refused = inplace and may_not_be_overwritten(input)
+    if seed is None or not is_differentiated(input) or refused:
+        with torch._C.DisableTorchFunction():  # a mode would draw for the same function again
+            return exact(input)
+    output: Tensor = _Rounded.apply(
+        input, _anchor(input), seed, name, parameters, exact, inplace, bits
+    )
+    return output
+
+
+def _anchor(input: Tensor) -> Tensor:
+    """Return an empty tensor that autograd has followed from ``input``: through it a derivative of
+    the gradient, which there is not, would reach the input, and so the one who asks for it."""
+    line = input if input.dim() else input.unsqueeze(0)
+    return line[:0].clone()
+
+
+class _Step(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        input: Tensor,
+        name: str,
+        parameters: Parameters,
+        exact: Activation,
+        inplace: bool,
+    ) -> Tensor:
+        ctx.channels_last = is_channels_last(input)
+        ctx.slopes = STEPS[name].slopes(*parameters)
+        ctx.save_for_backward(pack_steps(input, name, parameters, ctx.channels_last))
+        return _applied(ctx, input, exact, inplace)
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
+        (packed,) = ctx.saved_tensors
+        zero_stays = ctx.slopes[0] == 0
+        gradient = scale_gradient(grad_output, packed, ctx.slopes, 1, ctx.channels_last, zero_stays)
+        return gradient, None, None, None, None
+
+
+class _Rounded(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        input: Tensor,
+        anchor: Tensor,
+        seed: Tensor,
+        name: str,
+        parameters: Parameters,
+        exact: Activation,
+        inplace: bool,
+        bits: int,
+    ) -> Tensor:
+        ctx.channels_last = is_channels_last(input)
+        ctx.name, ctx.bits = name, bits
+        ctx.levels = RANGES[name].levels(2**bits - 1, *parameters)
+        packed, flag = round_slopes(input, seed, name, parameters, bits, ctx.channels_last)
+        ctx.save_for_backward(packed, flag, anchor)
+        return _applied(ctx, input, exact, inplace)
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
+        packed, flag, anchor = ctx.saved_tensors
+        gradient = scale_by_rounded(
+            grad_output, packed, flag, anchor, ctx.levels, ctx.bits, ctx.channels_last, ctx.name
+        )
+        return gradient, *(None for _ in range(7))
+
+
+def _applied(ctx: Any, input: Tensor, exact: Activation, inplace: bool) -> Tensor:
+    output = exact(input)
+    if inplace:
+        ctx.mark_dirty(input)
+        return input
+    return output
+
+
+@torch.library.custom_op("xconv::pack_steps", mutates_args=())
+def pack_steps(
+    input: Tensor, name: str, parameters: Sequence[float], channels_last: bool
+) -> Tensor:
+    """Return for each element of ``input`` in memory order which of two slopes it has, one bit.
+
+    One operator, which a compiler leaves whole and a simulation does not take apart.
+    """
+    steps = STEPS[name]
+    first, _ = steps.slopes(*parameters)
+    flat = in_memory_order(input, channels_last).view(-1)
+    packed = torch.empty(packed_size(flat.numel()), dtype=torch.uint8, device=input.device)
+    for piece in pieces(flat.numel(), input.device, FLOATS):
+        packed[place(piece, 1)] = pack(steps.slope(wide(flat[piece]), *parameters) != first)
+    return packed
+
+
+@pack_steps.register_fake
+def _(input: Tensor, name: str, parameters: Sequence[float], channels_last: bool) -> Tensor:
+    return input.new_empty(packed_size(input.numel()), dtype=torch.uint8)
+
+
+@torch.library.custom_op("xconv::round_slopes", mutates_args=())
+def round_slopes(
+    input: Tensor,
+    seed: Tensor,
+    name: str,
+    parameters: Sequence[float],
+    bits: int,
+    channels_last: bool,
+) -> tuple[Tensor, Tensor]:
+    """Return the slope of each element of ``input`` in memory order, rounded and packed, and a
+    flag (float32, 0-d) that is NaN where a slope is not finite, 0 otherwise."""
+    top, positions_of = 2**bits - 1, RANGES[name].positions
+    flat = in_memory_order(input, channels_last).view(-1)
+    packed = torch.empty(bytes_of(flat.numel(), bits), dtype=torch.uint8, device=input.device)
+    flag = torch.zeros((), device=input.device)
+    for stream, piece in enumerate(pieces(flat.numel(), input.device, FLOATS)):
+        positions = positions_of(wide(flat[piece]), top, *parameters)
+        flag += positions.sum() * 0
+        codes = rounded(positions, seed, stream)
+        packed[place(piece, bits)] = pack_codes(padded(codes), bits)
+    return packed, flag
+
+
+@round_slopes.register_fake
+def _(
+    input: Tensor,
+    seed: Tensor,
+    name: str,
+    parameters: Sequence[float],
+    bits: int,
+    channels_last: bool,
+) -> tuple[Tensor, Tensor]:
+    packed = input.new_empty(bytes_of(input.numel(), bits), dtype=torch.uint8)
+    return packed, input.new_empty((), dtype=torch.float32)

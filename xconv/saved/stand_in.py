@@ -1,0 +1,102 @@
+"""A tensor of float32 in a few bits a number, written and read part by part.
+
+Every group is dithered, so that the variance of what is read is known: Δ²/12, the same for all
+numbers of a group, and independent from number to number. ``xconv.grouped`` says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+import torch
+from torch import Tensor
+
+from xconv.grouped import (
+    GROUP,
+    code_bytes,
+    decode,
+    dither_variances,
+    empty_groups,
+    encode,
+    fill,
+    groups_for,
+    room_for,
+)
+
+_AT_A_TIME = {"cpu": 2**18}
+_AT_A_TIME_ELSEWHERE = 2**22
+"""Numbers to work on together: few enough for what is computed of them to be small."""
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """What is kept, and how: ``ends`` are the groups at which parts begin and end, ``sizes`` the
+    numbers of each part.
+
+    Packed numbers are uint8, flat; bounds float32, (groups, 2); the seed a 0-d int64.
+    """
+
+    packed: Tensor
+    bounds: Tensor
+    seed: Tensor
+    bits: int
+    sizes: Sequence[int]
+    ends: Sequence[int]
+
+    @classmethod
+    def of(
+        cls, packed: Tensor, bounds: Tensor, seed: Tensor, bits: int, sizes: Sequence[int]
+    ) -> StandIn:
+        """Return one that was written before, in parts of these ``sizes``."""
+        ends = [0, *accumulate(map(groups_for, sizes))]
+        return cls(packed, bounds, seed, bits, sizes, ends)
+
+    @classmethod
+    def empty(cls, sizes: Sequence[int], bits: int, seed: Tensor, like: Tensor) -> StandIn:
+        """Return one to write to, on the device of ``like``."""
+        packed, bounds = empty_groups(sum(map(groups_for, sizes)), bits, like)
+        return cls.of(packed, bounds, seed, bits, sizes)
+
+    def room(self, part: int) -> tuple[Tensor, Tensor]:
+        """Return groups for the numbers of a part, and a flat view of these to write to."""
+        return room_for(self.sizes[part], self.bounds)
+
+    def write(self, part: int, values: Tensor) -> None:
+        """Keep what ``room`` gave, which is overwritten."""
+        groups = self._groups(part)
+        fill(values, self.sizes[part])
+        codes, self.bounds[groups] = encode(values, self.bits, self.seed, part, dithered=True)
+        self.packed[code_bytes(groups, self.bits)] = codes
+
+    def read(self, part: int) -> Tensor:
+        """Return the numbers of a part, flat, float32."""
+        groups = self._groups(part)
+        codes = self.packed[code_bytes(groups, self.bits)]
+        numbers = decode(codes, self.bounds[groups], self.bits, self.seed, part)
+        return numbers.view(-1)[: self.sizes[part]]
+
+    def variances(self, part: int) -> Tensor:
+        """Return the variance of each number that ``read`` returns, float32."""
+        of_groups = dither_variances(self.bounds[self._groups(part)], self.bits)
+        return of_groups.expand(-1, GROUP).reshape(-1)[: self.sizes[part]]
+
+    def _groups(self, part: int) -> slice:
+        return slice(self.ends[part], self.ends[part + 1])
+
+
+def at_a_time(device: torch.device) -> int:
+    """Return how many numbers a part should have at the most."""
+    return _AT_A_TIME.get(device.type, _AT_A_TIME_ELSEWHERE)
+
+
+def slices(length: int, size: int) -> list[slice]:
+    """Return ``length`` things, ``size`` at a time, or one."""
+    size = max(1, size)
+    return [slice(start, min(start + size, length)) for start in range(0, length, size)]
+
+
+def wide(dtype: torch.dtype) -> torch.dtype:
+    """Return what is computed in where ``dtype`` is kept: float32 at least."""
+    return torch.promote_types(dtype, torch.float32)

@@ -1,0 +1,156 @@
+"""Where the windows of a pooling lie, and where in its window an element of the input does.
+
+A window of ``extent`` elements a dimension numbers them in order, the last dimension fastest. With
+the window itself, which follows from the place in the output, this number says as much as the index
+into the input that torch keeps in eight bytes.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from xconv.differentiation import is_differentiated
+from xconv.geometry import per_dimension
+from xconv.layout import from_memory_order
+
+MOST_POSITIONS = 256
+"""Elements of a window whose number fits in a byte."""
+
+_AT_A_TIME = {"cpu": 2**18}
+_AT_A_TIME_ELSEWHERE = 2**22
+"""Outputs to work on together: few enough for their indices, 8 bytes each, to be small."""
+
+Part = tuple[slice, slice]
+"""Some images, some channels."""
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Windows over images of two or three dimensions, as torch's poolings take them.
+
+    Without a ``stride`` they are adaptive: ``size`` is that of the output, not of a window.
+    """
+
+    size: tuple[int, ...]
+    stride: tuple[int, ...] = ()
+    padding: tuple[int, ...] = ()
+    dilation: tuple[int, ...] = ()
+    ceil_mode: bool = False
+
+    @property
+    def is_adaptive(self) -> bool:
+        """Whether windows follow from the sizes of input and output."""
+        return not self.stride
+
+    def numbers(self) -> tuple[int, ...]:
+        """Return all that there is to know, as operators take it."""
+        return (*self.size, *self.stride, *self.padding, *self.dilation, int(self.ceil_mode))
+
+    @classmethod
+    def of_numbers(cls, numbers: Sequence[int], dimensions: int) -> "Windows":
+        """Return the windows whose ``numbers`` are these, over images of so many dimensions."""
+        *sizes, ceil_mode = numbers
+        starts = range(0, len(sizes), dimensions)
+        fields = [tuple(sizes[start : start + dimensions]) for start in starts]
+        size, stride, padding, dilation = fields if len(fields) > 1 else (*fields, (), (), ())
+        return cls(size, stride, padding, dilation, bool(ceil_mode))
+
+    def extent(self, pixels: tuple[int, ...]) -> tuple[int, ...]:
+        """Return how many elements the largest window has in each dimension of an image."""
+        if not self.is_adaptive:
+            return self.size
+        return tuple(
+            length // size if length % size == 0 else length // size + 2
+            for length, size in zip(pixels, self.size, strict=True)
+        )
+
+    def bits(self, pixels: tuple[int, ...]) -> int | None:
+        """Return the bits of a number in a window, 1 to 8, or None where it takes more."""
+        positions = prod(self.extent(pixels))
+        return next((bits for bits in range(1, 9) if positions <= 2**bits), None)
+
+    def positions(self, indices: Tensor, pixels: tuple[int, ...]) -> Tensor:
+        """Return the number in its window, uint8, of each of ``indices`` (images, channels,
+        *output pixels), which count the elements of one channel of an image."""
+        numbers = torch.zeros_like(indices)
+        for dimension, (start, step, extent) in enumerate(self._places(indices, pixels)):
+            place = indices // prod(pixels[dimension + 1 :]) % pixels[dimension]
+            numbers.mul_(extent).add_(place.sub_(start).floor_divide_(step))
+        return numbers.to(torch.uint8)
+
+    def indices(self, positions: Tensor, pixels: tuple[int, ...]) -> Tensor:
+        """Return the indices, int64, of the elements that ``positions`` number in their windows."""
+        rest, indices = positions.to(torch.int64), torch.zeros_like(positions, dtype=torch.int64)
+        places = list(enumerate(self._places(positions, pixels)))
+        for dimension, (start, step, extent) in reversed(places):
+            place = (rest % extent).mul_(step).add_(start)
+            indices.add_(place, alpha=prod(pixels[dimension + 1 :]))
+            rest.floor_divide_(extent)
+        return indices
+
+    def _places(self, output: Tensor, pixels: tuple[int, ...]) -> Iterator[tuple[Tensor, int, int]]:
+        """Of each dimension where the windows start, the step in a window, and its extent."""
+        count = len(pixels)
+        for dimension, extent in enumerate(self.extent(pixels)):
+            length = output.shape[2 + dimension]
+            starts = torch.arange(length, device=output.device)
+            if self.is_adaptive:
+                starts = starts.mul_(pixels[dimension]).floor_divide_(length)
+            else:
+                starts.mul_(self.stride[dimension]).sub_(self.padding[dimension])
+            shape = [length if d == dimension else 1 for d in range(count)]
+            yield starts.view(shape), 1 if self.is_adaptive else self.dilation[dimension], extent
+
+
+def is_kept(input: Tensor, dimensions: int) -> bool:
+    """Return whether there is a backward pass to keep anything for, and images that torch pools."""
+    return (
+        is_differentiated(input)
+        and input.dim() in (dimensions + 1, dimensions + 2)
+        and input.numel() > 0
+        and input.is_floating_point()
+    )
+
+
+def steps(stride: Any, size: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the strides of windows of ``size`` in each dimension, theirs where there is none."""
+    if stride is None or (isinstance(stride, Sequence) and not stride):
+        return size
+    return per_dimension(stride, len(size))
+
+
+def sizes_of_output(input: Tensor, dimensions: int, output_size: Any) -> tuple[int, ...]:
+    """Return the pixels of an adaptive pooling's output, whose ``output_size`` may hold None for
+    those of its input; nothing where torch is going to refuse them, or has nothing to do."""
+    sizes = output_size if isinstance(output_size, Sequence) else (output_size,) * dimensions
+    pixels = input.shape[-dimensions:]
+    if len(sizes) != dimensions:
+        return ()
+    found = tuple(n if s is None else s for s, n in zip(sizes, pixels, strict=True))
+    return found if min(found) > 0 else ()
+
+
+def parts(output: torch.Size, device: torch.device) -> Iterator[Part]:
+    """Return images and channels of an output (images, channels, *pixels), some at a time."""
+    images, channels = output[:2]
+    most = _AT_A_TIME.get(device.type, _AT_A_TIME_ELSEWHERE)
+    together = max(1, most // max(1, prod(output[2:])))
+    some_channels, some_images = min(channels, together), max(1, together // channels)
+    for image in range(0, images, some_images):
+        for channel in range(0, channels, some_channels):
+            yield (
+                slice(image, min(image + some_images, images)),
+                slice(channel, min(channel + some_channels, channels)),
+            )
+
+
+def lying_as_input(like: Tensor, pixels: Sequence[int], channels_last: bool) -> Tensor:
+    """Return an empty tensor of these ``pixels``, with images and channels of ``like``."""
+    images, channels = like.shape[:2]
+    if channels_last:
+        return from_memory_order(like.new_empty((images, *pixels, channels)), True)
+    return like.new_empty((images, channels, *pixels))
