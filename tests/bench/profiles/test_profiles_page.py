@@ -1,4 +1,4 @@
-"""What the README shows of profiles is one."""
+"""What docs/profiles.md shows of profiles is one."""
 
 import re
 from pathlib import Path
@@ -6,11 +6,11 @@ from pathlib import Path
 from xconv_bench.cli.planning import _commands, _refuse_unused, _with_settings
 from xconv_bench.profiles import read_profile
 
-README = Path(__file__).resolve().parents[3] / "README.md"
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "profiles.md"
 
 
 def test_its_profile_can_be_run(tmp_path: Path) -> None:
-    (content,) = re.findall(r"```toml\n(.*?)```", README.read_text(), re.DOTALL)
+    (content,) = re.findall(r"```toml\n(.*?)```", PAGE.read_text(), re.DOTALL)
     path = tmp_path / "mine.toml"
     path.write_text(content)
     profile = read_profile(path)
