@@ -82,6 +82,13 @@ def test_the_variance_is_near_the_one_stated(group: Tensor, bits: int) -> None:
     assert errors.mean().item() == pytest.approx(VARIANCES[bits], rel=0.12 if bits == 8 else 0.05)
 
 
+def test_scales_of_all_bits_are_alike() -> None:
+    """They share one range, of 16 powers of two: levels of 16 bits are 32768 times closer."""
+    turn = rotation(torch.tensor(0))
+    scales = torch.stack([encode(GROUPS["normal"][None], bits, turn)[1] for bits in VARIANCES])
+    assert scales.max() < 8 * scales.min()
+
+
 def test_more_bits_have_less_variance() -> None:
     assert list(VARIANCES.values()) == sorted(VARIANCES.values(), reverse=True)
 

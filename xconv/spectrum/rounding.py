@@ -54,7 +54,11 @@ def rotation(seed: Tensor) -> Tensor:
 
 
 def encode(values: Tensor, bits: int, turn: Tensor) -> tuple[Tensor, Tensor]:
-    """Return packed codes (uint8) and scales (float32, one a group) of ``values`` (m, GROUP)."""
+    """Return packed codes (uint8) and scales (float32, one a group) of ``values`` (m, GROUP).
+
+    Scales are those of the largest level, which is near the size of the group whatever its
+    ``bits``: scales of all classes share one range.
+    """
     turned = values @ turn.t()
     norms = turned.norm(dim=1, keepdim=True)
     step, half = STEPS[bits], 2 ** (bits - 1)
@@ -66,7 +70,7 @@ def encode(values: Tensor, bits: int, turn: Tensor) -> tuple[Tensor, Tensor]:
     else:
         packed = pack_codes(levels.add_(half - 0.5).to(torch.uint8).view(-1), bits)
     norms = norms[:, 0]
-    scales = norms * (norms / products.clamp_(min=torch.finfo(torch.float32).tiny))
+    scales = norms * (norms / products.clamp_(min=torch.finfo(torch.float32).tiny)) * half
     return packed, scales
 
 
@@ -78,7 +82,7 @@ def decode(packed: Tensor, scales: Tensor, bits: int, turn: Tensor) -> Tensor:
     else:
         levels = unpack_codes(packed, bits).view(-1, GROUP).to(torch.float32)
         levels.sub_(2 ** (bits - 1) - 0.5)
-    return levels.mul_(scales[:, None]) @ turn
+    return levels.mul_(scales[:, None] / 2 ** (bits - 1)) @ turn
 
 
 def encode_scales(scales: Tensor, largest: Tensor, seed: Tensor, bits: int = 8) -> Tensor:
