@@ -9,7 +9,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from xconv.kernels.tiles import GROUP_, bits_of, columns, level, places
+from xconv.kernels.tiles import GROUP_, bits_of, columns, level, place_of_scale, places
 from xconv.kernels.tiling import Program, Tiling
 from xconv.spectrum.rounding import GROUP
 
@@ -25,7 +25,18 @@ def _unpack(codes, bits, member):
     word = tl.load(place).to(tl.int32)
     word |= tl.load(place + 1, mask=shift + bits[:, None] > 8, other=0).to(tl.int32) << 8
     number = (word >> shift) & ((1 << bits[:, None]) - 1)
+    number = tl.where(bits[:, None] == 16, number ^ 0x8000, number)  # it is kept with a sign
     return number.to(tl.float32) - ((1 << (bits - 1)).to(tl.float32) - 0.5)[:, None]
+
+
+@triton.jit
+def _scales(scales, number, narrow):
+    """Return the scales (float32) with these numbers, relative to the largest."""
+    place, is_wide = place_of_scale(number, narrow)
+    code = tl.load(scales + place).to(tl.int32)
+    code |= tl.load(scales + place + 1, mask=is_wide, other=0).to(tl.int32) << 8
+    code = tl.where(is_wide, code ^ 0x8000, code)
+    return level(code.to(tl.float32), is_wide)
 
 
 @triton.jit
@@ -39,14 +50,16 @@ def _largest(place, most):
 
 @triton.jit
 def _pixels(
-    codes, basis, frequencies, turn, group, groups, pixel, kept, end_1, end_2, end_3, end_4,
+    codes, basis, frequencies, turn, group, groups, pixel, kept, end_1, end_2, end_3, end_4, end_8,
     largest_scale, code_bytes, LENGTH: tl.constexpr, ROWS: tl.constexpr, CHUNK: tl.constexpr,
     LAST: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     """Return these pixels of the blocks of a tile, (GROUP, CHUNK), (CHUNK, GROUP) for ``LAST``."""
     member = tl.arange(0, GROUP_)
     rotation = tl.load(turn + member[:, None] * GROUP_ + member[None, :])
-    largest = _largest(codes + code_bytes + kept.to(tl.int64) * groups, largest_scale)
+    scales, narrow = codes + code_bytes, end_4 * groups
+    end, _ = place_of_scale(kept * groups, narrow)
+    largest = _largest(scales + end, largest_scale)
     if LAST:
         found = tl.zeros((CHUNK, GROUP_), tl.float32)
     else:
@@ -55,11 +68,10 @@ def _pixels(
         row = start + tl.arange(0, ROWS)
         is_row = row < kept
         row = tl.minimum(row, kept - 1)
-        bits, before = bits_of(row, end_1, end_2, end_3, end_4)
+        bits, before = bits_of(row, end_1, end_2, end_3, end_4, end_8)
         place = codes + (before * groups + group * bits) * (GROUP_ // 8)
         numbers = tl.dot(_unpack(place, bits, member), rotation, input_precision=PRECISION)
-        code = tl.load(codes + code_bytes + row.to(tl.int64) * groups + group)
-        scale = level(code.to(tl.float32)) * largest
+        scale = _scales(scales, row * groups + group, narrow) * largest
         numbers *= tl.where(is_row, scale, 0.0)[:, None]
         frequency = tl.load(frequencies + row).to(tl.int32)
         matrix = tl.load(basis + frequency[:, None] * LENGTH + pixel[None, :])
@@ -73,13 +85,13 @@ def _pixels(
 @triton.jit(
     do_not_specialize=[
         "first", "start", "end", "groups", "code_bytes", "kept", "end_1", "end_2", "end_3", "end_4",
-        "channels", "number", "count_1", "count_2", "stride_image", "stride_channel", "stride_0",
-        "stride_1", "stride_2", "length_0", "length_1", "length_2", "largest_scale",
+        "end_8", "channels", "number", "count_1", "count_2", "stride_image", "stride_channel",
+        "stride_0", "stride_1", "stride_2", "length_0", "length_1", "length_2", "largest_scale",
     ]
 )  # fmt: skip
 def _rebuild(
     output, codes, basis, frequencies, turn, first, start, end, groups, code_bytes, largest_scale,
-    kept, end_1, end_2, end_3, end_4, channels, number, count_1, count_2,
+    kept, end_1, end_2, end_3, end_4, end_8, channels, number, count_1, count_2,
     stride_image, stride_channel, stride_0, stride_1, stride_2, length_0, length_1, length_2,
     SIDE_0: tl.constexpr, SIDE_1: tl.constexpr, SIDE_2: tl.constexpr, ROWS: tl.constexpr,
     CHUNK: tl.constexpr, LENGTH: tl.constexpr, LAST: tl.constexpr, PRECISION: tl.constexpr,
@@ -87,8 +99,8 @@ def _rebuild(
     group = start // GROUP_ + tl.program_id(0)
     pixel = tl.program_id(1) * CHUNK + tl.arange(0, CHUNK)
     found = _pixels(
-        codes, basis, frequencies, turn, group, groups, pixel, kept, end_1, end_2, end_3, end_4,
-        largest_scale, code_bytes, LENGTH, ROWS, CHUNK, LAST, PRECISION,
+        codes, basis, frequencies, turn, group, groups, pixel, kept,
+        end_1, end_2, end_3, end_4, end_8, largest_scale, code_bytes, LENGTH, ROWS, CHUNK, LAST, PRECISION,
     )  # fmt: skip
     column = group * GROUP_ + tl.arange(0, GROUP_)
     is_column = (column >= start) & (column < end)

@@ -76,7 +76,7 @@ def _round(values, turned, bits):
 
 
 @triton.jit
-def _pack(codes, target, number, bits, is_row, ROWS: tl.constexpr):
+def _pack(codes, target, bits, is_row, ROWS: tl.constexpr):
     """Write ``codes`` (ROWS, GROUP) without gaps from ``target`` (ROWS) on, the first lowest."""
     eight = tl.arange(0, 8)
     lines = tl.reshape(codes, (ROWS, GROUP_ // 8, 8))
@@ -90,14 +90,14 @@ def _pack(codes, target, number, bits, is_row, ROWS: tl.constexpr):
 
 @triton.jit(
     do_not_specialize=[
-        "count", "groups", "kept", "end_1", "end_2", "end_3", "end_4", "channels", "number",
-        "count_1", "count_2", "stride_image", "stride_channel", "stride_0", "stride_1", "stride_2",
+        "count", "groups", "kept", "end_1", "end_2", "end_3", "end_4", "end_8", "channels",
+        "number", "count_1", "count_2", "stride_image", "stride_channel", "stride_0", "stride_1", "stride_2",
         "length_0", "length_1", "length_2",
     ]
 )  # fmt: skip
 def _sketch(
     input, basis, frequencies, work, codes, scales, count, groups, kept,
-    end_1, end_2, end_3, end_4, channels, number, count_1, count_2,
+    end_1, end_2, end_3, end_4, end_8, channels, number, count_1, count_2,
     stride_image, stride_channel, stride_0, stride_1, stride_2, length_0, length_1, length_2,
     SIDE_0: tl.constexpr, SIDE_1: tl.constexpr, SIDE_2: tl.constexpr, ROWS: tl.constexpr,
     CHUNK: tl.constexpr, LENGTH: tl.constexpr, LAST: tl.constexpr, PRECISION: tl.constexpr,
@@ -116,10 +116,15 @@ def _sketch(
     values *= tl.load(work + _WORK + row, mask=is_row, other=0.0)[:, None]
     turn = tl.load(work + member[None, :] * GROUP_ + member[:, None])  # its transpose
     turned = tl.dot(values, turn, input_precision=PRECISION)
-    bits, before = bits_of(row, end_1, end_2, end_3, end_4)
+    bits, before = bits_of(row, end_1, end_2, end_3, end_4, end_8)
     numbers, scale = _round(values, turned, bits)
     target = codes + (before * groups + group * bits) * (GROUP_ // 8)
-    _pack(numbers, target, group, bits, is_row, ROWS)
+    _pack(numbers, target, bits, is_row & (bits < 16), ROWS)
+    if (tl.program_id(1) + 1) * ROWS > end_8:  # rows begin at a multiple of 8 bytes
+        whole = target.to(tl.pointer_type(tl.int16), bitcast=True)
+        is_wide = is_row & (bits == 16)
+        signed = (numbers - 0x8000).to(tl.int16)
+        tl.store(whole[:, None] + member[None, :], signed, mask=is_wide[:, None])
     tl.store(scales + row.to(tl.int64) * groups + group, scale, mask=is_row)
     # As whole numbers, positive ones have the same order, and NaN is above them all.
     size = scale.to(tl.int32, bitcast=True) & 0x7FFFFFFF

@@ -58,7 +58,7 @@ def kept_like(input: Tensor, layout: Layout, plan: Plan) -> list[Tensor]:
     """Return empty tensors like those of ``keep``."""
     tiling = _tiling(layout, plan.counts)
     return [
-        input.new_empty(_bytes(tiling), dtype=torch.uint8),
+        input.new_empty(tiling.bytes, dtype=torch.uint8),
         input.new_empty(plan.kept, dtype=torch.int16),
         torch.empty(len(plan.counts), dtype=torch.int16, device="cpu"),
     ]
@@ -73,11 +73,11 @@ def keep(input: Tensor, seed: Tensor, layout: Layout, plan: Plan) -> tuple[Tenso
     )
     with choice.current(input.device):
         frequencies, work = prepare(number, _tables(plan, input.device), plan.kept)
-        packed = torch.empty(_bytes(tiling), dtype=torch.uint8, device=input.device)
+        packed = torch.empty(tiling.bytes, dtype=torch.uint8, device=input.device)
         groups = plan.kept * tiling.groups
         scales = torch.empty(groups, dtype=torch.float32, device=input.device)
         sketch(input, tiling, frequencies, work, packed, scales, _precision(layout))
-        round_scales(scales, work, packed, tiling.code_bytes, number)
+        round_scales(scales, work, packed, tiling.code_bytes, tiling.narrow, number)
     return packed, frequencies, torch.tensor(plan.counts, dtype=torch.int16, device="cpu")
 
 
@@ -123,10 +123,6 @@ def rebuilt_parts(
 
 def _tiling(layout: Layout, counts: tuple[int, ...]) -> Tiling:
     return Tiling(layout, blocks_of(tuple(int(n) for n in layout.shape[2:])), counts)
-
-
-def _bytes(tiling: Tiling) -> int:
-    return tiling.code_bytes + tiling.kept * tiling.groups + _SCALE_BYTES
 
 
 def _some_images(layout: Layout) -> Iterator[slice]:

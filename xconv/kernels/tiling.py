@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate
 from math import ceil, prod
 from typing import NamedTuple
 
@@ -13,8 +14,11 @@ from torch import Tensor
 from xconv.layout import Layout
 from xconv.spectrum.blocks import Blocks, cosines
 from xconv.spectrum.cached import cached
-from xconv.spectrum.rounding import GROUP
+from xconv.spectrum.plan import BITS
+from xconv.spectrum.rounding import GROUP, SCALE_BITS
 
+_SCALE_BYTES = 4
+"""Of the largest scale."""
 _LEAST = 16
 """The shortest side of what a matrix unit takes."""
 
@@ -55,8 +59,21 @@ class Tiling:
     @property
     def code_bytes(self) -> int:
         """Bytes of all codes; those of the scales follow."""
-        bits = zip(self.counts, (1, 2, 3, 4, 8), strict=True)
+        bits = zip(self.counts, BITS, strict=True)
         return self.groups * GROUP // 8 * sum(count * each for count, each in bits)
+
+    @property
+    def narrow(self) -> int:
+        """Scales of 8 bits; those of 16 follow."""
+        wide = (
+            count for count, bits in zip(self.counts, BITS, strict=True) if SCALE_BITS[bits] == 16
+        )
+        return self.groups * (self.kept - sum(wide))
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of codes, scales and the largest scale."""
+        return self.code_bytes + 2 * self.kept * self.groups - self.narrow + _SCALE_BYTES
 
     @property
     def length(self) -> int:
@@ -69,10 +86,9 @@ class Tiling:
         return min(program.rows, rows), min(program.pixels, self.length)
 
     @property
-    def ends(self) -> tuple[int, int, int, int]:
-        """Where the frequencies of 1, 2, 3 and 4 bits end."""
-        one, two, three, four, _ = self.counts
-        return one, one + two, one + two + three, one + two + three + four
+    def ends(self) -> tuple[int, ...]:
+        """Where the frequencies of 1, 2, 3, 4 and 8 bits end."""
+        return tuple(accumulate(self.counts[:-1]))
 
     @property
     def cut(self) -> tuple[int, ...]:
