@@ -5,7 +5,7 @@ from unittest import mock
 
 import pytest
 import torch
-from cuda_cases import relative
+from cuda_cases import relative, tf32
 from kernel_cases import (
     DEVICES,
     SEED,
@@ -49,6 +49,7 @@ SHAPES = {
     "3d": ((2, 32, 4, 9, 10), False),
     "3d, channels last": ((2, 32, 4, 9, 10), True),
 }
+EXACT = "tf32x3"
 PLANS = {"0.5 bits": (0.5, 1.0), "8 bits": (8.0, 1.0), "all classes": (2.5, 4.0)}
 every_shape = pytest.mark.parametrize(("shape", "last"), SHAPES.values(), ids=SHAPES)
 every_plan = pytest.mark.parametrize(("bits", "steepness"), PLANS.values(), ids=PLANS)
@@ -64,11 +65,11 @@ def test_a_rotation_is_made_of_reflections(name: str) -> None:
     from xconv.kernels.prepare import rotation
 
     for seed in range(SEED, SEED + 20):
-        turn = rotation(seed, device).cpu().double()
+        turn = rotation(seed, device, EXACT).cpu().double()
         assert relative(turn, reflected(normal_numbers(seed).double())) < 1e-4
         assert relative(turn @ turn.t(), torch.eye(GROUP)) < 1e-4
-        assert relative(rotation(seed + 1, device).cpu(), turn) > 1
-    assert torch.equal(rotation(SEED, device), rotation(SEED, device))
+        assert relative(rotation(seed + 1, device, EXACT).cpu(), turn) > 1
+    assert torch.equal(rotation(SEED, device, EXACT), rotation(SEED, device, EXACT))
 
 
 @every_device
@@ -79,7 +80,7 @@ def test_rotations_have_the_variance_of_true_ones(name: str) -> None:
 
     numbers = torch.Generator().manual_seed(0)
     values = torch.randn(50, GROUP, GROUP, generator=numbers)
-    turns = [rotation(SEED + n, device).cpu() for n in range(len(values))]
+    turns = [rotation(SEED + n, device, EXACT).cpu() for n in range(len(values))]
     for bits, expected in VARIANCES.items():
         errors = torch.stack(
             [
@@ -104,7 +105,7 @@ def test_the_same_frequencies_are_drawn(name: str, bits: float, steepness: float
         chance = word.double() * 2**-32
         with mock.patch("xconv.spectrum.sampling.uniform", lambda *_, chance=chance: chance):
             expected = draw_frequencies(seed_of(), plan.order, plan.probabilities, plan.kept)
-        found, work = prepare(seed, spectral._tables(plan, device), plan.kept)
+        found, work = prepare(seed, spectral._tables(plan, device), plan.kept, EXACT)
         assert torch.equal(found.cpu(), expected[0])
         torch.testing.assert_close(work[WORK:].cpu(), expected[1], rtol=1e-6, atol=0)
 
@@ -112,8 +113,8 @@ def test_the_same_frequencies_are_drawn(name: str, bits: float, steepness: float
 def compare_bytes(
     own: Tensor, theirs: Tensor, counts: tuple[int, ...], groups: int, is_exact: bool
 ) -> None:
-    """A kernel takes the norm before it turns, and half dtypes multiply in TF32 on a GPU: numbers
-    and scales that are nearly between two levels come out otherwise."""
+    """A kernel takes the norm before it turns, and half dtypes multiply in TF32: numbers and scales
+    that are nearly between two levels come out otherwise, those of small coefficients more so."""
     assert own.shape == theirs.shape
     classes = zip(codes_of(own, counts, groups), codes_of(theirs, counts, groups), strict=True)
     for bits, (found, expected) in zip(BITS, classes, strict=True):
@@ -127,9 +128,9 @@ def compare_bytes(
         if found.numel():
             width = SCALE_BITS[bits]
             steps = (numbers_of(found, width) - numbers_of(expected, width)).abs()
-            assert int(steps.max()) <= (1 if is_exact or width == 8 else 16)
+            assert int(steps.max()) <= (1 if is_exact else {8: 4, 16: 64}[width])
             if is_exact or width == 8:
-                assert float((steps != 0).float().mean()) <= 0.05
+                assert float((steps != 0).float().mean()) <= (0.05 if is_exact else 0.2)
     largest = (tail[-4:].clone().view(torch.float32) for tail in (own, theirs))
     torch.testing.assert_close(*largest, rtol=1e-5 if is_exact else 3e-3, atol=0)
 
@@ -155,12 +156,13 @@ def test_bytes_are_those_of_torch(
 
     case = Input.smooth(shape, bits, last, dtype, name, steepness)
     plan, layout = case.plan, case.layout
-    with exact_products(device):
+    with exact_products():
         kept = spectral.keep(case.values, seed_of(), layout, plan)
         packed, frequencies, counts = kept
         assert tuple(counts.tolist()) == plan.counts
-        drawn, work = prepare(SEED, spectral._tables(plan, device), plan.kept)
-        turn = rotation(SEED, device)
+        precision = EXACT if dtype == torch.float32 else "tf32"
+        drawn, work = prepare(SEED, spectral._tables(plan, device), plan.kept, precision)
+        turn = rotation(SEED, device, precision).float()
         assert torch.equal(frequencies, drawn)
         assert torch.equal(work[: GROUP * GROUP].view(GROUP, GROUP), turn)
         columns = case.coefficients(frequencies.long()) * work[WORK:, None]
@@ -168,8 +170,7 @@ def test_bytes_are_those_of_torch(
         numbers = torch.arange(groups * plan.kept)
         chances = uniform(philox(SEED, numbers, SCALE_STREAM)[0]).to(device)
         theirs = reference_bytes(columns, plan.counts, turn, chances)
-        is_exact = dtype == torch.float32 or device.type == "cpu"
-        compare_bytes(packed, theirs, plan.counts, groups, is_exact)
+        compare_bytes(packed, theirs, plan.counts, groups, dtype == torch.float32)
         expected = case.pixels(
             frequencies.long(), reference_columns(packed, plan.counts, turn, columns.shape[1])
         )
@@ -178,6 +179,30 @@ def test_bytes_are_those_of_torch(
     assert rebuilt.dtype == dtype and rebuilt.stride() == case.values.stride()
     rounding = {torch.float32: 1e-5, torch.bfloat16: 5e-3, torch.float16: 1e-3}[dtype]
     assert relative(rebuilt, expected) < rounding
+
+
+@every_device
+@every_shape
+def test_products_in_tf32_make_nothing_smaller(
+    name: str, shape: tuple[int, ...], last: bool
+) -> None:
+    """Rounding to 11 bits, to the nearest, adds noise but no mean: cut off, each of three factors
+    would take 0.035 %."""
+    device_of(name)
+    from xconv.kernels import spectral
+
+    case = Input.smooth(shape, 2.5, last, torch.float32, name, 4.0)
+    layout, found = case.layout, []
+    with exact_products():
+        kept = spectral.keep(case.values, seed_of(), layout, case.plan)
+    for is_allowed in (False, True):
+        with tf32(is_allowed):
+            ((_, rebuilt),) = spectral.rebuilt_parts(kept, seed_of(), layout)
+        found.append(rebuilt.double())
+    exact, coarse = found
+    assert relative(coarse, exact) < 1e-3
+    projected = float((coarse * exact).sum() / exact.square().sum())
+    assert abs(projected - 1) < 2**-12  # so far off may a basis image be that is a constant
 
 
 @every_plan
@@ -192,30 +217,31 @@ def test_torch_reads_what_a_kernel_wrote(
 
     case = Input.smooth(shape, bits, False, torch.float32, "cpu", steepness)
     layout, plan = case.layout, case.plan
-    kept = spectral.keep(case.values, seed_of(), layout, plan)
-    assert kept[0].numel() == packed_bytes(plan, layout)
-    weight = torch.randn(8, shape[1], 3, 3)
-    geometry = Geometry((1, 1), (1, 1), (1, 1))
-    grad_output = torch.randn(shape[0], 8, *shape[2:])
-    ours = spectral.estimate(kept, seed_of(), grad_output, geometry, layout, weight)
-    scheme, probing = Spectral(), Probing(scheme="spectral", bits=1.0)
-    turn = rotation(SEED, torch.device("cpu"))
-    with mock.patch("xconv.schemes.spectral.rotation", lambda seed: turn):
-        read = scheme.estimate(
-            [kept[0], *kept[1].split(plan.counts)],
-            seed_of(), grad_output, geometry, probing, layout, weight,
-        )  # fmt: skip
-        assert relative(ours, read) < 1e-5
-        _, packed, *classes = scheme.keep(
-            case.values, seed_of(), probing, layout, weight.shape, grad_output.shape, plan
+    with exact_products():
+        kept = spectral.keep(case.values, seed_of(), layout, plan)
+        assert kept[0].numel() == packed_bytes(plan, layout)
+        weight = torch.randn(8, shape[1], 3, 3)
+        geometry = Geometry((1, 1), (1, 1), (1, 1))
+        grad_output = torch.randn(shape[0], 8, *shape[2:])
+        ours = spectral.estimate(kept, seed_of(), grad_output, geometry, layout, weight)
+        scheme, probing = Spectral(), Probing(scheme="spectral", bits=1.0)
+        turn = rotation(SEED, torch.device("cpu"), EXACT)
+        with mock.patch("xconv.schemes.spectral.rotation", lambda seed: turn):
+            read = scheme.estimate(
+                [kept[0], *kept[1].split(plan.counts)],
+                seed_of(), grad_output, geometry, probing, layout, weight,
+            )  # fmt: skip
+            assert relative(ours, read) < 1e-5
+            _, packed, *classes = scheme.keep(
+                case.values, seed_of(), probing, layout, weight.shape, grad_output.shape, plan
+            )
+            theirs = scheme.estimate(
+                [packed, *classes], seed_of(), grad_output, geometry, probing, layout, weight
+            )
+        read = spectral.estimate(
+            [packed, torch.cat(classes), kept[2]], seed_of(), grad_output, geometry, layout, weight
         )
-        theirs = scheme.estimate(
-            [packed, *classes], seed_of(), grad_output, geometry, probing, layout, weight
-        )
-    read = spectral.estimate(
-        [packed, torch.cat(classes), kept[2]], seed_of(), grad_output, geometry, layout, weight
-    )
-    assert relative(read, theirs) < 1e-5
+        assert relative(read, theirs) < 1e-5
 
 
 @every_device
@@ -262,7 +288,7 @@ def test_the_mean_over_seeds_is_the_input() -> None:
     layout, plan = Layout.of(values), nominal_plan(blocks_of((2, 2)), 1.5)
     assert 0 < float(plan.probabilities.min()) < 1
     samples = []
-    with exact_products(values.device):
+    with exact_products():
         for seed in range(SEED, SEED + FEWEST_SAMPLES):
             kept = spectral.keep(values, seed_of(seed), layout, plan)
             samples += [x.cpu() for _, x in spectral.rebuilt_parts(kept, seed_of(seed), layout)]

@@ -105,11 +105,14 @@ def _draw(seed, tables, frequencies, weights, size, kept, ROWS: tl.constexpr):
 
 @triton.jit(do_not_specialize=["seed", "size", "kept"])
 def _prepare(
-    seed, tables, frequencies, work, size, kept, ROWS: tl.constexpr, DRAW: tl.constexpr
+    seed, tables, frequencies, work, size, kept, ROWS: tl.constexpr, DRAW: tl.constexpr,
+    PRECISION: tl.constexpr,
 ):  # fmt: skip
     seed = seed.to(tl.int64)
     line = tl.arange(0, _GROUP)
     turn = _rotation(seed)
+    if PRECISION == "tf32":  # the same numbers for all that turn
+        turn = turn.to(tl.float16).to(work.dtype.element_ty)
     tl.store(work + line[:, None] * _GROUP + line[None, :], turn)
     if DRAW:
         rest = work + _GROUP * _GROUP
@@ -117,23 +120,26 @@ def _prepare(
         _draw(seed, tables, frequencies, rest + _CELLS, size, kept, ROWS)
 
 
-def prepare(seed: int, tables: Tensor, kept: int) -> tuple[Tensor, Tensor]:
+def prepare(seed: int, tables: Tensor, kept: int, precision: str) -> tuple[Tensor, Tensor]:
     """Return the ``kept`` frequencies (int16), and, flat in float32, a rotation (GROUP, GROUP), as
     many zeros as there are ``CELLS``, and 1/p of each frequency.
 
     ``tables`` (3n, float64): where the probabilities of the first, the first two, … frequencies of
-    a plan end, these frequencies, and 1/p of each.
+    a plan end, these frequencies, and 1/p of each. For products in TF32 the rotation has numbers
+    that float16 holds.
     """
     frequencies = torch.empty(kept, dtype=torch.int16, device=tables.device)
     work = torch.empty(WORK + kept, dtype=torch.float32, device=tables.device)
     rows = triton.next_power_of_2(kept)
     size = tables.numel() // 3
-    _prepare[(1,)](seed, tables, frequencies, work, size, kept, rows, True, num_warps=8)
+    _prepare[(1,)](seed, tables, frequencies, work, size, kept, rows, True, precision, num_warps=8)
     return frequencies, work
 
 
-def rotation(seed: int, device: torch.device) -> Tensor:
-    """Return the rotation that ``prepare`` drew from ``seed``: (GROUP, GROUP), float32."""
-    turn = torch.empty(GROUP, GROUP, dtype=torch.float32, device=device)
-    _prepare[(1,)](seed, turn, turn, turn, 0, 0, 1, False, num_warps=8)
+def rotation(seed: int, device: torch.device, precision: str) -> Tensor:
+    """Return the rotation that ``prepare`` drew from ``seed``: (GROUP, GROUP), float16 for products
+    in TF32, else float32."""
+    dtype = torch.float16 if precision == "tf32" else torch.float32
+    turn = torch.empty(GROUP, GROUP, dtype=dtype, device=device)
+    _prepare[(1,)](seed, turn, turn, turn, 0, 0, 1, False, precision, num_warps=8)
     return turn

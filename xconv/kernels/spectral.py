@@ -72,11 +72,12 @@ def keep(input: Tensor, seed: Tensor, layout: Layout, plan: Plan) -> tuple[Tenso
         in_memory_order(input.detach(), layout.channels_last), layout.channels_last
     )
     with choice.current(input.device):
-        frequencies, work = prepare(number, _tables(plan, input.device), plan.kept)
+        precision = _precision(layout)
+        frequencies, work = prepare(number, _tables(plan, input.device), plan.kept, precision)
         packed = torch.empty(tiling.bytes, dtype=torch.uint8, device=input.device)
         groups = plan.kept * tiling.groups
         scales = torch.empty(groups, dtype=torch.float32, device=input.device)
-        sketch(input, tiling, frequencies, work, packed, scales, _precision(layout))
+        sketch(input, tiling, frequencies, work, packed, scales, precision)
         round_scales(scales, work, packed, tiling.code_bytes, tiling.narrow, number)
     return packed, frequencies, torch.tensor(plan.counts, dtype=torch.int16, device="cpu")
 
@@ -111,13 +112,14 @@ def rebuilt_parts(
     scale is above 256: x̂ is smaller by so much as the largest scale is above it."""
     packed, frequencies, counts = kept
     tiling = _tiling(layout, tuple(counts.tolist()))
+    precision = _precision(layout)
     most = _HEADROOM if layout.dtype == torch.float16 else float("inf")
     with choice.current(packed.device):
-        turn = rotation(int(seed), packed.device)
+        turn = rotation(int(seed), packed.device, precision)
     for images in _some_images(layout):
         output = layout.empty(images)
         with choice.current(packed.device):
-            rebuild(output, images, tiling, frequencies, turn, packed, most, _precision(layout))
+            rebuild(output, images, tiling, frequencies, turn, packed, most, precision)
         yield images, output
 
 

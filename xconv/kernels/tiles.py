@@ -24,34 +24,86 @@ STEP_16 = tl.constexpr(STEPS[16])
 
 
 @triton.jit
-def columns(column, channels, number, count_1, count_2, LAST: tl.constexpr):
-    """Return image, channel and block, along three sides, of each ``column``."""
+def places(
+    group, pixel, first, channels, length_0, length_1, length_2,
+    SIDE_0: tl.constexpr, SIDE_1: tl.constexpr, SIDE_2: tl.constexpr, NUMBER: tl.constexpr,
+    COUNT_1: tl.constexpr, COUNT_2: tl.constexpr, WIDTH: tl.constexpr, LAST: tl.constexpr,
+    FULL: tl.constexpr, EDGE: tl.constexpr,
+):  # fmt: skip
+    """Return where the pixels of a tile's blocks lie from image ``first`` on (int32), whether a
+    block has these pixels, and whether the map has them: (GROUP, n), or (n, GROUP) for ``LAST``.
+
+    Lines of a block are numbered as if they had ``WIDTH`` pixels, a power of two. Where blocks
+    reach over an ``EDGE``, pixels beyond it have the place of the last one before it. ``FULL``:
+    channels are last and a multiple of GROUP, so that a tile has one block of neighbouring ones.
+
+    Each of these numbers is formed where it has as few elements as may be, and none is divided by
+    what the compiler does not know: that would take longer than all the rest.
+    """
+    member = tl.arange(0, GROUP_)
     if LAST:
-        channel, rest = column % channels, column // channels
-        block, image = rest % number, rest // number
+        if FULL:
+            channels = channels // GROUP_ * GROUP_  # tells the compiler
+            start = group * GROUP_
+            line = start // channels
+            place = (start - line * channels + member)[None, :]
+        else:
+            column = (group * GROUP_ + member)[None, :]
+            line = column // channels
+            place = column - line * channels
+        stride_2 = channels
+        image, block = line // NUMBER, line % NUMBER
+        map = image - first
+        pixel = pixel[:, None]
     else:
-        block, rest = column % number, column // number
-        channel, image = rest % channels, rest // channels
-    plane = count_1 * count_2
-    return image, channel, block // plane, (block % plane) // count_2, block % count_2
+        column = (group * GROUP_ + member)[:, None]
+        stride_2 = 1
+        block = column % NUMBER
+        map = column // NUMBER - first * channels
+        place = 0
+        pixel = pixel[None, :]
+    stride_1 = length_2 * stride_2
+    stride_0 = length_1 * stride_1
+    place += map * (length_0 * stride_0)
+    block_0, block_1 = block // (COUNT_1 * COUNT_2), (block % (COUNT_1 * COUNT_2)) // COUNT_2
+    block_2 = block % COUNT_2
+    pixel_1, pixel_2 = pixel // WIDTH, pixel % WIDTH
+    is_pixel = pixel_2 < SIDE_2
+    pixel_0 = pixel_1 // SIDE_1
+    if SIDE_0 == 1:
+        is_pixel = is_pixel & (pixel_1 < SIDE_1)
+    else:
+        is_pixel = is_pixel & (pixel_0 < SIDE_0)
+        pixel_1 = pixel_1 % SIDE_1
+    is_inside = is_pixel
+    if EDGE:
+        at_0 = block_0 * SIDE_0 + pixel_0
+        at_1 = block_1 * SIDE_1 + pixel_1
+        at_2 = block_2 * SIDE_2 + pixel_2
+        is_inside = is_inside & (at_0 < length_0) & (at_1 < length_1) & (at_2 < length_2)
+        at_0 = tl.minimum(at_0, length_0 - 1)
+        at_1 = tl.minimum(at_1, length_1 - 1)
+        at_2 = tl.minimum(at_2, length_2 - 1)
+        place = place + (at_0 * stride_0 + at_1 * stride_1 + at_2 * stride_2)
+    else:
+        place += block_0 * (SIDE_0 * stride_0) + block_1 * (SIDE_1 * stride_1)
+        place += block_2 * (SIDE_2 * stride_2)
+        own = pixel_1 * stride_1 + pixel_2 * stride_2
+        if SIDE_0 > 1:
+            own += pixel_0 * stride_0
+        place = place + own
+    return place, is_pixel, is_inside
 
 
 @triton.jit
-def places(
-    block_0, block_1, block_2, pixel, stride_0, stride_1, stride_2, length_0, length_1, length_2,
-    SIDE_1: tl.constexpr, SIDE_2: tl.constexpr, SIDE_0: tl.constexpr,
-):  # fmt: skip
-    """Return where in a map the pixels of blocks lie, and whether they do; those over an edge have
-    the place of the last pixel before it."""
-    at_0 = block_0 * SIDE_0 + pixel // (SIDE_1 * SIDE_2)
-    at_1 = block_1 * SIDE_1 + (pixel // SIDE_2) % SIDE_1
-    at_2 = block_2 * SIDE_2 + pixel % SIDE_2
-    inside = (at_0 < length_0) & (at_1 < length_1) & (at_2 < length_2)
-    inside = inside & (pixel < SIDE_0 * SIDE_1 * SIDE_2)
-    at_0 = tl.minimum(at_0, length_0 - 1)
-    at_1 = tl.minimum(at_1, length_1 - 1)
-    at_2 = tl.minimum(at_2, length_2 - 1)
-    return at_0 * stride_0 + at_1 * stride_1 + at_2 * stride_2, inside
+def rounded(values, PRECISION: tl.constexpr):
+    """Return float32 ``values`` rounded to the nearest of TF32 for products in TF32: matrix units
+    cut off the bits that they do not take, which would make everything smaller."""
+    if PRECISION == "tf32":
+        bits = values.to(tl.int32, bitcast=True)
+        nearest = ((bits + 0x1000) & -0x2000).to(tl.float32, bitcast=True)
+        values = tl.where(values == values, nearest, values)
+    return values
 
 
 @triton.jit

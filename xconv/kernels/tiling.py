@@ -21,6 +21,8 @@ _SCALE_BYTES = 4
 """Of the largest scale."""
 _LEAST = 16
 """The shortest side of what a matrix unit takes."""
+_LEAST_WARPS = 4
+"""Warps that share a matrix unit's work."""
 
 
 class Program(NamedTuple):
@@ -77,13 +79,15 @@ class Tiling:
 
     @property
     def length(self) -> int:
-        """Pixels of a block, up to a power of two."""
-        return max(_LEAST, triton.next_power_of_2(self.blocks.size))
+        """Pixels of a block, lines and all up to a power of two."""
+        return _length(self.blocks.sides)
 
-    def shape(self, program: Program) -> tuple[int, int]:
-        """Return the rows and pixels that programs have at a time."""
-        rows = max(_LEAST, triton.next_power_of_2(self.kept))
-        return min(program.rows, rows), min(program.pixels, self.length)
+    def shape(self, program: Program) -> tuple[int, int, int]:
+        """Return the rows and pixels that programs have at a time, and the warps for these."""
+        rows = min(program.rows, max(_LEAST, triton.next_power_of_2(self.kept)))
+        pixels = min(program.pixels, self.length)
+        warps = program.warps * rows * pixels // (program.rows * program.pixels)
+        return rows, pixels, max(_LEAST_WARPS, warps)
 
     @property
     def ends(self) -> tuple[int, ...]:
@@ -91,35 +95,51 @@ class Tiling:
         return tuple(accumulate(self.counts[:-1]))
 
     @property
-    def cut(self) -> tuple[int, ...]:
-        """Channels, blocks of a map, and blocks along the last two sides."""
-        counts = _three(self.blocks.counts)
-        return self.layout.shape[1], self.blocks.number, *counts[1:]
+    def lengths(self) -> tuple[int, int, int, int]:
+        """Channels, and pixels of a map along three sides."""
+        return self.layout.shape[1], *_three(self.blocks.pixels)
 
     @property
-    def sides(self) -> tuple[int, int, int]:
-        """Pixels of a block along three sides."""
-        return _three(self.blocks.sides)
+    def cut(self) -> tuple[int | bool, ...]:
+        """What ``tiles.places`` is compiled for."""
+        sides, counts = _three(self.blocks.sides), _three(self.blocks.counts)
+        is_last = self.layout.channels_last
+        is_full = is_last and self.layout.shape[1] % GROUP == 0
+        reaches_over = self.blocks.covered != self.blocks.pixels
+        width = triton.next_power_of_2(sides[2])
+        return *sides, self.blocks.number, *counts[1:], width, is_last, is_full, reaches_over
 
-    def strides(self, tensor: Tensor) -> tuple[int, ...]:
-        """Return strides of images, channels and three sides of ``tensor``, then its sides."""
-        spatial = tensor.stride()[2:]
-        missing = (0,) * (3 - len(spatial))
-        return *tensor.stride()[:2], *missing, *spatial, *_three(tuple(tensor.shape[2:]))
+    def basis(self, device: torch.device, precision: str) -> Tensor:
+        """Return the basis images of a block, a row each, filled up with zeros: float32, for
+        products in TF32 such as float16 holds."""
+        return _basis(self.blocks.sides, self.length, device, precision == "tf32")
 
-    def basis(self, device: torch.device) -> Tensor:
-        """Return the basis images of a block, a row each, filled up with zeros."""
-        return _basis(self.blocks.sides, self.length, device)
+    def half_basis(self, device: torch.device) -> Tensor:
+        """Return the basis images in float16."""
+        return _half_basis(self.blocks.sides, self.length, device)
 
 
 @cached
-def _basis(sides: tuple[int, ...], length: int, device: torch.device) -> Tensor:
+def _basis(sides: tuple[int, ...], length: int, device: torch.device, is_half: bool) -> Tensor:
     images = torch.ones(1, 1, dtype=torch.float64)
     for side in sides:
         images = torch.kron(images, cosines(side, torch.float64, torch.device("cpu")))
+    lines = prod(sides[:-1])
     rows = torch.zeros(prod(sides), length)
-    rows[:, : prod(sides)] = images
+    width = triton.next_power_of_2(sides[-1])
+    target = rows[:, : lines * width].view(-1, lines, width)[..., : sides[-1]]
+    target.copy_((images.half() if is_half else images).view_as(target))
     return rows.to(device)
+
+
+@cached
+def _half_basis(sides: tuple[int, ...], length: int, device: torch.device) -> Tensor:
+    return _basis(sides, length, device, True).half()
+
+
+def _length(sides: tuple[int, ...]) -> int:
+    pixels = prod(sides[:-1]) * triton.next_power_of_2(sides[-1])
+    return max(_LEAST, triton.next_power_of_2(pixels))
 
 
 def _three(sides: tuple[int, ...]) -> tuple[int, int, int]:
