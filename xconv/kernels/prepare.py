@@ -130,7 +130,7 @@ def prepare(seed: int, tables: Tensor, kept: int, precision: str) -> tuple[Tenso
     """
     frequencies = torch.empty(kept, dtype=torch.int16, device=tables.device)
     work = torch.empty(WORK + kept, dtype=torch.float32, device=tables.device)
-    rows = triton.next_power_of_2(kept)
+    rows = 1 << (kept - 1).bit_length()
     size = tables.numel() // 3
     _prepare[(1,)](seed, tables, frequencies, work, size, kept, rows, True, precision, num_warps=8)
     return frequencies, work

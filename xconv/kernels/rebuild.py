@@ -5,7 +5,8 @@ A program has the 64 columns of a tile and some of the pixels of their blocks.
 
 from __future__ import annotations
 
-import torch
+from math import ceil
+
 import triton
 import triton.language as tl
 from torch import Tensor
@@ -159,12 +160,11 @@ def rebuild(
     """
     an_image = tiling.columns // tiling.layout.shape[0]
     start, end = images.start * an_image, images.stop * an_image
-    tiles = triton.cdiv(end, GROUP) - start // GROUP
+    tiles = ceil(end / GROUP) - start // GROUP
     program = PROGRAMS[precision]
     rows, pixels, warps = tiling.shape(program)
-    is_half = turn.dtype == torch.float16
-    basis = tiling.half_basis(output.device) if is_half else tiling.basis(output.device, precision)
-    _rebuild[tiles, triton.cdiv(tiling.length, pixels)](
+    basis = tiling.basis(precision, turn.dtype)
+    _rebuild[tiles, tiling.length // pixels](
         output, packed, basis, frequencies, turn,
         images.start, start, end, tiling.groups, tiling.code_bytes, largest,
         tiling.kept, *tiling.ends, *tiling.lengths, *tiling.cut,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 import triton
 import triton.language as tl
 from torch import Tensor
@@ -50,5 +52,5 @@ def round_scales(
     ``narrow`` in 8 bits, the others in 16, and behind them the largest scale (float32), which
     ``sketch`` left in ``work``."""
     count = scales.numel()
-    grid = (triton.cdiv(count, _SIZE),)
+    grid = (ceil(count / _SIZE),)
     _round_scales[grid](scales, work, packed, start, seed, count, narrow, _SIZE, num_warps=4)

@@ -7,6 +7,8 @@ which each row is a group; its product with the rotation; codes and scales. It i
 
 from __future__ import annotations
 
+from math import ceil
+
 import triton
 import triton.language as tl
 from torch import Tensor
@@ -143,8 +145,8 @@ def sketch(
     ``frequencies`` and ``work`` are what ``prepare`` returned; the largest scales are left there.
     """
     rows, pixels, warps = tiling.shape(PROGRAM)
-    _sketch[tiling.groups, triton.cdiv(tiling.kept, rows)](
-        input, tiling.basis(input.device, precision), frequencies, work, codes, scales,
+    _sketch[tiling.groups, ceil(tiling.kept / rows)](
+        input, tiling.basis(precision), frequencies, work, codes, scales,
         tiling.columns, tiling.groups, tiling.kept, *tiling.ends, *tiling.lengths, *tiling.cut,
         rows, pixels, tiling.length, precision, num_warps=warps, num_stages=PROGRAM.stages,
     )  # fmt: skip

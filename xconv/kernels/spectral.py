@@ -22,7 +22,7 @@ from xconv.kernels.prepare import prepare, rotation
 from xconv.kernels.rebuild import rebuild
 from xconv.kernels.scales import round_scales
 from xconv.kernels.sketch import sketch
-from xconv.kernels.tiling import Tiling
+from xconv.kernels.tiling import Tiling, known_tiling
 from xconv.layout import Layout, from_memory_order, in_memory_order
 from xconv.precision import allows_tf32
 from xconv.spectrum.blocks import blocks_of
@@ -56,7 +56,7 @@ def covers(layout: Layout) -> bool:
 
 def kept_like(input: Tensor, layout: Layout, plan: Plan) -> list[Tensor]:
     """Return empty tensors like those of ``keep``."""
-    tiling = _tiling(layout, plan.counts)
+    tiling = Tiling.of(layout, plan.counts)
     return [
         input.new_empty(tiling.bytes, dtype=torch.uint8),
         input.new_empty(plan.kept, dtype=torch.int16),
@@ -67,7 +67,7 @@ def kept_like(input: Tensor, layout: Layout, plan: Plan) -> list[Tensor]:
 def keep(input: Tensor, seed: Tensor, layout: Layout, plan: Plan) -> tuple[Tensor, ...]:
     """Return bytes, frequencies and counts. Raises RuntimeError while a CUDA graph is captured."""
     refuse_capture(input.device)
-    tiling, number = _tiling(layout, plan.counts), int(seed)
+    tiling, number = known_tiling(layout, plan.counts), int(seed)
     input = from_memory_order(
         in_memory_order(input.detach(), layout.channels_last), layout.channels_last
     )
@@ -93,9 +93,10 @@ def estimate(
     """Return the weight gradient; that of several parts is summed in float32."""
     total: Tensor | None = None
     for images, rebuilt in rebuilt_parts(kept, seed, layout):
-        part = geometry.weight_gradient(grad_output[images], rebuilt, weight)
-        del rebuilt
         is_all = images.stop - images.start == layout.shape[0]
+        deltas = grad_output if is_all else grad_output[images]
+        part = geometry.weight_gradient(deltas, rebuilt, weight)
+        del rebuilt
         part = part if is_all else part.float()
         total = part if total is None else total.add_(part)
     assert total is not None
@@ -111,7 +112,7 @@ def rebuilt_parts(
     """Return x̂, some images after the other, as these images of ``layout`` lie. In float16 no
     scale is above 256: x̂ is smaller by so much as the largest scale is above it."""
     packed, frequencies, counts = kept
-    tiling = _tiling(layout, tuple(counts.tolist()))
+    tiling = known_tiling(layout, tuple(counts.tolist()))
     precision = _precision(layout)
     most = _HEADROOM if layout.dtype == torch.float16 else float("inf")
     with choice.current(packed.device):
@@ -121,10 +122,6 @@ def rebuilt_parts(
         with choice.current(packed.device):
             rebuild(output, images, tiling, frequencies, turn, packed, most, precision)
         yield images, output
-
-
-def _tiling(layout: Layout, counts: tuple[int, ...]) -> Tiling:
-    return Tiling(layout, blocks_of(tuple(int(n) for n in layout.shape[2:])), counts)
 
 
 def _some_images(layout: Layout) -> Iterator[slice]:

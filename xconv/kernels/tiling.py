@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from itertools import accumulate
 from math import ceil, prod
 from typing import NamedTuple
 
 import torch
-import triton
 from torch import Tensor
 
 from xconv.layout import Layout
-from xconv.spectrum.blocks import Blocks, cosines
+from xconv.spectrum.blocks import Blocks, blocks_of, cosines
 from xconv.spectrum.cached import cached
 from xconv.spectrum.plan import BITS
 from xconv.spectrum.rounding import GROUP, SCALE_BITS
@@ -37,34 +37,39 @@ class Program(NamedTuple):
 
 @dataclass(frozen=True)
 class Tiling:
-    """The arguments that kernels share, for one input and one plan."""
+    """The arguments that kernels share, for one input and one plan; each is found once."""
 
     layout: Layout
     blocks: Blocks
     counts: tuple[int, ...]
 
-    @property
+    @classmethod
+    def of(cls, layout: Layout, counts: tuple[int, ...]) -> Tiling:
+        """Return that of an input of ``layout``."""
+        return cls(layout, blocks_of(tuple(int(n) for n in layout.shape[2:])), counts)
+
+    @cached_property
     def kept(self) -> int:
         """Frequencies kept."""
         return sum(self.counts)
 
-    @property
+    @cached_property
     def columns(self) -> int:
         """Blocks of all channels and images."""
         return self.layout.shape[0] * self.layout.shape[1] * self.blocks.number
 
-    @property
+    @cached_property
     def groups(self) -> int:
         """Groups of a frequency."""
         return ceil(self.columns / GROUP)
 
-    @property
+    @cached_property
     def code_bytes(self) -> int:
         """Bytes of all codes; those of the scales follow."""
         bits = zip(self.counts, BITS, strict=True)
         return self.groups * GROUP // 8 * sum(count * each for count, each in bits)
 
-    @property
+    @cached_property
     def narrow(self) -> int:
         """Scales of 8 bits; those of 16 follow."""
         wide = (
@@ -72,74 +77,95 @@ class Tiling:
         )
         return self.groups * (self.kept - sum(wide))
 
-    @property
+    @cached_property
     def bytes(self) -> int:
         """Bytes of codes, scales and the largest scale."""
         return self.code_bytes + 2 * self.kept * self.groups - self.narrow + _SCALE_BYTES
 
-    @property
+    @cached_property
     def length(self) -> int:
         """Pixels of a block, lines and all up to a power of two."""
         return _length(self.blocks.sides)
 
+    @cached_property
+    def _shapes(self) -> dict[Program, tuple[int, int, int]]:
+        return {}
+
+    @cached_property
+    def _bases(self) -> dict[tuple[str, torch.dtype], Tensor]:
+        return {}
+
     def shape(self, program: Program) -> tuple[int, int, int]:
         """Return the rows and pixels that programs have at a time, and the warps for these."""
-        rows = min(program.rows, max(_LEAST, triton.next_power_of_2(self.kept)))
+        if program not in self._shapes:
+            self._shapes[program] = self._shape(program)
+        return self._shapes[program]
+
+    def _shape(self, program: Program) -> tuple[int, int, int]:
+        rows = min(program.rows, max(_LEAST, _power(self.kept)))
         pixels = min(program.pixels, self.length)
         warps = program.warps * rows * pixels // (program.rows * program.pixels)
         return rows, pixels, max(_LEAST_WARPS, warps)
 
-    @property
+    @cached_property
     def ends(self) -> tuple[int, ...]:
         """Where the frequencies of 1, 2, 3, 4 and 8 bits end."""
         return tuple(accumulate(self.counts[:-1]))
 
-    @property
+    @cached_property
     def lengths(self) -> tuple[int, int, int, int]:
         """Channels, and pixels of a map along three sides."""
         return self.layout.shape[1], *_three(self.blocks.pixels)
 
-    @property
+    @cached_property
     def cut(self) -> tuple[int | bool, ...]:
         """What ``tiles.places`` is compiled for."""
         sides, counts = _three(self.blocks.sides), _three(self.blocks.counts)
         is_last = self.layout.channels_last
         is_full = is_last and self.layout.shape[1] % GROUP == 0
         reaches_over = self.blocks.covered != self.blocks.pixels
-        width = triton.next_power_of_2(sides[2])
+        width = _power(sides[2])
         return *sides, self.blocks.number, *counts[1:], width, is_last, is_full, reaches_over
 
-    def basis(self, device: torch.device, precision: str) -> Tensor:
-        """Return the basis images of a block, a row each, filled up with zeros: float32, for
-        products in TF32 such as float16 holds."""
-        return _basis(self.blocks.sides, self.length, device, precision == "tf32")
-
-    def half_basis(self, device: torch.device) -> Tensor:
-        """Return the basis images in float16."""
-        return _half_basis(self.blocks.sides, self.length, device)
+    def basis(self, precision: str, dtype: torch.dtype = torch.float32) -> Tensor:
+        """Return the basis images of a block, a row each, filled up with zeros; for products in
+        TF32 such as float16 holds, in float32 or float16."""
+        known = self._bases.get((precision, dtype))
+        if known is None:
+            ways = self.blocks.sides, self.length, self.layout.device, precision == "tf32", dtype
+            known = self._bases[precision, dtype] = _basis(*ways)
+        return known
 
 
 @cached
-def _basis(sides: tuple[int, ...], length: int, device: torch.device, is_half: bool) -> Tensor:
+def _basis(
+    sides: tuple[int, ...], length: int, device: torch.device, is_half: bool, dtype: torch.dtype
+) -> Tensor:
     images = torch.ones(1, 1, dtype=torch.float64)
     for side in sides:
         images = torch.kron(images, cosines(side, torch.float64, torch.device("cpu")))
     lines = prod(sides[:-1])
     rows = torch.zeros(prod(sides), length)
-    width = triton.next_power_of_2(sides[-1])
+    width = _power(sides[-1])
     target = rows[:, : lines * width].view(-1, lines, width)[..., : sides[-1]]
     target.copy_((images.half() if is_half else images).view_as(target))
-    return rows.to(device)
+    return rows.to(device, dtype)
 
 
-@cached
-def _half_basis(sides: tuple[int, ...], length: int, device: torch.device) -> Tensor:
-    return _basis(sides, length, device, True).half()
+@lru_cache(maxsize=1024)
+def known_tiling(layout: Layout, counts: tuple[int, ...]) -> Tiling:
+    """Return ``Tiling.of``, the same object for the same input and plan."""
+    return Tiling.of(layout, counts)
 
 
 def _length(sides: tuple[int, ...]) -> int:
-    pixels = prod(sides[:-1]) * triton.next_power_of_2(sides[-1])
-    return max(_LEAST, triton.next_power_of_2(pixels))
+    pixels = prod(sides[:-1]) * _power(sides[-1])
+    return max(_LEAST, _power(pixels))
+
+
+def _power(count: int) -> int:
+    """The next power of two; Triton's own function is slow."""
+    return 1 << (count - 1).bit_length()
 
 
 def _three(sides: tuple[int, ...]) -> tuple[int, int, int]:
