@@ -44,6 +44,8 @@ SHAPES = {
     "channels last": ((2, 16, 28, 28), True),
     "over the edge": ((2, 32, 17, 19), False),
     "over the edge, channels last": ((2, 32, 17, 19), True),
+    "64 channels last": ((2, 64, 14, 14), True),
+    "64 channels last, over the edge": ((1, 64, 17, 19), True),
     "groups that are not full": ((3, 25, 6, 10), False),
     "1d": ((2, 32, 70), False),
     "3d": ((2, 32, 4, 9, 10), False),
@@ -128,7 +130,8 @@ def compare_bytes(
         if found.numel():
             width = SCALE_BITS[bits]
             steps = (numbers_of(found, width) - numbers_of(expected, width)).abs()
-            assert int(steps.max()) <= (1 if is_exact else {8: 4, 16: 64}[width])
+            # One number that is rounded otherwise moves a scale of 16 bits by up to 12 levels.
+            assert int(steps.max()) <= {8: 1, 16: 16}[width] * (1 if is_exact else 4)
             if is_exact or width == 8:
                 assert float((steps != 0).float().mean()) <= (0.05 if is_exact else 0.2)
     largest = (tail[-4:].clone().view(torch.float32) for tail in (own, theirs))
@@ -245,13 +248,14 @@ def test_torch_reads_what_a_kernel_wrote(
 
 
 @every_device
-def test_parts_of_a_batch_make_the_whole(name: str) -> None:
-    """Also where a group belongs to two parts."""
+@pytest.mark.parametrize(("channels", "last"), [(9, False), (9, True), (64, True)])
+def test_parts_of_a_batch_make_the_whole(name: str, channels: int, last: bool) -> None:
+    """Also where a group belongs to two parts: one of 9 channels has 36 columns."""
     device_of(name)
     from xconv.kernels import spectral
 
-    case = Input.smooth((8, 9, 28, 28), 1.0, False, torch.float32, name)  # 36 columns an image
-    layout = Layout(torch.Size(case.values.shape), torch.float32, case.values.device)
+    case = Input.smooth((8, channels, 14, 14), 1.0, last, torch.float32, name)
+    layout = case.layout
     kept = spectral.keep(case.values, seed_of(), layout, case.plan)
     ((_, whole),) = spectral.rebuilt_parts(kept, seed_of(), layout)
     with mock.patch("xconv.kernels.spectral.AT_A_TIME", 3 * whole[0].numel()):

@@ -133,15 +133,17 @@ def _rebuild(
         end_1, end_2, end_3, end_4, end_8, largest_scale, code_bytes, LENGTH,
         ROWS, CHUNK, LAST, PRECISION,
     )  # fmt: skip
-    column = group * GROUP_ + tl.arange(0, GROUP_)
-    is_column = (column >= start) & (column < end)
-    is_column = is_column[None, :] if LAST else is_column[:, None]
-    place, _, is_inside = places(
+    place, _, mask = places(
         group, pixel, first, channels, length_0, length_1, length_2,
         SIDE_0, SIDE_1, SIDE_2, NUMBER, COUNT_1, COUNT_2, WIDTH, LAST, FULL, EDGE,
     )  # fmt: skip
-    kind = output.dtype.element_ty
-    tl.store(output + place, found.to(kind), mask=is_inside & is_column)
+    if (
+        not FULL
+    ):  # else no tile belongs to two images, and what knows no mask stores several at once
+        column = group * GROUP_ + tl.arange(0, GROUP_)
+        is_column = (column >= start) & (column < end)
+        mask = mask & (is_column[None, :] if LAST else is_column[:, None])
+    tl.store(output + place, found.to(output.dtype.element_ty), mask=mask)
 
 
 def rebuild(

@@ -46,7 +46,7 @@ def _coefficients(
             WIDTH, LAST, FULL, EDGE,
         )  # fmt: skip
         if LAST:
-            mask = is_pixel & is_column[None, :]
+            mask = is_pixel if FULL else is_pixel & is_column[None, :]
             values = tl.load(input + place, mask=mask, other=0.0).to(tl.float32)
         else:
             mask = is_pixel & is_column[:, None]
