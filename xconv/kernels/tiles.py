@@ -33,12 +33,9 @@ def places(
     """Return where the pixels of a tile's blocks lie from image ``first`` on (int32), whether a
     block has these pixels, and whether the map has them: (GROUP, n), or (n, GROUP) for ``LAST``.
 
-    Lines of a block are numbered as if they had ``WIDTH`` pixels, a power of two. Where blocks
-    reach over an ``EDGE``, pixels beyond it have the place of the last one before it. ``FULL``:
-    channels are last and a multiple of GROUP, so that a tile has one block of neighbouring ones.
-
-    Each of these numbers is formed where it has as few elements as may be, and none is divided by
-    what the compiler does not know: that would take longer than all the rest.
+    ``FULL``: channels are last and a multiple of GROUP, so that a tile has one block of
+    neighbouring ones. Each of these numbers is formed where it has as few elements as may be, and
+    none is divided by what the compiler does not know: that would take longer than all the rest.
     """
     member = tl.arange(0, GROUP_)
     if LAST:
@@ -51,47 +48,51 @@ def places(
             column = (group * GROUP_ + member)[None, :]
             line = column // channels
             place = column - line * channels
-        stride_2 = channels
-        image, block = line // NUMBER, line % NUMBER
-        map = image - first
+        stride = channels
+        block, map = line % NUMBER, line // NUMBER - first
         pixel = pixel[:, None]
     else:
         column = (group * GROUP_ + member)[:, None]
-        stride_2 = 1
-        block = column % NUMBER
-        map = column // NUMBER - first * channels
-        place = 0
+        block, map = column % NUMBER, column // NUMBER - first * channels
+        place, stride = 0, 1
         pixel = pixel[None, :]
+    place += map * (length_0 * length_1 * length_2 * stride)
+    own, is_pixel, is_inside = _places_in_map(
+        block, pixel, stride, length_0, length_1, length_2,
+        SIDE_0, SIDE_1, SIDE_2, COUNT_1, COUNT_2, WIDTH, EDGE,
+    )  # fmt: skip
+    return place + own, is_pixel, is_inside
+
+
+@triton.jit
+def _places_in_map(
+    block, pixel, stride_2, length_0, length_1, length_2,
+    SIDE_0: tl.constexpr, SIDE_1: tl.constexpr, SIDE_2: tl.constexpr,
+    COUNT_1: tl.constexpr, COUNT_2: tl.constexpr, WIDTH: tl.constexpr, EDGE: tl.constexpr,
+):  # fmt: skip
+    """Return the same in one map. Lines of a block are numbered as if they had ``WIDTH`` pixels, a
+    power of two. Where blocks reach over an ``EDGE``, pixels beyond it have the place of the last
+    one before it."""
     stride_1 = length_2 * stride_2
     stride_0 = length_1 * stride_1
-    place += map * (length_0 * stride_0)
     block_0, block_1 = block // (COUNT_1 * COUNT_2), (block % (COUNT_1 * COUNT_2)) // COUNT_2
     block_2 = block % COUNT_2
     pixel_1, pixel_2 = pixel // WIDTH, pixel % WIDTH
-    is_pixel = pixel_2 < SIDE_2
-    pixel_0 = pixel_1 // SIDE_1
-    if SIDE_0 == 1:
-        is_pixel = is_pixel & (pixel_1 < SIDE_1)
-    else:
-        is_pixel = is_pixel & (pixel_0 < SIDE_0)
-        pixel_1 = pixel_1 % SIDE_1
+    pixel_0, pixel_1 = pixel_1 // SIDE_1, pixel_1 % SIDE_1
+    is_pixel = (pixel_2 < SIDE_2) & (pixel_0 < SIDE_0)
     is_inside = is_pixel
     if EDGE:
         at_0 = block_0 * SIDE_0 + pixel_0
         at_1 = block_1 * SIDE_1 + pixel_1
         at_2 = block_2 * SIDE_2 + pixel_2
         is_inside = is_inside & (at_0 < length_0) & (at_1 < length_1) & (at_2 < length_2)
-        at_0 = tl.minimum(at_0, length_0 - 1)
-        at_1 = tl.minimum(at_1, length_1 - 1)
-        at_2 = tl.minimum(at_2, length_2 - 1)
-        place = place + (at_0 * stride_0 + at_1 * stride_1 + at_2 * stride_2)
+        place = tl.minimum(at_0, length_0 - 1) * stride_0
+        place += tl.minimum(at_1, length_1 - 1) * stride_1
+        place += tl.minimum(at_2, length_2 - 1) * stride_2
     else:
-        place += block_0 * (SIDE_0 * stride_0) + block_1 * (SIDE_1 * stride_1)
-        place += block_2 * (SIDE_2 * stride_2)
-        own = pixel_1 * stride_1 + pixel_2 * stride_2
-        if SIDE_0 > 1:
-            own += pixel_0 * stride_0
-        place = place + own
+        corner = block_0 * (SIDE_0 * stride_0) + block_1 * (SIDE_1 * stride_1)
+        corner += block_2 * (SIDE_2 * stride_2)
+        place = corner + (pixel_0 * stride_0 + pixel_1 * stride_1 + pixel_2 * stride_2)
     return place, is_pixel, is_inside
 
 
