@@ -97,6 +97,11 @@ def test_a_compiled_network(scheme: str) -> None:
 
 
 @needs_compiler
+@pytest.mark.xfail(
+    reason="torch 2.11 takes operators whose results lie partly on the CPU into a graph, and finds "
+    "these not in the graph's memory",
+    strict=False,
+)
 @pytest.mark.usefixtures("fresh_compiler")
 def test_a_network_compiled_with_cuda_graphs_draws_anew() -> None:
     """The seed lies on the CPU: the compiler leaves out its graphs, or replays with new seeds."""

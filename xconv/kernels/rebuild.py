@@ -5,15 +5,21 @@ A program has the 64 columns of a tile and some of the pixels of their blocks.
 
 from __future__ import annotations
 
+from math import ceil
+
 import triton
 import triton.language as tl
 from torch import Tensor
 
-from xconv.kernels.tiles import GROUP_, bits_of, columns, level, places
+from xconv.kernels.tiles import GROUP_, TINY, bits_of, level, place_of_scale, places
 from xconv.kernels.tiling import Program, Tiling
 from xconv.spectrum.rounding import GROUP
 
-PROGRAM = Program(rows=32, pixels=128, warps=4, stages=2)
+PROGRAMS = {
+    "tf32": Program(rows=32, pixels=256, warps=8, stages=2),
+    "tf32x3": Program(rows=32, pixels=128, warps=4, stages=2),
+}
+"""By how products are formed; those in TF32 take numbers of float16, which has as many bits."""
 
 
 @triton.jit
@@ -25,7 +31,18 @@ def _unpack(codes, bits, member):
     word = tl.load(place).to(tl.int32)
     word |= tl.load(place + 1, mask=shift + bits[:, None] > 8, other=0).to(tl.int32) << 8
     number = (word >> shift) & ((1 << bits[:, None]) - 1)
+    number = tl.where(bits[:, None] == 16, number ^ 0x8000, number)  # it is kept with a sign
     return number.to(tl.float32) - ((1 << (bits - 1)).to(tl.float32) - 0.5)[:, None]
+
+
+@triton.jit
+def _scales(scales, number, narrow):
+    """Return the scales (float32) with these numbers, relative to the largest."""
+    place, is_wide = place_of_scale(number, narrow)
+    code = tl.load(scales + place).to(tl.int32)
+    code |= tl.load(scales + place + 1, mask=is_wide, other=0).to(tl.int32) << 8
+    code = tl.where(is_wide, code ^ 0x8000, code)
+    return level(code.to(tl.float32), is_wide)
 
 
 @triton.jit
@@ -38,15 +55,33 @@ def _largest(place, most):
 
 
 @triton.jit
+def _most(codes, group, groups, kept, end_4, ROWS: tl.constexpr):
+    """Return what no number of a tile exceeds, relative to the largest scale."""
+    most = 0.0
+    for start in range(0, kept, ROWS):
+        row = tl.minimum(start + tl.arange(0, ROWS), kept - 1)
+        scale = _scales(codes, row * groups + group, end_4 * groups)
+        most = tl.maximum(most, tl.max(scale, 0))
+    return tl.maximum(most, TINY)
+
+
+@triton.jit
 def _pixels(
-    codes, basis, frequencies, turn, group, groups, pixel, kept, end_1, end_2, end_3, end_4,
-    largest_scale, code_bytes, LENGTH: tl.constexpr, ROWS: tl.constexpr, CHUNK: tl.constexpr,
-    LAST: tl.constexpr, PRECISION: tl.constexpr,
+    codes, basis, frequencies, turn, group, groups, pixel, kept,
+    end_1, end_2, end_3, end_4, end_8, largest_scale, code_bytes, LENGTH: tl.constexpr,
+    ROWS: tl.constexpr, CHUNK: tl.constexpr, LAST: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
-    """Return these pixels of the blocks of a tile, (GROUP, CHUNK), (CHUNK, GROUP) for ``LAST``."""
+    """Return these pixels of the blocks of a tile, (GROUP, CHUNK), (CHUNK, GROUP) for ``LAST``.
+
+    Basis images and the rotation are on two sides of the codes, so all pixels are turned at once.
+    """
     member = tl.arange(0, GROUP_)
-    rotation = tl.load(turn + member[:, None] * GROUP_ + member[None, :])
-    largest = _largest(codes + code_bytes + kept.to(tl.int64) * groups, largest_scale)
+    scales, narrow = codes + code_bytes, end_4 * groups
+    end, _ = place_of_scale(kept * groups, narrow)
+    largest = _largest(scales + end, largest_scale)
+    most = 1.0
+    if PRECISION == "tf32":  # float16 has its bits, but not its range
+        most = _most(scales, group, groups, kept, end_4, ROWS)
     if LAST:
         found = tl.zeros((CHUNK, GROUP_), tl.float32)
     else:
@@ -55,62 +90,60 @@ def _pixels(
         row = start + tl.arange(0, ROWS)
         is_row = row < kept
         row = tl.minimum(row, kept - 1)
-        bits, before = bits_of(row, end_1, end_2, end_3, end_4)
+        bits, before = bits_of(row, end_1, end_2, end_3, end_4, end_8)
         place = codes + (before * groups + group * bits) * (GROUP_ // 8)
-        numbers = tl.dot(_unpack(place, bits, member), rotation, input_precision=PRECISION)
-        code = tl.load(codes + code_bytes + row.to(tl.int64) * groups + group)
-        scale = level(code.to(tl.float32)) * largest
-        numbers *= tl.where(is_row, scale, 0.0)[:, None]
+        scale = _scales(scales, row * groups + group, narrow) / (1 << (bits - 1)).to(tl.float32)
+        scale = scale / most
+        numbers = _unpack(place, bits, member) * tl.where(is_row, scale, 0.0)[:, None]
         frequency = tl.load(frequencies + row).to(tl.int32)
         matrix = tl.load(basis + frequency[:, None] * LENGTH + pixel[None, :])
+        numbers = numbers.to(basis.dtype.element_ty)
         if LAST:
             found = tl.dot(tl.trans(matrix), numbers, found, input_precision=PRECISION)
         else:
             found = tl.dot(tl.trans(numbers), matrix, found, input_precision=PRECISION)
-    return found
+    found = found.to(turn.dtype.element_ty)
+    if LAST:
+        rotation = tl.load(turn + member[:, None] * GROUP_ + member[None, :])
+        found = tl.dot(found, rotation, input_precision=PRECISION)
+    else:
+        inverse = tl.load(turn + member[None, :] * GROUP_ + member[:, None])
+        found = tl.dot(inverse, found, input_precision=PRECISION)
+    return found * (most * largest)
 
 
 @triton.jit(
     do_not_specialize=[
-        "first", "start", "end", "groups", "code_bytes", "kept", "end_1", "end_2", "end_3", "end_4",
-        "channels", "number", "count_1", "count_2", "stride_image", "stride_channel", "stride_0",
-        "stride_1", "stride_2", "length_0", "length_1", "length_2", "largest_scale",
+        "first", "start", "end", "groups", "code_bytes", "largest_scale", "kept", "end_1", "end_2",
+        "end_3", "end_4", "end_8", "channels", "length_0", "length_1", "length_2",
     ]
 )  # fmt: skip
 def _rebuild(
     output, codes, basis, frequencies, turn, first, start, end, groups, code_bytes, largest_scale,
-    kept, end_1, end_2, end_3, end_4, channels, number, count_1, count_2,
-    stride_image, stride_channel, stride_0, stride_1, stride_2, length_0, length_1, length_2,
-    SIDE_0: tl.constexpr, SIDE_1: tl.constexpr, SIDE_2: tl.constexpr, ROWS: tl.constexpr,
-    CHUNK: tl.constexpr, LENGTH: tl.constexpr, LAST: tl.constexpr, PRECISION: tl.constexpr,
+    kept, end_1, end_2, end_3, end_4, end_8, channels, length_0, length_1, length_2,
+    SIDE_0: tl.constexpr, SIDE_1: tl.constexpr, SIDE_2: tl.constexpr, NUMBER: tl.constexpr,
+    COUNT_1: tl.constexpr, COUNT_2: tl.constexpr, WIDTH: tl.constexpr, LAST: tl.constexpr,
+    FULL: tl.constexpr, EDGE: tl.constexpr, ROWS: tl.constexpr, CHUNK: tl.constexpr,
+    LENGTH: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     group = start // GROUP_ + tl.program_id(0)
     pixel = tl.program_id(1) * CHUNK + tl.arange(0, CHUNK)
     found = _pixels(
-        codes, basis, frequencies, turn, group, groups, pixel, kept, end_1, end_2, end_3, end_4,
-        largest_scale, code_bytes, LENGTH, ROWS, CHUNK, LAST, PRECISION,
+        codes, basis, frequencies, turn, group, groups, pixel, kept,
+        end_1, end_2, end_3, end_4, end_8, largest_scale, code_bytes, LENGTH,
+        ROWS, CHUNK, LAST, PRECISION,
     )  # fmt: skip
-    column = group * GROUP_ + tl.arange(0, GROUP_)
-    is_column = (column >= start) & (column < end)
-    image, channel, block_0, block_1, block_2 = columns(
-        column, channels, number, count_1, count_2, LAST
-    )
-    base = (image - first) * stride_image + channel * stride_channel
-    kind = output.dtype.element_ty
-    if LAST:
-        place, inside = places(
-            block_0[None, :], block_1[None, :], block_2[None, :], pixel[:, None],
-            stride_0, stride_1, stride_2, length_0, length_1, length_2, SIDE_1, SIDE_2, SIDE_0,
-        )  # fmt: skip
-        target = output + (base[None, :] + place)
-        tl.store(target, found.to(kind), inside & is_column[None, :])
-    else:
-        place, inside = places(
-            block_0[:, None], block_1[:, None], block_2[:, None], pixel[None, :],
-            stride_0, stride_1, stride_2, length_0, length_1, length_2, SIDE_1, SIDE_2, SIDE_0,
-        )  # fmt: skip
-        target = output + (base[:, None] + place)
-        tl.store(target, found.to(kind), inside & is_column[:, None])
+    place, _, mask = places(
+        group, pixel, first, channels, length_0, length_1, length_2,
+        SIDE_0, SIDE_1, SIDE_2, NUMBER, COUNT_1, COUNT_2, WIDTH, LAST, FULL, EDGE,
+    )  # fmt: skip
+    if (
+        not FULL
+    ):  # else no tile belongs to two images, and what knows no mask stores several at once
+        column = group * GROUP_ + tl.arange(0, GROUP_)
+        is_column = (column >= start) & (column < end)
+        mask = mask & (is_column[None, :] if LAST else is_column[:, None])
+    tl.store(output + place, found.to(output.dtype.element_ty), mask=mask)
 
 
 def rebuild(
@@ -129,13 +162,13 @@ def rebuild(
     """
     an_image = tiling.columns // tiling.layout.shape[0]
     start, end = images.start * an_image, images.stop * an_image
-    tiles = triton.cdiv(end, GROUP) - start // GROUP
-    rows, pixels = tiling.shape(PROGRAM)
-    _rebuild[tiles, triton.cdiv(tiling.blocks.size, pixels)](
-        output, packed, tiling.basis(output.device), frequencies, turn,
+    tiles = ceil(end / GROUP) - start // GROUP
+    program = PROGRAMS[precision]
+    rows, pixels, warps = tiling.shape(program)
+    basis = tiling.basis(precision, turn.dtype)
+    _rebuild[tiles, tiling.length // pixels](
+        output, packed, basis, frequencies, turn,
         images.start, start, end, tiling.groups, tiling.code_bytes, largest,
-        tiling.kept, *tiling.ends, *tiling.cut,
-        *tiling.strides(output), *tiling.sides, rows, pixels, tiling.length,
-        tiling.layout.channels_last, precision,
-        num_warps=PROGRAM.warps, num_stages=PROGRAM.stages,
+        tiling.kept, *tiling.ends, *tiling.lengths, *tiling.cut,
+        rows, pixels, tiling.length, precision, num_warps=warps, num_stages=program.stages,
     )  # fmt: skip

@@ -7,64 +7,60 @@ which each row is a group; its product with the rotation; codes and scales. It i
 
 from __future__ import annotations
 
+from math import ceil
+
 import triton
 import triton.language as tl
 from torch import Tensor
 
 from xconv.kernels.prepare import CELLS, WORK
-from xconv.kernels.tiles import GROUP_, TINY, bits_of, columns, places, steps_of
+from xconv.kernels.tiles import GROUP_, TINY, bits_of, places, rounded, steps_of
 from xconv.kernels.tiling import Program, Tiling
 from xconv.spectrum.rounding import GROUP
 
 _CELLS = tl.constexpr(CELLS)
 _WORK = tl.constexpr(WORK)
 _TURN = tl.constexpr(GROUP * GROUP)
-PROGRAM = Program(rows=64, pixels=64, warps=4, stages=2)
+PROGRAM = Program(rows=128, pixels=64, warps=8, stages=2)
 
 
 @triton.jit
 def _coefficients(
-    input, basis, frequency, is_row, column, count, channels, number, count_1, count_2,
-    stride_image, stride_channel, stride_0, stride_1, stride_2, length_0, length_1, length_2,
-    SIDE_0: tl.constexpr, SIDE_1: tl.constexpr, SIDE_2: tl.constexpr, ROWS: tl.constexpr,
-    CHUNK: tl.constexpr, LENGTH: tl.constexpr, LAST: tl.constexpr, PRECISION: tl.constexpr,
+    input, basis, frequency, is_row, group, count, channels, length_0, length_1, length_2,
+    SIDE_0: tl.constexpr, SIDE_1: tl.constexpr, SIDE_2: tl.constexpr, NUMBER: tl.constexpr,
+    COUNT_1: tl.constexpr, COUNT_2: tl.constexpr, WIDTH: tl.constexpr, LAST: tl.constexpr,
+    FULL: tl.constexpr, EDGE: tl.constexpr, ROWS: tl.constexpr, CHUNK: tl.constexpr,
+    LENGTH: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     """Return what the frequencies have in the blocks, (ROWS, GROUP), float32."""
-    SIZE: tl.constexpr = SIDE_0 * SIDE_1 * SIDE_2
-    image, channel, block_0, block_1, block_2 = columns(
-        column, channels, number, count_1, count_2, LAST
-    )
-    base = image * stride_image + channel * stride_channel
-    is_column = column < count
+    is_column = group * GROUP_ + tl.arange(0, GROUP_) < count
     found = tl.zeros((ROWS, GROUP_), tl.float32)
-    for start in range(0, SIZE, CHUNK):
+    for start in range(0, SIDE_0 * SIDE_1 * WIDTH, CHUNK):
         pixel = start + tl.arange(0, CHUNK)
         matrix = tl.load(
             basis + frequency[:, None] * LENGTH + pixel[None, :], mask=is_row[:, None], other=0.0
         )
-        is_pixel = pixel < SIZE
+        place, is_pixel, _ = places(
+            group, pixel, 0, channels, length_0, length_1, length_2,
+            SIDE_0, SIDE_1, SIDE_2, NUMBER, COUNT_1, COUNT_2,
+            WIDTH, LAST, FULL, EDGE,
+        )  # fmt: skip
         if LAST:
-            place, _ = places(
-                block_0[None, :], block_1[None, :], block_2[None, :], pixel[:, None],
-                stride_0, stride_1, stride_2, length_0, length_1, length_2, SIDE_1, SIDE_2, SIDE_0,
-            )  # fmt: skip
-            mask = is_pixel[:, None] & is_column[None, :]
-            values = tl.load(input + (base[None, :] + place), mask=mask, other=0.0).to(tl.float32)
+            mask = is_pixel if FULL else is_pixel & is_column[None, :]
+            values = tl.load(input + place, mask=mask, other=0.0).to(tl.float32)
         else:
-            place, _ = places(
-                block_0[:, None], block_1[:, None], block_2[:, None], pixel[None, :],
-                stride_0, stride_1, stride_2, length_0, length_1, length_2, SIDE_1, SIDE_2, SIDE_0,
-            )  # fmt: skip
-            mask = is_column[:, None] & is_pixel[None, :]
-            values = tl.load(input + (base[:, None] + place), mask=mask, other=0.0).to(tl.float32)
+            mask = is_pixel & is_column[:, None]
+            values = tl.load(input + place, mask=mask, other=0.0).to(tl.float32)
             values = tl.trans(values)
+        if input.dtype.element_ty == tl.float32:  # TF32 has all numbers of half dtypes
+            values = rounded(values, PRECISION)
         found = tl.dot(matrix, values, found, input_precision=PRECISION)
     return found
 
 
 @triton.jit
 def _round(values, turned, bits):
-    """Return codes (int64) and scales of the groups ``values`` (ROWS, GROUP)."""
+    """Return codes (int32) and scales of the groups ``values`` (ROWS, GROUP)."""
     half = (1 << (bits - 1)).to(tl.float32)[:, None]
     norm = tl.sqrt(tl.sum(turned * turned, 1))
     unit = tl.maximum(norm, TINY) * steps_of(bits) * 0.125  # over the root of GROUP
@@ -72,35 +68,36 @@ def _round(values, turned, bits):
     number = tl.minimum(tl.maximum(number, -half), half - 1)
     energy = tl.sum(values * values, 1)
     scale = energy / tl.maximum(tl.sum(turned * (number + 0.5), 1), TINY)
-    return (number + half).to(tl.int32).to(tl.int64), scale
+    return (number + half).to(tl.int32), scale * (1 << (bits - 1)).to(tl.float32)
 
 
 @triton.jit
-def _pack(codes, target, number, bits, is_row, ROWS: tl.constexpr):
-    """Write ``codes`` (ROWS, GROUP) without gaps from ``target`` (ROWS) on, the first lowest."""
-    eight = tl.arange(0, 8)
+def _pack(codes, target, bits, is_row, ROWS: tl.constexpr):
+    """Write ``codes`` (ROWS, GROUP) of at most 4 bits without gaps from ``target`` (ROWS) on, the
+    first lowest."""
+    eight, four = tl.arange(0, 8)[None, None, :], tl.arange(0, 4)[None, None, :]
+    width = bits[:, None, None]
     lines = tl.reshape(codes, (ROWS, GROUP_ // 8, 8))
-    width = bits.to(tl.int64)[:, None, None]
-    words = tl.sum(lines << (eight[None, None, :] * width), 2)  # bytes that eight numbers take
-    whole = (words[:, :, None] >> (8 * eight)[None, None, :].to(tl.int64)) & 255
-    place = tl.arange(0, GROUP_ // 8)[None, :, None] * bits[:, None, None] + eight[None, None, :]
-    mask = is_row[:, None, None] & (eight[None, None, :] < bits[:, None, None])
+    words = tl.sum(lines << (eight * width), 2)  # bytes that eight numbers take
+    whole = (words[:, :, None] >> (8 * four)) & 255
+    place = tl.arange(0, GROUP_ // 8)[None, :, None] * width + four
+    mask = (is_row & (bits <= 4))[:, None, None] & (four < width)
     tl.store(target[:, None, None] + place, whole.to(tl.uint8), mask=mask)
 
 
 @triton.jit(
     do_not_specialize=[
-        "count", "groups", "kept", "end_1", "end_2", "end_3", "end_4", "channels", "number",
-        "count_1", "count_2", "stride_image", "stride_channel", "stride_0", "stride_1", "stride_2",
+        "count", "groups", "kept", "end_1", "end_2", "end_3", "end_4", "end_8", "channels",
         "length_0", "length_1", "length_2",
     ]
 )  # fmt: skip
 def _sketch(
     input, basis, frequencies, work, codes, scales, count, groups, kept,
-    end_1, end_2, end_3, end_4, channels, number, count_1, count_2,
-    stride_image, stride_channel, stride_0, stride_1, stride_2, length_0, length_1, length_2,
-    SIDE_0: tl.constexpr, SIDE_1: tl.constexpr, SIDE_2: tl.constexpr, ROWS: tl.constexpr,
-    CHUNK: tl.constexpr, LENGTH: tl.constexpr, LAST: tl.constexpr, PRECISION: tl.constexpr,
+    end_1, end_2, end_3, end_4, end_8, channels, length_0, length_1, length_2,
+    SIDE_0: tl.constexpr, SIDE_1: tl.constexpr, SIDE_2: tl.constexpr, NUMBER: tl.constexpr,
+    COUNT_1: tl.constexpr, COUNT_2: tl.constexpr, WIDTH: tl.constexpr, LAST: tl.constexpr,
+    FULL: tl.constexpr, EDGE: tl.constexpr, ROWS: tl.constexpr, CHUNK: tl.constexpr,
+    LENGTH: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     group = tl.program_id(0)
     row = tl.program_id(1) * ROWS + tl.arange(0, ROWS)
@@ -108,18 +105,24 @@ def _sketch(
     is_row = row < kept
     frequency = tl.load(frequencies + row, mask=is_row, other=0).to(tl.int32)
     values = _coefficients(
-        input, basis, frequency, is_row, group * GROUP_ + member, count, channels, number,
-        count_1, count_2, stride_image, stride_channel, stride_0, stride_1, stride_2,
-        length_0, length_1, length_2, SIDE_0, SIDE_1, SIDE_2, ROWS, CHUNK,
-        LENGTH, LAST, PRECISION,
+        input, basis, frequency, is_row, group, count, channels, length_0, length_1, length_2,
+        SIDE_0, SIDE_1, SIDE_2, NUMBER, COUNT_1, COUNT_2, WIDTH, LAST, FULL, EDGE,
+        ROWS, CHUNK, LENGTH, PRECISION,
     )  # fmt: skip
     values *= tl.load(work + _WORK + row, mask=is_row, other=0.0)[:, None]
     turn = tl.load(work + member[None, :] * GROUP_ + member[:, None])  # its transpose
-    turned = tl.dot(values, turn, input_precision=PRECISION)
-    bits, before = bits_of(row, end_1, end_2, end_3, end_4)
+    turned = tl.dot(rounded(values, PRECISION), turn, input_precision=PRECISION)
+    bits, before = bits_of(row, end_1, end_2, end_3, end_4, end_8)
     numbers, scale = _round(values, turned, bits)
     target = codes + (before * groups + group * bits) * (GROUP_ // 8)
-    _pack(numbers, target, group, bits, is_row, ROWS)
+    _pack(numbers, target, bits, is_row, ROWS)
+    if (tl.program_id(1) + 1) * ROWS > end_4:
+        place = target[:, None] + member[None, :]
+        tl.store(place, numbers.to(tl.uint8), mask=(is_row & (bits == 8))[:, None])
+    if (tl.program_id(1) + 1) * ROWS > end_8:  # rows begin at a multiple of 8 bytes
+        place = target.to(tl.pointer_type(tl.int16), bitcast=True)[:, None] + member[None, :]
+        signed = (numbers - 0x8000).to(tl.int16)
+        tl.store(place, signed, mask=(is_row & (bits == 16))[:, None])
     tl.store(scales + row.to(tl.int64) * groups + group, scale, mask=is_row)
     # As whole numbers, positive ones have the same order, and NaN is above them all.
     size = scale.to(tl.int32, bitcast=True) & 0x7FFFFFFF
@@ -141,11 +144,9 @@ def sketch(
 
     ``frequencies`` and ``work`` are what ``prepare`` returned; the largest scales are left there.
     """
-    rows, pixels = tiling.shape(PROGRAM)
-    _sketch[tiling.groups, triton.cdiv(tiling.kept, rows)](
-        input, tiling.basis(input.device), frequencies, work, codes, scales,
-        tiling.columns, tiling.groups, tiling.kept, *tiling.ends, *tiling.cut,
-        *tiling.strides(input), *tiling.sides, rows, pixels, tiling.length,
-        tiling.layout.channels_last, precision,
-        num_warps=PROGRAM.warps, num_stages=PROGRAM.stages,
+    rows, pixels, warps = tiling.shape(PROGRAM)
+    _sketch[tiling.groups, ceil(tiling.kept / rows)](
+        input, tiling.basis(precision), frequencies, work, codes, scales,
+        tiling.columns, tiling.groups, tiling.kept, *tiling.ends, *tiling.lengths, *tiling.cut,
+        rows, pixels, tiling.length, precision, num_warps=warps, num_stages=PROGRAM.stages,
     )  # fmt: skip

@@ -22,7 +22,7 @@ from xconv.kernels.prepare import prepare, rotation
 from xconv.kernels.rebuild import rebuild
 from xconv.kernels.scales import round_scales
 from xconv.kernels.sketch import sketch
-from xconv.kernels.tiling import Tiling
+from xconv.kernels.tiling import Tiling, known_tiling
 from xconv.layout import Layout, from_memory_order, in_memory_order
 from xconv.precision import allows_tf32
 from xconv.spectrum.blocks import blocks_of
@@ -56,9 +56,9 @@ def covers(layout: Layout) -> bool:
 
 def kept_like(input: Tensor, layout: Layout, plan: Plan) -> list[Tensor]:
     """Return empty tensors like those of ``keep``."""
-    tiling = _tiling(layout, plan.counts)
+    tiling = Tiling.of(layout, plan.counts)
     return [
-        input.new_empty(_bytes(tiling), dtype=torch.uint8),
+        input.new_empty(tiling.bytes, dtype=torch.uint8),
         input.new_empty(plan.kept, dtype=torch.int16),
         torch.empty(len(plan.counts), dtype=torch.int16, device="cpu"),
     ]
@@ -67,17 +67,18 @@ def kept_like(input: Tensor, layout: Layout, plan: Plan) -> list[Tensor]:
 def keep(input: Tensor, seed: Tensor, layout: Layout, plan: Plan) -> tuple[Tensor, ...]:
     """Return bytes, frequencies and counts. Raises RuntimeError while a CUDA graph is captured."""
     refuse_capture(input.device)
-    tiling, number = _tiling(layout, plan.counts), int(seed)
+    tiling, number = known_tiling(layout, plan.counts), int(seed)
     input = from_memory_order(
         in_memory_order(input.detach(), layout.channels_last), layout.channels_last
     )
     with choice.current(input.device):
-        frequencies, work = prepare(number, _tables(plan, input.device), plan.kept)
-        packed = torch.empty(_bytes(tiling), dtype=torch.uint8, device=input.device)
+        precision = _precision(layout)
+        frequencies, work = prepare(number, _tables(plan, input.device), plan.kept, precision)
+        packed = torch.empty(tiling.bytes, dtype=torch.uint8, device=input.device)
         groups = plan.kept * tiling.groups
         scales = torch.empty(groups, dtype=torch.float32, device=input.device)
-        sketch(input, tiling, frequencies, work, packed, scales, _precision(layout))
-        round_scales(scales, work, packed, tiling.code_bytes, number)
+        sketch(input, tiling, frequencies, work, packed, scales, precision)
+        round_scales(scales, work, packed, tiling.code_bytes, tiling.narrow, number)
     return packed, frequencies, torch.tensor(plan.counts, dtype=torch.int16, device="cpu")
 
 
@@ -92,9 +93,10 @@ def estimate(
     """Return the weight gradient; that of several parts is summed in float32."""
     total: Tensor | None = None
     for images, rebuilt in rebuilt_parts(kept, seed, layout):
-        part = geometry.weight_gradient(grad_output[images], rebuilt, weight)
-        del rebuilt
         is_all = images.stop - images.start == layout.shape[0]
+        deltas = grad_output if is_all else grad_output[images]
+        part = geometry.weight_gradient(deltas, rebuilt, weight)
+        del rebuilt
         part = part if is_all else part.float()
         total = part if total is None else total.add_(part)
     assert total is not None
@@ -110,23 +112,16 @@ def rebuilt_parts(
     """Return x̂, some images after the other, as these images of ``layout`` lie. In float16 no
     scale is above 256: x̂ is smaller by so much as the largest scale is above it."""
     packed, frequencies, counts = kept
-    tiling = _tiling(layout, tuple(counts.tolist()))
+    tiling = known_tiling(layout, tuple(counts.tolist()))
+    precision = _precision(layout)
     most = _HEADROOM if layout.dtype == torch.float16 else float("inf")
     with choice.current(packed.device):
-        turn = rotation(int(seed), packed.device)
+        turn = rotation(int(seed), packed.device, precision)
     for images in _some_images(layout):
         output = layout.empty(images)
         with choice.current(packed.device):
-            rebuild(output, images, tiling, frequencies, turn, packed, most, _precision(layout))
+            rebuild(output, images, tiling, frequencies, turn, packed, most, precision)
         yield images, output
-
-
-def _tiling(layout: Layout, counts: tuple[int, ...]) -> Tiling:
-    return Tiling(layout, blocks_of(tuple(int(n) for n in layout.shape[2:])), counts)
-
-
-def _bytes(tiling: Tiling) -> int:
-    return tiling.code_bytes + tiling.kept * tiling.groups + _SCALE_BYTES
 
 
 def _some_images(layout: Layout) -> Iterator[slice]:

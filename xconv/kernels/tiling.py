@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from itertools import accumulate
 from math import ceil, prod
 from typing import NamedTuple
 
 import torch
-import triton
 from torch import Tensor
 
 from xconv.layout import Layout
-from xconv.spectrum.blocks import Blocks, cosines
+from xconv.spectrum.blocks import Blocks, blocks_of, cosines
 from xconv.spectrum.cached import cached
-from xconv.spectrum.rounding import GROUP
+from xconv.spectrum.plan import BITS
+from xconv.spectrum.rounding import GROUP, SCALE_BITS
 
+_SCALE_BYTES = 4
+"""Of the largest scale."""
 _LEAST = 16
 """The shortest side of what a matrix unit takes."""
+_LEAST_WARPS = 4
+"""Warps that share a matrix unit's work."""
 
 
 class Program(NamedTuple):
@@ -31,79 +37,135 @@ class Program(NamedTuple):
 
 @dataclass(frozen=True)
 class Tiling:
-    """The arguments that kernels share, for one input and one plan."""
+    """The arguments that kernels share, for one input and one plan; each is found once."""
 
     layout: Layout
     blocks: Blocks
     counts: tuple[int, ...]
 
-    @property
+    @classmethod
+    def of(cls, layout: Layout, counts: tuple[int, ...]) -> Tiling:
+        """Return that of an input of ``layout``."""
+        return cls(layout, blocks_of(tuple(int(n) for n in layout.shape[2:])), counts)
+
+    @cached_property
     def kept(self) -> int:
         """Frequencies kept."""
         return sum(self.counts)
 
-    @property
+    @cached_property
     def columns(self) -> int:
         """Blocks of all channels and images."""
         return self.layout.shape[0] * self.layout.shape[1] * self.blocks.number
 
-    @property
+    @cached_property
     def groups(self) -> int:
         """Groups of a frequency."""
         return ceil(self.columns / GROUP)
 
-    @property
+    @cached_property
     def code_bytes(self) -> int:
         """Bytes of all codes; those of the scales follow."""
-        bits = zip(self.counts, (1, 2, 3, 4, 8), strict=True)
+        bits = zip(self.counts, BITS, strict=True)
         return self.groups * GROUP // 8 * sum(count * each for count, each in bits)
 
-    @property
+    @cached_property
+    def narrow(self) -> int:
+        """Scales of 8 bits; those of 16 follow."""
+        wide = (
+            count for count, bits in zip(self.counts, BITS, strict=True) if SCALE_BITS[bits] == 16
+        )
+        return self.groups * (self.kept - sum(wide))
+
+    @cached_property
+    def bytes(self) -> int:
+        """Bytes of codes, scales and the largest scale."""
+        return self.code_bytes + 2 * self.kept * self.groups - self.narrow + _SCALE_BYTES
+
+    @cached_property
     def length(self) -> int:
-        """Pixels of a block, up to a power of two."""
-        return max(_LEAST, triton.next_power_of_2(self.blocks.size))
+        """Pixels of a block, lines and all up to a power of two."""
+        return _length(self.blocks.sides)
 
-    def shape(self, program: Program) -> tuple[int, int]:
-        """Return the rows and pixels that programs have at a time."""
-        rows = max(_LEAST, triton.next_power_of_2(self.kept))
-        return min(program.rows, rows), min(program.pixels, self.length)
+    @cached_property
+    def _shapes(self) -> dict[Program, tuple[int, int, int]]:
+        return {}
 
-    @property
-    def ends(self) -> tuple[int, int, int, int]:
-        """Where the frequencies of 1, 2, 3 and 4 bits end."""
-        one, two, three, four, _ = self.counts
-        return one, one + two, one + two + three, one + two + three + four
+    @cached_property
+    def _bases(self) -> dict[tuple[str, torch.dtype], Tensor]:
+        return {}
 
-    @property
-    def cut(self) -> tuple[int, ...]:
-        """Channels, blocks of a map, and blocks along the last two sides."""
-        counts = _three(self.blocks.counts)
-        return self.layout.shape[1], self.blocks.number, *counts[1:]
+    def shape(self, program: Program) -> tuple[int, int, int]:
+        """Return the rows and pixels that programs have at a time, and the warps for these."""
+        if program not in self._shapes:
+            self._shapes[program] = self._shape(program)
+        return self._shapes[program]
 
-    @property
-    def sides(self) -> tuple[int, int, int]:
-        """Pixels of a block along three sides."""
-        return _three(self.blocks.sides)
+    def _shape(self, program: Program) -> tuple[int, int, int]:
+        rows = min(program.rows, max(_LEAST, _power(self.kept)))
+        pixels = min(program.pixels, self.length)
+        warps = program.warps * rows * pixels // (program.rows * program.pixels)
+        return rows, pixels, max(_LEAST_WARPS, warps)
 
-    def strides(self, tensor: Tensor) -> tuple[int, ...]:
-        """Return strides of images, channels and three sides of ``tensor``, then its sides."""
-        spatial = tensor.stride()[2:]
-        missing = (0,) * (3 - len(spatial))
-        return *tensor.stride()[:2], *missing, *spatial, *_three(tuple(tensor.shape[2:]))
+    @cached_property
+    def ends(self) -> tuple[int, ...]:
+        """Where the frequencies of 1, 2, 3, 4 and 8 bits end."""
+        return tuple(accumulate(self.counts[:-1]))
 
-    def basis(self, device: torch.device) -> Tensor:
-        """Return the basis images of a block, a row each, filled up with zeros."""
-        return _basis(self.blocks.sides, self.length, device)
+    @cached_property
+    def lengths(self) -> tuple[int, int, int, int]:
+        """Channels, and pixels of a map along three sides."""
+        return self.layout.shape[1], *_three(self.blocks.pixels)
+
+    @cached_property
+    def cut(self) -> tuple[int | bool, ...]:
+        """What ``tiles.places`` is compiled for."""
+        sides, counts = _three(self.blocks.sides), _three(self.blocks.counts)
+        is_last = self.layout.channels_last
+        is_full = is_last and self.layout.shape[1] % GROUP == 0
+        reaches_over = self.blocks.covered != self.blocks.pixels
+        width = _power(sides[2])
+        return *sides, self.blocks.number, *counts[1:], width, is_last, is_full, reaches_over
+
+    def basis(self, precision: str, dtype: torch.dtype = torch.float32) -> Tensor:
+        """Return the basis images of a block, a row each, filled up with zeros; for products in
+        TF32 such as float16 holds, in float32 or float16."""
+        known = self._bases.get((precision, dtype))
+        if known is None:
+            ways = self.blocks.sides, self.length, self.layout.device, precision == "tf32", dtype
+            known = self._bases[precision, dtype] = _basis(*ways)
+        return known
 
 
 @cached
-def _basis(sides: tuple[int, ...], length: int, device: torch.device) -> Tensor:
+def _basis(
+    sides: tuple[int, ...], length: int, device: torch.device, is_half: bool, dtype: torch.dtype
+) -> Tensor:
     images = torch.ones(1, 1, dtype=torch.float64)
     for side in sides:
         images = torch.kron(images, cosines(side, torch.float64, torch.device("cpu")))
+    lines = prod(sides[:-1])
     rows = torch.zeros(prod(sides), length)
-    rows[:, : prod(sides)] = images
-    return rows.to(device)
+    width = _power(sides[-1])
+    target = rows[:, : lines * width].view(-1, lines, width)[..., : sides[-1]]
+    target.copy_((images.half() if is_half else images).view_as(target))
+    return rows.to(device, dtype)
+
+
+@lru_cache(maxsize=1024)
+def known_tiling(layout: Layout, counts: tuple[int, ...]) -> Tiling:
+    """Return ``Tiling.of``, the same object for the same input and plan."""
+    return Tiling.of(layout, counts)
+
+
+def _length(sides: tuple[int, ...]) -> int:
+    pixels = prod(sides[:-1]) * _power(sides[-1])
+    return max(_LEAST, _power(pixels))
+
+
+def _power(count: int) -> int:
+    """The next power of two; Triton's own function is slow."""
+    return 1 << (count - 1).bit_length()
 
 
 def _three(sides: tuple[int, ...]) -> tuple[int, int, int]:
