@@ -12,6 +12,7 @@ from xconv.layout import Layout
 from xconv.random import DISTRIBUTIONS
 from xconv.schemes import SCHEMES
 from xconv.schemes.scheme import NO_SMALLER
+from xconv.wholes import whole
 
 if TYPE_CHECKING:
     from xconv.spectrum.plan import Plan
@@ -112,6 +113,7 @@ class Probing:
         return SCHEMES[self.scheme].why_exact(Layout.of(input), self)
 
 
+@whole
 def keep(
     input: Tensor,
     seed: Tensor,
@@ -126,6 +128,7 @@ def keep(
     return scheme.keep(input, seed, probing, layout, weight_shape, output_shape, plan)
 
 
+@whole
 def estimate_gradient(
     kept: Sequence[Tensor],
     grad_output: Tensor,

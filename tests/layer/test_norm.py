@@ -73,6 +73,25 @@ def test_so_it_is_of_any_shape_in_any_number_of_parts(
         assert_like_torch(norm, torch.float64, training, 0.05)
 
 
+FEW = {
+    "BatchNorm2d": Norm(nn.BatchNorm2d, (4,), (10, 4, 2, 2)),
+    "InstanceNorm2d": Norm(nn.InstanceNorm2d, (2,), (2, 2, 6, 6), {"affine": True}),
+    "GroupNorm": Norm(nn.GroupNorm, (2, 4), (2, 4, 4, 4)),
+    "LayerNorm": Norm(nn.LayerNorm, (40,), (5, 40)),
+}
+
+
+@pytest.mark.parametrize("norm", FEW.values(), ids=FEW)
+def test_so_it_is_of_fewer_numbers_than_a_group(norm: Norm) -> None:
+    """Their variances are one number, which is no room to write to."""
+    exact, ours = norm.pair(8, torch.float32)
+    steps = (norm.step(layer, torch.float32)[1:] for layer in (ours, exact))
+    for found, expected in zip(*steps, strict=True):
+        assert (found - expected).norm() <= 0.05 * expected.norm()
+    input = norm.input(torch.float32)
+    assert kept_bytes(ours, input) < input.nbytes
+
+
 @pytest.mark.parametrize("norm_bits", [1, 2, 4, 8])
 @every_norm
 def test_bytes_kept_in_training(norm: Norm, norm_bits: int) -> None:

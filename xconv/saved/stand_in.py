@@ -80,7 +80,7 @@ class StandIn:
     def variances(self, part: int) -> Tensor:
         """Return the variance of each number that ``read`` returns, float32."""
         of_groups = dither_variances(self.bounds[self._groups(part)], self.bits)
-        return of_groups.expand(-1, GROUP).reshape(-1)[: self.sizes[part]]
+        return of_groups.repeat(1, GROUP).view(-1)[: self.sizes[part]]
 
     def _groups(self, part: int) -> slice:
         return slice(self.ends[part], self.ends[part + 1])

@@ -23,7 +23,6 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from xconv import autocast
@@ -39,20 +38,19 @@ from xconv.spectrum.blocks import (
     by_frequency,
     inverse_transform,
     places,
-    transform,
 )
+from xconv.spectrum.coding import decode_into, encoded
 from xconv.spectrum.parts import parts_of
 from xconv.spectrum.plan import BITS, Part, Plan, divide, most_bits, nominal_plan
 from xconv.spectrum.rounding import (
     GROUP,
     SCALE_BITS,
-    decode,
     decode_scales,
-    encode,
     encode_scales,
     rotation,
 )
 from xconv.spectrum.sampling import draw_frequencies
+from xconv.wholes import whole
 
 if TYPE_CHECKING:
     from xconv.probing import Probing
@@ -127,17 +125,16 @@ class Spectral(Scheme):
         frequencies, weights = draw_frequencies(seed, plan.order, plan.probabilities, plan.kept)
         where = places(_to(frequencies.long(), input.device), blocks)
         weights, turn = _to(weights, input.device)[:, None], _to(rotation(seed), input.device)
-        codes = []
+        codes: list[Tensor] = []
+        used = [bits for bits, count in zip(BITS, plan.counts, strict=True) if count]
         scales: dict[int, list[Tensor]] = {bits: [] for bits in _SCALES}
         with convolution_precision(input.device), autocast.switched_off(input.device.type):
             for images, channels in _each_part(layout):
-                values = _coefficients(input[images, channels], where, blocks).mul_(weights)
-                for bits, groups in _classes(values, plan.counts):
-                    packed, sizes = encode(groups, bits, turn)
-                    codes.append(packed)
+                part = input[images, channels]
+                found = encoded(part, where, weights, turn, blocks, plan.counts)
+                codes += found[::2]
+                for bits, sizes in zip(used, found[1::2], strict=True):
                     scales[SCALE_BITS[bits]].append(sizes)
-                    del groups
-                del values
             several = {bits: torch.cat(some) for bits, some in scales.items() if some}
             largest = torch.stack([some.max() for some in several.values()]).max()
             rounded = (encode_scales(some, largest, seed, bits) for bits, some in several.items())
@@ -233,12 +230,6 @@ def gradient_of(
     return way(values, frequencies, blocks, grad_output, geometry, layout, weight)
 
 
-def _coefficients(images: Tensor, where: tuple[Tensor, ...], blocks: Blocks) -> Tensor:
-    """(kept, columns): what the frequencies have in the blocks of these images and channels."""
-    lines = transform(images.reshape(-1, *blocks.pixels).float(), blocks)
-    return by_frequency(lines, blocks)[where].flatten(1)
-
-
 def _expanded(
     values: Iterator[Tensor],
     frequencies: Tensor,
@@ -300,6 +291,7 @@ def _correlated(
     return total.permute(0, 3, 1, 2).reshape(weight.shape)
 
 
+@whole
 def _contract(
     coefficients: Tensor, seen: Tensor, channels: slice, inputs: int, total: Tensor
 ) -> None:
@@ -325,15 +317,13 @@ def _unpacked(
     for (images, channels), groups_of in zip(parts, sizes, strict=True):
         shape = images.stop - images.start, channels.stop - channels.start, number
         values = packed.new_empty(sum(counts), *shape, dtype=torch.float32)
-        for bits, groups, part in zip(BITS, groups_of, values.split(list(counts)), strict=True):
-            if groups:
-                code = packed[byte : byte + groups * GROUP * bits // 8]
-                which = SCALE_BITS[bits]
-                some = scales[which][group[which] : group[which] + groups]
-                numbers = decode(code, some, bits, turn)
-                part.copy_(numbers.view(-1)[: part.numel()].view_as(part))
-                del numbers
-                byte, group[which] = byte + len(code), group[which] + groups
+        stored = []
+        for bits, groups in zip(BITS, groups_of, strict=True):
+            code = packed[byte : byte + groups * GROUP * bits // 8]
+            which = SCALE_BITS[bits]
+            stored.append((code, scales[which][group[which] : group[which] + groups]))
+            byte, group[which] = byte + len(code), group[which] + groups
+        decode_into(values, counts, stored, turn)
         yield values
 
 
@@ -365,14 +355,6 @@ def _groups(counts: Sequence[int], layout: Layout, images: slice, channels: slic
     maps = (images.stop - images.start) * (channels.stop - channels.start)
     columns = maps * blocks_of(tuple(int(n) for n in layout.shape[2:])).number
     return [-(-count * columns // GROUP) for count in counts]
-
-
-def _classes(values: Tensor, counts: Sequence[int]) -> Iterator[tuple[int, Tensor]]:
-    """Bits of each class that has coefficients, and these in groups (m, GROUP)."""
-    for bits, part in zip(BITS, values.split(list(counts)), strict=True):
-        if part.numel():
-            flat = part.reshape(-1)
-            yield bits, F.pad(flat, (0, -flat.numel() % GROUP)).view(-1, GROUP)
 
 
 def _to(tensor: Tensor, device: torch.device) -> Tensor:

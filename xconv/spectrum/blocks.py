@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from xconv.spectrum.cached import cached
+from xconv.wholes import whole
 
 _SIDES = {1: (32, 64), 2: (8, 16), 3: (4, 8)}
 """Shortest and longest side of a block, by dimensions of the map; shorter maps are one block."""
@@ -79,6 +80,7 @@ def transform(maps: Tensor, blocks: Blocks) -> Tensor:
     return _along_all(maps.contiguous(), blocks, inverse=False)
 
 
+@whole
 def inverse_transform(coefficients: Tensor, blocks: Blocks) -> Tensor:
     """Return the maps (M, *pixels) that have these ``coefficients``."""
     maps = _along_all(coefficients, blocks, inverse=True).view(-1, *blocks.covered)

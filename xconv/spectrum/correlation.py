@@ -19,6 +19,7 @@ from xconv.layout import Layout
 from xconv.spectrum.blocks import Blocks, cosines, places
 from xconv.spectrum.cached import cached
 from xconv.spectrum.parts import CACHED, SMALL, SMALL_ELSEWHERE
+from xconv.wholes import whole
 
 _THIN = 5
 """How much longer a multiplication takes in a transform, whose products are thin."""
@@ -84,6 +85,7 @@ def images_at_a_time(
     return max(0, min(fitting, layout.shape[0]))
 
 
+@whole
 def correlate(
     windows: Tensor,
     frequencies: Tensor,
@@ -158,6 +160,7 @@ def _factor(
     return rows[:, pixel.clamp(0, side - 1)] * inside
 
 
+@whole
 def windows(
     grad_output: Tensor, blocks: Blocks, kernel: tuple[int, ...], geometry: Geometry
 ) -> Tensor:

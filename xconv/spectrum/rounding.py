@@ -23,6 +23,7 @@ from torch import Tensor
 
 from xconv.random import gaussian, uniform
 from xconv.spectrum.packing import pack_codes, unpack_codes
+from xconv.wholes import whole
 
 GROUP = 64
 """Numbers that are turned together and share a scale."""
@@ -53,6 +54,7 @@ def rotation(seed: Tensor) -> Tensor:
     return q * r.diagonal().sign()
 
 
+@whole
 def encode(values: Tensor, bits: int, turn: Tensor) -> tuple[Tensor, Tensor]:
     """Return packed codes (uint8) and scales (float32, one a group) of ``values`` (m, GROUP).
 
@@ -74,6 +76,7 @@ def encode(values: Tensor, bits: int, turn: Tensor) -> tuple[Tensor, Tensor]:
     return packed, scales
 
 
+@whole
 def decode(packed: Tensor, scales: Tensor, bits: int, turn: Tensor) -> Tensor:
     """Return (m, GROUP) numbers, float32, of mean ``values``."""
     if bits == 16:

@@ -44,7 +44,7 @@ Methods = Annotated[
         "--method",
         metavar="NAME...",
         help="exact, xconv, checkpoint, rad-sampling, invertible, quantized, offload, "
-        "compile-budget.",
+        "compile-budget; together, in this order: xconv+checkpoint.",
     ),
 ]
 Schemes = Annotated[

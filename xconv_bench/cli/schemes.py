@@ -37,7 +37,7 @@ def read_schemes(
             if SCHEMES[name].dial in asked or (name == recommended and asked == {"probes"})
         ]
         return tuple(some) or schemes
-    if "xconv" in methods:
+    if "xconv" in _parts(methods):
         _refuse_strangers(given, methods, schemes)
     return schemes
 
@@ -87,12 +87,20 @@ def _swept(methods: Sequence[str], schemes: Sequence[str]) -> Mapping[str, str]:
     from xconv_bench.methods import METHODS
     from xconv_bench.methods.xconv import Converted
 
-    found = {scheme: scheme for scheme in schemes if "xconv" in methods}
-    for name in methods:
+    parts = _parts(methods)
+    found = {scheme: scheme for scheme in schemes if "xconv" in parts}
+    for name in sorted(parts):
         method = METHODS[name]
         if isinstance(method, Converted) and method.scheme is not None:
             found[name] = method.scheme
     return found
+
+
+def _parts(methods: Sequence[str]) -> set[str]:
+    """The methods that were named, also those that were named together."""
+    from xconv_bench.methods import JOINT
+
+    return {part for name in methods for part in name.split(JOINT)}
 
 
 def _takes(scheme: str) -> str:

@@ -27,10 +27,12 @@ def read_sweep(
     from xconv.random import DISTRIBUTIONS
     from xconv_bench.cli.schemes import read_bits, read_schemes
     from xconv_bench.experiments.sweep import Sweep
-    from xconv_bench.methods import METHODS
+    from xconv_bench.methods import find_method
 
     sizes, segments = given.image_size, given.segments
-    methods = parsing.names("--method", given.method, METHODS)
+    methods = parsing.words("--method", given.method)
+    for name in methods:
+        find_method(name)
     schemes = read_schemes(given, methods, recommended)
     return Sweep(
         models=_models(given.model, given.frames),

@@ -12,7 +12,7 @@ from xconv_bench.configuration import SIMULATED, Configuration
 from xconv_bench.launch import Job, Launcher, Outcome
 from xconv_bench.launch.job import Progress
 from xconv_bench.measurement.cross_check import CrossCheck
-from xconv_bench.methods import METHODS
+from xconv_bench.methods import find_method
 from xconv_bench.results.columns import DOUBTFUL
 
 _MOST_SECONDS = 60.0
@@ -33,7 +33,7 @@ class CrossChecks:
     def __init__(self, cells: Iterable[Configuration], launcher: Launcher) -> None:
         smallest: dict[Configuration, Configuration] = {}
         for cell in cells:
-            if METHODS[cell.method].is_simulated:
+            if find_method(cell.method).is_simulated:
                 kind = _kind(cell)
                 smallest[kind] = min(smallest.get(kind, cell), cell, key=_size)
         jobs = [

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xconv_bench.configuration import Configuration
-from xconv_bench.methods import METHODS
+from xconv_bench.methods import find_method
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Sweep:
             "budget": self.budgets,
             "norm_bits": self.norm_bits,
         }
-        chosen = METHODS[method]
+        chosen = find_method(method)
         names = [name for name in values if name in chosen.knobs]
         for combination in itertools.product(*(values[name] for name in names)):
             knobs = dict(zip(names, combination, strict=True))

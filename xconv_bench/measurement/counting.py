@@ -14,7 +14,7 @@ from xconv_bench.measurement.simulating import simulating
 from xconv_bench.measurement.training import Training, prepare_simulated, remark, simulated_samples
 from xconv_bench.meters.live import LiveMeter
 from xconv_bench.meters.saved import SavedMeter
-from xconv_bench.methods import METHODS
+from xconv_bench.methods import find_method
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Simulation:
     """
 
     def __init__(self, configuration: Configuration) -> None:
-        if not METHODS[configuration.method].is_simulated:
+        if not find_method(configuration.method).is_simulated:
             raise Unsupported(f"{configuration.method} cannot be simulated, only really run")
         self._mode = FakeTensorMode(allow_non_fake_inputs=True)
         self._configuration = configuration

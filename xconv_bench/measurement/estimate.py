@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from xconv_bench.configuration import Configuration
 from xconv_bench.measurement.counting import Simulation
-from xconv_bench.methods import METHODS
+from xconv_bench.methods import find_method
 
 _TRIALS = 5
 
@@ -30,7 +30,7 @@ class Estimate:
     def __call__(self) -> Iterator[dict[str, Any]]:
         """Simulate two steps; raises what the network raises."""
         cell = self.configuration
-        if not METHODS[cell.method].is_simulated:
+        if not find_method(cell.method).is_simulated:
             cell = cell.as_exact()
         began = time.perf_counter()
         simulation = Simulation(cell)

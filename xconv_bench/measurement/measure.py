@@ -16,7 +16,7 @@ from xconv_bench.measurement.simulated import COUNT
 from xconv_bench.measurement.training import Training, prepare, remark
 from xconv_bench.meters.clock import time_steps
 from xconv_bench.meters.waiting import CoreWait
-from xconv_bench.methods import METHODS
+from xconv_bench.methods import find_method
 from xconv_bench.models.messages import reason
 
 Readings = dict[str, Any]
@@ -57,7 +57,7 @@ class Measurement:
 
     def _count(self, training: Training) -> Readings:
         # What inductor compiles allocates past those who look on.
-        is_plain = METHODS[self.configuration.method].is_simulated
+        is_plain = find_method(self.configuration.method).is_simulated
         if is_plain and (is_compiled(training.model) or has_compiled()):
             return {"message": "live: not counted, since compiled kernels allocate unseen"}
         if not is_plain and self.configuration.device != "cpu":

@@ -16,7 +16,9 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from xconv.wholes import taken_by
 from xconv_bench.measurement.recurrent_workspace import workspace_bytes
+from xconv_bench.measurement.replaying import Replay
 
 Arguments = tuple[Any, ...]
 Repair = Callable[[Any, Arguments], None]
@@ -29,7 +31,7 @@ _aten = torch.ops.aten
 @contextmanager
 def simulating(mode: FakeTensorMode) -> Iterator[None]:
     """Inside, operators have shapes and no contents, and allocate what the real ones do."""
-    with mode, _Repaired():
+    with mode, _Repaired(), taken_by(Replay(mode, _Repaired)):
         yield
 
 

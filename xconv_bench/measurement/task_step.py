@@ -18,7 +18,7 @@ from xconv_bench.measurement.batch_search import largest_batch
 from xconv_bench.measurement.counting import Count
 from xconv_bench.measurement.simulating import simulating
 from xconv_bench.meters.live import LiveMeter
-from xconv_bench.methods import METHODS
+from xconv_bench.methods import find_method
 from xconv_bench.tasks import Task
 
 Batch = Mapping[str, Tensor]
@@ -31,7 +31,7 @@ def build(task: Task, cell: TrainingConfiguration) -> nn.Module:
     the method cannot be applied to it.
     """
     torch.manual_seed(cell.seed)
-    return METHODS[cell.method].apply(task.build(), cell).train()
+    return find_method(cell.method).apply(task.build(), cell).train()
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class SimulatedTask:
     """Steps of a task with tensors that have a shape and no contents: nothing is computed."""
 
     def __init__(self, task: Task, cell: TrainingConfiguration) -> None:
-        if not METHODS[cell.method].is_simulated:
+        if not find_method(cell.method).is_simulated:
             raise Unsupported(f"{cell.method} cannot be simulated, only really run")
         self._mode = FakeTensorMode(allow_non_fake_inputs=True)
         self._task = task
@@ -122,7 +122,7 @@ class TaskEstimate:
         """Simulate; raises Unsupported where the method cannot be applied."""
         began = time.perf_counter()
         task, cell = self.make(), self.cell
-        if not METHODS[cell.method].is_simulated:
+        if not find_method(cell.method).is_simulated:
             cell = cell.as_exact()
         simulated = SimulatedTask(task, cell)
         steps = task.steps() * cell.epochs

@@ -13,7 +13,7 @@ from xconv_bench.data import Batch, Task, batch, simulated_batch
 from xconv_bench.errors import Unsupported
 from xconv_bench.measurement.compiled import is_compiled
 from xconv_bench.meters.gradient import CONVOLUTIONS
-from xconv_bench.methods import METHODS
+from xconv_bench.methods import find_method
 from xconv_bench.models import Architecture, find
 from xconv_bench.models.preparing import cast, clear_gradients, move, run_once, train
 from xconv_bench.randomness import repeatable_entropy, seed_generators
@@ -142,7 +142,8 @@ def simulated_samples(configuration: Configuration) -> Batch:
 
 def remark(training: Training, configuration: Configuration) -> str:
     """What the method says of its network after a step, and the task of its loss."""
-    said = (METHODS[configuration.method].remark(training.model, configuration), training.remark())
+    method = find_method(configuration.method)
+    said = (method.remark(training.model, configuration), training.remark())
     return "; ".join(filter(None, said))
 
 
@@ -168,7 +169,7 @@ def build(
         _give_shapes(model, architecture.sample_shape(configuration.image_size), configuration)
     if load is not None:
         load(model)
-    model = METHODS[configuration.method].apply(model, configuration)
+    model = find_method(configuration.method).apply(model, configuration)
     cast(model, dtype_of(configuration))
     train(model)
     return architecture, model

@@ -7,7 +7,8 @@ frees inside itself (cuDNN and oneDNN workspaces) is not in it, nor is fragmenta
 
 import weakref
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,6 +20,16 @@ from xconv.contents import buffers, parameters
 from xconv_bench.meters.storages import storages_of
 
 _BLOCK_BYTES = 512
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What a part of a step took: ``peak_bytes`` above what lived before it, the elements of its
+    largest tensor, and ``allocated_bytes`` of its operators."""
+
+    peak_bytes: int
+    largest_elements: int
+    allocated_bytes: Mapping[str, int]
 
 
 class LiveMeter(TorchDispatchMode):
@@ -47,6 +58,21 @@ class LiveMeter(TorchDispatchMode):
     def reset_peak(self) -> None:
         """Forget the peak; what lives now is where the next one starts."""
         self.peak_bytes = self.live_bytes
+
+    def reach(self, before: int) -> Reach:
+        """Return what was seen since the peak was reset, with ``before`` live bytes then."""
+        return Reach(self.peak_bytes - before, self.largest_elements, dict(self.allocated_bytes))
+
+    def replay(self, reach: Reach) -> None:
+        """Count a part of a step that took ``reach``, whose tensors are gone again."""
+        self.peak_bytes = max(self.peak_bytes, self.live_bytes + reach.peak_bytes)
+        self.largest_elements = max(self.largest_elements, reach.largest_elements)
+        self.allocated_bytes.update(reach.allocated_bytes)
+
+    def bytes_of(self, tensors: Iterable[Tensor]) -> int:
+        """Return what the storages of these count for, each of which has its own."""
+        parts = (part for tensor in tensors for part in storages_of(tensor))
+        return sum(_in_blocks(storage) for storage, kind in parts if kind == self._kind)
 
     def track(self, tensors: Any) -> None:
         """Count the storages of every tensor in a structure, until each is freed."""
@@ -97,7 +123,7 @@ class LiveMeter(TorchDispatchMode):
         if kind != self._kind:
             return
         key = storage._cdata
-        size = -(-storage.nbytes() // _BLOCK_BYTES) * _BLOCK_BYTES
+        size = _in_blocks(storage)
         if key not in self._known:
             self._known[key] = weakref.ref(storage, lambda _: self._forget(key))
         self.live_bytes += size - self._sizes.get(key, 0)
@@ -107,3 +133,7 @@ class LiveMeter(TorchDispatchMode):
     def _forget(self, key: int) -> None:
         del self._known[key]
         self.live_bytes -= self._sizes.pop(key)
+
+
+def _in_blocks(storage: torch.UntypedStorage) -> int:
+    return -(-storage.nbytes() // _BLOCK_BYTES) * _BLOCK_BYTES

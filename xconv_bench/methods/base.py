@@ -16,6 +16,9 @@ class Method(ABC):
     knobs: tuple[str, ...] = ()
     """Fields of ``Configuration`` that this method reads; the others are left out of a sweep."""
 
+    follows: tuple[str, ...] = ()
+    """Names of the methods that may have been applied to a network before this one."""
+
     is_simulated: bool = True
     """Whether a training step can be counted without computing it."""
 

@@ -34,6 +34,7 @@ class Checkpoint(Method):
     """Checkpoints the natural blocks of a network, or as many segments as ``segments`` says."""
 
     name = "checkpoint"
+    follows = ("xconv", "quantized", "rad-sampling")
     knobs = ("segments",)
 
     def apply(self, model: nn.Module, configuration: Configuration) -> nn.Module:

@@ -17,6 +17,7 @@ class Invertible(Method):
     """Inverts the reversible sequences of a network that has some."""
 
     name = "invertible"
+    follows = ("xconv", "quantized", "rad-sampling")
 
     def apply(self, model: nn.Module, configuration: Configuration) -> nn.Module:
         """The model, its reversible sequences told to invert; Unsupported where it has none."""

@@ -25,6 +25,7 @@ class Offload(Method):
     """Everything that is saved between forward and backward, parameters included."""
 
     name = "offload"
+    follows = ("xconv", "quantized", "rad-sampling", "checkpoint", "invertible")
 
     def apply(self, model: nn.Module, configuration: Configuration) -> nn.Module:
         """The model, with another ``forward`` function, or class.

@@ -39,6 +39,7 @@ _LOOKS = {
     "invertible": ("#6f4e9c", "h"),
     "offload": ("#77752c", "d"),
     "compile-budget": ("#b5a11a", "p"),
+    "xconv+checkpoint": ("#8c2d04", ">"),
 }
 """Of methods, and of the schemes of xconv."""
 _OTHER = ("#a3527f", "D")

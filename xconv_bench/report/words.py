@@ -63,7 +63,7 @@ _DIALS = {
     "bits": "{:g} bits",
     "budget": "budget={}",
 }
-"""A method has one of these at the most."""
+"""Methods that are combined may have one of these each."""
 
 
 def varying(summaries: Sequence[Summary]) -> list[str]:
@@ -107,12 +107,9 @@ def _norm_words(norm_bits: Cell) -> str | None:
 
 
 def dial_words(row: Mapping[str, Cell]) -> str:
-    """``r=8`` or ``2 bits``: the knob that trades memory for error or time; often nothing."""
-    for name, phrase in _DIALS.items():
-        value = row[name]
-        if value is not None:
-            return _said(phrase, value)
-    return ""
+    """``r=8`` or ``2 bits``: the knobs that trade memory for error or time; often nothing."""
+    values = ((phrase, row[name]) for name, phrase in _DIALS.items())
+    return " ".join(_said(phrase, value) for phrase, value in values if value is not None)
 
 
 def estimator_words(row: Mapping[str, Cell]) -> str:

@@ -20,6 +20,10 @@ METHODS = {
     "checkpoint": replace(LARGE, method="checkpoint"),
     "offload": replace(LARGE, method="offload"),
     "quantized": replace(LARGE, method="quantized", bits=2, compress="conv,relu"),
+    "xconv+checkpoint": replace(
+        LARGE, method="xconv+checkpoint", scheme="spectral", bits=0.5, norm_bits=4,
+        compress="conv,relu,pool,act,dropout,norm,linear,functions",
+    ),
 }  # fmt: skip
 
 

@@ -1,0 +1,59 @@
+"""Coefficients of a part of an input, in the classes of bits that a plan gives them.
+
+``counts`` are the coefficients of a block that are kept, by ``plan.BITS``; a class without any has
+no codes.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from xconv.spectrum.blocks import Blocks, by_frequency, transform
+from xconv.spectrum.plan import BITS
+from xconv.spectrum.rounding import GROUP, decode, encode
+from xconv.wholes import whole
+
+
+@whole
+def encoded(
+    part: Tensor,
+    where: tuple[Tensor, ...],
+    weights: Tensor,
+    turn: Tensor,
+    blocks: Blocks,
+    counts: Sequence[int],
+) -> list[Tensor]:
+    """Codes and scales in turn, for each class of bits that has any, of images and channels."""
+    values = _coefficients(part, where, blocks).mul_(weights)
+    found: list[Tensor] = []
+    for bits, groups in _classes(values, counts):
+        found += encode(groups, bits, turn)
+        del groups
+    return found
+
+
+def _coefficients(images: Tensor, where: tuple[Tensor, ...], blocks: Blocks) -> Tensor:
+    """(kept, columns): what the frequencies have in the blocks of these images and channels."""
+    lines = transform(images.reshape(-1, *blocks.pixels).float(), blocks)
+    return by_frequency(lines, blocks)[where].flatten(1)
+
+
+@whole
+def decode_into(
+    values: Tensor, counts: Sequence[int], stored: Sequence[tuple[Tensor, Tensor]], turn: Tensor
+) -> None:
+    """Write to ``values`` (kept, ...) what codes and scales of each class of bits stand for."""
+    for bits, (code, some), part in zip(BITS, stored, values.split(list(counts)), strict=True):
+        if part.numel():
+            numbers = decode(code, some, bits, turn)
+            part.copy_(numbers.view(-1)[: part.numel()].view_as(part))
+            del numbers
+
+
+def _classes(values: Tensor, counts: Sequence[int]) -> Iterator[tuple[int, Tensor]]:
+    """Bits of each class that has coefficients, and these in groups (m, GROUP)."""
+    for bits, part in zip(BITS, values.split(list(counts)), strict=True):
+        if part.numel():
+            flat = part.reshape(-1)
+            yield bits, F.pad(flat, (0, -flat.numel() % GROUP)).view(-1, GROUP)
