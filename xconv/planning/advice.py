@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from typing import Any
@@ -157,11 +157,8 @@ def advise(
     copied = copy.deepcopy(model)
     families = planned_modules(copied)
     steps = Steps(copied, inputs, loss or _random_direction)
-    costs = Costs(
-        families,
-        measure_bytes(copied, inputs, families),
-        measure_variances(steps, families, repeats, lambda done: None),
-    )
+    kept = measure_bytes(copied, inputs, families)
+    costs = Costs(families, kept, _result_of(measure_variances(steps, families, repeats)))
     options = costs.options
     if memory_budget is None:
         return costs.advice(choose(options, [], enough=(error or 0.0) ** 2))
@@ -171,6 +168,16 @@ def advise(
     except NoRoomError as no_room:
         least = smallest(options)
         raise ValueError(_words(options, least, memory_budget, no_room.missing)) from None
+
+
+def _result_of(measuring: Generator[float, None, Variances]) -> Variances:
+    """Run to the end, whatever part is done in between."""
+    while True:
+        try:
+            next(measuring)
+        except StopIteration as end:
+            result: Variances = end.value
+            return result
 
 
 def _words(

@@ -8,7 +8,7 @@ what it adds at another is taken to differ by the same factor as for all of its 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,11 +71,12 @@ class Variances:
 
 
 def measure_variances(
-    steps: Steps, families: Mapping[str, str], repeats: int, told: Callable[[float], None]
-) -> Variances:
-    """Return what every setting of the modules of ``families`` adds, over ``repeats`` seeds.
+    steps: Steps, families: Mapping[str, str], repeats: int
+) -> Generator[float, None, Variances]:
+    """Yield the part that is done; return what every setting of the modules of ``families`` adds,
+    the mean over ``repeats`` seeds.
 
-    ``told`` is called with the part that is done. The model is reverted at the end.
+    The model is reverted at the end.
     """
     base = base_plan(families)
     named = dict(named_modules(steps.model))
@@ -84,45 +85,43 @@ def measure_variances(
     costs: Costs = {name: {None: 0.0} for name, family in families.items() if family in CANDIDATES}
     alone = [n for n, family in families.items() if family in SPREADING]
     done, total = 0, len(alone) + sum(map(len, CANDIDATES.values()))
-
-    def errors(plan: Plan) -> Iterator[dict[int, float]]:
-        nonlocal done
-        yield from _errors(steps, plan, exact, repeats)
-        done += 1
-        told(done / total)
-
     for family, candidates in CANDIDATES.items():
         of_family = [name for name, each in families.items() if each == family]
         together: dict[Setting, float] = {}
         for setting in candidates if of_family else ():
             plan = with_settings(base, dict.fromkeys(of_family, setting))
-            squares = list(errors(plan))
+            squares = _errors(steps, plan, exact, repeats)
             together[setting] = _mean(sum(each.values()) for each in squares)
             for name in of_family:
                 weight = id(getattr(named[name], "weight", None))
                 costs[name][setting] = _mean(each.get(weight, 0.0) for each in squares)
-        if family in SPREADING:
+            done += 1
+            yield done / total
+        for name in of_family if family in SPREADING else ():
             reference = _MEASURED_ALONE[family]
-            for name in of_family:
-                plan = with_settings(base, {name: reference})
-                variance = _mean(sum(each.values()) for each in errors(plan))
-                for setting in candidates:
-                    factor = together[setting] / together[reference] if variance else 0.0
-                    costs[name][setting] = variance * factor
+            squares = _errors(steps, with_settings(base, {name: reference}), exact, repeats)
+            variance = _mean(sum(each.values()) for each in squares)
+            for setting in candidates:
+                factor = together[setting] / together[reference] if variance else 0.0
+                costs[name][setting] = variance * factor
+            done += 1
+            yield done / total
     revert(steps.model)
     return Variances(sum(_squared(g) for g in exact.values()), costs)
 
 
 def _errors(
     steps: Steps, plan: Plan, exact: Mapping[int, Tensor], repeats: int
-) -> Iterator[dict[int, float]]:
+) -> list[dict[int, float]]:
     """Squared errors of each weight's gradient, seed by seed."""
     convert(steps.model, plan=plan)
     if any(setting.scheme == "spectral" for setting in plan.layers.values()):
         steps.gradients()  # in a first step it has not seen the output's gradient yet
+    errors = []
     for _ in range(repeats):
         found = steps.gradients()
-        yield {key: _squared(found[key] - gradient) for key, gradient in exact.items()}
+        errors.append({key: _squared(found[key] - gradient) for key, gradient in exact.items()})
+    return errors
 
 
 def _squared(tensor: Tensor) -> float:
