@@ -114,12 +114,24 @@ class Costs:
             for name, settings in self.bytes.items()
         ]
 
+    def within(self, memory_budget: int) -> Advice:
+        """Return the plan of the least error that keeps at most so many bytes. Raises ValueError
+        where there is none."""
+        options = self.options
+        try:
+            return self.advice(choose(options, [Room(memory_budget, range(len(options)))]))
+        except NoRoomError as no_room:
+            least = smallest(options)
+            raise ValueError(_words(options, least, memory_budget, no_room.missing)) from None
+
     def advice(self, chosen: Sequence[int]) -> Advice:
         """Return the plan that takes these numbers of ``options``."""
         settings = {n: list(self.bytes[n])[i] for n, i in zip(self.names, chosen, strict=True)}
         taken = [some[i] for some, i in zip(self.options, chosen, strict=True)]
         lines = tuple(
-            Line(name, self.families[name], s, option.bytes, self.bytes[name][None], option.variance)
+            Line(
+                name, self.families[name], s, option.bytes, self.bytes[name][None], option.variance
+            )
             for (name, s), option in zip(settings.items(), taken, strict=True)
         )
         return Advice(with_settings(base_plan(self.families, REACHED), settings), lines)
@@ -154,20 +166,21 @@ def advise(
     if (memory_budget is None) == (error is None):
         raise ValueError("give one of memory_budget, in bytes, and error; got both or neither")
     inputs = example if isinstance(example, tuple) else (example,)
+    costs = measure_costs(model, inputs, loss or _random_direction, repeats)
+    if memory_budget is not None:
+        return costs.within(memory_budget)
+    return costs.advice(choose(costs.options, [], enough=(error or 0.0) ** 2))
+
+
+def measure_costs(
+    model: nn.Module, inputs: tuple[Any, ...], loss: Callable[[Any], Tensor], repeats: int
+) -> Costs:
+    """Return what every setting costs, measured with a copy of ``model``."""
     copied = copy.deepcopy(model)
     families = planned_modules(copied)
-    steps = Steps(copied, inputs, loss or _random_direction)
     kept = measure_bytes(copied, inputs, families)
-    costs = Costs(families, kept, _result_of(measure_variances(steps, families, repeats)))
-    options = costs.options
-    if memory_budget is None:
-        return costs.advice(choose(options, [], enough=(error or 0.0) ** 2))
-    try:
-        room = Room(memory_budget, range(len(options)))
-        return costs.advice(choose(options, [room]))
-    except NoRoomError as no_room:
-        least = smallest(options)
-        raise ValueError(_words(options, least, memory_budget, no_room.missing)) from None
+    measuring = measure_variances(Steps(copied, inputs, loss), families, repeats)
+    return Costs(families, kept, _result_of(measuring))
 
 
 def _result_of(measuring: Generator[float, None, Variances]) -> Variances:

@@ -11,7 +11,6 @@ before: sets that contain each other, for which this order is the best one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils._pytree import tree_iter
 
-from xconv.contents import buffers, modules, named_modules, parameters
+from xconv.contents import buffers, named_modules, parameters
 from xconv.convert import convert, revert
 from xconv.planning.candidates import CANDIDATES, SPREADING, base_plan, with_settings
 from xconv.planning.plan import Plan, Setting
@@ -134,16 +134,12 @@ def _mean(values: Iterable[float]) -> float:
 
 
 def measure_bytes(
-    model: nn.Module,
-    inputs: tuple[Any, ...],
-    families: Mapping[str, str],
-    around: Callable[[], Any] = torch.enable_grad,
+    model: nn.Module, inputs: tuple[Any, ...], families: Mapping[str, str]
 ) -> dict[str, dict[Setting | None, int]]:
     """Return the bytes that each module of ``families`` keeps, setting by setting.
 
     What two modules keep together counts for both; ``inputs`` count for none, nor do parameters.
-    The model, whose shapes alone count, is reverted at the end. Forward passes are run inside
-    ``around()``.
+    Shapes alone count; the model is reverted at the end.
     """
     base = base_plan(families)
     found: dict[str, dict[Setting | None, int]] = {n: {} for n in families}
@@ -154,7 +150,7 @@ def measure_bytes(
             if family in CANDIDATES
         }
         convert(model, plan=with_settings(base, settings))
-        with around(), _Kept(model, inputs, families) as kept:
+        with torch.random.fork_rng(_gpus(inputs)), _Kept(model, inputs, families) as kept:
             output = model(*inputs)
         for name, setting in settings.items():
             found[name][setting] = kept.bytes_of(name)
@@ -169,11 +165,11 @@ def _candidate(family: str, number: int) -> Setting | None:
     return None if number < 0 else candidates[min(number, len(candidates) - 1)]
 
 
-class _Kept(saved_tensors_hooks):
+class _Kept:
     """Bytes of storages that autograd saves while a module runs, the innermost by name."""
 
     def __init__(self, model: nn.Module, inputs: Any, names: Iterable[str]) -> None:
-        super().__init__(self._pack, lambda tensor: tensor)
+        self._hooks = saved_tensors_hooks(self._pack, lambda tensor: tensor)
         there = [*parameters(model), *buffers(model), *tree_iter(inputs)]
         self._excluded = {t.untyped_storage()._cdata for t in there if isinstance(t, Tensor)}
         self._modules = [(n, m) for n, m in named_modules(model) if n in set(names)]
@@ -187,11 +183,11 @@ class _Kept(saved_tensors_hooks):
                 module.register_forward_pre_hook(lambda *_, n=name: self._running.append(n)),
                 module.register_forward_hook(lambda *_: self._leave(), always_call=True),
             ]
-        super().__enter__()
+        self._hooks.__enter__()
         return self
 
     def __exit__(self, *exception: Any) -> None:
-        super().__exit__(*exception)
+        self._hooks.__exit__(*exception)
         for handle in self._handles:
             handle.remove()
 

@@ -65,9 +65,7 @@ class AdviceMeasurement:
         advice.plan.write(self.path)
         yield {"rows": {"advice": [*map(_row, advice.lines), _whole(advice, peak)]}}
 
-    def _variances(
-        self, families: dict[str, str]
-    ) -> Generator[dict[str, float], None, Variances]:
+    def _variances(self, families: dict[str, str]) -> Generator[dict[str, float], None, Variances]:
         cell = self.configuration
         comparison = Comparison(cell, self.start)
         (indices,) = random_minibatches(

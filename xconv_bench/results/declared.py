@@ -47,7 +47,8 @@ COLUMNS = {
         *_settings(),
         *_texts(
             "status", "message", "layer", "phase", "kind", "limited_by", "peak_meter",
-            "bias_verdict", "family", "setting", "beaten_in_error_by", "beaten_in_time_by", "beaten_in_all_by",
+            "bias_verdict", "family", "setting", "beaten_in_error_by", "beaten_in_time_by",
+            "beaten_in_all_by",
         ),
         # What networks and plans are.
         *_counts(
@@ -88,9 +89,9 @@ COLUMNS = {
         *_numbers(None, ON_ITS_MACHINE, "cpu_wait_part"),
         # Errors of gradients.
         *_numbers(
-            LESS, OFF_GPUS, "predicted_error", "gradient_relative_error", "relative_error", "relative_bias",
-            "relative_spread", "average_gradient_error", "squared_error", "estimator_variance",
-            "total_variance", "variance_ratio", "ratio_at_one_probe",
+            LESS, OFF_GPUS, "predicted_error", "gradient_relative_error", "relative_error",
+            "relative_bias", "relative_spread", "average_gradient_error", "squared_error",
+            "estimator_variance", "total_variance", "variance_ratio", "ratio_at_one_probe",
         ),
         *_numbers(MORE, OFF_GPUS, "cosine", "bias_p_value"),
         *_counts(LESS, OFF_GPUS, "smallest_probes"),
