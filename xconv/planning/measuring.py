@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
+from math import sqrt
 from typing import Any
 
 import torch
@@ -108,6 +109,19 @@ def measure_variances(
             yield done / total
     revert(steps.model)
     return Variances(sum(_squared(g) for g in exact.values()), costs)
+
+
+def measure_error(steps: Steps, plan: Plan, repeats: int) -> float:
+    """Return the relative error of the gradient of all weights, root mean square of ``repeats``.
+
+    The model is reverted at the end.
+    """
+    revert(steps.model)
+    exact = steps.gradients()
+    norm = sum(_squared(g) for g in exact.values())
+    error = _mean(sum(each.values()) for each in _errors(steps, plan, exact, repeats))
+    revert(steps.model)
+    return sqrt(error / norm) if norm else 0.0
 
 
 def _errors(

@@ -12,7 +12,7 @@ from xconv_bench.plans import label_of, plan_of
 from xconv_bench.results.columns import ALL_LAYERS
 from xconv_bench.results.table import Row, Table
 
-_MEASURED = ("peak_bytes", "relative_error", "step_seconds", "step_ratio")
+_MEASURED = ("peak_bytes", "step_seconds", "step_ratio")
 
 
 def forget_other_plans(table: Table, cell: AdviceConfiguration) -> None:

@@ -19,7 +19,13 @@ from xconv import convert
 from xconv.planning.advice import Advice, Costs
 from xconv.planning.candidates import planned_modules
 from xconv.planning.choosing import NoRoomError, Room, choose, smallest, total_variance
-from xconv.planning.measuring import Steps, Variances, measure_bytes, measure_variances
+from xconv.planning.measuring import (
+    Steps,
+    Variances,
+    measure_bytes,
+    measure_error,
+    measure_variances,
+)
 from xconv_bench.configuration import AdviceConfiguration
 from xconv_bench.data.minibatches import random_minibatches
 from xconv_bench.errors import BenchError
@@ -36,8 +42,11 @@ from xconv_bench.results.columns import ALL_LAYERS
 MOST_SAMPLES = 16
 """Samples of the batch in which variances are measured: their ratios hold for larger batches."""
 
+_MEASURING_REPEATS = 8
+"""Seeds with which the error of a plan is measured."""
+
 _ROUNDS = 6
-"""Plans to simulate at most for one budget."""
+"""Plans to choose one after another, from either end."""
 _HALVINGS = 8
 """Of the range in which the smallest budget for an error lies."""
 
@@ -59,13 +68,20 @@ class AdviceMeasurement:
         with simulation.entered() as training:
             families = planned_modules(training.model)
             kept = measure_bytes(training.model, (training.batch.input,), families)
-        variances = yield from self._variances(families)
+        steps = self._steps()
+        variances = yield from _told(measure_variances(steps, families, self.configuration.repeats))
         search = _Search(simulation, Costs(families, kept, variances), self.configuration)
         advice, peak = search.best()
         advice.plan.write(self.path)
-        yield {"rows": {"advice": [*map(_row, advice.lines), _whole(advice, peak)]}}
+        whole = {
+            **_whole(advice),
+            "predicted_peak_bytes": peak,
+            "relative_error": measure_error(steps, advice.plan, _MEASURING_REPEATS),
+        }
+        yield {"rows": {"advice": [*map(_row, advice.lines), whole]}}
 
-    def _variances(self, families: dict[str, str]) -> Generator[dict[str, float], None, Variances]:
+    def _steps(self) -> Steps:
+        """Steps of the exact network in which settings are measured."""
         cell = self.configuration
         comparison = Comparison(cell, self.start)
         (indices,) = random_minibatches(
@@ -76,14 +92,19 @@ class AdviceMeasurement:
         def loss(output: Any) -> Tensor:
             return comparison.task.loss(output, batch.target)
 
-        steps = Steps(comparison.model, (batch.input,), loss, cell.seed)
-        measuring = measure_variances(steps, families, cell.repeats)
-        while True:
-            try:
-                yield {"progress": next(measuring)}
-            except StopIteration as end:
-                variances: Variances = end.value
-                return variances
+        return Steps(comparison.model, (batch.input,), loss, cell.seed)
+
+
+def _told(
+    measuring: Generator[float, None, Variances],
+) -> Generator[dict[str, float], None, Variances]:
+    """Yield the progress of what is measured, as a worker tells it; return the variances."""
+    while True:
+        try:
+            yield {"progress": next(measuring)}
+        except StopIteration as end:
+            variances: Variances = end.value
+            return variances
 
 
 def _row(line: Any) -> dict[str, Any]:
@@ -97,13 +118,12 @@ def _row(line: Any) -> dict[str, Any]:
     }
 
 
-def _whole(advice: Advice, peak: int) -> dict[str, Any]:
+def _whole(advice: Advice) -> dict[str, Any]:
     return {
         "layer": ALL_LAYERS,
         "saved_bytes": advice.saved_bytes,
         "exact_saved_bytes": advice.exact_bytes,
         "predicted_error": advice.error,
-        "predicted_peak_bytes": peak,
     }
 
 
@@ -127,44 +147,55 @@ class _Search:
         self._costs = costs
         self._options = costs.options
         self._cell = configuration
+        self._simulated: dict[tuple[int, ...], _Simulated] = {}
 
     def best(self) -> tuple[Advice, int]:
         """Return the plan and its simulated peak in bytes."""
-        least = self._simulate(smallest(self._options))
-        budget = self._cell.memory_budget_bytes
-        found = self._within(budget, least) if budget is not None else self._least_memory(least)
+        budget, error = self._cell.memory_budget_bytes, self._cell.target_error
+        found = self._least_memory(error or 0.0) if budget is None else self._within(budget)
         return self._costs.advice(found.chosen), found.peak
 
-    def _within(self, budget: int, begin: _Simulated) -> _Simulated:
-        """Return the simulated plan of the least variance with a peak of at most ``budget``."""
-        if begin.peak > budget:
-            raise BenchError(self._words(budget, begin.peak))
-        best = latest = begin
-        for _ in range(_ROUNDS):
-            rooms = [Room(budget - m.bytes, m.layers) for m in latest.moments]
-            try:
-                chosen = choose(self._options, rooms)
-            except NoRoomError:  # the simulated plan needs more for a moment than any smaller one
-                break
-            if chosen == latest.chosen:
-                break
-            latest = self._simulate(chosen)
-            if latest.peak <= budget and self._variance(latest) < self._variance(best):
-                best = latest
-        return best
+    def _within(self, budget: int) -> _Simulated:
+        """Return the simulated plan of the least variance with a peak of at most ``budget``.
 
-    def _least_memory(self, least: _Simulated) -> _Simulated:
-        """Return the plan of the smallest peak among those of at most the error asked for."""
-        enough = (self._cell.target_error or 0.0) ** 2
-        if self._variance(least) <= enough:
-            return least
+        What a setting takes for a moment is known of those alone that were simulated: hence plans
+        are chosen from two ends.
+        """
+        fits: list[_Simulated] = []
+        for begin in (smallest(self._options), self._exact()):
+            latest = self._simulate(begin)
+            for _ in range(_ROUNDS):
+                fits += [latest] * (latest.peak <= budget)
+                try:
+                    rooms = [Room(budget - m.bytes, m.layers) for m in latest.moments]
+                    chosen = choose(self._options, rooms)
+                except NoRoomError:
+                    break
+                if chosen == latest.chosen:
+                    break
+                latest = self._simulate(chosen)
+        if not fits:
+            raise BenchError(self._words(budget))
+        return min(fits, key=self._variance)
+
+    def _exact(self) -> list[int]:
+        """The exact settings, which come first."""
+        return [list(settings).index(None) for settings in self._costs.bytes.values()]
+
+    def _least_memory(self, error: float) -> _Simulated:
+        """Return the plan of the smallest peak among those of at most this ``error``."""
+        enough = error**2
         best = self._simulate(choose(self._options, [], enough))
-        low, high = least.peak, best.peak
+        low = min(self._simulate(smallest(self._options)).peak, best.peak)
         for _ in range(_HALVINGS):
-            middle = (low + high) // 2
-            found = self._within(middle, least)
-            if self._variance(found) <= enough:
-                best, high = found, found.peak
+            middle = (low + best.peak) // 2
+            try:
+                found = self._within(middle)
+            except BenchError:
+                low = middle
+                continue
+            if self._variance(found) <= enough and found.peak < best.peak:
+                best = found
             else:
                 low = middle
         return best
@@ -173,6 +204,12 @@ class _Search:
         return total_variance(self._options, simulated.chosen)
 
     def _simulate(self, chosen: list[int]) -> _Simulated:
+        found = self._simulated.get(tuple(chosen))
+        if found is None:
+            found = self._simulated[tuple(chosen)] = self._step(chosen)
+        return found
+
+    def _step(self, chosen: list[int]) -> _Simulated:
         with self._simulation.entered() as training:
             convert(training.model, plan=self._costs.advice(chosen).plan)
             training.step()
@@ -183,7 +220,12 @@ class _Search:
             moments.append(Room(point.peak_bytes - sum(kept[i] for i in alive), alive))
         return _Simulated(chosen, max(point.peak_bytes for point in points), moments)
 
-    def _words(self, budget: int, peak: int) -> str:
+    def _words(self, budget: int) -> str:
+        least = min(self._simulated.values(), key=lambda each: each.peak)
+        peak = least.peak
+        with self._simulation.entered() as training:
+            convert(training.model, plan=self._costs.advice(least.chosen).plan)
+
         def peak_of(size: int) -> int:
             try:
                 return self._simulation.count(size).peak_bytes

@@ -108,7 +108,8 @@ ADVICE_COLUMNS = (
 """The columns of ``advice.csv``: what a plan sets each module to, and what came of it.
 
 ``predicted_error`` of a module is what it adds to the relative error of the gradient of all
-weights; that of all modules, the root of the sum of squares, is measured as ``relative_error``.
+weights, those of linear layers too; that of all modules together, the root of the sum of squares,
+is measured as ``relative_error``. ``error.csv`` has the error of the convolutions' weights alone.
 ``saved_bytes`` is what it keeps so, ``exact_saved_bytes`` exactly.
 """
 
