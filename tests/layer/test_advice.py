@@ -2,6 +2,7 @@
 
 from functools import cache
 from itertools import product
+from math import inf
 
 import pytest
 import torch
@@ -9,7 +10,15 @@ from torch import Tensor, nn
 
 import xconv
 from xconv.planning.advice import Advice, Costs, measure_costs
-from xconv.planning.choosing import NoRoomError, Option, Room, choose, total_bytes, total_variance
+from xconv.planning.choosing import (
+    Moments,
+    NoRoomError,
+    Option,
+    at_once,
+    choose,
+    total_bytes,
+    total_variance,
+)
 from xconv.planning.measuring import Steps
 from xconv.random import seeds_from
 
@@ -56,7 +65,7 @@ def costs() -> Costs:
 
 
 def with_error(error: float) -> Advice:
-    return costs().advice(choose(costs().options, [], error**2))
+    return costs().advice(choose(costs().options, at_once(costs().options, inf), error**2))
 
 
 def test_bytes_go_where_they_are_needed() -> None:
@@ -154,7 +163,7 @@ OPTIONS = [
 @pytest.mark.parametrize("room", range(4, 28))
 def test_no_choice_is_better_by_more_than_a_step(room: int) -> None:
     """Beside all choices there are: the best of those with a byte for a byte less room."""
-    chosen = choose(OPTIONS, [Room(room, range(3))])
+    chosen = choose(OPTIONS, at_once(OPTIONS, room))
     assert total_bytes(OPTIONS, chosen) <= room
     best = min(
         total_variance(OPTIONS, each)
@@ -164,17 +173,32 @@ def test_no_choice_is_better_by_more_than_a_step(room: int) -> None:
     assert total_variance(OPTIONS, chosen) <= best
 
 
+def moments(*rooms: tuple[float, list[int]]) -> Moments:
+    """Room for some of the layers at each moment."""
+    uses = [
+        torch.tensor([[float(o.bytes * (layer in layers)) for _, layers in rooms] for o in some])
+        for layer, some in enumerate(OPTIONS)
+    ]
+    return Moments(torch.tensor([room for room, _ in rooms], dtype=torch.float64), uses)
+
+
 def test_layers_that_are_gone_at_the_full_moment_take_what_they_need() -> None:
-    rooms = [Room(4, [0]), Room(100, [0, 1, 2])]
-    assert choose(OPTIONS, rooms) == [2, 3, 3]
+    assert choose(OPTIONS, moments((4, [0]), (100, [0, 1, 2]))) == [2, 3, 3]
 
 
 def test_what_does_not_fit_at_one_moment_is_told() -> None:
     with pytest.raises(NoRoomError) as refused:
-        choose(OPTIONS, [Room(100, range(3)), Room(0.5, [1, 2])])
+        choose(OPTIONS, moments((100, [0, 1, 2]), (0.5, [1, 2])))
     assert refused.value.missing == 2.5
 
 
+def test_an_option_of_few_bytes_may_take_much_for_a_moment() -> None:
+    """The smallest option of the first layer does not fit, for all that the others give up."""
+    found = moments((9, [0, 1, 2]), (5, []))
+    found.uses[0][:, 1] = torch.tensor([8, 7, 4, 0])
+    assert choose(OPTIONS, found)[0] == 2
+
+
 def test_no_more_is_spent_than_is_enough() -> None:
-    assert total_variance(OPTIONS, choose(OPTIONS, [], enough=10)) <= 10
-    assert total_bytes(OPTIONS, choose(OPTIONS, [], enough=10)) < 12
+    chosen = choose(OPTIONS, at_once(OPTIONS, inf), enough=10)
+    assert total_variance(OPTIONS, chosen) <= 10 and total_bytes(OPTIONS, chosen) < 12

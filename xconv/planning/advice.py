@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import inf, sqrt
 from typing import Any
 
 import torch
@@ -16,7 +16,7 @@ from xconv.planning.candidates import base_plan, planned_modules, with_settings
 from xconv.planning.choosing import (
     NoRoomError,
     Option,
-    Room,
+    at_once,
     choose,
     smallest,
     total_bytes,
@@ -119,7 +119,7 @@ class Costs:
         where there is none."""
         options = self.options
         try:
-            return self.advice(choose(options, [Room(memory_budget, range(len(options)))]))
+            return self.advice(choose(options, at_once(options, memory_budget)))
         except NoRoomError as no_room:
             least = smallest(options)
             raise ValueError(_words(options, least, memory_budget, no_room.missing)) from None
@@ -169,7 +169,7 @@ def advise(
     costs = measure_costs(model, inputs, loss or _random_direction, repeats)
     if memory_budget is not None:
         return costs.within(memory_budget)
-    return costs.advice(choose(costs.options, [], enough=(error or 0.0) ** 2))
+    return costs.advice(choose(costs.options, at_once(costs.options, inf), (error or 0.0) ** 2))
 
 
 def measure_costs(

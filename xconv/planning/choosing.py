@@ -11,7 +11,7 @@ before: sets that contain each other, for which this order is the best one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -24,11 +24,12 @@ class Option(NamedTuple):
     variance: float
 
 
-class Room(NamedTuple):
-    """How many ``bytes`` those ``layers``, by number, may keep together."""
+class Moments(NamedTuple):
+    """What there is room for at each of several moments: ``room`` (moments) in bytes, and for each
+    layer what its options take of it, ``uses`` (options, moments); float64."""
 
-    bytes: float
-    layers: Sequence[int]
+    room: Tensor
+    uses: Sequence[Tensor]
 
 
 class NoRoomError(ValueError):
@@ -57,33 +58,38 @@ def total_bytes(options: Options, chosen: Sequence[int]) -> int:
     return sum(some[i].bytes for some, i in zip(options, chosen, strict=True))
 
 
-def choose(options: Options, rooms: Sequence[Room], enough: float = 0.0) -> list[int]:
+def at_once(options: Options, budget: float) -> Moments:
+    """Return the one moment at which what all layers keep is to be ``budget`` bytes at most."""
+    uses = [torch.tensor([[o.bytes] for o in some], dtype=torch.float64) for some in options]
+    return Moments(torch.tensor([budget], dtype=torch.float64), uses)
+
+
+def choose(options: Options, moments: Moments, enough: float = 0.0) -> list[int]:
     """Return for each layer the number of the option that it takes.
 
-    All ``rooms`` are kept to, and no more bytes are spent once the variance is ``enough``. Raises
-    NoRoomError.
+    There is room for them at all ``moments``, and no more bytes are spent once the variance is
+    ``enough``. Raises NoRoomError.
     """
-    chosen = smallest(options)
-    space = _Space(options, rooms, chosen)
+    space = _Space(moments, smallest(options))
+    chosen = space.chosen
     variance = total_variance(options, chosen)
     stopped: set[int] = set()
-    for _, layer, option in sorted(_steps(options), key=lambda step: -step[0]):
+    for _, layer, option in sorted(_steps(options, chosen), key=lambda step: -step[0]):
         if variance <= enough:
             return chosen
-        if layer in stopped or not space.take(layer, _more(options, chosen, layer, option)):
+        before = options[layer][chosen[layer]].variance
+        if layer in stopped or not space.take(layer, option):
             stopped.add(layer)
-            continue
-        variance += options[layer][option].variance - options[layer][chosen[layer]].variance
-        chosen[layer] = option
-    _fill(options, space, chosen, sorted(stopped))
+        else:
+            variance += options[layer][option].variance - before
+    _fill(options, space, sorted(stopped))
     return chosen
 
 
-def _steps(options: Options) -> list[tuple[float, int, int]]:
-    """Gain a byte, layer and option of each step up a hull from the smallest option."""
+def _steps(options: Options, chosen: Sequence[int]) -> list[tuple[float, int, int]]:
+    """Gain a byte, layer and option of each step up a hull from the ``chosen`` option."""
     steps = []
-    for layer, some in enumerate(options):
-        at = smallest([some])[0]
+    for layer, (some, at) in enumerate(zip(options, chosen, strict=True)):
         while True:
             gains = [
                 ((some[at].variance - o.variance) / (o.bytes - some[at].bytes), i)
@@ -97,43 +103,53 @@ def _steps(options: Options) -> list[tuple[float, int, int]]:
     return steps
 
 
-def _more(options: Options, chosen: Sequence[int], layer: int, option: int) -> int:
-    return options[layer][option].bytes - options[layer][chosen[layer]].bytes
-
-
-def _fill(options: Options, space: _Space, chosen: list[int], layers: Sequence[int]) -> None:
+def _fill(options: Options, space: _Space, layers: Sequence[int]) -> None:
     """Use what room is left by options between two hull steps."""
     for layer in layers:
-        better = [
-            (o.variance, i)
-            for i, o in enumerate(options[layer])
-            if o.variance < options[layer][chosen[layer]].variance
-        ]
-        for _, option in sorted(better):
-            if space.take(layer, _more(options, chosen, layer, option)):
-                chosen[layer] = option
-                break
+        now = options[layer][space.chosen[layer]].variance
+        better = [(o.variance, i) for i, o in enumerate(options[layer]) if o.variance < now]
+        any(space.take(layer, option) for _, option in sorted(better))
 
 
 class _Space:
-    """What is left of the rooms."""
+    """What is left of the room beside the ``chosen`` options."""
 
-    def __init__(self, options: Options, rooms: Sequence[Room], chosen: Sequence[int]) -> None:
-        self._left = torch.tensor([room.bytes for room in rooms], dtype=torch.float64)
-        self._of: list[Tensor] = [
-            torch.tensor([layer in room.layers for room in rooms], dtype=torch.bool)
-            for layer in range(len(options))
-        ]
+    def __init__(self, moments: Moments, chosen: list[int]) -> None:
+        self.chosen = chosen
+        self._uses = moments.uses
+        self._left = moments.room.clone()
         for layer, option in enumerate(chosen):
-            self._left[self._of[layer]] -= options[layer][option].bytes
-        missing = -float(self._left.min()) if rooms else 0.0
-        if missing > 0:
-            raise NoRoomError(missing)
+            self._left -= self._uses[layer][option]
+        self._make_room()
 
-    def take(self, layer: int, more: int) -> bool:
-        """Take so many bytes more for a layer, if there is room for them."""
-        where = self._of[layer]
-        if bool((self._left[where] < more).any()):
+    def take(self, layer: int, option: int) -> bool:
+        """Take another option for a layer, if there is room for it."""
+        more = self._more(layer, option)
+        if bool((self._left[more > 0] < more[more > 0]).any()):
             return False
-        self._left[where] -= more
+        self._left -= more
+        self.chosen[layer] = option
         return True
+
+    def _make_room(self) -> None:
+        """Change options, where those of few bytes take much for a moment, until there is room.
+
+        Raises NoRoomError where no change of one option helps any more.
+        """
+        while (missing := float(_missing(self._left))) > 0:
+            after = [_missing(self._left - self._more(n, ...)) for n in range(len(self._uses))]
+            layer = min(range(len(after)), key=lambda n: float(after[n].min()))
+            option = int(after[layer].argmin())
+            if not float(after[layer][option]) < missing:
+                raise NoRoomError(-float(self._left.min()))
+            self._left -= self._more(layer, option)
+            self.chosen[layer] = option
+
+    def _more(self, layer: int, option: Any) -> Tensor:
+        """What another option takes more; of all of them with ``...``."""
+        return self._uses[layer][option] - self._uses[layer][self.chosen[layer]]
+
+
+def _missing(left: Tensor) -> Tensor:
+    """The sum over moments of what there is too little of."""
+    return left.clamp(max=0).sum(-1).neg()
