@@ -157,17 +157,24 @@ def convert(
             elif why_not(module) is None:
                 ours = ELSEWHERE.get(_name(type(module)), targets[base])
                 _set_class(module, derive(ours, type(module)))
-                if isinstance(module, modules.Probed):
-                    state = new_state(probing, SWAPPED, budget, is_first=module is first_one)
-                elif isinstance(module, XLinear):
-                    state = State(rows_probing(probing), is_first=module is first_one, mark=SWAPPED)
-                else:
-                    state = State(bits=act_bits, norm_bits=norm_bits, mark=SWAPPED)
-                set_state(module, state)
+                state = _probed_state(module, probing, budget, module is first_one)
+                bare = State(bits=act_bits, norm_bits=norm_bits, mark=SWAPPED)
+                set_state(module, state or bare)
         families = FAMILIES if compress == ALL else compress
         if "functions" in families:
             _reach_functions(model, families, skipped, act_bits)
     return model
+
+
+def _probed_state(
+    module: nn.Module, probing: Probing, budget: Budget | None = None, is_first: bool = False
+) -> State | None:
+    """The state of a module of ours whose input is kept by a scheme; None for any other."""
+    if isinstance(module, modules.Probed):
+        return new_state(probing, SWAPPED, budget, is_first)
+    if isinstance(module, XLinear):
+        return State(rows_probing(probing), is_first=is_first, mark=SWAPPED)
+    return None
 
 
 def _check_word(name: str, word: str, allowed: Sequence[str]) -> None:
@@ -213,12 +220,10 @@ def _swap_as_planned(module: nn.Module, setting: Setting) -> None:
     setting.check(family)
     ours = ELSEWHERE.get(_name(type(module)), _KINDS[base])
     _set_class(module, derive(ours, type(module)))
-    if setting.scheme is not None:
-        state = new_state(setting.probing, SWAPPED)
-    else:
-        norm_bits = setting.norm_bits or DEFAULT_NORM_BITS
-        state = State(bits=setting.act_bits or BITS[0], norm_bits=norm_bits, mark=SWAPPED)
-    set_state(module, state)
+    state = _probed_state(module, setting.probing) if setting.scheme is not None else None
+    norm_bits = setting.norm_bits or DEFAULT_NORM_BITS
+    bare = State(bits=setting.act_bits or BITS[0], norm_bits=norm_bits, mark=SWAPPED)
+    set_state(module, state or bare)
 
 
 def family_of(module: nn.Module) -> str | None:

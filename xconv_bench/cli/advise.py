@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from xconv_bench.cli import options, parsing
+from xconv_bench.cli import options, parsing, plan_options
 from xconv_bench.cli.experiment import Experiment
 from xconv_bench.cli.frontier import TABLES, measure_frontier
 from xconv_bench.cli.given import GradientOptions, taking
@@ -25,8 +25,8 @@ _SETTINGS = 20
 @taking(GradientOptions, without=("method", *KNOBS, "layer"), model=...)
 def advise(
     given: GradientOptions,
-    memory_budget: options.PeakBudget = None,
-    error: options.TargetError = None,
+    memory_budget: plan_options.PeakBudget = None,
+    error: plan_options.TargetError = None,
     repeats: options.EstimatorSeeds = 8,
     rounds: options.Rounds = 3,
 ) -> Experiment:

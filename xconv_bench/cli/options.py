@@ -137,14 +137,6 @@ NormBits = Annotated[
         help="Bits an element that normalisations keep, where they are compressed: 1, 2, 4 or 8.",
     ),
 ]
-Plans = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--plan",
-        metavar="FILE...",
-        help="What xconv keeps, module by module: a file that advise wrote, in place of all else.",
-    ),
-]
 BatchSizes = Annotated[
     list[str], typer.Option("--batch-size", metavar="N...", help="Images of a step.")
 ]
@@ -263,24 +255,6 @@ Output = Annotated[
     ),
 ]
 
-PeakBudget = Annotated[
-    str | None,
-    typer.Option(
-        "--memory-budget",
-        metavar="SIZE",
-        help="The largest peak of a step, e.g. 8GiB: least error below it.",
-    ),
-]
-TargetError = Annotated[
-    float | None,
-    typer.Option(
-        "--error",
-        metavar="X",
-        help="The largest relative error of the gradient: least memory below it.",
-        min=1e-9,
-        callback=finite,
-    ),
-]
 EstimatorSeeds = Annotated[
     int,
     typer.Option(

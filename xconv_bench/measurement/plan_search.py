@@ -30,6 +30,8 @@ _ROUNDS = 6
 """Plans that are simulated for one budget, each chosen by what was seen of those before."""
 _HALVINGS = 6
 """Of the range in which the smallest budget for an error lies."""
+_PEAK_HALVINGS = 20
+"""Of the range in which the smallest peak lies; nothing is simulated for these."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,22 @@ class PlanSearch:
             rest = torch.maximum(rest, self._rest(seen[-1]))
         fits = [each for each in seen if each.peak <= budget]
         if not fits:
-            raise BenchError(self._words(min(seen, key=lambda each: each.peak), budget))
+            raise BenchError(self._words(self._smallest(rest), budget))
         return min(fits, key=self._variance)
+
+    def _smallest(self, rest: Tensor) -> Simulated:
+        """Return the plan of the smallest peak of those that were simulated, and of the one that
+        has it by what is known."""
+        low, high = 0.0, max(each.peak for each in self._levels)
+        chosen = self._levels[0].chosen
+        for _ in range(_PEAK_HALVINGS):
+            middle = (low + high) / 2
+            try:
+                chosen = choose(self._options, Moments(middle - rest, self._uses))
+                high = middle
+            except NoRoomError:
+                low = middle
+        return min(*self._levels, self._simulate(chosen), key=lambda each: each.peak)
 
     def least_memory(self, error: float) -> Simulated:
         """Return the plan of the smallest peak whose relative error is at most ``error``."""

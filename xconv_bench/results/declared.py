@@ -57,13 +57,11 @@ COLUMNS = {
         ),
         *_numbers(None, EVERYWHERE, "target_ratio", "bias_false_alarm_rate"),
         # Memory.
-        *_counts(
-            LESS, EVERYWHERE, "saved_bytes", "simulated_peak_bytes", "predicted_peak_bytes",
-        ),
+        *_counts(LESS, EVERYWHERE, "saved_bytes", "simulated_peak_bytes"),
         *_counts(None, EVERYWHERE, "exact_saved_bytes"),
         *_counts(
-            LESS, OFF_GPUS, "live_peak_bytes", "peak_bytes", "start_bytes", "layer_bytes",
-            "layer_peak_bytes",
+            LESS, OFF_GPUS, "predicted_peak_bytes", "live_peak_bytes", "peak_bytes", "start_bytes",
+            "layer_bytes",            "layer_peak_bytes",
         ),
         *_numbers(LESS, OFF_GPUS, "peak_ratio"),
         *_counts(

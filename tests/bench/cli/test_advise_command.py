@@ -17,13 +17,13 @@ SMALL = ("--model", name("normalized"), *DATA, "--repeats", 4, "--rounds", 1, "-
 
 
 def test_from_end_to_end_and_again(command: Command, tmp_path: Path) -> None:
-    given = (*SMALL, "--memory-budget", "200KiB", "--output", tmp_path)
+    given = (*SMALL, "--memory-budget", "195KiB", "--output", tmp_path)
     finished = command("advise", *given)
     assert finished.code == 0, finished.errors
     table = pd.read_csv(tmp_path / "advice.csv")
     assert tuple(table.columns) == ADVICE_COLUMNS
     whole = table[table.layer == "all"].iloc[0]
-    assert whole.predicted_peak_bytes <= 200 * 1024
+    assert whole.predicted_peak_bytes <= 195 * 1024
     assert whole.predicted_peak_bytes == pytest.approx(whole.peak_bytes, rel=0.02)
     # Two seeds predict, eight measure: of thousands of errors each.
     assert 1 / 3 < whole.relative_error / whole.predicted_error < 3
@@ -58,8 +58,8 @@ def test_where_nothing_fits_it_says_by_how_much_and_what_would(
     said = finished.errors.splitlines()[-1]
     assert "no plan fits into 100 KiB: the smallest has a peak of" in said
     needed = int(said.partition("--memory-budget ")[2].split()[0])
-    assert 100 * 1024 < needed < 205 * 1024
-    assert "would do, and no smaller batch would" in said
+    assert 150 * 1024 < needed < 195 * 1024
+    assert f"--memory-budget {needed} would do, and a batch of 1 would" in said
 
 
 @pytest.mark.parametrize(
