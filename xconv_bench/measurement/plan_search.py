@@ -71,6 +71,13 @@ class PlanSearch:
 
         Raises BenchError where there is none, with the smallest peak and the batch that would fit.
         """
+        found = self._fitting(budget)
+        if found.peak > budget:
+            raise BenchError(self._words(found, budget))
+        return found
+
+    def _fitting(self, budget: int) -> Simulated:
+        """Return the same; where none fits, the plan of the smallest peak that is known."""
         seen = list(self._levels)
         fits = [each for each in seen if each.peak <= budget]
         latest = min(fits, key=self._variance) if fits else min(seen, key=lambda each: each.peak)
@@ -85,9 +92,7 @@ class PlanSearch:
             seen.append(self._simulate(chosen))
             rest = torch.maximum(rest, self._rest(seen[-1]))
         fits = [each for each in seen if each.peak <= budget]
-        if not fits:
-            raise BenchError(self._words(self._smallest(rest), budget))
-        return min(fits, key=self._variance)
+        return min(fits, key=self._variance) if fits else self._smallest(rest)
 
     def _smallest(self, rest: Tensor) -> Simulated:
         """Return the plan of the smallest peak of those that were simulated, and of the one that
@@ -110,11 +115,7 @@ class PlanSearch:
         low = min(each.peak for each in self._levels)
         for _ in range(_HALVINGS):
             middle = (low + best.peak) // 2
-            try:
-                found = self.within(middle)
-            except BenchError:
-                low = middle
-                continue
+            found = self._fitting(middle)
             if self._variance(found) <= error**2 and found.peak < best.peak:
                 best = found
             else:

@@ -61,7 +61,7 @@ COLUMNS = {
         *_counts(None, EVERYWHERE, "exact_saved_bytes"),
         *_counts(
             LESS, OFF_GPUS, "predicted_peak_bytes", "live_peak_bytes", "peak_bytes", "start_bytes",
-            "layer_bytes",            "layer_peak_bytes",
+            "layer_bytes", "layer_peak_bytes",
         ),
         *_numbers(LESS, OFF_GPUS, "peak_ratio"),
         *_counts(
