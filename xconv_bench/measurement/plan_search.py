@@ -97,7 +97,7 @@ class PlanSearch:
     def _smallest(self, rest: Tensor) -> Simulated:
         """Return the plan of the smallest peak of those that were simulated, and of the one that
         has it by what is known."""
-        low, high = 0.0, max(each.peak for each in self._levels)
+        low, high = 0.0, float(max(each.peak for each in self._levels))
         chosen = self._levels[0].chosen
         for _ in range(_PEAK_HALVINGS):
             middle = (low + high) / 2
