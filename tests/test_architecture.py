@@ -25,6 +25,7 @@ COMMANDS = (
     "runtime",
     "frontier",
     "train",
+    "advise",
     "run",
     "check",
     "profiles",

@@ -11,10 +11,14 @@ from xconv.modules import (
     XConvTranspose2d,
     XConvTranspose3d,
 )
+from xconv.planning.advice import Advice, advise
+from xconv.planning.plan import Plan
 from xconv.saved.relu import BitReLU
 
 __all__ = [
+    "Advice",
     "BitReLU",
+    "Plan",
     "XConv1d",
     "XConv2d",
     "XConv3d",
@@ -22,6 +26,7 @@ __all__ = [
     "XConvTranspose2d",
     "XConvTranspose3d",
     "account",
+    "advise",
     "convert",
     "functional",
     "revert",

@@ -4,8 +4,11 @@ A module is swapped by giving it another class: parameters, buffers, hooks, trai
 and dtype stay the objects that they were, and so does everything that refers to the module.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from inspect import signature
+from os import PathLike
+from typing import Any
 
 from torch import nn
 from torch.nn.utils import parametrize
@@ -13,6 +16,7 @@ from torch.nn.utils import parametrize
 from xconv import contents, modules
 from xconv.contents import named_modules
 from xconv.derived import derive, runs_as, underived
+from xconv.planning.plan import Plan, Setting
 from xconv.probing import Probing
 from xconv.saved.act import ACTIVATIONS
 from xconv.saved.dropout import DROPOUTS
@@ -85,6 +89,7 @@ def convert(
     allot: str | None = None,
     norm_bits: int = DEFAULT_NORM_BITS,
     act_bits: int = BITS[0],
+    plan: Plan | str | PathLike[str] | None = None,
 ) -> nn.Module:
     """Swap memory-saving layers into ``model``, in place, and return it.
 
@@ -116,12 +121,18 @@ def convert(
         norm_bits: bits an element of the normalised input that normalisations keep: 1, 2, 4 or 8.
         act_bits: bits of each slope that an activation of ``"act"`` keeps, 4 or 8; activations of
             two slopes, such as ``ReLU6``, keep one bit and are exact.
+        plan: what each module keeps, as ``xconv.advise`` worked it out, or the path of its file, in
+            place of all other arguments; modules that it does not name are exact. Raises OSError
+            for a file that cannot be read.
 
     Subclasses with a forward pass of their own, parametrized weights, lazy modules and modules
     whose ``forward`` was replaced are left alone: ``account`` lists them. Raises ValueError or
     TypeError for values not listed here, and for names not in the model. Whatever is raised, the
     model is as it was. Revert before eager quantization, which does not know our classes.
     """
+    if plan is not None:
+        _refuse_beside_plan(locals())
+        return _convert_as_planned(model, plan if isinstance(plan, Plan) else Plan.read(plan))
     probing = Probing(probes, scheme, distribution, bits, keep, shared)
     check_bits(act_bits)
     check_norm_bits(norm_bits)
@@ -146,22 +157,79 @@ def convert(
             elif why_not(module) is None:
                 ours = ELSEWHERE.get(_name(type(module)), targets[base])
                 _set_class(module, derive(ours, type(module)))
-                if isinstance(module, modules.Probed):
-                    state = new_state(probing, SWAPPED, budget, is_first=module is first_one)
-                elif isinstance(module, XLinear):
-                    state = State(rows_probing(probing), is_first=module is first_one, mark=SWAPPED)
-                else:
-                    state = State(bits=act_bits, norm_bits=norm_bits, mark=SWAPPED)
-                set_state(module, state)
+                state = _probed_state(module, probing, budget, module is first_one)
+                bare = State(bits=act_bits, norm_bits=norm_bits, mark=SWAPPED)
+                set_state(module, state or bare)
         families = FAMILIES if compress == ALL else compress
         if "functions" in families:
             _reach_functions(model, families, skipped, act_bits)
     return model
 
 
+def _probed_state(
+    module: nn.Module, probing: Probing, budget: Budget | None = None, is_first: bool = False
+) -> State | None:
+    """The state of a module of ours whose input is kept by a scheme; None for any other."""
+    if isinstance(module, modules.Probed):
+        return new_state(probing, SWAPPED, budget, is_first)
+    if isinstance(module, XLinear):
+        return State(rows_probing(probing), is_first=is_first, mark=SWAPPED)
+    return None
+
+
 def _check_word(name: str, word: str, allowed: Sequence[str]) -> None:
     if word not in allowed:
         raise ValueError(f"{name} must be {' or '.join(map(repr, allowed))}; got {word!r}")
+
+
+def _refuse_beside_plan(given: Mapping[str, Any]) -> None:
+    """Raise ValueError for an argument beside a plan, which says all."""
+    for name, parameter in signature(convert).parameters.items():
+        if name not in ("model", "plan") and given[name] != parameter.default:
+            raise ValueError(f"a plan says what is kept: leave out {name}; got {given[name]!r}")
+
+
+def _convert_as_planned(model: nn.Module, plan: Plan) -> nn.Module:
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model must be a torch.nn.Module; got {model!r}")
+    with _all_or_nothing(model):
+        revert(model)
+        named = dict(named_modules(model, remove_duplicate=False))
+        for name, setting in plan.layers.items():
+            if name not in named:
+                raise ValueError(f"the plan names {name!r}, but the model has no such module")
+            try:
+                _swap_as_planned(named[name], setting)
+            except ValueError as error:
+                raise ValueError(f"the plan's layer {name!r}: {error}") from None
+        if plan.functions:
+            _reach_functions(model, plan.functions, set(), plan.function_bits)
+    return model
+
+
+def _swap_as_planned(module: nn.Module, setting: Setting) -> None:
+    """Swap one module; ValueError where that cannot be done."""
+    family, base = family_of(module), _base(module, _KINDS)
+    if family is None or base is None:
+        raise ValueError(f"{type(module).__name__} belongs to none of {', '.join(FAMILIES)}")
+    if isinstance(module, tuple(_ORIGINALS)):
+        raise ValueError(f"it was built as {type(module).__name__}, and cannot be planned")
+    reason = why_not(module)
+    if reason is not None:
+        raise ValueError(reason)
+    setting.check(family)
+    ours = ELSEWHERE.get(_name(type(module)), _KINDS[base])
+    _set_class(module, derive(ours, type(module)))
+    state = _probed_state(module, setting.probing) if setting.scheme is not None else None
+    norm_bits = setting.norm_bits or DEFAULT_NORM_BITS
+    bare = State(bits=setting.act_bits or BITS[0], norm_bits=norm_bits, mark=SWAPPED)
+    set_state(module, state or bare)
+
+
+def family_of(module: nn.Module) -> str | None:
+    """Return the family that a module, one of torch's or ours, belongs to."""
+    base = _base(module, _KINDS)
+    return next((name for name, kinds in FAMILIES.items() if base in kinds), None)
 
 
 def usual_allotment(scheme: str) -> str:

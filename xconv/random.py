@@ -14,7 +14,9 @@ or simulates the layer sees tensors of the right shape and no random numbers.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import torch
 from torch import Tensor, nn
@@ -52,7 +54,24 @@ def draw_seed() -> Tensor:
 
 
 def _draw_seed() -> Tensor:
-    return torch.randint(SEED_LIMIT, (), dtype=torch.int64, device="cpu")
+    generator = _GENERATOR.get()
+    if generator is None:  # not handed over: who looks for draws of seeds knows this operator
+        return torch.randint(SEED_LIMIT, (), dtype=torch.int64, device="cpu")
+    return torch.randint(SEED_LIMIT, (), dtype=torch.int64, device="cpu", generator=generator)
+
+
+_GENERATOR: ContextVar[torch.Generator | None] = ContextVar("_GENERATOR", default=None)
+
+
+@contextmanager
+def seeds_from(generator: torch.Generator) -> Iterator[None]:
+    """Inside, seeds are drawn from ``generator`` and torch's own is left alone, so that a network
+    draws the same with and without us."""
+    token = _GENERATOR.set(generator)
+    try:
+        yield
+    finally:
+        _GENERATOR.reset(token)
 
 
 _LAST_SEED = torch.zeros((), dtype=torch.int64, device="cpu")

@@ -13,7 +13,8 @@ class Configuration:
     ``KNOBS`` are None where the method has no such knob, so that combinations that mean the same
     thing compare equal. ``first`` says what becomes of the convolution whose input is the batch:
     ``"exact"`` or ``"compressed"``; ``allot`` whether the dial is that of each ``"layer"`` or the
-    average of a ``"network"``. ``image_size`` is in pixels a side. ``device`` is
+    average of a ``"network"``; ``plan`` names the file of a plan, and the digest of its contents,
+    which says all of that. ``image_size`` is in pixels a side. ``device`` is
     ``"simulated"`` where nothing is computed.
     """
 
@@ -30,6 +31,7 @@ class Configuration:
     bits: float | None = None
     budget: float | None = None
     norm_bits: int | None = None
+    plan: str | None = None
     batch_size: int = 32
     image_size: int = 224
     dtype: str = "float32"
@@ -53,7 +55,7 @@ class Configuration:
 
 KNOBS = (
     "scheme", "probes", "distribution", "compress", "first", "allot", "segments", "keep", "bits",
-    "budget", "norm_bits",
+    "budget", "norm_bits", "plan",
 )  # fmt: skip
 """The settings that some methods read and others do not know."""
 
@@ -88,6 +90,18 @@ class ErrorConfiguration(GradientConfiguration):
     """A cell of ``error``: one batch, ``repeats`` seeds of the estimator."""
 
     repeats: int = 32
+
+
+@dataclass(frozen=True)
+class AdviceConfiguration(GradientConfiguration):
+    """A cell of ``advise``: a plan for a peak of ``memory_budget_bytes`` or for ``target_error``.
+
+    Each setting is measured with ``repeats`` seeds of the estimator.
+    """
+
+    repeats: int = 2
+    memory_budget_bytes: int | None = None
+    target_error: float | None = None
 
 
 @dataclass(frozen=True)

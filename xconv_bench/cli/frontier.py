@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING
 from xconv_bench.cli import options
 from xconv_bench.cli.experiment import Experiment
 from xconv_bench.cli.given import GradientOptions, taking
-from xconv_bench.cli.gradients import gradient_plan
+from xconv_bench.cli.gradients import GradientPlan, gradient_plan
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from xconv_bench.cli.progress import SweepProgress
+    from xconv_bench.configuration import GradientConfiguration
     from xconv_bench.results.run_directory import RunDirectory
     from xconv_bench.results.table import Row
 
-_TABLES = ("memory", "runtime", "error", "frontier")
+TABLES = ("memory", "runtime", "error", "frontier")
 
 
 @taking(
@@ -40,9 +43,6 @@ def frontier(
     and error do. What no other method beats is the front; of the others it is said what beats them.
     """
     from xconv_bench.experiments import frontier as joined
-    from xconv_bench.experiments.memory import measure_memory
-    from xconv_bench.experiments.runtime import measure_runtime
-    from xconv_bench.measurement.error import ErrorMeasurement
     from xconv_bench.report.frontier_plot import plot_frontier
     from xconv_bench.report.frontier_table import print_frontier_table
 
@@ -52,24 +52,44 @@ def frontier(
     peaks = [joined.memory_cell(cell) for cell in cells]
     steps = [joined.runtime_cell(cell) for cell in cells]
 
-    def measure(run: RunDirectory, progress: SweepProgress) -> list[Row]:
-        memory, runtime, error, table = (run.table(name) for name in _TABLES)
-        plan.measure(errors, run, ("error",), ErrorMeasurement, progress)
-        measure_memory(peaks, memory, plan.launcher, progress, 1, given.cross_check)
-        measure_runtime(steps, runtime, plan.launcher, progress, rounds)
-        rows = joined.frontier_rows(cells, memory, runtime, error, repeats)
-        table.clear()  # it follows from the others, and they may have become more
-        table.put(*rows)
-        return table.rows()
-
     return Experiment(
         name="frontier",
         cells=[*errors, *peaks, *steps],
-        tables=_TABLES,
+        tables=TABLES,
         launcher=plan.launcher,
-        measure=measure,
+        measure=lambda run, progress: measure_frontier(
+            plan, cells, run, progress, repeats, rounds, given.cross_check
+        ),
         draw=lambda rows, run: plot_frontier(rows, run.plots),
         show=lambda rows, run: print_frontier_table(rows),
         steps=(repeats + rounds) // 2 + 4,
         output=given.output,
     )
+
+
+def measure_frontier(
+    plan: GradientPlan,
+    cells: Sequence[GradientConfiguration],
+    run: RunDirectory,
+    progress: SweepProgress,
+    repeats: int,
+    rounds: int,
+    cross_check: bool,
+) -> list[Row]:
+    """Measure memory, time and error of all ``cells``; the rows of ``frontier.csv``."""
+    from xconv_bench.experiments import frontier as joined
+    from xconv_bench.experiments.memory import measure_memory
+    from xconv_bench.experiments.runtime import measure_runtime
+    from xconv_bench.measurement.error import ErrorMeasurement
+
+    memory, runtime, error, table = (run.table(name) for name in TABLES)
+    errors = [joined.error_cell(cell, repeats) for cell in cells]
+    peaks = [joined.memory_cell(cell) for cell in cells]
+    steps = [joined.runtime_cell(cell) for cell in cells]
+    plan.measure(errors, run, ("error",), ErrorMeasurement, progress)
+    measure_memory(peaks, memory, plan.launcher, progress, 1, cross_check)
+    measure_runtime(steps, runtime, plan.launcher, progress, rounds)
+    rows = joined.frontier_rows(cells, memory, runtime, error, repeats)
+    table.clear()  # it follows from the others, and they may have become more
+    table.put(*rows)
+    return table.rows()

@@ -9,7 +9,7 @@ from typing import Any, get_type_hints
 
 import typer
 
-from xconv_bench.cli import options
+from xconv_bench.cli import options, plan_options
 from xconv_bench.cli.experiment import Experiment
 
 Command = Callable[..., Experiment]
@@ -34,6 +34,7 @@ class SweepOptions:
     bits: options.Bits = None
     budget: options.ActivationBudgets = field(default_factory=lambda: ["0.5"])
     norm_bits: options.NormBits = field(default_factory=lambda: ["4"])
+    plan: plan_options.Plans = None
     batch_size: options.BatchSizes = field(default_factory=lambda: ["32"])
     image_size: options.ImageSizes = None
     frames: options.Frames = None

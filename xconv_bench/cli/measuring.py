@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from xconv_bench.cli.advise import advise
 from xconv_bench.cli.error import error
 from xconv_bench.cli.experiment import Experiment
 from xconv_bench.cli.frontier import frontier
@@ -23,4 +24,5 @@ MEASURING: dict[str, Callable[..., Experiment]] = {
     "runtime": runtime,
     "frontier": frontier,
     "train": train,
+    "advise": advise,
 }

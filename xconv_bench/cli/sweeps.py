@@ -28,6 +28,7 @@ def read_sweep(
     from xconv_bench.cli.schemes import read_bits, read_schemes
     from xconv_bench.experiments.sweep import Sweep
     from xconv_bench.methods import find_method
+    from xconv_bench.plans import label_of
 
     sizes, segments = given.image_size, given.segments
     methods = parsing.words("--method", given.method)
@@ -49,6 +50,7 @@ def read_sweep(
         norm_bits=tuple(
             map(int, parsing.names("--norm-bits", given.norm_bits, [str(bits) for bits in BITS]))
         ),
+        plans=tuple(map(label_of, parsing.words("--plan", given.plan))) if given.plan else (None,),
         budgets=parsing.fractions("--budget", given.budget),
         batch_sizes=parsing.integers("--batch-size", given.batch_size, least=1),
         image_sizes=parsing.integers("--image-size", sizes, least=1) if sizes else (),

@@ -30,6 +30,7 @@ class Sweep:
     bits: tuple[float | None, ...] = (None,)
     budgets: tuple[float, ...] = (0.5,)
     norm_bits: tuple[int, ...] = (4,)
+    plans: tuple[str | None, ...] = (None,)
     batch_sizes: tuple[int, ...] = (32,)
     image_sizes: tuple[int, ...] = ()
     dtypes: tuple[str, ...] = ("float32",)
@@ -78,6 +79,7 @@ class Sweep:
             "bits": self.bits,
             "budget": self.budgets,
             "norm_bits": self.norm_bits,
+            "plan": self.plans,
         }
         chosen = find_method(method)
         names = [name for name in values if name in chosen.knobs]

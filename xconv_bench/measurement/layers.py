@@ -104,6 +104,11 @@ class _Allocator:
         return peak
 
 
+def points_of(training: Training) -> list[Point]:
+    """Return the points of a further step, by what live tensors hold."""
+    return _count(training)[0]
+
+
 def _count(training: Training) -> tuple[list[Point], int]:
     live = LiveMeter(training.batch.input.device)
     live.track(training.batch)

@@ -18,6 +18,7 @@ from xconv.schemes import SCHEMES
 from xconv_bench.configuration import Configuration
 from xconv_bench.errors import Unsupported
 from xconv_bench.methods.base import Method
+from xconv_bench.plans import plan_of
 
 _ESTIMATED = ("conv", "linear")
 """Families whose inputs are kept by the scheme."""
@@ -32,11 +33,13 @@ class Converted(Method):
 
     def settle(self, knobs: Mapping[str, Any]) -> dict[str, Any]:
         """Return nothing on convolutions and linear layers where none is swapped, nothing on
-        normalisations likewise, and no dial of another scheme.
+        normalisations likewise, and no dial of another scheme; nothing else beside a plan.
 
         The dial of the scheme has its default where it is None.
         """
         settled = dict(knobs)
+        if settled.get("plan") is not None:
+            return {**dict.fromkeys(settled), "plan": settled["plan"]}
         scheme = SCHEMES[self.scheme or settled["scheme"]]
         others = {dial for dial in DIALS if dial != scheme.dial}
         if scheme.dial != "probes":
@@ -58,11 +61,15 @@ class Converted(Method):
 
     def takes(self, knobs: Mapping[str, Any]) -> bool:
         """Return whether the dial of the scheme can have this value."""
+        if knobs.get("plan") is not None:
+            return True
         scheme = SCHEMES[self.scheme or knobs["scheme"]]
         return knobs[scheme.dial] is None or can_be(scheme.name, knobs[scheme.dial])
 
     def apply(self, model: nn.Module, configuration: Configuration) -> nn.Module:
         """Return the model, converted in place; Unsupported where there is nothing to swap."""
+        if configuration.plan is not None:
+            return _as_planned(model, configuration.plan)
         compress, arguments = _families(configuration.compress), self._arguments(configuration)
         if configuration.norm_bits is not None:
             arguments["norm_bits"] = configuration.norm_bits
@@ -106,8 +113,16 @@ class XConv(Converted):
     name = "xconv"
     knobs = (
         "scheme", "probes", "distribution", "bits", "keep", "compress", "first", "allot",
-        "norm_bits",
+        "norm_bits", "plan",
     )  # fmt: skip
+
+
+def _as_planned(model: nn.Module, label: str) -> nn.Module:
+    """The model as a plan says; Unsupported where the plan is none for it."""
+    try:
+        return convert(model, plan=plan_of(label))
+    except ValueError as error:
+        raise Unsupported(str(error)) from error
 
 
 def can_be(scheme: str, value: float) -> bool:

@@ -96,6 +96,7 @@ def method_words(row: Mapping[str, Cell]) -> str:
         None if distribution == USUAL_DISTRIBUTION else distribution,
         row["compress"],
         _norm_words(row.get("norm_bits")),
+        _plan_words(row.get("plan")),
         None if row["first"] in (None, USUAL_FIRST) else f"first {row['first']}",
         None if row["allot"] in (None, usual) else f"by {row['allot']}",
     ]
@@ -104,6 +105,11 @@ def method_words(row: Mapping[str, Cell]) -> str:
 
 def _norm_words(norm_bits: Cell) -> str | None:
     return None if norm_bits in (None, USUAL_NORM_BITS) else _said("norm {} bits", norm_bits)
+
+
+def _plan_words(plan: Cell) -> str | None:
+    """``plan.toml@1f0c44a2``, without the folder."""
+    return None if plan is None else str(plan).rpartition("/")[2]
 
 
 def dial_words(row: Mapping[str, Cell]) -> str:

@@ -5,6 +5,7 @@ cell is None.
 """
 
 from xconv_bench.configuration import (
+    AdviceConfiguration,
     AverageErrorConfiguration,
     Configuration,
     ErrorConfiguration,
@@ -85,6 +86,31 @@ cannot be put back and kernels without a fixed order.
 ``saved_bytes`` is what autograd keeps for the layer; for all layers, for the whole network.
 An uncounted step goes before: what a method learns in its first step, such as how ``spectral``
 divides its bits, it knows in all that are counted, as it does in training.
+"""
+
+ADVICE_KEY = (*columns_of(AdviceConfiguration), "layer")
+
+ADVICE_COLUMNS = (
+    *ADVICE_KEY,
+    "status",
+    "message",
+    "family",
+    "setting",
+    "saved_bytes",
+    "exact_saved_bytes",
+    "predicted_error",
+    "relative_error",
+    "predicted_peak_bytes",
+    "peak_bytes",
+    "step_seconds",
+    "step_ratio",
+)
+"""The columns of ``advice.csv``: what a plan sets each module to, and what came of it.
+
+``predicted_error`` of a module is what it adds to the relative error of the gradient of all
+weights, those of linear layers too; that of all modules together, the root of the sum of squares,
+is measured as ``relative_error``. ``error.csv`` has the error of the convolutions' weights alone.
+``saved_bytes`` is what it keeps so, ``exact_saved_bytes`` exactly.
 """
 
 VARIANCE_KEY = (*columns_of(VarianceConfiguration), "layer")

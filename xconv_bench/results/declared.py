@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 
 from xconv_bench.configuration import (
+    AdviceConfiguration,
     AverageErrorConfiguration,
     ErrorConfiguration,
     MaxBatchConfiguration,
@@ -21,7 +22,7 @@ def _settings() -> Iterator[Column]:
     """What configurations are known by: chosen, so that no value is better than another."""
     kinds = (
         MemoryConfiguration, ErrorConfiguration, VarianceConfiguration, AverageErrorConfiguration,
-        MaxBatchConfiguration, TrainingConfiguration,
+        MaxBatchConfiguration, TrainingConfiguration, AdviceConfiguration,
     )  # fmt: skip
     for field in (field for kind in kinds for field in fields(kind)):
         held = next(kind for kind in (int, float, str) if field.type in (kind, kind | None))
@@ -46,7 +47,8 @@ COLUMNS = {
         *_settings(),
         *_texts(
             "status", "message", "layer", "phase", "kind", "limited_by", "peak_meter",
-            "bias_verdict", "beaten_in_error_by", "beaten_in_time_by", "beaten_in_all_by",
+            "bias_verdict", "family", "setting", "beaten_in_error_by", "beaten_in_time_by",
+            "beaten_in_all_by",
         ),
         # What networks and plans are.
         *_counts(
@@ -56,9 +58,10 @@ COLUMNS = {
         *_numbers(None, EVERYWHERE, "target_ratio", "bias_false_alarm_rate"),
         # Memory.
         *_counts(LESS, EVERYWHERE, "saved_bytes", "simulated_peak_bytes"),
+        *_counts(None, EVERYWHERE, "exact_saved_bytes"),
         *_counts(
-            LESS, OFF_GPUS, "live_peak_bytes", "peak_bytes", "start_bytes", "layer_bytes",
-            "layer_peak_bytes",
+            LESS, OFF_GPUS, "predicted_peak_bytes", "live_peak_bytes", "peak_bytes", "start_bytes",
+            "layer_bytes", "layer_peak_bytes",
         ),
         *_numbers(LESS, OFF_GPUS, "peak_ratio"),
         *_counts(
@@ -84,9 +87,9 @@ COLUMNS = {
         *_numbers(None, ON_ITS_MACHINE, "cpu_wait_part"),
         # Errors of gradients.
         *_numbers(
-            LESS, OFF_GPUS, "gradient_relative_error", "relative_error", "relative_bias",
-            "relative_spread", "average_gradient_error", "squared_error", "estimator_variance",
-            "total_variance", "variance_ratio", "ratio_at_one_probe",
+            LESS, OFF_GPUS, "predicted_error", "gradient_relative_error", "relative_error",
+            "relative_bias", "relative_spread", "average_gradient_error", "squared_error",
+            "estimator_variance", "total_variance", "variance_ratio", "ratio_at_one_probe",
         ),
         *_numbers(MORE, OFF_GPUS, "cosine", "bias_p_value"),
         *_counts(LESS, OFF_GPUS, "smallest_probes"),

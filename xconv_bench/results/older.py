@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from xconv_bench.results.column import Cell
 
-ADDED = frozenset({"first", "allot", "norm_bits", "floor_error", "cpu_wait_part"})
+ADDED = frozenset({"first", "allot", "norm_bits", "plan", "floor_error", "cpu_wait_part"})
 """Columns that tables did not have from the beginning, or had in another place."""
 
 _CONVERTED = frozenset({"xconv", "quantized", "rad-sampling", "rad-projection"})

@@ -25,6 +25,7 @@ TABLES = {
     "layers": (columns.LAYERS_COLUMNS, columns.LAYERS_KEY),
     "error": (columns.ERROR_COLUMNS, columns.ERROR_KEY),
     "age": (columns.AGE_COLUMNS, columns.AGE_KEY),
+    "advice": (columns.ADVICE_COLUMNS, columns.ADVICE_KEY),
     "variance": (columns.VARIANCE_COLUMNS, columns.VARIANCE_KEY),
     "estimates": (columns.ESTIMATES_COLUMNS, columns.ESTIMATES_KEY),
     "training": (columns.TRAINING_COLUMNS, columns.TRAINING_KEY),
@@ -75,6 +76,11 @@ class RunDirectory:
     def environment(self) -> Path:
         """Where the record of the environment belongs."""
         return self.path / "environment.json"
+
+    @property
+    def plan(self) -> Path:
+        """Where the plan belongs that ``advise`` works out."""
+        return self.path / "plan.toml"
 
     @property
     def weights(self) -> Path:

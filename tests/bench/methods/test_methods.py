@@ -1,6 +1,7 @@
 """A method turns a model into its own form, says which settings it reads, or says why it cannot."""
 
 from dataclasses import fields, replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,8 +12,9 @@ from xconv import BitReLU, XConv2d, convert
 from xconv.probing import Probing
 from xconv.state import state_of
 from xconv_bench.configuration import Configuration
-from xconv_bench.errors import Unsupported
+from xconv_bench.errors import Unsupported, UsageError
 from xconv_bench.methods import METHODS
+from xconv_bench.plans import label_of
 
 PROBED = Configuration("own", "xconv", scheme="multi", probes=5, compress="conv,relu")
 
@@ -97,6 +99,20 @@ def test_settings_without_effect_are_dropped(given: dict, dropped: set[str]) -> 
 )
 def test_a_scheme_has_its_own_default(scheme: str, dial: str, default: float) -> None:
     assert METHODS["xconv"].settle({**KNOBS, "scheme": scheme})[dial] == default
+
+
+def test_a_plan_says_all(tmp_path: Path) -> None:
+    path = tmp_path / "plan.toml"
+    path.write_text('[layers.0]\nscheme = "spectral"\nbits = 2\n')
+    label = label_of(path)
+    knobs = METHODS["xconv"].settle({**KNOBS, "plan": label})
+    assert {name: value for name, value in knobs.items() if value is not None} == {"plan": label}
+    assert METHODS["xconv"].takes({**KNOBS, "scheme": "quantized", "bits": 3, "plan": label})
+    model = METHODS["xconv"].apply(plain(), Configuration("own", "xconv", **knobs))
+    assert [type(m) for m in model[:3]] == [XConv2d, nn.ReLU, nn.Conv2d]
+    path.write_text("")
+    with pytest.raises(UsageError, match="was changed meanwhile"):
+        METHODS["xconv"].apply(plain(), Configuration("own", "xconv", **knobs))
 
 
 def test_a_scheme_takes_the_values_that_it_can_have() -> None:

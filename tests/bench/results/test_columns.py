@@ -122,7 +122,8 @@ WITHOUT_A_DIRECTION = {
     # what disturbed a measurement
     "cpu_wait_part",
     # properties of the network and its data, which no method changes
-    "gradient_norm", "full_gradient_norm", "exact_gradient", "estimate", "sampling_variance",
+    "exact_saved_bytes", "gradient_norm", "full_gradient_norm",
+    "exact_gradient", "estimate", "sampling_variance",
     "rounding_squared_error", "exact_average_gradient_error",
     # of a fitted law
     "exponent", "r_squared",

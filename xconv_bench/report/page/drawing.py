@@ -110,6 +110,7 @@ def _plot_of(name: str, beside: Beside) -> Draw:
         "memory": plot_memory,
         "max_batch": plot_max_batch,
         "frontier": plot_frontier,
+        "advice": lambda rows, folder: [],
         "runtime": plot_runtime,
         "layers": plot_layers,
         "error": plot_error,

@@ -72,6 +72,14 @@ KINDS = {
             ("peak_bytes", "relative_error", "step_seconds", "beaten_in_all_by"),
         ),
         Kind(
+            "advice",
+            "Plans",
+            "What each module keeps by a plan, and what that adds to the error; predicted and "
+            "measured peak and error of the whole.",
+            ("predicted_peak_bytes", "peak_bytes", "predicted_error", "relative_error"),
+            inner=("family", "setting"),
+        ),
+        Kind(
             "runtime",
             "Time of a training step",
             "Medians over rounds in which all methods take turns, with their 95 % intervals; "

@@ -1,0 +1,219 @@
+"""What settings cost: the bytes that modules keep, and the variance that they add to gradients.
+
+A convolution or linear layer adds to the gradient of its own weight only, so one step in which all
+of them are swapped tells the variance of each. A normalisation or activation adds to the gradients
+of all weights before it: each is measured in steps in which it alone is swapped, at one setting;
+what it adds at another is taken to differ by the same factor as for all of its family together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Mapping
+from dataclasses import dataclass, field
+from math import sqrt
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
+from torch.utils._pytree import tree_iter
+
+from xconv.contents import buffers, named_modules, parameters
+from xconv.convert import convert, revert
+from xconv.planning.candidates import CANDIDATES, SPREADING, base_plan, with_settings
+from xconv.planning.plan import Plan, Setting
+from xconv.random import seeds_from
+
+_MEASURED_ALONE = {"norm": Setting(norm_bits=2), "act": Setting(act_bits=4)}
+
+Costs = dict[str, dict[Setting | None, float]]
+"""Of each module by name, of each of its settings; None stands for the exact module."""
+
+
+@dataclass
+class Steps:
+    """Steps of ``model`` with always the same ``inputs`` and the same random numbers.
+
+    ``loss`` makes a scalar of the model's output. What is measured are gradients of weights:
+    parameters of two dimensions or more.
+    """
+
+    model: nn.Module
+    inputs: tuple[Any, ...]
+    loss: Callable[[Any], Tensor]
+    seed: int = 0
+    _seeds: torch.Generator = field(default_factory=torch.Generator)
+
+    def __post_init__(self) -> None:
+        self._seeds.manual_seed(self.seed)
+
+    def gradients(self) -> dict[int, Tensor]:
+        """Return the gradients of one step by the identity of their parameters."""
+        weights = [p for p in parameters(self.model) if p.requires_grad and p.dim() > 1]
+        with torch.random.fork_rng(_gpus(self.inputs)), seeds_from(self._seeds):
+            torch.manual_seed(self.seed)
+            loss = self.loss(self.model(*self.inputs))
+            found = torch.autograd.grad(loss, weights, allow_unused=True)
+        pairs = zip(weights, found, strict=True)
+        return {id(weight): gradient for weight, gradient in pairs if gradient is not None}
+
+
+def _gpus(inputs: Any) -> list[int]:
+    tensors = (t for t in tree_iter(inputs) if isinstance(t, Tensor) and t.is_cuda)
+    return sorted({t.device.index for t in tensors})
+
+
+@dataclass
+class Variances:
+    """``squared_norm`` of the exact gradient of all weights, and the variance of estimates."""
+
+    squared_norm: float
+    costs: Costs
+
+
+def measure_variances(
+    steps: Steps, families: Mapping[str, str], repeats: int
+) -> Generator[float, None, Variances]:
+    """Yield the part that is done; return what every setting of the modules of ``families`` adds,
+    the mean over ``repeats`` seeds.
+
+    The model is reverted at the end.
+    """
+    base = base_plan(families)
+    named = dict(named_modules(steps.model))
+    convert(steps.model, plan=base)
+    exact = steps.gradients()
+    costs: Costs = {name: {None: 0.0} for name, family in families.items() if family in CANDIDATES}
+    alone = [n for n, family in families.items() if family in SPREADING]
+    done, total = 0, len(alone) + sum(map(len, CANDIDATES.values()))
+    for family, candidates in CANDIDATES.items():
+        of_family = [name for name, each in families.items() if each == family]
+        together: dict[Setting, float] = {}
+        for setting in candidates if of_family else ():
+            plan = with_settings(base, dict.fromkeys(of_family, setting))
+            squares = _errors(steps, plan, exact, repeats)
+            together[setting] = _mean(sum(each.values()) for each in squares)
+            for name in of_family:
+                weight = id(getattr(named[name], "weight", None))
+                costs[name][setting] = _mean(each.get(weight, 0.0) for each in squares)
+            done += 1
+            yield done / total
+        for name in of_family if family in SPREADING else ():
+            reference = _MEASURED_ALONE[family]
+            squares = _errors(steps, with_settings(base, {name: reference}), exact, repeats)
+            variance = _mean(sum(each.values()) for each in squares)
+            for setting in candidates:
+                factor = together[setting] / together[reference] if variance else 0.0
+                costs[name][setting] = variance * factor
+            done += 1
+            yield done / total
+    revert(steps.model)
+    return Variances(sum(_squared(g) for g in exact.values()), costs)
+
+
+def measure_error(steps: Steps, plan: Plan, repeats: int) -> float:
+    """Return the relative error of the gradient of all weights, root mean square of ``repeats``.
+
+    The model is reverted at the end.
+    """
+    revert(steps.model)
+    exact = steps.gradients()
+    norm = sum(_squared(g) for g in exact.values())
+    error = _mean(sum(each.values()) for each in _errors(steps, plan, exact, repeats))
+    revert(steps.model)
+    return sqrt(error / norm) if norm else 0.0
+
+
+def _errors(
+    steps: Steps, plan: Plan, exact: Mapping[int, Tensor], repeats: int
+) -> list[dict[int, float]]:
+    """Squared errors of each weight's gradient, seed by seed."""
+    convert(steps.model, plan=plan)
+    if any(setting.scheme == "spectral" for setting in plan.layers.values()):
+        steps.gradients()  # in a first step it has not seen the output's gradient yet
+    errors = []
+    for _ in range(repeats):
+        found = steps.gradients()
+        errors.append({key: _squared(found[key] - gradient) for key, gradient in exact.items()})
+    return errors
+
+
+def _squared(tensor: Tensor) -> float:
+    return float(tensor.double().square().sum())
+
+
+def _mean(values: Iterable[float]) -> float:
+    found = list(values)
+    return sum(found) / len(found) if found else 0.0
+
+
+def measure_bytes(
+    model: nn.Module, inputs: tuple[Any, ...], families: Mapping[str, str]
+) -> dict[str, dict[Setting | None, int]]:
+    """Return the bytes that each module of ``families`` keeps, setting by setting.
+
+    What two modules keep together counts for both; ``inputs`` count for none, nor do parameters.
+    Shapes alone count; the model is reverted at the end.
+    """
+    base = base_plan(families)
+    found: dict[str, dict[Setting | None, int]] = {n: {} for n in families}
+    for number in range(-1, max(map(len, CANDIDATES.values()))):
+        settings = {
+            name: _candidate(family, number)
+            for name, family in families.items()
+            if family in CANDIDATES
+        }
+        convert(model, plan=with_settings(base, settings))
+        with torch.random.fork_rng(_gpus(inputs)), _Kept(model, inputs, families) as kept:
+            output = model(*inputs)
+        for name, setting in settings.items():
+            found[name][setting] = kept.bytes_of(name)
+        del output
+    revert(model)
+    return {name: costs for name, costs in found.items() if costs}
+
+
+def _candidate(family: str, number: int) -> Setting | None:
+    """The candidate of this number, the last one where there are fewer; exact before the first."""
+    candidates = CANDIDATES[family]
+    return None if number < 0 else candidates[min(number, len(candidates) - 1)]
+
+
+class _Kept:
+    """Bytes of storages that autograd saves while a module runs, the innermost by name."""
+
+    def __init__(self, model: nn.Module, inputs: Any, names: Iterable[str]) -> None:
+        self._hooks = saved_tensors_hooks(self._pack, lambda tensor: tensor)
+        there = [*parameters(model), *buffers(model), *tree_iter(inputs)]
+        self._excluded = {t.untyped_storage()._cdata for t in there if isinstance(t, Tensor)}
+        self._modules = [(n, m) for n, m in named_modules(model) if n in set(names)]
+        self._kept: dict[str, dict[int, int]] = {}
+        self._running: list[str] = []
+        self._handles: list[Any] = []
+
+    def __enter__(self) -> _Kept:
+        for name, module in self._modules:
+            self._handles += [
+                module.register_forward_pre_hook(lambda *_, n=name: self._running.append(n)),
+                module.register_forward_hook(lambda *_: self._leave(), always_call=True),
+            ]
+        self._hooks.__enter__()
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        self._hooks.__exit__(*exception)
+        for handle in self._handles:
+            handle.remove()
+
+    def bytes_of(self, name: str) -> int:
+        """Return what this module keeps."""
+        return sum(self._kept.get(name, {}).values())
+
+    def _leave(self) -> None:
+        self._running.pop()
+
+    def _pack(self, tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if self._running and storage._cdata not in self._excluded:
+            self._kept.setdefault(self._running[-1], {})[storage._cdata] = storage.nbytes()
+        return tensor.detach()  # an output that held itself would be there for ever

@@ -1,0 +1,80 @@
+"""``xconv-bench advise``: what each module should keep, for a budget of memory or for an error."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from xconv_bench.cli import options, parsing, plan_options
+from xconv_bench.cli.experiment import Experiment
+from xconv_bench.cli.frontier import TABLES, measure_frontier
+from xconv_bench.cli.given import GradientOptions, taking
+from xconv_bench.cli.gradients import gradient_plan
+from xconv_bench.configuration import KNOBS, AdviceConfiguration
+from xconv_bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from xconv_bench.cli.progress import SweepProgress
+    from xconv_bench.results.run_directory import RunDirectory
+    from xconv_bench.results.table import Row
+
+_SETTINGS = 20
+"""Settings that a module may have, roughly."""
+
+
+@taking(GradientOptions, without=("method", *KNOBS, "layer"), model=...)
+def advise(
+    given: GradientOptions,
+    memory_budget: plan_options.PeakBudget = None,
+    error: plan_options.TargetError = None,
+    repeats: options.EstimatorSeeds = 8,
+    rounds: options.Rounds = 3,
+) -> Experiment:
+    """Work out what each module should keep: the least error below a peak, or the least memory.
+
+    The plan is written as plan.toml into the run's folder: every command that has xconv takes it
+    with --plan, and xconv.convert(model, plan=FILE) does. Its peak and error are predicted, and
+    then measured beside the exact network, as the command frontier does.
+    """
+    from xconv_bench.experiments.advise import (
+        forget_other_plans,
+        label_of_advised,
+        with_measured,
+    )
+    from xconv_bench.measurement.advice import AdviceMeasurement
+    from xconv_bench.report.advice_table import print_advice_table
+
+    if (memory_budget is None) == (error is None):
+        raise UsageError("give one of --memory-budget and --error, and not both")
+    budget = memory_budget and parsing.size_in_bytes("--memory-budget", memory_budget)
+    plan = gradient_plan(replace(given, method=["exact"]))
+    exact, *others = plan.configurations()
+    if others:
+        raise UsageError("a plan is for one network and one batch: give every option one value")
+    cell = exact.extended(
+        AdviceConfiguration, memory_budget_bytes=budget or None, target_error=error
+    )
+
+    def measure(run: RunDirectory, progress: SweepProgress) -> list[Row]:
+        table = run.table("advice")
+        forget_other_plans(table, cell)
+        plan.measure(
+            [cell], run, ("advice",),
+            lambda cell, start: AdviceMeasurement(cell, start, run.plan), progress,
+        )  # fmt: skip
+        label = label_of_advised(table, cell, run.plan)
+        cells = [exact, replace(exact, method="xconv", plan=label)]
+        rows = measure_frontier(plan, cells, run, progress, repeats, rounds, given.cross_check)
+        return with_measured(table, cell, label, rows)
+
+    return Experiment(
+        name="advise",
+        cells=[cell, *[exact] * 6],  # the planned ones take no more than the exact ones
+        tables=("advice", *TABLES),
+        launcher=plan.launcher,
+        measure=measure,
+        draw=lambda rows, run: [],
+        show=lambda rows, run: print_advice_table(rows, run.plan),
+        steps=_SETTINGS * cell.repeats,
+        output=given.output,
+    )

@@ -1,0 +1,114 @@
+"""A plan for one network and one budget of peak memory, or one error.
+
+Variances are measured in real steps, bytes in simulated ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from math import sqrt
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from xconv.planning.advice import Advice, Costs
+from xconv.planning.candidates import planned_modules
+from xconv.planning.measuring import (
+    Steps,
+    Variances,
+    measure_bytes,
+    measure_error,
+    measure_variances,
+)
+from xconv_bench.configuration import AdviceConfiguration
+from xconv_bench.data.minibatches import random_minibatches
+from xconv_bench.measurement.comparison import Comparison, Start
+from xconv_bench.measurement.counting import Simulation
+from xconv_bench.measurement.plan_search import PlanSearch
+from xconv_bench.results.columns import ALL_LAYERS
+
+MOST_SAMPLES = 16
+"""Samples of the batch in which variances are measured: their ratios hold for larger batches."""
+
+_MEASURING_REPEATS = 8
+"""Seeds with which the error of a plan is measured."""
+
+
+@dataclass(frozen=True)
+class AdviceMeasurement:
+    """Writes the plan to ``path``; yields ``{"rows": {"advice": rows}}``, the last row that of all.
+
+    Raises BenchError where no plan fits, with the smallest peak and the batch that would fit.
+    """
+
+    configuration: AdviceConfiguration
+    start: Start
+    path: Path
+
+    def __call__(self) -> Iterator[dict[str, Any]]:
+        """Measure, choose and write; ``progress`` tells how much of it is done."""
+        simulation = Simulation(self.configuration)
+        with simulation.entered() as training:
+            families = planned_modules(training.model)
+            kept = measure_bytes(training.model, (training.batch.input,), families)
+        steps = self._steps()
+        variances = yield from _told(measure_variances(steps, families, self.configuration.repeats))
+        search = PlanSearch(simulation, Costs(families, kept, variances))
+        budget, error = self.configuration.memory_budget_bytes, self.configuration.target_error
+        found = search.least_memory(error or 0.0) if budget is None else search.within(budget)
+        advice = search.advice(found)
+        advice.plan.write(self.path)
+        whole = {
+            **_whole(advice),
+            "predicted_peak_bytes": found.peak,
+            "relative_error": measure_error(steps, advice.plan, _MEASURING_REPEATS),
+        }
+        yield {"rows": {"advice": [*map(_row, advice.lines), whole]}}
+
+    def _steps(self) -> Steps:
+        """Steps of the exact network in which settings are measured."""
+        cell = self.configuration
+        comparison = Comparison(cell, self.start)
+        (indices,) = random_minibatches(
+            len(comparison.samples), min(cell.batch_size, MOST_SAMPLES), count=1, seed=cell.seed
+        )
+        batch = comparison.samples.batch(indices)
+
+        def loss(output: Any) -> Tensor:
+            return comparison.task.loss(output, batch.target)
+
+        return Steps(comparison.model, (batch.input,), loss, cell.seed)
+
+
+def _told(
+    measuring: Generator[float, None, Variances],
+) -> Generator[dict[str, float], None, Variances]:
+    """Yield the progress of what is measured, as a worker tells it; return the variances."""
+    while True:
+        try:
+            yield {"progress": next(measuring)}
+        except StopIteration as end:
+            variances: Variances = end.value
+            return variances
+
+
+def _row(line: Any) -> dict[str, Any]:
+    return {
+        "layer": line.name or "(model)",
+        "family": line.family,
+        "setting": "exact" if line.setting is None else str(line.setting),
+        "saved_bytes": line.bytes,
+        "exact_saved_bytes": line.exact_bytes,
+        "predicted_error": sqrt(line.variance),
+    }
+
+
+def _whole(advice: Advice) -> dict[str, Any]:
+    return {
+        "layer": ALL_LAYERS,
+        "saved_bytes": advice.saved_bytes,
+        "exact_saved_bytes": advice.exact_bytes,
+        "predicted_error": advice.error,
+    }
