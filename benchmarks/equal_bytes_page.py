@@ -27,8 +27,10 @@ Curve = list[tuple[float, float]]
 
 
 def write_page(page: Path, folder: Path, networks: Sequence[str]) -> None:
-    """Renew what is between ``<!-- NAME -->`` and ``<!-- end -->``, and draw the curves."""
-    curves = {name: _curves(pd.read_csv(folder / name / "error.csv")) for name in networks}
+    """Renew what is between ``<!-- NAME -->`` and ``<!-- end -->``, and draw the curves, of those
+    networks that were measured."""
+    tables = {name: folder / name / "error.csv" for name in networks}
+    curves = {name: _curves(pd.read_csv(path)) for name, path in tables.items() if path.exists()}
     text = page.read_text()
     for allot in ("network", "layer"):
         lines = {name: _line(found, allot) for name, found in curves.items()}
