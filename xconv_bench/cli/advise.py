@@ -42,6 +42,7 @@ def advise(
         with_measured,
     )
     from xconv_bench.measurement.advice import AdviceMeasurement
+    from xconv_bench.measurement.estimate import Estimate
     from xconv_bench.report.advice_table import print_advice_table
 
     if (memory_budget is None) == (error is None):
@@ -51,7 +52,7 @@ def advise(
     exact, *others = plan.configurations()
     if others:
         raise UsageError("a plan is for one network and one batch: give every option one value")
-    cell = exact.extended(
+    cell = replace(exact, method="xconv").extended(
         AdviceConfiguration, memory_budget_bytes=budget or None, target_error=error
     )
 
@@ -77,4 +78,5 @@ def advise(
         show=lambda rows, run: print_advice_table(rows, run.plan),
         steps=_SETTINGS * cell.repeats,
         output=given.output,
+        estimate=lambda cell: Estimate(cell.as_exact()),
     )
