@@ -12,13 +12,14 @@ from xconv.modules import (
     XConvTranspose3d,
 )
 from xconv.planning.advice import Advice, advise
-from xconv.planning.plan import Plan
+from xconv.planning.plan import Plan, Setting
 from xconv.saved.relu import BitReLU
 
 __all__ = [
     "Advice",
     "BitReLU",
     "Plan",
+    "Setting",
     "XConv1d",
     "XConv2d",
     "XConv3d",

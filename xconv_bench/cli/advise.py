@@ -42,17 +42,16 @@ def advise(
         with_measured,
     )
     from xconv_bench.measurement.advice import AdviceMeasurement
+    from xconv_bench.measurement.estimate import Estimate
     from xconv_bench.report.advice_table import print_advice_table
 
-    if (memory_budget is None) == (error is None):
-        raise UsageError("give one of --memory-budget and --error, and not both")
-    budget = memory_budget and parsing.size_in_bytes("--memory-budget", memory_budget)
+    budget = _budget(memory_budget, error)
     plan = gradient_plan(replace(given, method=["exact"]))
     exact, *others = plan.configurations()
     if others:
         raise UsageError("a plan is for one network and one batch: give every option one value")
-    cell = exact.extended(
-        AdviceConfiguration, memory_budget_bytes=budget or None, target_error=error
+    cell = replace(exact, method="xconv").extended(
+        AdviceConfiguration, memory_budget_bytes=budget, target_error=error
     )
 
     def measure(run: RunDirectory, progress: SweepProgress) -> list[Row]:
@@ -77,4 +76,14 @@ def advise(
         show=lambda rows, run: print_advice_table(rows, run.plan),
         steps=_SETTINGS * cell.repeats,
         output=given.output,
+        estimate=lambda cell: Estimate(cell.as_exact()),
     )
+
+
+def _budget(memory_budget: str | None, error: float | None) -> int | None:
+    """Return the budget in bytes, None where there is an error in its place."""
+    if (memory_budget is None) == (error is None):
+        raise UsageError("give one of --memory-budget and --error, and not both")
+    if memory_budget is None:
+        return None
+    return parsing.size_in_bytes("--memory-budget", memory_budget)

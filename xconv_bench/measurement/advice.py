@@ -49,7 +49,7 @@ class AdviceMeasurement:
 
     def __call__(self) -> Iterator[dict[str, Any]]:
         """Measure, choose and write; ``progress`` tells how much of it is done."""
-        simulation = Simulation(self.configuration)
+        simulation = Simulation(self.configuration.as_exact())
         with simulation.entered() as training:
             families = planned_modules(training.model)
             kept = measure_bytes(training.model, (training.batch.input,), families)
@@ -69,7 +69,7 @@ class AdviceMeasurement:
 
     def _steps(self) -> Steps:
         """Steps of the exact network in which settings are measured."""
-        cell = self.configuration
+        cell = self.configuration.as_exact()
         comparison = Comparison(cell, self.start)
         (indices,) = random_minibatches(
             len(comparison.samples), min(cell.batch_size, MOST_SAMPLES), count=1, seed=cell.seed

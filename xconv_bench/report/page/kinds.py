@@ -77,7 +77,6 @@ KINDS = {
             "What each module keeps by a plan, and what that adds to the error; predicted and "
             "measured peak and error of the whole.",
             ("predicted_peak_bytes", "peak_bytes", "predicted_error", "relative_error"),
-            inner=("family", "setting"),
         ),
         Kind(
             "runtime",
