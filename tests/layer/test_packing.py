@@ -19,6 +19,7 @@ def test_numbers_come_back(bits: int, data: st.DataObject) -> None:
     codes = torch.tensor(words, dtype=torch.uint8).view(-1)
     packed = pack_codes(codes, bits)
     assert (packed.dtype, packed.numel()) == (torch.uint8, len(codes) * bits // 8)
+    assert packed.untyped_storage().nbytes() <= max(8, packed.numel())
     assert unpack_codes(packed, bits).equal(codes)
 
 

@@ -22,7 +22,8 @@ def pack_codes(codes: Tensor, bits: int) -> Tensor:
         words = words & _every(2 * lane, width) | (
             words.bitwise_right_shift(lane - width) & (_every(2 * lane, width) << width)
         )
-    return words.view(torch.uint8).view(-1, 8)[:, :bits].reshape(-1)
+    # Not reshape: with one bit it gives a view, and eight times the bytes live on.
+    return words.view(torch.uint8).view(-1, 8)[:, :bits].contiguous().view(-1)
 
 
 def unpack_codes(packed: Tensor, bits: int) -> Tensor:

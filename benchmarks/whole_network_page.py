@@ -1,0 +1,115 @@
+"""The rows of ``benchmarks.whole_network`` as a page of Markdown."""
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+_MIB = 2**20
+
+_INTRODUCTION = """\
+# Whole networks
+
+`python -m benchmarks.whole_network` has made this page and
+[whole_network.csv](whole_network.csv), with torch {torch} and torchvision {torchvision}. Every
+figure is simulated: the second of two steps, forward, loss, `zero_grad` and backward, the
+optimizer's own step outside. Parameters and gradients are counted, workspaces of kernels are not.
+A dash stands for what could not be counted; the table of numbers says why.
+
+- **exact**: the network as it is.
+- **paper**: the published method, convolutions and ReLUs, independent probes, r = 8.
+- **all**: `convert(model, compress="all")`: spectral at half a bit, normalised inputs in 4 bits.
+- **checkpoint**: `--method checkpoint`, every natural block computed again.
+- **both**: `--method xconv+checkpoint`, **all** in those checkpoints. A block's input stays exact,
+  as the block is not linear in it; what is computed again is compressed. Where inputs of blocks are
+  most of what is kept, as in ResNet-50, this takes more than **all** alone.
+
+**largest batch** is where the line through the peaks of two batches meets 0.92 × 24 GiB; it is not
+simulated itself.
+"""
+
+_GOALS = {
+    "resnet50": 1130, "resnet18": 540, "vgg16": 2600, "mobilenet_v2": 2000, "squeezenet1_0": 3900,
+}  # fmt: skip
+"""MiB at the most that **all** was to take, at the batch of the table."""
+
+_MISSED = """\
+ResNet-50 was to take 900 MiB with 2 bits or less, and does not: with `norm_bits=2` it takes
+1004 MiB (348 kept), with 1 bit 965 (263 kept); the line through these has 840 where nothing is
+kept at all, which is parameters, gradients, the batch and the tensors of a layer at work.
+ResNet-18 misses its goal by 10 MiB for that reason: it keeps 149 MiB, and the input and the output
+of its first normalisation, both there at once, are 196 MiB each. So does VGG-16: input and output
+of its second convolution are 784 MiB each, its parameters and their gradients 528 MiB each.
+So does SqueezeNet: what its first convolution gives is 1828 MiB, and there twice. Its largest batch
+in 16 GiB (0.92 of them) is 297 by the line, 78 of exact and 174 of the paper's.
+"""
+
+_HALF = ("efficientnet_b0", "convnext_tiny", "densenet121", "googlenet", "deeplabv3_resnet50",
+         "swin_t", "paper/unet")  # fmt: skip
+"""Networks of which **all** was to take less than half of exact."""
+
+
+def page(rows: Sequence[dict[str, Any]]) -> str:
+    """Goals, then a line for each network."""
+    networks = _networks(rows)
+    introduction = _INTRODUCTION.format(torch=version("torch"), torchvision=version("torchvision"))
+    return "\n".join([introduction, *_goals(networks), "", *_table(networks), ""])
+
+
+def _networks(rows: Sequence[dict[str, Any]]) -> list[dict[str, dict[str, Any]]]:
+    """The rows of each network by method, in the order of the table."""
+    keys = itemgetter("model", "image_size")
+    return [{row["method"]: row for row in some} for _, some in groupby(rows, key=keys)]
+
+
+def _goals(networks: Sequence[dict[str, dict[str, Any]]]) -> list[str]:
+    lines = [
+        "## Goals",
+        "",
+        "| network | exact | all | ratio | goal | |",
+        "|---|--:|--:|--:|--:|---|",
+    ]
+    seen = set()
+    for network in networks:
+        exact, ours = network["exact"], network["all"]
+        name = exact["model"]
+        if name in seen or (name not in _GOALS and name not in _HALF) or not ours["peak_bytes"]:
+            continue
+        seen.add(name)
+        before, after = (int(row["peak_bytes"]) / _MIB for row in (exact, ours))
+        goal = _GOALS[name] if name in _GOALS else before / 2
+        words = f"{name}, {exact['image_size']} px, batch {exact['batch_size']}"
+        said = "met" if after <= goal else "missed"
+        lines.append(
+            f"| {words} | {before:.0f} MiB | {after:.0f} MiB | {after / before:.2f}× | "
+            f"{goal:.0f} MiB | {said} |"
+        )
+    return [*lines, "", _MISSED]
+
+
+def _table(networks: Sequence[dict[str, dict[str, Any]]]) -> list[str]:
+    methods = ("exact", "paper", "all", "checkpoint", "all and checkpoint")
+    lines = [
+        "## Networks",
+        "",
+        "| model | px | batch | exact | paper | all | checkpoint | both | "
+        "largest batch: exact | paper | all | checkpoint | both |",
+        "|---|--:|--:|" + "--:|" * 10,
+    ]
+    for network in networks:
+        exact = network["exact"]
+        peaks = [_peak(network[name], exact) for name in methods]
+        batches = [str(network[name]["max_batch"]) or "–" for name in methods]
+        where = [exact["model"], str(exact["image_size"]), str(exact["batch_size"])]
+        lines.append(f"| {' | '.join([*where, *peaks, *batches])} |")
+    return lines
+
+
+def _peak(row: dict[str, Any], exact: dict[str, Any]) -> str:
+    if not row["peak_bytes"]:
+        return "–"
+    peak = int(row["peak_bytes"])
+    if row is exact or not exact["peak_bytes"]:
+        return f"{peak / _MIB:.0f} MiB"
+    return f"{peak / _MIB:.0f} ({peak / int(exact['peak_bytes']):.2f}×)"
