@@ -34,7 +34,7 @@ def test_the_layer_is_swapped_in_and_out(network: type[nn.Module]) -> None:
     model = network()
     kinds = [type(module) for module in contents.modules(model)]
     convert(model, probes=2)
-    assert len(account(model)) == 5 and len(account(model).swapped) == 5
+    assert len(account(model).swapped) == 5
     assert [type(module) for module in contents.modules(revert(model))] == kinds
 
 
