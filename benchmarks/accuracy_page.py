@@ -32,12 +32,15 @@ def cell(value: float) -> str:
 def _by_layer(table: pd.DataFrame, column: str) -> pd.DataFrame:
     """A line a layer in the order of the network, a column for each scheme and r."""
     probed = table[(table.method == "xconv") & (table.status == "ok")]
-    dial = probed.probes.map("r={:.0f}".format).where(
-        probed.probes.notna(), probed.bits.map("{:g} bits".format)
-    )
+    dial = [
+        f"{bits:g} bits" if pd.isna(probes) else f"r={probes:.0f}"
+        for probes, bits in zip(probed.probes, probed.get("bits", probed.probes), strict=True)
+    ]
     wide = probed.assign(dial=dial).pivot_table(
         column, "layer", ["scheme", "dial"], sort=False, aggfunc="first"
-    )[list(SCHEMES)]
+    )
+    measured = set(wide.columns.get_level_values(0))
+    wide = wide[[scheme for scheme in SCHEMES if scheme in measured]]
     wide = wide.map(cell)
     wide.columns = [f"{scheme} {dial}" for scheme, dial in wide.columns]
     return wide
