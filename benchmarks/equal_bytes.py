@@ -20,7 +20,7 @@ NETWORKS = {
     "unet": ["--model", "paper/unet", "--image-size", "128"],
 }
 COMMON = [
-    "--data", "photos", "--batch-size", "16", "--warmup-steps", "100", "--repeats", "8",
+    "--data", "photos", "--batch-size", "16", "--warmup-steps", "100", "--repeats", "6",
     "--method", "exact,xconv", "--scheme", "independent,spectral,quantized",
     "--probes", "1,4,16,64,256", "--bits", "0.25,0.5,1,2,4", "--allot", "network,layer",
 ]  # fmt: skip
