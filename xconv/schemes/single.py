@@ -14,8 +14,10 @@ from xconv.geometry import Geometry
 from xconv.layout import Layout, in_memory_order, is_channels_last
 from xconv.schemes.windows import seen_through_windows
 from xconv.spectrum.cached import cached
+from xconv.wholes import whole
 
 
+@whole
 def over_pixels(images: Tensor, probes: Tensor) -> Tensor:
     """Return (B, C, *pixels) times (b, n, *pixels), summed over pixels: (B, C, n)."""
     if is_channels_last(images):
@@ -44,6 +46,7 @@ def by_groups(device: torch.device) -> bool:
     return device.type == "cpu"
 
 
+@whole
 def seen(probes: Tensor, grad_output: Tensor, geometry: Geometry, kernel: torch.Size) -> Tensor:
     """Return Q, (B, O, n, K): each output gradient against each probe of its image, at each offset
     of the kernel.
@@ -73,6 +76,7 @@ def seen(probes: Tensor, grad_output: Tensor, geometry: Geometry, kernel: torch.
     return q.reshape(batch, outputs, number, -1)
 
 
+@whole
 def contracted(q: Tensor, coefficients: Tensor, geometry: Geometry, weight: Tensor) -> Tensor:
     """Return ``Σ_b Σ_j q[b, o, j, k] c[b, c, j]`` in the shape of ``weight``, group by group.
 
@@ -84,6 +88,7 @@ def contracted(q: Tensor, coefficients: Tensor, geometry: Geometry, weight: Tens
     return torch.einsum(terms, q, s).reshape(weight.shape)
 
 
+@whole
 def seen_of_ones(
     grad_output: Tensor, geometry: Geometry, layout: Layout, kernel: torch.Size
 ) -> Tensor:
