@@ -1,5 +1,7 @@
 """Groups rounded to few bits have the right mean, whatever is in them, and the variance stated."""
 
+from functools import cache
+
 import pytest
 import torch
 from statistics_checker import check_mean
@@ -40,10 +42,15 @@ GROUPS = {
 every_group = pytest.mark.parametrize("group", GROUPS.values(), ids=GROUPS)
 
 
+@cache
+def turn_of(seed: int) -> Tensor:
+    """The rotation of a seed, found once for all tests."""
+    return rotation(torch.tensor(seed))
+
+
 def rounded(values: Tensor, bits: int, seed: int) -> Tensor:
     """What is given back of ``values`` (m, GROUP)."""
-    number = torch.tensor(seed)
-    turn = rotation(number)
+    number, turn = torch.tensor(seed), turn_of(seed)
     packed, scales = encode(values, bits, turn)
     return decode(packed, rounded_scales(scales, number, SCALE_BITS[bits]), bits, turn)
 
