@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[3]
 Command = Callable[..., Any]
 SMALL = (
     "train", "--task", "segmentation-3d", "--image-size", "16", "--epochs", "1", "--probes", "4",
-    "--batch-size", "16", "--device", "cpu",
+    "--batch-size", "16", "--device", "cpu", "--scheme", "independent",
 )  # fmt: skip
 
 

@@ -114,7 +114,7 @@ def test_gradients_are_unbiased(method: str, build: Callable[[], nn.Module]) -> 
     check_mean(samples, expected)
 
 
-@pytest.mark.parametrize("method", ["xconv+checkpoint", "xconv+checkpoint+offload"])
+@pytest.mark.parametrize("method", ["xconv+checkpoint"])
 def test_it_takes_less_than_either_and_live_is_simulated(method: str) -> None:
     def cell(name: str, device: str) -> Configuration:
         chosen = find_method(name)
