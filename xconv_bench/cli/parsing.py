@@ -57,9 +57,8 @@ def numbers(option: str, given: Iterable[str]) -> tuple[float, ...]:
 def families(option: str, given: Iterable[str], allowed: Collection[str]) -> tuple[str, ...]:
     """Each value a comma-separated set, in the order of ``allowed``, or ``all``. Raises
     UsageError."""
-    sets = [
-        set(allowed if value.strip() == ALL else names(option, [value], allowed)) for value in given
-    ]
+    sets = [set(names(option, [value], [*allowed, ALL])) for value in given]
+    sets = [set(allowed) if ALL in chosen else chosen for chosen in sets]
     ordered = [",".join(name for name in allowed if name in chosen) for chosen in sets]
     return tuple(dict.fromkeys(ordered))
 
