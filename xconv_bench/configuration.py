@@ -59,6 +59,15 @@ KNOBS = (
 )  # fmt: skip
 """The settings that some methods read and others do not know."""
 
+
+def usual_allotment(scheme: object) -> str:
+    """Return the ``allot`` of a scheme where none is given, as ``xconv.convert`` has it.
+
+    Reports and older tables need it where torch is not imported.
+    """
+    return "network" if scheme == "spectral" else "layer"
+
+
 SIMULATED = "simulated"
 """The ``device`` of a configuration of which only the simulation is asked."""
 

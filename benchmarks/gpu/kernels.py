@@ -1,4 +1,4 @@
-"""What kernels are worth: a layer and a step of ResNet-50, with them and without.
+"""Time what kernels are worth: a layer and a step of ResNet-50, with them and without.
 
     python -m benchmarks.gpu.kernels [layers] [step] [programs]
 
@@ -143,7 +143,7 @@ class Layer:
         return torch.autograd.grad(layer(self.input), [layer.weight, self.input], self.delta)
 
     def error(self) -> float:
-        """Of the weight gradient, root mean square over some seeds, relative to the exact one."""
+        """Return the weight gradient's error, root mean square over some seeds, relative."""
         exact = self.gradients(self.exact)[0].double()
         squares = [
             float(((self.gradients(self.ours)[0] - exact).norm() / exact.norm()).square())

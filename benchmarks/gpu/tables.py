@@ -34,7 +34,7 @@ def measured(path: Path) -> pd.DataFrame:
 
 
 def failures(path: Path) -> str:
-    """How many rows have which status, where it is neither ok nor said to be impossible."""
+    """Return how many rows have which status, if neither ok nor said to be impossible."""
     rows = read(path)
     if rows.empty:
         return ""

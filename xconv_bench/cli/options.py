@@ -77,7 +77,6 @@ Compress = Annotated[
         "act, dropout, norm, linear, functions; or all. To sweep, repeat.",
     ),
 ]
-FIRST = ("exact", "compressed")
 First = Annotated[
     list[str],
     typer.Option(
@@ -86,7 +85,6 @@ First = Annotated[
         help="The layer whose input is the batch, which is held anyway: exact or compressed.",
     ),
 ]
-ALLOT = ("network", "layer")
 Allot = Annotated[
     list[str] | None,
     typer.Option(

@@ -22,7 +22,7 @@ def read_sweep(
 
     A ``recommended`` scheme is there beside those that ``--probes`` alone means.
     """
-    from xconv.convert import FAMILIES
+    from xconv.convert import ALLOT, FAMILIES, FIRST
     from xconv.grouped import BITS
     from xconv.random import DISTRIBUTIONS
     from xconv_bench.cli.schemes import read_bits, read_schemes
@@ -42,8 +42,8 @@ def read_sweep(
         probes=parsing.integers("--probes", given.probes, least=0),
         distributions=parsing.names("--distribution", given.distribution, DISTRIBUTIONS),
         compress=parsing.families("--compress", given.compress, FAMILIES),
-        first=parsing.names("--first", given.first, options.FIRST),
-        allot=parsing.names("--allot", given.allot, options.ALLOT) if given.allot else (None,),
+        first=parsing.names("--first", given.first, FIRST),
+        allot=parsing.names("--allot", given.allot, ALLOT) if given.allot else (None,),
         segments=parsing.integers("--segments", segments, least=1) if segments else (None,),
         keep=parsing.fractions("--keep", given.keep),
         bits=read_bits(given, methods, schemes),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from xconv_bench.configuration import usual_allotment
 from xconv_bench.report.summary import Summary
 from xconv_bench.report.units import format_budget
 from xconv_bench.results.columns import Cell
@@ -88,7 +89,7 @@ def label(summary: Summary, setting: Sequence[str] = ()) -> str:
 def method_words(row: Mapping[str, Cell]) -> str:
     """``xconv multi r=8 relu``: the method of a row and its knobs."""
     distribution = row["distribution"]
-    usual = "network" if row["scheme"] == "spectral" else "layer"
+    usual = usual_allotment(row["scheme"])
     knobs = [
         row["method"],
         row["scheme"],

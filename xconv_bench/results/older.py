@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from xconv_bench.configuration import usual_allotment
 from xconv_bench.results.column import Cell
 
 ADDED = frozenset({"first", "allot", "norm_bits", "plan", "floor_error", "cpu_wait_part"})
@@ -28,7 +29,7 @@ def complete(row: dict[str, Cell], columns: Sequence[str]) -> dict[str, Cell]:
     if "first" in columns and found["first"] in (None, "as the others"):
         found["first"] = "compressed" if _swaps_convolutions(row) else None
     if "allot" in columns and found["allot"] is None and _swaps_convolutions(row):
-        found["allot"] = "network" if row.get("scheme") == "spectral" else "layer"
+        found["allot"] = usual_allotment(row.get("scheme"))
     return found
 
 

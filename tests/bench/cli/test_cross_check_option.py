@@ -1,4 +1,4 @@
-"""What commands say of simulations that a real step does not confirm, and of those that die."""
+"""Check what commands say of simulations that a real step does not confirm, or that die."""
 
 from collections.abc import Callable
 from pathlib import Path

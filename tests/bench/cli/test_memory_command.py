@@ -93,7 +93,7 @@ def test_schemes(
 
 
 def test_probes_alone_mean_the_papers_scheme(command: Command, tmp_path: Path) -> None:
-    """Of every other command, too, where nothing stands beside it."""
+    """Hold it for every other command, too, where nothing stands beside it."""
     finished = command(
         "max-batch", "--model", "paper/mnist", "--probes", 2, "--memory-budget", "64MiB",
         "--output", tmp_path,

@@ -48,7 +48,7 @@ def test_from_end_to_end_and_again(command: Command, tmp_path: Path) -> None:
 
 
 def curve(run: Path) -> pd.DataFrame:
-    """What a seed decides of a training."""
+    """Return what a seed decides of a training."""
     table = pd.read_csv(run / "training.csv").sort_values(["method", "epoch"])
     return table[["method", "epoch", "status", "loss", "dice", "iou"]].reset_index(drop=True)
 

@@ -40,7 +40,7 @@ def test_lifetimes_may_differ_alone() -> None:
 
 
 def test_small_steps_are_told_apart_too() -> None:
-    """Where both would be 0.1 MiB."""
+    """Compare two that would both be 0.1 MiB."""
     live = Count(153_088, 60_000, 0, 0, {"a": 4096})
     said = disagreement(replace(live, peak_bytes=152_064, allocated_bytes={"a": 3072}), live)
     assert said == (

@@ -131,7 +131,7 @@ def direct_average_error(cell: AverageErrorConfiguration) -> tuple[float, float]
 @pytest.mark.parametrize("batch_size", [3, 5, 12])
 @pytest.mark.parametrize("chunk_size", [2, 12])
 def test_the_average_error_of_exact_gradients(batch_size: int, chunk_size: int) -> None:
-    """Whether or not the batches divide the data, and however the exact gradient is cut."""
+    """Hold it whether or not batches divide the data, however the exact gradient is cut."""
     cell = replace(CELL.as_exact(), batch_size=batch_size).extended(AverageErrorConfiguration)
     row = rows(AverageErrorMeasurement(cell, START, chunk_size), "age")["all"]
     expected, norm = direct_average_error(cell)

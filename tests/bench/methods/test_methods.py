@@ -9,9 +9,11 @@ from own_networks import perceptron, plain
 from torch import nn
 
 from xconv import BitReLU, XConv2d, convert
+from xconv.convert import usual_allotment as allotment_of_the_layer
 from xconv.probing import Probing
+from xconv.schemes import SCHEMES
 from xconv.state import state_of
-from xconv_bench.configuration import Configuration
+from xconv_bench.configuration import Configuration, usual_allotment
 from xconv_bench.errors import Unsupported, UsageError
 from xconv_bench.methods import METHODS
 from xconv_bench.plans import label_of
@@ -113,6 +115,11 @@ def test_a_plan_says_all(tmp_path: Path) -> None:
     path.write_text("")
     with pytest.raises(UsageError, match="was changed meanwhile"):
         METHODS["xconv"].apply(plain(), Configuration("own", "xconv", **knobs))
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_the_usual_allotment_is_that_of_the_layer(scheme: str) -> None:
+    assert usual_allotment(scheme) == allotment_of_the_layer(scheme)
 
 
 def test_a_scheme_takes_the_values_that_it_can_have() -> None:
