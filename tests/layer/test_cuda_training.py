@@ -42,7 +42,7 @@ def fresh_compiler() -> Iterator[None]:
 
 def run_script(script: str, **environment: str) -> str:
     """What a program of its own printed; a failure of it is one of the test."""
-    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "support")])
     finished = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False,
         env={**os.environ, "PYTHONPATH": paths, **environment}, timeout=120,
