@@ -1,12 +1,17 @@
 """BitReLU is torch.nn.ReLU, bit for bit, and keeps one bit an element; so are its relatives."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
+from geometries import DRAWN
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from saved_cases import (
     AWKWARD,
     DROPOUTS,
+    FLOATS,
     STEPS,
     Saved,
     assert_same_bits,
@@ -42,23 +47,46 @@ INPUTS: dict[str, Callable[[], Tensor]] = {
     "expanded": lambda: torch.randn(5, 1).expand(5, 6),
     "several pieces": lambda: torch.randn(2**19 + 11),
 }
-every_input = pytest.mark.parametrize("make", INPUTS.values(), ids=INPUTS)
 in_place_or_not = pytest.mark.parametrize("inplace", [False, True], ids=["copy", "inplace"])
 
 
-@every_input
-@every_float
-@in_place_or_not
-def test_output_and_gradient_are_torchs(
-    inplace: bool, dtype: torch.dtype, make: Callable[[], Tensor]
-) -> None:
+@st.composite
+def drawn_inputs(draw: Callable[..., Any]) -> Tensor:
+    """Tensors of up to four dimensions, some transposed, some slices."""
+    shape = draw(st.lists(st.integers(0, 7), max_size=4))
+    dtype = draw(st.sampled_from(FLOATS))
+    tensor = torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(dtype)
+    tensor = tensor.permute(draw(st.permutations(range(len(shape)))))
+    for dimension in range(len(shape)):
+        tensor = tensor.narrow(dimension, 0, draw(st.integers(0, tensor.shape[dimension])))
+    return tensor
+
+
+def assert_torchs_in_one_bit(input: Tensor, inplace: bool) -> None:
     torch.manual_seed(0)
-    input = make().to(dtype)
     output, gradient, found = run(nn.ReLU(inplace), input)
     ours, _, our_gradient = run(BitReLU(inplace), input, gradient)
     assert_same_bits(ours, output)
     assert_same_bits(our_gradient, found)
     assert ours.stride() == output.stride()
+    saved: list[Tensor] = []
+    with saved_tensors_hooks(lambda t: saved.append(t) or t, lambda t: t):
+        BitReLU(inplace)(input.clone().requires_grad_() + 0)
+    assert [t.untyped_storage().nbytes() for t in saved] == [-(-input.numel() // 8)]
+
+
+@in_place_or_not
+@pytest.mark.parametrize("make", INPUTS.values(), ids=INPUTS)
+def test_it_is_torchs_in_one_bit_an_element(make: Callable[[], Tensor], inplace: bool) -> None:
+    for dtype in FLOATS:
+        torch.manual_seed(0)
+        assert_torchs_in_one_bit(make().to(dtype), inplace)
+
+
+@settings(DRAWN, max_examples=100)
+@given(drawn_inputs(), st.booleans())
+def test_so_it_is_for_any_input(input: Tensor, inplace: bool) -> None:
+    assert_torchs_in_one_bit(input, inplace)
 
 
 OF_ELEMENTS = STEPS | {name: DROPOUTS[name] for name in ("Dropout", "AlphaDropout")}
@@ -90,19 +118,6 @@ def test_a_gradient_that_lies_otherwise_than_the_output(turn: bool, dtype: torch
     assert_same_bits(ours, theirs)
     assert_same_bits(run(BitReLU(), input, gradient[:1, :1].expand(2, 3, 4, 5))[2],
                      run(nn.ReLU(), input, gradient[:1, :1].expand(2, 3, 4, 5))[2])  # fmt: skip
-
-
-@every_input
-@in_place_or_not
-@every_float
-def test_one_bit_an_element_is_kept(
-    dtype: torch.dtype, inplace: bool, make: Callable[[], Tensor]
-) -> None:
-    input = make().to(dtype).requires_grad_() + 0
-    saved: list[Tensor] = []
-    with saved_tensors_hooks(lambda t: saved.append(t) or t, lambda t: t):
-        BitReLU(inplace)(input)
-    assert [t.untyped_storage().nbytes() for t in saved] == [-(-input.numel() // 8)]
 
 
 def test_inplace_means_the_same_memory_and_a_new_version() -> None:

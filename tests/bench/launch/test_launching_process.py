@@ -9,12 +9,13 @@ from pathlib import Path
 from processes import is_alive, living_in_session, wait_until
 
 TESTS = Path(__file__).resolve().parents[2]
+SUPPORT = TESTS / "support"
 
 PROGRAM = f"""
 import sys
 from pathlib import Path
 
-sys.path[:0] = [{str(TESTS)!r}, {str(TESTS.parent)!r}]
+sys.path[:0] = [{str(SUPPORT)!r}, {str(TESTS.parent)!r}]
 import worker_tasks as tasks
 from xconv_bench.launch import Launcher
 

@@ -1,8 +1,12 @@
 """The largest batch among the sizes that a network takes."""
 
 from collections.abc import Callable
+from itertools import accumulate
 
 import pytest
+from geometries import DRAWN
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from own_networks import name
 
 from xconv_bench.configuration import Configuration
@@ -20,8 +24,6 @@ from xconv_bench.measurement.largest_batch import LargestBatch
 TAKEN: dict[str, Callable[[int], bool]] = {
     "all": lambda size: True,
     "from 2 on": lambda size: size >= 2,
-    "multiples of 4": lambda size: size % 4 == 0,
-    "multiples of 7": lambda size: size % 7 == 0,
     "up to 4 and multiples of 4": lambda size: size <= 4 or size % 4 == 0,
     "squares": lambda size: round(size**0.5) ** 2 == size,
     "up to 50": lambda size: size <= 50,
@@ -30,14 +32,30 @@ TAKEN: dict[str, Callable[[int], bool]] = {
 PEAKS: dict[str, Callable[[int], int]] = {
     "affine": lambda size: 1000 + 30 * size,
     "flat, then steep": lambda size: max(5000, 2 * size, 400 * (size - 90)),
+    "steep, then flat": lambda size: min(300 * size, 29_000 + size),
     "in steps": lambda size: 512 * (size // 7),
+    "quadratic": lambda size: size * size,
+    "a jump": lambda size: 10**9 if size > 50 else size,
 }
+growing = st.lists(st.integers(0, 400), min_size=200, max_size=200).map(
+    lambda steps: list(accumulate(steps, initial=1)).__getitem__
+)
+"""Peaks that grow with the batch size somehow."""
+refusing = st.sets(st.integers(1, 200), max_size=40).map(
+    lambda sizes: lambda size: size not in sizes
+)
+"""Networks that refuse some sizes, never ``REACH`` in a row."""
 
 
-@pytest.mark.parametrize("most", [1, 3, 77, 900])
-@pytest.mark.parametrize("budget", [1, 1100, 1125, 5000, 9999, 29_100])
-@pytest.mark.parametrize("peak", PEAKS.values(), ids=PEAKS)
-@pytest.mark.parametrize("taken", TAKEN.values(), ids=TAKEN)
+@example(TAKEN["all"], PEAKS["affine"], 1, 900)
+@example(TAKEN["all"], PEAKS["affine"], 1030, 1)
+@settings(DRAWN, max_examples=400)
+@given(
+    st.sampled_from([*TAKEN.values()]) | refusing,
+    st.sampled_from([*PEAKS.values()]) | growing,
+    st.integers(1, 40_000),
+    st.integers(1, 200),
+)
 def test_the_search_finds_what_counting_finds(
     taken: Callable[[int], bool], peak: Callable[[int], int], budget: int, most: int
 ) -> None:
@@ -51,7 +69,7 @@ def test_the_search_finds_what_counting_finds(
 
     sizes = [size for size in range(1, most + 1) if taken(size)]
     if not sizes:
-        with pytest.raises(BenchError, match=r"^not this \(with a batch of 1, and so with all oth"):
+        with pytest.raises(BenchError, match=r"^not this \(with a batch of 1, and so with all"):
             largest_batch(noted, budget, most)
         return
     found = largest_batch(noted, budget, most)
@@ -63,6 +81,9 @@ def test_the_search_finds_what_counting_finds(
     assert found.is_end or found.beyond == (beyond[0] if beyond else None)
     assert set(found.refused) == {size for size in asked if not taken(size)}
     assert len(asked) == len(set(asked)) <= 30 + 5 * REACH
+    if not found.refused:  # nothing is told that was not seen
+        assert {found.size or 1, min(found.size + 1, most)} <= set(asked)
+        assert len(asked) <= 30
 
 
 def test_a_network_that_takes_no_more_ends_the_search() -> None:

@@ -1,7 +1,5 @@
 """The largest batch that fits: the search, and the paper's figure."""
 
-from collections.abc import Callable
-
 import pytest
 from own_networks import name
 
@@ -10,35 +8,6 @@ from xconv_bench.measurement import largest_batch as module
 from xconv_bench.measurement.batch_search import largest_batch
 from xconv_bench.measurement.counting import Simulation
 from xconv_bench.measurement.largest_batch import LargestBatch
-
-PEAKS: dict[str, Callable[[int], int]] = {
-    "affine": lambda size: 1000 + 30 * size,
-    "flat, then steep": lambda size: max(5000, 2 * size, 400 * (size - 90)),
-    "steep, then flat": lambda size: min(300 * size, 29_000 + size),
-    "in steps": lambda size: 512 * (size // 7),
-    "quadratic": lambda size: size * size,
-    "a jump": lambda size: 10**9 if size > 50 else size,
-}
-
-
-@pytest.mark.parametrize("most", [1, 2, 3, 77, 1000])
-@pytest.mark.parametrize("budget", [1, 300, 1030, 1060, 5000, 9999, 29_100])
-@pytest.mark.parametrize("peak", PEAKS.values(), ids=PEAKS)
-def test_the_search_finds_what_counting_finds(
-    peak: Callable[[int], int], budget: int, most: int
-) -> None:
-    asked: list[int] = []
-
-    def noted(size: int) -> int:
-        asked.append(size)
-        return peak(size)
-
-    expected = max((n for n in range(1, most + 1) if peak(n) <= budget), default=0)
-    found = largest_batch(noted, budget, most)
-    assert (found.size, found.peak) == (expected, peak(expected or 1))
-    # Nothing is told that was not seen, and nothing is looked at twice.
-    assert {expected or 1, min(expected + 1, most)} <= set(asked) <= set(range(1, most + 1))
-    assert len(asked) == len(set(asked)) <= 30
 
 
 def test_nearly_affine_peaks_need_few_simulations() -> None:
