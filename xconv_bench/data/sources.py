@@ -51,8 +51,8 @@ class Request:
     def format(self) -> Format:
         """The same for images."""
         channels = self.architecture.sample_shape(self.image_size)[0]
-        task = self.architecture.task
-        return Format(channels, self.image_size, task, self.dtype, self.device)
+        objective = self.architecture.objective
+        return Format(channels, self.image_size, objective, self.dtype, self.device)
 
     @property
     def count(self) -> int:

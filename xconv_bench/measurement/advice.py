@@ -77,7 +77,7 @@ class AdviceMeasurement:
         batch = comparison.samples.batch(indices)
 
         def loss(output: Any) -> Tensor:
-            return comparison.task.loss(output, batch.target)
+            return comparison.objective.loss(output, batch.target)
 
         return Steps(comparison.model, (batch.input,), loss, cell.seed)
 

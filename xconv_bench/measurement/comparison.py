@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from xconv_bench.configuration import KNOBS, GradientConfiguration
-from xconv_bench.data import Batch, Task
+from xconv_bench.data import Batch
 from xconv_bench.data.samples import Samples
 from xconv_bench.data.sources import DataOptions, open_samples
 from xconv_bench.errors import BenchError
@@ -27,6 +27,7 @@ from xconv_bench.meters.gradient import convolution_weights
 from xconv_bench.meters.saved_by_layer import LayerSavedMeter
 from xconv_bench.models import Architecture
 from xconv_bench.models.preparing import copy_tensors, move
+from xconv_bench.objectives import Objective
 from xconv_bench.results.columns import ALL_LAYERS
 
 HALF_PRECISION = ("bfloat16", "float16")
@@ -52,7 +53,7 @@ class Comparison:
     def __init__(self, configuration: GradientConfiguration, start: Start) -> None:
         self.configuration = configuration
         architecture, self.model = _network(configuration, start)
-        self.task: Task = architecture.task
+        self.objective: Objective = architecture.objective
         self.samples: Samples = open_samples(
             start.data,
             architecture,
@@ -63,7 +64,7 @@ class Comparison:
         )
         self.is_half = configuration.dtype in HALF_PRECISION
         self.is_exact = configuration.method == "exact"
-        self._method = RepeatableStep(self.model, self.task)
+        self._method = RepeatableStep(self.model, self.objective)
         self._has_begun = False
         self._rounded = self._method if self.is_exact else None
         if self.is_half and not self.is_exact:
@@ -120,7 +121,7 @@ class Comparison:
 
     @property
     def remark(self) -> str:
-        """What the method says of its network after a step, and the task of its loss."""
+        """What the method says of its network after a step, and the objective of its loss."""
         latest = self._method.latest
         return "" if latest is None else remark(latest, self.configuration)
 
@@ -141,7 +142,7 @@ class Comparison:
         _, twin = _network(configuration, start)
         # Not its own: those of the method were rounded to its dtype.
         copy_tensors(self.model, twin)
-        return RepeatableStep(twin, self.task)
+        return RepeatableStep(twin, self.objective)
 
     def _gradients(
         self,

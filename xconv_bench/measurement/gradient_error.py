@@ -59,7 +59,7 @@ def _step(configuration: Configuration, like: RepeatableStep | None = None) -> R
     if like is not None:
         like.put_back()
         copy_tensors(like.model, model)
-    return RepeatableStep(model, architecture.task)
+    return RepeatableStep(model, architecture.objective)
 
 
 def _gradients(step: RepeatableStep, configuration: Configuration, batch: Batch) -> Gradients:

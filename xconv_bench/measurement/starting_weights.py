@@ -56,7 +56,7 @@ class StartingWeights:
             samples = open_samples(
                 self.data, architecture, cell.image_size, torch.float32, cell.device, cell.seed
             )
-            yield from warm_up(model, samples, architecture.task, cell)
+            yield from warm_up(model, samples, architecture.objective, cell)
         with explained(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(self.path, _saved(model))

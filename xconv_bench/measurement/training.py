@@ -9,13 +9,14 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from xconv.contents import buffers, modules, parameters
 from xconv_bench.configuration import SIMULATED, Configuration
-from xconv_bench.data import Batch, Task, batch, simulated_batch
+from xconv_bench.data import Batch, batch, simulated_batch
 from xconv_bench.errors import Unsupported
 from xconv_bench.measurement.compiled import is_compiled
 from xconv_bench.meters.gradient import CONVOLUTIONS
 from xconv_bench.methods import find_method
 from xconv_bench.models import Architecture, find
 from xconv_bench.models.preparing import cast, clear_gradients, move, run_once, train
+from xconv_bench.objectives import Objective
 from xconv_bench.randomness import repeatable_entropy, seed_generators
 
 
@@ -28,7 +29,7 @@ class Training:
 
     model: nn.Module
     batch: Batch
-    task: Task
+    objective: Objective
     remarks: list[str] = field(default_factory=list)
 
     def forward(self) -> Tensor:
@@ -36,8 +37,8 @@ class Training:
         with repeatable_entropy():
             output = self.model(self.batch.input)
         if not self.remarks:
-            self.remarks.append(self.task.remark(output, self.batch.target))
-        return self.task.loss(output, self.batch.target)
+            self.remarks.append(self.objective.remark(output, self.batch.target))
+        return self.objective.loss(output, self.batch.target)
 
     def zero_grad(self) -> None:
         """Let go of the gradients of the step before."""
@@ -93,7 +94,7 @@ def prepare(configuration: Configuration, samples: Batch | None = None) -> Train
         _device_of(configuration),
         configuration.seed,
     )
-    return Training(model, samples, architecture.task)
+    return Training(model, samples, architecture.objective)
 
 
 def place(configuration: Configuration) -> tuple[Architecture, nn.Module]:
@@ -127,7 +128,7 @@ def prepare_simulated(configuration: Configuration, mode: FakeTensorMode) -> Tra
                     tensors[name] = mode.from_tensor(tensor)  # type: ignore[assignment]
     with mode:
         samples = simulated_samples(configuration)
-    return Training(model, samples, architecture.task)
+    return Training(model, samples, architecture.objective)
 
 
 def simulated_samples(configuration: Configuration) -> Batch:
@@ -141,7 +142,7 @@ def simulated_samples(configuration: Configuration) -> Batch:
 
 
 def remark(training: Training, configuration: Configuration) -> str:
-    """What the method says of its network after a step, and the task of its loss."""
+    """What the method says of its network after a step, and the objective of its loss."""
     method = find_method(configuration.method)
     said = (method.remark(training.model, configuration), training.remark())
     return "; ".join(filter(None, said))

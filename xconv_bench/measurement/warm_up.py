@@ -15,11 +15,11 @@ from torch import nn
 
 from xconv.contents import parameters
 from xconv_bench.configuration import GradientConfiguration
-from xconv_bench.data import Task
 from xconv_bench.data.minibatches import random_minibatches
 from xconv_bench.data.samples import Samples
 from xconv_bench.errors import BenchError
 from xconv_bench.measurement.training import Training
+from xconv_bench.objectives import Objective
 from xconv_bench.randomness import seed_generators
 
 BATCH_SIZE = 64
@@ -29,7 +29,7 @@ _SEED_OFFSET = 2**20  # what is measured afterwards is not what was trained on l
 
 
 def warm_up(
-    model: nn.Module, samples: Samples, task: Task, configuration: GradientConfiguration
+    model: nn.Module, samples: Samples, objective: Objective, configuration: GradientConfiguration
 ) -> Iterator[dict[str, Any]]:
     """Train ``model`` for ``warmup_steps``; yields ``progress``, then a ``message``.
 
@@ -42,7 +42,7 @@ def warm_up(
     seed_generators(seed)  # whatever came before: dropout repeats too
     losses = []
     for step, indices in enumerate(minibatches, 1):
-        training = Training(model, samples.batch(indices), task)
+        training = Training(model, samples.batch(indices), objective)
         loss = training.forward()
         training.zero_grad()
         training.backward(loss)

@@ -6,9 +6,9 @@ Every ReLU and every pooling is a module, so that a method can see it and swap i
 import torch
 from torch import Tensor, nn
 
-from xconv_bench.data.tasks import Classification, Reconstruction
 from xconv_bench.models.base import Architecture, square_image
 from xconv_bench.models.sizes import Sizes
+from xconv_bench.objectives.objective import CrossEntropy, SquaredError
 
 
 def mnist_network(image_size: int) -> nn.Sequential:
@@ -128,7 +128,7 @@ NETWORKS: dict[str, Architecture] = {
             family="paper",
             make=mnist_network,
             sample_shape=square_image(1),
-            task=Classification(10),
+            objective=CrossEntropy(10),
             image_size=28,
             sizes=Sizes(smallest=2),
         ),
@@ -137,7 +137,7 @@ NETWORKS: dict[str, Architecture] = {
             family="paper",
             make=mnist_network_2021,
             sample_shape=square_image(1),
-            task=Classification(10),
+            objective=CrossEntropy(10),
             image_size=28,
             sizes=Sizes(smallest=8),
         ),
@@ -146,7 +146,7 @@ NETWORKS: dict[str, Architecture] = {
             family="paper",
             make=cifar_network,
             sample_shape=square_image(3),
-            task=Classification(10),
+            objective=CrossEntropy(10),
             image_size=32,
             sizes=Sizes(smallest=4),
         ),
@@ -155,7 +155,7 @@ NETWORKS: dict[str, Architecture] = {
             family="paper",
             make=lambda image_size: UNet(),
             sample_shape=square_image(3),
-            task=Reconstruction(),
+            objective=SquaredError(),
             image_size=128,
             sizes=Sizes(multiple=16),
         ),

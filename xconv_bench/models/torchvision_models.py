@@ -5,11 +5,11 @@ from typing import Any
 
 from torch import nn
 
-from xconv_bench.data.tasks import Classification, Segmentation, Task
 from xconv_bench.errors import UsageError
 from xconv_bench.models.base import Architecture, square_image
 from xconv_bench.models.sizes import Sizes
 from xconv_bench.models.torchvision_shim import import_torchvision
+from xconv_bench.objectives.objective import CrossEntropy, Objective, PixelCrossEntropy
 
 DEFAULT_FRAMES = 16
 
@@ -65,7 +65,7 @@ def find(name: str, frames: int | None = None) -> Architecture:
         family=kind,
         make=functools.partial(_make, name),
         sample_shape=square_image(3),
-        task=_task(name),
+        objective=_objective(name),
         image_size=_designed_size(name),
         sizes=_sizes(name),
     )
@@ -81,7 +81,7 @@ def _video(name: str, frames: int | None) -> Architecture:
         family="video",
         make=functools.partial(_make, name),
         sample_shape=lambda image_size: (3, count, image_size, image_size),
-        task=Classification(400),
+        objective=CrossEntropy(400),
         image_size=_designed_size(name),
         sizes=_sizes(name),
         note=f"{count} frames" if fixed or frames else f"{count} frames, or {name}@FRAMES",
@@ -104,10 +104,10 @@ def _options(name: str, image_size: int) -> dict[str, Any]:
     return {"weights_backbone": None} if _kind(name) == "segmentation" else {}
 
 
-def _task(name: str) -> Task:
+def _objective(name: str) -> Objective:
     if _kind(name) == "segmentation":
-        return Segmentation(21)
-    return Classification(1000, _AUXILIARY_WEIGHT.get(name, 0.0))
+        return PixelCrossEntropy(21)
+    return CrossEntropy(1000, _AUXILIARY_WEIGHT.get(name, 0.0))
 
 
 def _sizes(name: str) -> Sizes:
