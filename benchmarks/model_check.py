@@ -54,7 +54,7 @@ def check(
     torch.manual_seed(_SEED)
     model = architecture.build(image_size)
     samples = batch(architecture, batch_size, image_size, torch.float32, "cpu", _SEED)
-    training = Training(model, samples, architecture.objective)
+    training = Training.of(model, samples, architecture.objective)
     original = _remember(training)
     exact = _step(training, without=_of_convolutions(model))
     model.load_state_dict(original.state)

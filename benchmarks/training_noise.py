@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from benchmarks.page import put
 from xconv_bench.configuration import TrainingConfiguration
-from xconv_bench.measurement.task_step import TaskStep, build
+from xconv_bench.measurement.training import Training
 from xconv_bench.meters.gradient import SameRandomNumbers, relative_error, weight_gradients
 from xconv_bench.report.words import method_words
 from xconv_bench.tasks import TASKS, Task, TaskOptions, make_task
@@ -64,7 +64,7 @@ def _trained(task: Task, cell: TrainingConfiguration) -> nn.Module:
     optimizer = task.optimizer(model, task.learning_rate)
     for epoch in range(1, EPOCHS + 1):
         for batch in task.batches(epoch):
-            TaskStep(task, model, batch)()
+            Training(model, batch, task.loss).step()
             optimizer.step()
     return model
 
@@ -74,7 +74,7 @@ def _gradients(
 ) -> dict[str, Tensor]:
     torch.manual_seed(seed)
     with SameRandomNumbers(0):
-        TaskStep(task, model, batch)()
+        Training(model, batch, task.loss).step()
     return {name: gradient.clone() for name, gradient in weight_gradients(model).items()}
 
 

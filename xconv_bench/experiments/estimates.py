@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from xconv_bench.configuration import SIMULATED, Configuration, MaxBatchConfiguration, columns_of
+from xconv_bench.events import Work
 from xconv_bench.launch import Launcher
-from xconv_bench.launch.worker import Work
 from xconv_bench.measurement.estimate import Estimate, Speed
 
 _START_SECONDS = {SIMULATED: 0.3, "cpu": 1.5, "cuda": 5.0}

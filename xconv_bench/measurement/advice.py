@@ -24,6 +24,7 @@ from xconv.planning.measuring import (
 )
 from xconv_bench.configuration import AdviceConfiguration
 from xconv_bench.data.minibatches import random_minibatches
+from xconv_bench.events import Event, Progress, Rows
 from xconv_bench.measurement.comparison import Comparison, Start
 from xconv_bench.measurement.counting import Simulation
 from xconv_bench.measurement.plan_search import PlanSearch
@@ -38,7 +39,7 @@ _MEASURING_REPEATS = 8
 
 @dataclass(frozen=True)
 class AdviceMeasurement:
-    """Writes the plan to ``path``; yields ``{"rows": {"advice": rows}}``, the last row that of all.
+    """Writes the plan to ``path``; yields rows of ``advice``, a row a module and one for all.
 
     Raises BenchError where no plan fits, with the smallest peak and the batch that would fit.
     """
@@ -47,8 +48,8 @@ class AdviceMeasurement:
     start: Start
     path: Path
 
-    def __call__(self) -> Iterator[dict[str, Any]]:
-        """Measure, choose and write; ``progress`` tells how much of it is done."""
+    def __call__(self) -> Iterator[Event]:
+        """Measure, choose and write."""
         simulation = Simulation(self.configuration.as_exact())
         with simulation.entered() as training:
             families = planned_modules(training.model)
@@ -65,10 +66,10 @@ class AdviceMeasurement:
             "predicted_peak_bytes": found.peak,
             "relative_error": measure_error(steps, advice.plan, _MEASURING_REPEATS),
         }
-        yield {"rows": {"advice": [*map(_row, advice.lines), whole]}}
+        yield Rows("advice", [*map(_row, advice.lines), whole])
 
     def _steps(self) -> Steps:
-        """Steps of the exact network in which settings are measured."""
+        """Return steps of the exact network in which settings are measured."""
         cell = self.configuration.as_exact()
         comparison = Comparison(cell, self.start)
         (indices,) = random_minibatches(
@@ -84,11 +85,11 @@ class AdviceMeasurement:
 
 def _told(
     measuring: Generator[float, None, Variances],
-) -> Generator[dict[str, float], None, Variances]:
+) -> Generator[Event, None, Variances]:
     """Yield the progress of what is measured, as a worker tells it; return the variances."""
     while True:
         try:
-            yield {"progress": next(measuring)}
+            yield Progress(next(measuring))
         except StopIteration as end:
             variances: Variances = end.value
             return variances

@@ -48,7 +48,7 @@ class RepeatableStep:
 
     def training(self, batch: Batch) -> Training:
         """Return a step with this batch."""
-        return Training(self.model, batch, self.objective, self._remarks)
+        return Training.of(self.model, batch, self.objective, self._remarks)
 
     def put_back(self) -> None:
         """Put the network back to where it was when this was made."""
