@@ -51,6 +51,7 @@ class Probes(Scheme):
 
     dial = "probes"
     default = 8
+    allowed = "a whole number, 0 or more"
 
     def check(self, value: float) -> None:
         """Raise an error unless it is whole, 0 (the exact layer) or more."""

@@ -47,6 +47,7 @@ class Quantized(Rebuilt):
     name = "quantized"
     dial = "bits"
     default = 2
+    allowed = "1, 2, 4 or 8"
 
     def check(self, value: float) -> None:
         """Raise ValueError unless it is one of ``BITS``."""

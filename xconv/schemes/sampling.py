@@ -37,6 +37,7 @@ class Sampling(Rebuilt):
     name = "sampling"
     dial = "keep"
     default = 0.1
+    allowed = "above 0, up to 1"
 
     def check(self, value: float) -> None:
         """Raise ValueError unless it is a share of the pixels: above 0, at most 1."""

@@ -34,6 +34,8 @@ class Scheme(ABC):
     """Field of ``Probing`` that says how much is kept: ``"probes"``, ``"bits"`` or ``"keep"``."""
     default: float
     """Value of the dial where none is given."""
+    allowed: str
+    """The values that the dial takes, in words."""
 
     @abstractmethod
     def check(self, value: float) -> None:

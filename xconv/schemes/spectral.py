@@ -76,6 +76,7 @@ class Spectral(Scheme):
     name = "spectral"
     dial = "bits"
     default = 0.5
+    allowed = "above 0, up to 8"
 
     def check(self, value: float) -> None:
         """Bits of an element of the input, on average: above 0, at most 8."""

@@ -1,14 +1,17 @@
-"""``xconv-bench error``: how far estimated gradients lie from the exact ones."""
+"""``xconv-bench error``: measure how far estimated gradients lie from the exact ones."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from xconv_bench.cli import options, parsing
+import typer
+
+from xconv_bench import parsing
+from xconv_bench.cli import options
 from xconv_bench.cli.experiment import Experiment, exit_code
 from xconv_bench.cli.given import GradientOptions, taking
 from xconv_bench.cli.gradients import GradientPlan, gradient_plan
-from xconv_bench.configuration import ErrorConfiguration
+from xconv_bench.configuration import ErrorConfiguration, MaxBatchConfiguration
 from xconv_bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,6 +22,41 @@ if TYPE_CHECKING:
     from xconv_bench.results.run_directory import RunDirectory
     from xconv_bench.results.table import Row
 
+BiasTest = Annotated[
+    bool,
+    typer.Option(
+        "--bias-test",
+        help="Test whether the estimator is unbiased; exit code 1 if it is not.",
+    ),
+]
+Age = Annotated[
+    bool,
+    typer.Option(
+        "--age",
+        help="Measure the average gradient error over the whole data set instead.",
+    ),
+]
+Budget = Annotated[
+    str | None,
+    typer.Option(
+        "--memory-budget",
+        metavar="SIZE",
+        help="With --age: give each method the largest batch that fits in SIZE, such as 16GiB.",
+    ),
+]
+Headroom = Annotated[
+    float | None,
+    typer.Option(
+        "--headroom",
+        metavar="X",
+        help="Fraction of the memory budget that a step may take.",
+        min=0.01,
+        callback=options.sane,
+        max=1,
+        show_default=str(MaxBatchConfiguration.headroom),
+    ),
+]
+
 
 @taking(
     GradientOptions,
@@ -28,18 +66,17 @@ if TYPE_CHECKING:
 )
 def error(
     given: GradientOptions,
-    repeats: options.EstimatorSeeds = 32,
-    bias_test: options.BiasTest = False,
-    age: options.Age = False,
-    memory_budget: options.MemoryBudget = None,
-    headroom: options.Headroom = None,
+    repeats: options.EstimatorSeeds = ErrorConfiguration.repeats,
+    bias_test: BiasTest = False,
+    age: Age = False,
+    memory_budget: Budget = None,
+    headroom: Headroom = None,
 ) -> Experiment:
     """Measure how far estimated gradients lie from the exact ones, layer by layer.
 
-    Options marked ... take several values: repeat them, or put commas between.
-
-    Over --repeats seeds of the estimator on one batch: relative error, bias, spread and cosine,
-    beside the bytes saved. With --age: the average gradient error over all minibatches of the data.
+    The table has relative error, bias, spread and cosine over --repeats seeds of the estimator on
+    one batch, beside the bytes that each layer keeps. With --age it has the average gradient error
+    over all minibatches of the data set.
     """
     plan = gradient_plan(given)
     if headroom is not None and memory_budget is None:
@@ -49,7 +86,7 @@ def error(
             raise UsageError("--memory-budget chooses the batches of --age: give both, or neither")
         return _error(plan, repeats, bias_test, given.output)
     if bias_test or given.layer:
-        raise UsageError("--age is of the whole network: leave out --bias-test and --layer")
+        raise UsageError("--age measures the whole network: leave out --bias-test and --layer")
     budget = _budget(memory_budget, headroom)
     return _average_error(plan, budget, given.cross_check, given.output)
 
@@ -91,7 +128,8 @@ def _error(plan: GradientPlan, repeats: int, bias_test: bool, output: Path | Non
 def _budget(memory_budget: str | None, headroom: float | None) -> tuple[int, float] | None:
     if memory_budget is None:
         return None
-    return parsing.size_in_bytes("--memory-budget", memory_budget), headroom or options.HEADROOM
+    headroom = headroom or MaxBatchConfiguration.headroom
+    return parsing.size_in_bytes("--memory-budget", memory_budget), headroom
 
 
 def _average_error(

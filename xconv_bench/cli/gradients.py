@@ -1,4 +1,4 @@
-"""What ``error`` and ``variance`` have in common: from options to cells, and from cells to rows."""
+"""Plan cells that compare gradients from options, and measure their rows."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from xconv_bench.cli import parsing
+from xconv_bench import parsing
 from xconv_bench.cli.given import GradientOptions
 from xconv_bench.cli.sweeps import read_devices, read_launcher, read_sweep
 from xconv_bench.configuration import GradientConfiguration
@@ -26,7 +26,7 @@ Cell = TypeVar("Cell", bound=GradientConfiguration)
 
 @dataclass(frozen=True)
 class GradientPlan:
-    """What was asked for, checked as far as that needs neither models nor data."""
+    """The options of a comparison of gradients, read; models and data are not looked at yet."""
 
     sweep: Sweep
     data: DataOptions
@@ -36,9 +36,9 @@ class GradientPlan:
     launcher: Launcher
 
     def configurations(self, at_budget: bool = False) -> list[GradientConfiguration]:
-        """Every cell with its data; raises BenchError for models, layers or data that fail.
+        """Return every cell with its data. Raises BenchError for models, layers or data that fail.
 
-        ``at_budget``: batch sizes are chosen later, those of the sweep do not count.
+        With ``at_budget`` batch sizes are chosen later, and those of the sweep are ignored.
         """
         from xconv_bench.measurement.gradient_survey import GradientSurvey
         from xconv_bench.measurement.starting_weights import label
@@ -65,7 +65,7 @@ class GradientPlan:
         ]
 
     def start(self, cell: GradientConfiguration, run: RunDirectory) -> Start:
-        """Where samples and weights of a cell come from."""
+        """Return where samples and weights of a cell come from."""
         from xconv_bench.data.sources import source_of
         from xconv_bench.measurement.comparison import Start
         from xconv_bench.measurement.starting_weights import file_name, needs_file
@@ -82,7 +82,7 @@ class GradientPlan:
         measurement: Callable[[Cell, Start], Work],
         progress: SweepProgress,
     ) -> None:
-        """Write the rows of all cells into the tables; what they hold already is kept."""
+        """Measure the cells that the tables lack and write their rows."""
         from xconv_bench.experiments.gradients import measure_gradients
         from xconv_bench.experiments.starting_weights import prepare_weights
 
@@ -95,7 +95,7 @@ class GradientPlan:
 
 
 def gradient_plan(given: GradientOptions) -> GradientPlan:
-    """The options read. Raises UsageError for what an option does not take."""
+    """Read the options. Raises UsageError for what an option does not take."""
     from xconv_bench.data.sources import IN_A_FOLDER, DataOptions
 
     if given.data_dir is not None and given.data not in IN_A_FOLDER:

@@ -1,8 +1,8 @@
-"""``xconv-bench layers``: memory at every layer of a step, forward and backward."""
+"""``xconv-bench layers``: show memory at every layer of a step, forward and backward."""
 
 from __future__ import annotations
 
-from xconv_bench.cli import parsing
+from xconv_bench import parsing
 from xconv_bench.cli.experiment import Experiment
 from xconv_bench.cli.given import SweepOptions, taking
 from xconv_bench.cli.sweeps import designed_sizes, read_launcher, read_sweep
@@ -13,12 +13,10 @@ _STEPS = 2
 
 @taking(SweepOptions, model=..., device=[SIMULATED])
 def layers(given: SweepOptions) -> Experiment:
-    """Show the memory behind every layer of a training step, and which layers hold the most.
+    """Show memory after every layer of a training step, and which layers hold the most.
 
-    Options marked ... take several values: repeat them, or put commas between.
-
-    Simulated, unless --device says otherwise. On a GPU: torch's allocator, and in a second run
-    with its cache off what the driver counts.
+    Memory is simulated unless --device names a real device. On a GPU torch's allocator is read,
+    and a second run with its cache off reads what the driver counts.
     """
     from xconv_bench.experiments.layers import measure_layers
     from xconv_bench.report.layers_plot import plot_layers

@@ -1,4 +1,4 @@
-"""``xconv-bench train``: whether networks train as well with a method as they do exactly."""
+"""``xconv-bench train``: train networks with each method and compare the results with exact."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from xconv_bench.cli import options, parsing
+from xconv_bench import parsing
+from xconv_bench.cli import options
 from xconv_bench.cli.experiment import Experiment, exit_code
 from xconv_bench.cli.given import SweepOptions, taking
 from xconv_bench.cli.streams import tell
@@ -29,21 +30,33 @@ if TYPE_CHECKING:
 
 ALL_TASKS = "classification,generation,super-resolution,inpainting,segmentation,segmentation-3d"
 _MOST_TIMES_LARGER = 32
-"""A batch at equal memory is at most so many times the reference."""
+"""At equal memory a batch is at most this many times as large as the reference batch."""
+_OWN = "the task's own"
 
 Tasks = Annotated[
-    list[str], typer.Option("--task", metavar="NAME...", help=ALL_TASKS.replace(",", ", ") + ".")
+    list[str],
+    typer.Option(
+        "--task",
+        metavar="NAME...",
+        help=f"Task to train for: {ALL_TASKS.replace(',', ', ')}.",
+    ),
 ]
 Model = Annotated[
     str | None,
-    typer.Option("--model", metavar="NAME", help="The network.", show_default="the task's own"),
+    typer.Option(
+        "--model",
+        metavar="NAME",
+        help="Network to train: a name from `xconv-bench models`, timm:NAME, or your own as "
+        "file.py:callable.",
+        show_default=_OWN,
+    ),
 ]
 Seeds = Annotated[
     int,
     typer.Option(
         "--seeds",
         metavar="N",
-        help="Trainings, each from a seed of its own.",
+        help="Train everything N times, the first time with --seed, then with the seeds after it.",
         min=1,
         callback=options.few,
     ),
@@ -53,50 +66,61 @@ Epochs = Annotated[
     typer.Option(
         "--epochs",
         metavar="N",
-        help="How long.",
+        help="Train for N epochs.",
         min=1,
         callback=options.sane,
-        show_default="the task's own",
+        show_default=_OWN,
     ),
 ]
 LearningRate = Annotated[
     float | None,
     typer.Option(
-        "--learning-rate", metavar="X", help="At the reference batch.", min=0,
-        callback=options.finite, show_default="the task's own",
+        "--learning-rate",
+        metavar="X",
+        help="Learning rate at the batch size of --batch-size.",
+        min=0,
+        callback=options.finite,
+        show_default=_OWN,
     ),
-]  # fmt: skip
+]
 BatchSize = Annotated[
     int | None,
     typer.Option(
-        "--batch-size", metavar="N", help="The reference batch.", min=1, callback=options.sane,
-        show_default="the task's own",
+        "--batch-size",
+        metavar="N",
+        help="Batch size: samples per training step.",
+        min=1,
+        callback=options.sane,
+        show_default=_OWN,
     ),
-]  # fmt: skip
+]
 ImageSize = Annotated[
     int | None,
     typer.Option(
         "--image-size",
         metavar="N",
-        help="Pixels a side.",
+        help="Width and height of the images in pixels.",
         min=1,
         callback=options.sane,
-        show_default="the task's own",
+        show_default=_OWN,
     ),
 ]
 TaskData = Annotated[
     str | None,
     typer.Option(
-        "--data", metavar="NAME", show_default="the task's own",
-        help="mnist, cifar10 or oxford-pet with --data-dir; else what comes with a package.",
+        "--data",
+        metavar="NAME",
+        help="Data set to train on: one that comes with a package, or, with --data-dir, mnist, "
+        "cifar10 or oxford-pet.",
+        show_default=_OWN,
     ),
-]  # fmt: skip
+]
 EqualMemory = Annotated[
     bool,
     typer.Option(
         "--equal-memory",
-        help="Each method at the largest batch that fits exact's memory, no larger than the data; "
-        "the learning rate grows with the root of the batch, all tasks being trained by Adam.",
+        help="Train each method with the largest batch that fits in the memory of the exact "
+        "method; the learning rate grows with the square root of the batch size.",
     ),
 ]
 
@@ -123,10 +147,8 @@ def train(
 ) -> Experiment:
     """Train the same network from the same weights on the same batches with each method.
 
-    Options marked ... take several values: repeat them, or put commas between.
-
-    Shown are the task's own measure epoch by epoch, the gap to exact with its confidence interval
-    over seeds, memory, time, and what the trained networks make.
+    The results show the measure of the task after every epoch, the gap to the exact method with its
+    confidence interval over seeds, memory, time, and pictures that the trained networks make.
     """
     from xconv_bench.report.training_pictures import draw_training_pictures
     from xconv_bench.report.training_plot import plot_training
@@ -160,7 +182,7 @@ def train(
 
 @dataclass(frozen=True)
 class _TrainingPlan:
-    """Tasks with their own choices, and what trains them."""
+    """The tasks to train for, with the choices that they make themselves, and the launcher."""
 
     wanted: TaskOptions
     known: dict[str, dict[str, Any]]
@@ -170,7 +192,7 @@ class _TrainingPlan:
 
     @classmethod
     def of(cls, tasks: Sequence[str], wanted: TaskOptions, given: SweepOptions) -> _TrainingPlan:
-        """Raises UsageError for what a task does not take."""
+        """Survey the tasks. Raises UsageError for an option that a task does not take."""
         from xconv_bench.measurement.task_survey import MakeTask, TaskSurvey
 
         if wanted.learning_rate == 0:
@@ -185,7 +207,7 @@ class _TrainingPlan:
         return cls(wanted, tasks_known, devices, launcher, given.cross_check)
 
     def cells(self, given: SweepOptions, seeds: int) -> list[TrainingConfiguration]:
-        """Each task with each method and each seed; those of one seed stand together."""
+        """Return each task with each method and each seed; cells of one seed stand together."""
         from xconv_bench.configuration import TrainingConfiguration
 
         found = []
@@ -212,7 +234,7 @@ class _TrainingPlan:
     def at_equal_memory(
         self, cells: Sequence[TrainingConfiguration]
     ) -> list[TrainingConfiguration]:
-        """The cells with their largest batches, and the learning rates that go with them."""
+        """Return the cells with their largest batches and the learning rates for these."""
         # Sizes do not depend on seeds.
         alike = dict.fromkeys(map(_seedless, cells))
         chosen = {cell: self._batch_at_equal_memory(cell) for cell in alike}
@@ -224,7 +246,7 @@ class _TrainingPlan:
         return found
 
     def _batch_at_equal_memory(self, cell: TrainingConfiguration) -> int:
-        """Says on stderr where it is not memory that has decided."""
+        """Return the largest batch; say on stderr where another limit than memory decided."""
         from xconv_bench.measurement.task_step import EqualMemoryBatch
         from xconv_bench.report.words import method_words
 
@@ -247,7 +269,7 @@ class _TrainingPlan:
         return min(size, most)
 
     def make(self, cell: TrainingConfiguration) -> MakeTask:
-        """What makes the task of a cell."""
+        """Return what makes the task of a cell."""
         from xconv_bench.measurement.task_survey import MakeTask
 
         return MakeTask(
@@ -265,7 +287,7 @@ class _TrainingPlan:
         )
 
     def estimate(self, cell: TrainingConfiguration) -> TaskEstimate:
-        """What simulates a training: all of its steps, of any seed."""
+        """Return what simulates a training, the same for all seeds."""
         from xconv_bench.measurement.task_step import TaskEstimate
 
         alike = _seedless(cell)
@@ -274,7 +296,7 @@ class _TrainingPlan:
     def measure(
         self, cells: Sequence[TrainingConfiguration], run: RunDirectory, progress: SweepProgress
     ) -> list[Row]:
-        """Write the rows of all cells; what is there already is kept."""
+        """Measure the cells that the table lacks; return the rows of all cells."""
         from xconv_bench.experiments.train import measure_training
         from xconv_bench.measurement.task_simulated import SimulatedTraining
         from xconv_bench.measurement.task_training import TaskTraining

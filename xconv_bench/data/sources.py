@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from xconv_bench.configuration import GradientConfiguration
 from xconv_bench.data.batches import Batch, batch_of
 from xconv_bench.data.digits import Digits
 from xconv_bench.data.images import Format, check_served, is_served
@@ -18,7 +19,7 @@ from xconv_bench.errors import UsageError
 from xconv_bench.models.base import Architecture
 from xconv_bench.models.messages import did_you_mean
 
-ENDLESS = 4096
+ENDLESS = GradientConfiguration.samples
 """Samples of a source without an end, unless told otherwise."""
 
 

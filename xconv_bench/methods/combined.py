@@ -14,9 +14,8 @@ from typing import Any
 from torch import nn
 
 from xconv_bench.configuration import Configuration
+from xconv_bench.methods import JOINT
 from xconv_bench.methods.base import Method
-
-JOINT = "+"
 
 
 class Combined(Method):

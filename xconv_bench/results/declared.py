@@ -3,15 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import fields
 
-from xconv_bench.configuration import (
-    AdviceConfiguration,
-    AverageErrorConfiguration,
-    ErrorConfiguration,
-    MaxBatchConfiguration,
-    MemoryConfiguration,
-    TrainingConfiguration,
-    VarianceConfiguration,
-)
+from xconv_bench.configuration import KINDS
 from xconv_bench.results.column import Better, Column, Holds
 
 EVERYWHERE, OFF_GPUS, ON_ITS_MACHINE = Holds
@@ -20,11 +12,7 @@ LESS, MORE = Better
 
 def _settings() -> Iterator[Column]:
     """What configurations are known by: chosen, so that no value is better than another."""
-    kinds = (
-        MemoryConfiguration, ErrorConfiguration, VarianceConfiguration, AverageErrorConfiguration,
-        MaxBatchConfiguration, TrainingConfiguration, AdviceConfiguration,
-    )  # fmt: skip
-    for field in (field for kind in kinds for field in fields(kind)):
+    for field in (field for kind in KINDS for field in fields(kind)):
         held = next(kind for kind in (int, float, str) if field.type in (kind, kind | None))
         yield Column(field.name, held, None, EVERYWHERE)
 

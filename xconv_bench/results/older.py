@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from xconv_bench.configuration import usual_allotment
+from xconv_bench.knobs import KNOBS, usual_allotment
 from xconv_bench.results.column import Cell
 
-ADDED = frozenset({"first", "allot", "norm_bits", "plan", "floor_error", "cpu_wait_part"})
+ADDED = frozenset({*KNOBS, "floor_error", "cpu_wait_part"})
 """Columns that tables did not have from the beginning, or had in another place."""
 
 _CONVERTED = frozenset({"xconv", "quantized", "rad-sampling", "rad-projection"})
@@ -29,7 +29,7 @@ def complete(row: dict[str, Cell], columns: Sequence[str]) -> dict[str, Cell]:
     if "first" in columns and found["first"] in (None, "as the others"):
         found["first"] = "compressed" if _swaps_convolutions(row) else None
     if "allot" in columns and found["allot"] is None and _swaps_convolutions(row):
-        found["allot"] = usual_allotment(row.get("scheme"))
+        found["allot"] = usual_allotment(row)
     return found
 
 

@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from rolled_convolution import Rolled
 
 from xconv.schemes import SCHEMES
 from xconv_bench.configuration import (
@@ -50,7 +49,7 @@ def test_every_scheme_passes_the_bias_test(scheme: str) -> None:
 
 def test_probes_rolled_over_the_flattened_image_fail_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first layer has the largest image, hence the smallest share of borders."""
-    monkeypatch.setitem(METHODS, "rolled", Rolled())
+    monkeypatch.setitem(METHODS, "rolled", "rolled_convolution:Rolled")
     rolled = replace(CELL.as_exact(), method="rolled", probes=256)
     rows = verdicts(rolled, repeats=64)
     assert {layer for layer, row in rows.items() if row["bias_verdict"] == "biased"} >= {

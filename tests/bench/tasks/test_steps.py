@@ -23,7 +23,8 @@ def task(request: pytest.FixtureRequest) -> Task:
 
 
 def cell_of(task: Task, method: str) -> TrainingConfiguration:
-    sweep = Sweep((task.model,), (method,), batch_sizes=(task.batch_size,),
+    sweep = Sweep((task.model,), (method,), {"scheme": ("independent",)},
+                  batch_sizes=(task.batch_size,),
                   image_sizes=(task.image_size,))  # fmt: skip
     (cell,) = sweep.configurations({})
     return cell.extended(TrainingConfiguration, task=task.name, data=task.data)
