@@ -22,7 +22,7 @@ def read_sweep(
 
     A ``recommended`` scheme is there beside those that ``--probes`` alone means.
     """
-    from xconv.convert import ALLOT, FAMILIES, FIRST
+    from xconv.conversion import ALLOT, FAMILIES, FIRST
     from xconv.grouped import BITS
     from xconv.random import DISTRIBUTIONS
     from xconv_bench.cli.schemes import read_bits, read_schemes
