@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.whole_network_page import page
-from xconv.convert import FAMILIES
+from xconv.conversion import FAMILIES
 from xconv_bench.configuration import SIMULATED, Configuration
 from xconv_bench.measurement.counting import Simulation
 from xconv_bench.models import find, listing

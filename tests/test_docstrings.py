@@ -24,7 +24,6 @@ MODULES = [
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_run(name: str) -> None:
-    # Not `xconv.account`: in the package, functions stand before the modules of that name.
     names = vars(xconv) if name.partition(".")[0] == "xconv" else {}
     results = doctest.testmod(importlib.import_module(name), extraglobs=names)
     assert results.failed == 0

@@ -1,8 +1,8 @@
 """Low-memory convolutions: a few random probes of the input are kept in place of the input."""
 
 from xconv import functional
-from xconv.account import account
-from xconv.convert import convert, revert
+from xconv.accounting import account
+from xconv.conversion import convert, revert
 from xconv.modules import (
     XConv1d,
     XConv2d,

@@ -94,7 +94,7 @@ def _one_of(place: str) -> Read:
 
 
 def _families(option: str, given: Sequence[str]) -> tuple[str, ...]:
-    from xconv.convert import FAMILIES
+    from xconv.conversion import FAMILIES
 
     return parsing.families(option, given, FAMILIES)
 
@@ -157,7 +157,7 @@ class Knobs:
         default="conv,relu",
     )
     first: str | None = _knob(
-        read=_one_of("xconv.convert:FIRST"),
+        read=_one_of("xconv.conversion:FIRST"),
         metavar="NAME",
         help="How to keep the input of the first convolution, which is the batch itself and in "
         "memory anyway: exact or compressed.",
@@ -166,7 +166,7 @@ class Knobs:
         says_default=False,
     )
     allot: str | None = _knob(
-        read=_one_of("xconv.convert:ALLOT"),
+        read=_one_of("xconv.conversion:ALLOT"),
         metavar="NAME",
         help="How to share out bits, probes or pixels: the same for every layer (layer), or the "
         "same on average, and more for layers that need more (network).",

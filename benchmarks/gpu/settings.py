@@ -24,7 +24,7 @@ _COMPILING = "compile-budget"
 
 def compress_sets() -> list[str]:
     """The options of ``--compress``: what the paper compresses, and everything that can be."""
-    from xconv.convert import FAMILIES
+    from xconv.conversion import FAMILIES
 
     everything = ",".join(FAMILIES)
     sets = [USUAL] if set(FAMILIES) == set(USUAL.split(",")) else [USUAL, everything]

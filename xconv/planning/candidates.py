@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from torch import nn
 
 from xconv.contents import named_modules
-from xconv.convert import family_of, why_not
+from xconv.conversion import family_of, why_not
 from xconv.planning.plan import Plan, Setting
 from xconv.saved.function_table import REACHED
 

@@ -19,7 +19,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils._pytree import tree_iter
 
 from xconv.contents import buffers, named_modules, parameters
-from xconv.convert import convert, revert
+from xconv.conversion import convert, revert
 from xconv.planning.candidates import CANDIDATES, SPREADING, base_plan, with_settings
 from xconv.planning.plan import Plan, Setting
 from xconv.random import seeds_from

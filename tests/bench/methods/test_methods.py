@@ -9,7 +9,7 @@ from own_networks import perceptron, plain
 from torch import nn
 
 from xconv import BitReLU, XConv2d, convert
-from xconv.convert import usual_allotment as allotment_of_the_layer
+from xconv.conversion import usual_allotment as allotment_of_the_layer
 from xconv.probing import Probing
 from xconv.schemes import SCHEMES
 from xconv.state import state_of

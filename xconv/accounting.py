@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from xconv.contents import named_modules
-from xconv.convert import FAMILIES, why_not
+from xconv.conversion import FAMILIES, why_not
 from xconv.modules import Probed
 from xconv.saved.functions import Reaching
 from xconv.saved.linear import XLinear
