@@ -19,9 +19,9 @@ from rich.console import Console
 from rich.table import Table as Printed
 
 from xconv_bench.configuration import SIMULATED, Configuration, MemoryConfiguration
+from xconv_bench.events import Progress
 from xconv_bench.experiments.memory import measure_memory
 from xconv_bench.launch import Launcher
-from xconv_bench.launch.job import Stage
 from xconv_bench.measurement.simulated import simulate
 from xconv_bench.results.run_directory import RunDirectory
 
@@ -39,7 +39,7 @@ class Clock:
     def started(self, configuration: Configuration) -> None:
         """Nothing to note."""
 
-    def progressed(self, configuration: Configuration, done: float | Stage) -> None:
+    def progressed(self, configuration: Configuration, progress: Progress) -> None:
         """Nothing to note."""
 
     def finished(self, configuration: Configuration, row: dict[str, Any], known: bool) -> None:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from benchmarks.page import put
 from xconv_bench.configuration import TrainingConfiguration
+from xconv_bench.measurement.task_setup import build_task
 from xconv_bench.measurement.training import Training
 from xconv_bench.meters.gradient import SameRandomNumbers, relative_error, weight_gradients
 from xconv_bench.report.words import method_words
@@ -52,7 +53,7 @@ def _errors(name: str, network: str | None = None) -> dict[str, str]:
     errors = {}
     for knobs in METHODS:
         cell = TrainingConfiguration(task.model, task=name, **knobs)
-        own = build(task, cell)
+        own = build_task(task, cell)
         own.load_state_dict(model.state_dict())
         found = [_error(_gradients(task, own, batch, seed), reference) for seed in range(REPEATS)]
         errors[f"`{method_words(cell.key)}`"] = f"{mean(found):.2g}"
@@ -60,7 +61,7 @@ def _errors(name: str, network: str | None = None) -> dict[str, str]:
 
 
 def _trained(task: Task, cell: TrainingConfiguration) -> nn.Module:
-    model = build(task, cell)
+    model = build_task(task, cell)
     optimizer = task.optimizer(model, task.learning_rate)
     for epoch in range(1, EPOCHS + 1):
         for batch in task.batches(epoch):

@@ -15,6 +15,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor, nn
 
 from xconv_bench.configuration import TrainingConfiguration
+from xconv_bench.events import Rows
 from xconv_bench.measurement.task_training import TaskTraining
 from xconv_bench.meters.gradient import CONVOLUTIONS
 from xconv_bench.tasks import TaskOptions
@@ -65,7 +66,7 @@ def _frozen_accuracy(name: str, seed: int) -> float:
     )  # fmt: skip
     with TemporaryDirectory() as folder:
         training = TaskTraining(cell, lambda: task, Path(folder, "a.pt"), Path(folder))
-        (rows,) = [readings["rows"] for readings in training() if "rows" in readings]
+        rows = [row for event in training() if isinstance(event, Rows) for row in event.rows]
     return float(rows[-1]["accuracy"])
 
 

@@ -55,6 +55,9 @@ class Configuration(Knobs, _Subject):
         return kind(**asdict(self), **columns)
 
 
+JOINT = "+"
+"""Between the names of methods that are applied one after the other, as in a ``method``."""
+
 SIMULATED = "simulated"
 """The ``device`` of a configuration that is simulated and not computed."""
 

@@ -10,7 +10,7 @@ from xconv_bench import parsing
 from xconv_bench.cli import options
 from xconv_bench.cli.experiment import Experiment, exit_code
 from xconv_bench.cli.given import GradientOptions, taking
-from xconv_bench.cli.gradients import GradientPlan, gradient_plan
+from xconv_bench.cli.gradients import gradient_plan
 from xconv_bench.configuration import ErrorConfiguration, MaxBatchConfiguration
 from xconv_bench.errors import UsageError
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from xconv_bench.cli.progress import SweepProgress
+    from xconv_bench.experiments.gradient_plan import GradientPlan
     from xconv_bench.results.run_directory import RunDirectory
     from xconv_bench.results.table import Row
 
@@ -92,7 +93,7 @@ def error(
 
 
 def _error(plan: GradientPlan, repeats: int, bias_test: bool, output: Path | None) -> Experiment:
-    from xconv_bench.experiments.gradients import rows_of
+    from xconv_bench.experiments.writing import rows_of
     from xconv_bench.measurement.error import ErrorMeasurement
     from xconv_bench.report.error_plot import plot_error
     from xconv_bench.report.error_table import print_error_table
@@ -136,7 +137,7 @@ def _average_error(
     plan: GradientPlan, budget: tuple[int, float] | None, cross_check: bool, output: Path | None
 ) -> Experiment:
     from xconv_bench.experiments.average_error import at_batch_size, at_budget
-    from xconv_bench.experiments.gradients import rows_of
+    from xconv_bench.experiments.writing import rows_of
     from xconv_bench.report.average_error_plot import plot_average_error
     from xconv_bench.report.average_error_table import print_average_error_table
 
@@ -144,13 +145,17 @@ def _average_error(
 
     def measure(run: RunDirectory, progress: SweepProgress) -> list[Row]:
         if budget is None:
-            tasks = at_batch_size(cells)
+            measurements = at_batch_size(cells)
         else:
-            tasks = at_budget(cells, *budget, plan.launcher, progress, cross_check)
+            measurements = at_budget(cells, *budget, plan.launcher, progress, cross_check)
         plan.measure(
-            list(tasks), run, ("age",), lambda cell, start: tasks[cell](cell, start), progress
+            list(measurements),
+            run,
+            ("age",),
+            lambda cell, start: measurements[cell](cell, start),
+            progress,
         )
-        return rows_of(list(tasks), run.table("age"))
+        return rows_of(list(measurements), run.table("age"))
 
     return Experiment(
         name="age",

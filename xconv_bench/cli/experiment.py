@@ -18,8 +18,8 @@ from xconv_bench.configuration import SIMULATED
 if TYPE_CHECKING:
     from xconv_bench.cli.progress import SweepProgress
     from xconv_bench.configuration import Configuration
+    from xconv_bench.events import Work
     from xconv_bench.launch import Launcher
-    from xconv_bench.launch.worker import Work
     from xconv_bench.results.run_directory import RunDirectory
     from xconv_bench.results.table import Row
 

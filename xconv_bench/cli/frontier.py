@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from xconv_bench.cli import options
 from xconv_bench.cli.experiment import Experiment
 from xconv_bench.cli.given import GradientOptions, taking
-from xconv_bench.cli.gradients import GradientPlan, gradient_plan
+from xconv_bench.cli.gradients import gradient_plan
 from xconv_bench.methods import METHODS
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from xconv_bench.cli.progress import SweepProgress
     from xconv_bench.configuration import GradientConfiguration
+    from xconv_bench.experiments.gradient_plan import GradientPlan
     from xconv_bench.results.run_directory import RunDirectory
     from xconv_bench.results.table import Row
 

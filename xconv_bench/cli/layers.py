@@ -5,7 +5,7 @@ from __future__ import annotations
 from xconv_bench import parsing
 from xconv_bench.cli.experiment import Experiment
 from xconv_bench.cli.given import SweepOptions, taking
-from xconv_bench.cli.sweeps import designed_sizes, read_launcher, read_sweep
+from xconv_bench.cli.sweeps import read_launcher, read_sweep
 from xconv_bench.configuration import SIMULATED
 
 _STEPS = 2
@@ -19,6 +19,7 @@ def layers(given: SweepOptions) -> Experiment:
     and a second run with its cache off reads what the driver counts.
     """
     from xconv_bench.experiments.layers import measure_layers
+    from xconv_bench.experiments.surveys import designed_sizes
     from xconv_bench.report.layers_plot import plot_layers
     from xconv_bench.report.layers_table import print_layers_table
 

@@ -10,7 +10,7 @@ from xconv_bench import parsing
 from xconv_bench.cli import options
 from xconv_bench.cli.experiment import Experiment
 from xconv_bench.cli.given import SweepOptions, taking
-from xconv_bench.cli.sweeps import designed_sizes, read_launcher, read_sweep
+from xconv_bench.cli.sweeps import read_launcher, read_sweep
 from xconv_bench.configuration import SIMULATED, MaxBatchConfiguration
 from xconv_bench.errors import UsageError
 
@@ -68,6 +68,7 @@ def max_batch(
     the peak of torch's allocator counts. Both the answer and a batch of one sample more are tried.
     """
     from xconv_bench.experiments.max_batch import find_max_batches
+    from xconv_bench.experiments.surveys import designed_sizes
     from xconv_bench.report.max_batch_plot import plot_max_batch
     from xconv_bench.report.max_batch_table import print_max_batch_table
 

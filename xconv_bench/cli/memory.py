@@ -10,7 +10,7 @@ import typer
 from xconv_bench.cli import options
 from xconv_bench.cli.experiment import Experiment
 from xconv_bench.cli.given import SweepOptions, taking
-from xconv_bench.cli.sweeps import designed_sizes, read_devices, read_launcher, read_sweep
+from xconv_bench.cli.sweeps import read_devices, read_launcher, read_sweep
 from xconv_bench.configuration import SIMULATED
 from xconv_bench.errors import UsageError
 
@@ -56,6 +56,7 @@ def memory(
     Every combination of the given values that makes sense is measured, in a process of its own.
     """
     from xconv_bench.experiments.memory import measure_memory, repeat
+    from xconv_bench.experiments.surveys import designed_sizes
     from xconv_bench.report.memory_plot import plot_memory
     from xconv_bench.report.memory_table import print_memory_table
 

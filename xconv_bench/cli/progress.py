@@ -6,14 +6,15 @@ from types import TracebackType
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
+from rich.progress import Progress as Bar
 from rich.progress import TimeElapsedColumn as Elapsed
 from rich.progress import TimeRemainingColumn as Remaining
 from rich.table import Column
 
 from xconv_bench import interrupts
 from xconv_bench.configuration import Configuration
-from xconv_bench.launch.job import Stage
+from xconv_bench.events import Progress
 from xconv_bench.plain_text import visible
 from xconv_bench.report.words import method_words, status_words
 
@@ -32,7 +33,7 @@ class SweepProgress:
         self._total = total
         self._done = 0
         self._running: dict[Configuration, tuple[float, float]] = {}
-        self._bar = Progress(
+        self._bar = Bar(
             SpinnerColumn("dots" if self._console.encoding.startswith("utf") else "line"),
             BarColumn(bar_width=12),
             MofNCompleteColumn(),
@@ -84,14 +85,13 @@ class SweepProgress:
         beside = f"{len(self._running)} at once, " if len(self._running) > 1 else ""
         self._describe(beside + _words(configuration))
 
-    def progressed(self, configuration: Configuration, done: float | Stage) -> None:
-        """Say how much of a measurement is done, from 0 to 1."""
-        stage = done if isinstance(done, Stage) else Stage(done)
+    def progressed(self, configuration: Configuration, progress: Progress) -> None:
+        """Say how much of a measurement is done."""
         if configuration in self._running:
             began, _ = self._running[configuration]
-            self._running[configuration] = (began, stage.fraction)
-        if stage.said:
-            self._describe(f"{stage.said}: {_words(configuration)}")
+            self._running[configuration] = (began, progress.fraction)
+        if progress.said:
+            self._describe(f"{progress.said}: {_words(configuration)}")
         self._update()
 
     def finished(self, configuration: Configuration, row: dict[str, Any], known: bool) -> None:

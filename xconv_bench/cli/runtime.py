@@ -10,7 +10,7 @@ import typer
 from xconv_bench.cli import options
 from xconv_bench.cli.experiment import Experiment
 from xconv_bench.cli.given import SweepOptions, taking
-from xconv_bench.cli.sweeps import designed_sizes, read_devices, read_launcher, read_sweep
+from xconv_bench.cli.sweeps import read_devices, read_launcher, read_sweep
 from xconv_bench.errors import UsageError
 
 _UNTIMED_STEPS = 3
@@ -55,6 +55,7 @@ def runtime(
     methods alike. Ratios compare each method with the exact step of the same round.
     """
     from xconv_bench.experiments.runtime import measure_runtime
+    from xconv_bench.experiments.surveys import designed_sizes
     from xconv_bench.report.runtime_plot import plot_runtime
     from xconv_bench.report.runtime_table import print_runtime_table
 

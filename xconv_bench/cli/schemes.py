@@ -83,7 +83,7 @@ def _swept(parts: Iterable[str], schemes: Sequence[str]) -> list[str]:
 
 def _parts(methods: Sequence[str]) -> set[str]:
     """Return the methods that were named, alone or composed with others."""
-    from xconv_bench.methods import JOINT
+    from xconv_bench.configuration import JOINT
 
     return {part for name in methods for part in name.split(JOINT)}
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from xconv_bench import parsing
 from xconv_bench.cli import options
-from xconv_bench.configuration import SIMULATED
-from xconv_bench.errors import BenchError, UsageError
+from xconv_bench.errors import UsageError
 from xconv_bench.knobs import KNOBS
 
 if TYPE_CHECKING:
@@ -62,29 +61,6 @@ def read_devices(given: Sequence[str] | None) -> tuple[str, ...]:
     import torch
 
     return ("cuda" if torch.cuda.is_available() else "cpu",)
-
-
-def designed_sizes(sweep: Sweep, launcher: Launcher, computes: bool = False) -> dict[str, int]:
-    """Return each model's own image size in pixels.
-
-    ``computes`` says that the networks are computed and not simulated. Raises BenchError for a
-    model or device that does not exist.
-    """
-    from xconv_bench.measurement.survey import Survey
-
-    outcome = launcher.run(
-        Survey(sweep.models, sweep.devices, sweep.image_sizes, computes),
-        device=neediest(sweep.devices),
-    )
-    if outcome.status != "ok":
-        raise BenchError(outcome.message)
-    sizes: dict[str, int] = outcome.readings["designed_sizes"]
-    return sizes
-
-
-def neediest(devices: Sequence[str]) -> str:
-    """Return the device that a machine needs to survey all of ``devices``."""
-    return next((device for device in devices if device.startswith("cuda")), SIMULATED)
 
 
 def read_launcher(given: SweepOptions) -> Launcher:

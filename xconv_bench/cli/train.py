@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from math import sqrt
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,22 +13,13 @@ from xconv_bench.cli import options
 from xconv_bench.cli.experiment import Experiment, exit_code
 from xconv_bench.cli.given import SweepOptions, taking
 from xconv_bench.cli.streams import tell
-from xconv_bench.cli.sweeps import neediest, read_devices, read_launcher, read_sweep
-from xconv_bench.errors import BenchError, UsageError
+from xconv_bench.cli.sweeps import read_devices, read_launcher, read_sweep
+from xconv_bench.errors import UsageError
 
 if TYPE_CHECKING:
-    from xconv_bench.cli.progress import SweepProgress
-    from xconv_bench.configuration import Configuration, TrainingConfiguration
-    from xconv_bench.launch import Launcher
-    from xconv_bench.measurement.task_step import TaskEstimate
-    from xconv_bench.measurement.task_survey import MakeTask
-    from xconv_bench.results.run_directory import RunDirectory
-    from xconv_bench.results.table import Row
-    from xconv_bench.tasks import TaskOptions
+    pass
 
 ALL_TASKS = "classification,generation,super-resolution,inpainting,segmentation,segmentation-3d"
-_MOST_TIMES_LARGER = 32
-"""At equal memory a batch is at most this many times as large as the reference batch."""
 _OWN = "the task's own"
 
 Tasks = Annotated[
@@ -150,6 +139,7 @@ def train(
     The results show the measure of the task after every epoch, the gap to the exact method with its
     confidence interval over seeds, memory, time, and pictures that the trained networks make.
     """
+    from xconv_bench.experiments.training_plan import TrainingPlan
     from xconv_bench.report.training_pictures import draw_training_pictures
     from xconv_bench.report.training_plot import plot_training
     from xconv_bench.report.training_table import print_training_table
@@ -158,10 +148,15 @@ def train(
     wanted = TaskOptions(
         given.seed, batch_size, epochs, learning_rate, data, data_dir, model, image_size, download
     )
-    plan = _TrainingPlan.of(parsing.words("--task", task), wanted, given)
-    cells = plan.cells(given, seeds)
+    if learning_rate == 0:
+        raise UsageError("--learning-rate 0 trains nothing: give a rate above 0")
+    # Each task has its own model, batch and size.
+    sweep = read_sweep(replace(given, model=["task"]), read_devices(given.device))
+    tasks = parsing.words("--task", task)
+    plan = TrainingPlan.of(tasks, wanted, sweep, read_launcher(given), given.cross_check)
+    cells = plan.cells(seeds)
     if equal_memory:
-        cells = plan.at_equal_memory(cells)
+        cells = plan.at_equal_memory(cells, says=tell)
     return Experiment(
         name="train",
         cells=cells,
@@ -178,146 +173,3 @@ def train(
         output=given.output,
         estimate=plan.estimate,
     )
-
-
-@dataclass(frozen=True)
-class _TrainingPlan:
-    """The tasks to train for, with the choices that they make themselves, and the launcher."""
-
-    wanted: TaskOptions
-    known: dict[str, dict[str, Any]]
-    devices: tuple[str, ...]
-    launcher: Launcher
-    cross_check: bool
-
-    @classmethod
-    def of(cls, tasks: Sequence[str], wanted: TaskOptions, given: SweepOptions) -> _TrainingPlan:
-        """Survey the tasks. Raises UsageError for an option that a task does not take."""
-        from xconv_bench.measurement.task_survey import MakeTask, TaskSurvey
-
-        if wanted.learning_rate == 0:
-            raise UsageError("--learning-rate 0 trains nothing: give a rate above 0")
-        devices = read_devices(given.device)
-        launcher = read_launcher(given)
-        makers = tuple(MakeTask(name, wanted) for name in tasks)
-        outcome = launcher.run(TaskSurvey(makers, devices), device=neediest(devices))
-        if outcome.status != "ok":
-            raise BenchError(outcome.message)
-        tasks_known = outcome.readings["tasks"]
-        return cls(wanted, tasks_known, devices, launcher, given.cross_check)
-
-    def cells(self, given: SweepOptions, seeds: int) -> list[TrainingConfiguration]:
-        """Return each task with each method and each seed; cells of one seed stand together."""
-        from xconv_bench.configuration import TrainingConfiguration
-
-        found = []
-        for name, known in self.known.items():
-            own = replace(
-                given, model=[known["model"]], batch_size=[str(known["batch_size"])],
-                image_size=[str(known["image_size"])],
-            )  # fmt: skip
-            sweep = read_sweep(own, self.devices)
-            sweep = replace(sweep, models=(known["model"],))
-            for seed in range(given.seed, given.seed + seeds):
-                for cell in replace(sweep, seed=seed).configurations({}):
-                    found.append(
-                        cell.extended(
-                            TrainingConfiguration,
-                            task=name,
-                            data=known["data"],
-                            learning_rate=known["learning_rate"],
-                            epochs=known["epochs"],
-                        )
-                    )
-        return found
-
-    def at_equal_memory(
-        self, cells: Sequence[TrainingConfiguration]
-    ) -> list[TrainingConfiguration]:
-        """Return the cells with their largest batches and the learning rates for these."""
-        # Sizes do not depend on seeds.
-        alike = dict.fromkeys(map(_seedless, cells))
-        chosen = {cell: self._batch_at_equal_memory(cell) for cell in alike}
-        found = []
-        for cell in cells:
-            size = chosen[_seedless(cell)]
-            rate = float(f"{cell.learning_rate * sqrt(size / cell.batch_size):.3g}")
-            found.append(replace(cell, batch_size=size, learning_rate=rate, equal_memory=1))
-        return found
-
-    def _batch_at_equal_memory(self, cell: TrainingConfiguration) -> int:
-        """Return the largest batch; say on stderr where another limit than memory decided."""
-        from xconv_bench.measurement.task_step import EqualMemoryBatch
-        from xconv_bench.report.words import method_words
-
-        known = self.known[cell.task]
-        if not known["has_batches"]:
-            raise UsageError(
-                f"--equal-memory chooses batches, and {cell.task} trains on one image: leave out "
-                "one of the two"
-            )
-        most = min(_MOST_TIMES_LARGER * cell.batch_size, known["sample_count"])
-        outcome = self.launcher.run(EqualMemoryBatch(self.make(cell), cell, most + 1))
-        if outcome.status not in ("ok", "unsupported"):
-            raise BenchError(outcome.message)
-        size: int = outcome.readings.get("batch_size", cell.batch_size)
-        head = f"{cell.task}, {method_words(cell.key)}"
-        if outcome.status == "unsupported":
-            tell(f"{head}: {outcome.message}: its batch stays {size}")
-        elif size > most:
-            tell(f"{head}: more would fit, its batch is {most} at the most")
-        return min(size, most)
-
-    def make(self, cell: TrainingConfiguration) -> MakeTask:
-        """Return what makes the task of a cell."""
-        from xconv_bench.measurement.task_survey import MakeTask
-
-        return MakeTask(
-            cell.task,
-            replace(
-                self.wanted,
-                seed=cell.seed,
-                batch_size=cell.batch_size,
-                epochs=cell.epochs,
-                learning_rate=cell.learning_rate,
-                data=cell.data,
-                model=cell.model,
-                image_size=cell.image_size,
-            ),
-        )
-
-    def estimate(self, cell: TrainingConfiguration) -> TaskEstimate:
-        """Return what simulates a training, the same for all seeds."""
-        from xconv_bench.measurement.task_step import TaskEstimate
-
-        alike = _seedless(cell)
-        return TaskEstimate(self.make(alike), alike)
-
-    def measure(
-        self, cells: Sequence[TrainingConfiguration], run: RunDirectory, progress: SweepProgress
-    ) -> list[Row]:
-        """Measure the cells that the table lacks; return the rows of all cells."""
-        from xconv_bench.experiments.train import measure_training
-        from xconv_bench.measurement.task_simulated import SimulatedTraining
-        from xconv_bench.measurement.task_training import TaskTraining
-        from xconv_bench.report.training_words import file_name
-
-        def training(cell: TrainingConfiguration) -> TaskTraining:
-            name = file_name(cell.key)
-            return TaskTraining(
-                cell, self.make(cell), (run.checkpoints / f"{name}.pt").absolute(),
-                (run.pictures / name).absolute(),
-            )  # fmt: skip
-
-        def forget(cell: Configuration) -> None:
-            (run.checkpoints / f"{file_name(cell.key)}.pt").unlink(missing_ok=True)
-
-        def simulated(cell: TrainingConfiguration) -> SimulatedTraining:
-            return SimulatedTraining(self.make(cell), cell, self.cross_check)
-
-        table = run.table("training")
-        return measure_training(cells, table, self.launcher, progress, training, simulated, forget)
-
-
-def _seedless(cell: TrainingConfiguration) -> TrainingConfiguration:
-    return replace(cell, seed=0)

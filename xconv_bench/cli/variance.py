@@ -64,7 +64,7 @@ def variance(
     The table compares, layer by layer, the variance of the estimator on one minibatch with the
     variance of the exact gradient over minibatches; a ratio of 1 doubles the total variance.
     """
-    from xconv_bench.experiments.gradients import rows_of
+    from xconv_bench.experiments.writing import rows_of
     from xconv_bench.measurement.variance import VarianceMeasurement
     from xconv_bench.report.variance_table import print_variance_table
 

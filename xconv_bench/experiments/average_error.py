@@ -15,7 +15,7 @@ from xconv_bench.launch import Launcher
 from xconv_bench.measurement.average_error import AverageErrorMeasurement
 from xconv_bench.measurement.comparison import Start
 from xconv_bench.measurement.largest_batch import LargestBatch
-from xconv_bench.report.words import method_words
+from xconv_bench.naming import method_words
 from xconv_bench.results.columns import DOUBTFUL
 
 Measurements = dict[AverageErrorConfiguration, Callable[[AverageErrorConfiguration, Start], Work]]

@@ -13,7 +13,7 @@ from xconv_bench.configuration import (
     MemoryConfiguration,
     columns_of,
 )
-from xconv_bench.report.words import method_words
+from xconv_bench.naming import method_words
 from xconv_bench.results.columns import ALL_LAYERS, DOUBTFUL, MEASURED_STATUSES, Cell
 from xconv_bench.results.table import Row, Table
 from xconv_bench.statistics.pareto import Point, dominator

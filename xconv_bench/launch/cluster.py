@@ -29,7 +29,7 @@ _LONGEST_KNOCK_SECONDS = 10
 
 
 class Cluster(Launcher):
-    """Runs each job as a Ray task, which has a whole GPU, a machine's CPUs or, to simulate, one of them.
+    """Runs each job as a Ray task with a whole GPU, a machine's CPUs or, to simulate, one of them.
 
     ``address`` is that of a cluster; without it, RAY_ADDRESS, or else a cluster on this machine
     that ends with this process. A job whose machine dies is measured elsewhere.
@@ -83,7 +83,7 @@ class Cluster(Launcher):
         return found
 
     def _outcome(self, ray: Any, reference: Any) -> Outcome:
-        """Return what came of a job; its death is an outcome too. Raises UsageError where it did."""
+        """Return the outcome of a job, its death included. Raises UsageError where it did."""
         try:
             outcome, node = ray.get(reference)
         except ray.exceptions.RayTaskError as error:
@@ -156,7 +156,7 @@ def _python_path() -> str:
 
 
 def _cpus(ray: Any, kind: str) -> int:
-    """Return 1 to simulate, else the CPUs of the largest machine, so that nothing else runs there."""
+    """Return 1 to simulate, else the CPUs of the largest machine, to keep it for one job."""
     if kind == SIMULATED:
         return 1
     return max(int(node["Resources"].get("CPU", 1)) for node in ray.nodes() if node["Alive"])

@@ -49,7 +49,7 @@ class AverageErrorMeasurement:
         yield Message(self._remark(comparison, batches[0]))
 
     def _exact(self, comparison: Comparison, indices: Sequence[int], number: int) -> Gradients:
-        """Return the gradient of the mean loss from those of the chunks, weighted by their sizes."""
+        """Return the gradient of the mean loss: that of the chunks, weighted by their sizes."""
         whole: Gradients = {}
         for part, first in enumerate(range(0, len(indices), self.chunk_size)):
             chunk = indices[first : first + self.chunk_size]

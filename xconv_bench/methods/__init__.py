@@ -9,6 +9,7 @@ from functools import cache
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
+from xconv_bench.configuration import JOINT
 from xconv_bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -28,9 +29,6 @@ METHODS = {
 
 They are imported when they are used, so that the command line can list them without torch.
 """
-
-JOINT = "+"
-"""Between the names of methods that are applied one after the other."""
 
 
 def find_method(name: str) -> Method:

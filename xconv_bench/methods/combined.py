@@ -13,8 +13,7 @@ from typing import Any
 
 from torch import nn
 
-from xconv_bench.configuration import Configuration
-from xconv_bench.methods import JOINT
+from xconv_bench.configuration import JOINT, Configuration
 from xconv_bench.methods.base import Method
 
 

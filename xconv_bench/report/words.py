@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from xconv_bench.configuration import described_columns
-from xconv_bench.knobs import KNOBS, Knob
+from xconv_bench.naming import dial_words as dial_words
+from xconv_bench.naming import estimator_words as estimator_words
+from xconv_bench.naming import method_words, said
 from xconv_bench.report.summary import Summary
 from xconv_bench.report.units import format_budget
 from xconv_bench.results.columns import Cell
@@ -37,9 +39,6 @@ _PHRASES = {
     "rounds": "{} rounds",
 }
 
-_DIALS = tuple(knob for knob in KNOBS.values() if knob.is_dial)
-_DETAILS = tuple(knob for knob in KNOBS.values() if not knob.is_dial and knob.name != "scheme")
-
 
 def varying(summaries: Sequence[Summary]) -> list[str]:
     """Return the columns of ``HEADINGS`` in which the summaries differ."""
@@ -58,26 +57,6 @@ def label(summary: Summary, setting: Sequence[str] = ()) -> str:
     """Return ``xconv multi r=8 relu``, after the columns of ``setting`` where there are any."""
     where = phrases({column: summary.settings[column] for column in setting})
     return f"{where}: {method_words(summary.settings)}" if where else method_words(summary.settings)
-
-
-def method_words(row: Mapping[str, Cell]) -> str:
-    """Return ``xconv multi r=8 relu``: the method of a row and its knobs."""
-    details = (_knob_words(knob, row) for knob in _DETAILS)
-    words = (row["method"], row["scheme"], dial_words(row), *details)
-    return " ".join(str(each) for each in words if each)
-
-
-def dial_words(row: Mapping[str, Cell]) -> str:
-    """Return ``r=8`` or ``2 bits``: the knobs that trade memory for error or time; often nothing.
-
-    Methods that are combined may have several.
-    """
-    return " ".join(words for knob in _DIALS if (words := _knob_words(knob, row)))
-
-
-def estimator_words(row: Mapping[str, Cell]) -> str:
-    """Return ``xconv multi relu``: the method and its knobs, without the dials."""
-    return method_words({**row, **dict.fromkeys(knob.name for knob in _DIALS)})
 
 
 def phrases(columns: Mapping[str, Cell]) -> str:
@@ -101,20 +80,7 @@ def status_words(status: str) -> str:
 def _phrase(column: str, value: Cell) -> str:
     if column == "memory_budget_bytes" and isinstance(value, int):
         return f"{format_budget(value)} of memory"
-    return _said(_PHRASES.get(column, "{}"), value)
-
-
-def _knob_words(knob: Knob, row: Mapping[str, Cell]) -> str:
-    value = row.get(knob.name)
-    if value is None or (knob.is_usual(row) and not knob.says_default):
-        return ""
-    return knob.phrase(value) if callable(knob.phrase) else _said(knob.phrase, value)
-
-
-def _said(phrase: str, value: Cell) -> str:
-    """Return ``2 bits`` or ``1 bit``."""
-    words = phrase.format(value)
-    return words.removesuffix("s") if value == 1 else words
+    return said(_PHRASES.get(column, "{}"), value)
 
 
 def _values(summaries: Sequence[Summary], column: str) -> list[Cell]:
