@@ -88,7 +88,7 @@ class Simulation:
 
     @contextmanager
     def entered(self) -> Iterator[Training]:
-        """Enter the simulation: inside, all that the network computes has a shape and no contents."""
+        """Enter the simulation: inside, computed tensors have a shape and no contents."""
         with simulating(self._mode):
             yield self._training
 

@@ -65,7 +65,7 @@ def check_is_cheap(counted: Count, operations: int) -> None:
 
 
 def _cheap(configuration: Configuration) -> tuple[Configuration, Count]:
-    """Return a small cell that the network accepts, and its count; raise what the last one raised."""
+    """Return a small cell that the network accepts, and its count; raise as the last one did."""
     own = configuration.image_size, configuration.batch_size
     sizes = dict.fromkeys(sorted((*(size for size in _IMAGE_SIZES if size < own[0]), own[0])))
     failure: Exception | None = None

@@ -70,7 +70,7 @@ class Errors:
             layer.add(estimate[name].double())
 
     def rows(self, rounding: float) -> list[Readings]:
-        """Return a row for each layer, then one for all; an error of ``rounding`` counts as exact."""
+        """Return a row for each layer, then one for all; errors below ``rounding`` are none."""
         layers = list(self._layers.values())
         rows = [
             {"layer": name, **layer.readings(rounding, len(layers))}

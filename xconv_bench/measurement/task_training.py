@@ -52,7 +52,8 @@ class TaskTraining:
         checkpoint = Checkpoint(self.checkpoint, model, optimizer)
         rows = checkpoint.restore() or [{"epoch": 0, **_evaluated(task, model)}]
         yield Rows("training", rows[: cell.epochs])
-        yield _reached(rows, cell.epochs)
+        if len(rows) <= cell.epochs:
+            yield _reached(rows, cell.epochs)
         next(iter(task.batches(0)))  # what is made once, at the first batch, is no epoch's time
         for epoch in range(len(rows), cell.epochs + 1):
             row: Readings = {"epoch": epoch}

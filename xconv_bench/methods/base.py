@@ -37,9 +37,9 @@ class Method(ABC):
     def apply(self, model: nn.Module, configuration: Configuration) -> nn.Module:
         """Return the model trained this way, with the same weights; may change ``model`` in place.
 
-        Its random numbers must come from a generator of its own, seeded by ``xconv.random.draw_seed``:
-        other draws are taken for the network's own, dropout for example, which are the same for
-        all methods and all of their repeats.
+        Its random numbers must come from a generator of its own, seeded by
+        ``xconv.random.draw_seed``: other draws are taken for the network's own, such as dropout's,
+        which are the same for all methods and all of their repeats.
 
         Raises Unsupported, with the reason, where the method cannot be applied.
         """

@@ -36,8 +36,8 @@ class CompileBudget(Method):
     def apply(self, model: nn.Module, configuration: Configuration) -> nn.Module:
         """Return the model with another ``forward`` function or class, compiled at its first call.
 
-        Inductor compiles on a GPU. On the CPU kernels are not compiled, so that every tensor is seen.
-        Unsupported where torch has no such budget.
+        Inductor compiles on a GPU. On the CPU kernels are not compiled, so that every tensor is
+        seen. Raises Unsupported where torch has no such budget.
         """
         settings: Any = importlib.import_module("torch._functorch.config")
         if not hasattr(settings, "activation_memory_budget"):
@@ -75,7 +75,7 @@ def _partitioned() -> Function:
 
 
 def _inductor() -> Function:
-    """Return inductor, told to divide networks by ``partition`` and leave random numbers to torch."""
+    """Return inductor, which divides networks by ``partition`` and leaves randomness to torch."""
     settings: Any = importlib.import_module("torch._inductor.config")
     if not hasattr(settings, "custom_partitioner_fn"):
         raise Unsupported("this torch's inductor takes no partitioner: take a newer one")

@@ -14,6 +14,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from heard import outcome_of
 from own_networks import LINEAR_MAP_SIDE, name
 from statistics_checker import FALSE_ALARM_RATE, FEWEST_SAMPLES
 
@@ -53,8 +54,7 @@ def as_published() -> Iterator[None]:
 
 def rows(measurement: Any, table: str) -> dict[str, dict[str, Any]]:
     """Rows of a measurement by layer."""
-    *_, last = measurement()
-    return {row["layer"]: row for row in last["rows"][table]}
+    return {row["layer"]: row for row in outcome_of(measurement).rows[table]}
 
 
 @excesses
