@@ -1,4 +1,4 @@
-"""Scales in 8 or 16 bits: ``encode_scales`` of ``spectrum.rounding``, in one pass."""
+"""Scales rounded to 8 or 16 bits: ``encode_scales`` of ``spectrum.rounding``, in one pass."""
 
 from __future__ import annotations
 
@@ -48,9 +48,11 @@ def _round_scales(scales, work, packed, start, seed, count, narrow, SIZE: tl.con
 def round_scales(
     scales: Tensor, work: Tensor, packed: Tensor, start: int, narrow: int, seed: int
 ) -> None:
-    """Write a code for each of ``scales`` to ``packed`` from byte ``start`` on, the first
-    ``narrow`` in 8 bits, the others in 16, and behind them the largest scale (float32), which
-    ``sketch`` left in ``work``."""
+    """Write a code for each of ``scales`` to ``packed``, from byte ``start`` on.
+
+    The first ``narrow`` take 8 bits, the others 16. They are followed by the largest scale
+    (float32), which ``sketch`` left in ``work``.
+    """
     count = scales.numel()
     grid = (ceil(count / _SIZE),)
     _round_scales[grid](scales, work, packed, start, seed, count, narrow, _SIZE, num_warps=4)

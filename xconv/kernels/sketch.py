@@ -1,8 +1,8 @@
 """Coefficients of blocks, turned, rounded and packed, in one pass over the input.
 
-A program has the 64 columns of a tile and some rows: the product of basis images and pixels, of
-which each row is a group; its product with the rotation; codes and scales. It is ``encode`` of
-``spectrum.rounding``, but for the norm of a group, which is that before it is turned.
+A program handles the 64 columns of a tile and some rows. It multiplies basis images and pixels,
+which makes each row a group; multiplies with the rotation; and writes codes and scales. It computes
+``encode`` of ``spectrum.rounding``, except that the norm of a group is taken before it is turned.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def _coefficients(
     FULL: tl.constexpr, EDGE: tl.constexpr, ROWS: tl.constexpr, CHUNK: tl.constexpr,
     LENGTH: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
-    """Return what the frequencies have in the blocks, (ROWS, GROUP), float32."""
+    """Return the coefficients at some frequencies in a tile's blocks, (ROWS, GROUP), float32."""
     is_column = group * GROUP_ + tl.arange(0, GROUP_) < count
     found = tl.zeros((ROWS, GROUP_), tl.float32)
     for start in range(0, SIDE_0 * SIDE_1 * WIDTH, CHUNK):
@@ -73,8 +73,10 @@ def _round(values, turned, bits):
 
 @triton.jit
 def _pack(codes, target, bits, is_row, ROWS: tl.constexpr):
-    """Write ``codes`` (ROWS, GROUP) of at most 4 bits without gaps from ``target`` (ROWS) on, the
-    first lowest."""
+    """Write ``codes`` (ROWS, GROUP) of at most 4 bits to ``target`` (ROWS), without gaps.
+
+    The first number takes the lowest bits.
+    """
     eight, four = tl.arange(0, 8)[None, None, :], tl.arange(0, 4)[None, None, :]
     width = bits[:, None, None]
     lines = tl.reshape(codes, (ROWS, GROUP_ // 8, 8))
@@ -142,7 +144,8 @@ def sketch(
 ) -> None:
     """Write the codes (uint8) and scales (float32, a row a frequency) of ``input``.
 
-    ``frequencies`` and ``work`` are what ``prepare`` returned; the largest scales are left there.
+    ``frequencies`` and ``work`` are what ``prepare`` returned; the largest scales are left in
+    ``work``.
     """
     rows, pixels, warps = tiling.shape(PROGRAM)
     _sketch[tiling.groups, ceil(tiling.kept / rows)](
