@@ -6,6 +6,7 @@ import importlib.util
 import pkgutil
 
 import pytest
+import torch
 
 import xconv
 import xconv_bench
@@ -25,7 +26,8 @@ MODULES = [
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_run(name: str) -> None:
     # Not `xconv.account`: in the package, functions stand before the modules of that name.
-    names = vars(xconv) if name.partition(".")[0] == "xconv" else {}
+    known = {"torch": torch, "nn": torch.nn, **vars(xconv)}
+    names = known if name.partition(".")[0] == "xconv" else {}
     results = doctest.testmod(importlib.import_module(name), extraglobs=names)
     assert results.failed == 0
 

@@ -137,7 +137,11 @@ def _some_images(layout: Layout) -> Iterator[slice]:
 
 
 def _precision(layout: Layout) -> str:
-    """Return ``tf32`` if convolutions may use it, else ``tf32x3``, three such products."""
+    """Return how matrix units multiply: ``tf32`` where allowed, else ``tf32x3``.
+
+    Convolutions may use TF32 for half dtypes, and for float32 if torch allows it. ``tf32x3`` makes
+    three products in TF32 of each one in float32.
+    """
     if layout.dtype != torch.float32 or allows_tf32():
         return "tf32"
     return "tf32x3"
