@@ -12,7 +12,7 @@ swapped; ``advise`` measures a model and returns a ``Plan`` for a memory budget 
 >>> model = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU(), torch.nn.Conv2d(8, 8, 3))
 >>> model = xconv.convert(model)
 >>> [type(module).__name__ for module in model]
-['Conv2d', 'BitReLU', 'XConv2d']
+['XConv2d', 'BitReLU', 'XConv2d']
 >>> model(torch.zeros(2, 3, 32, 32)).sum().backward()
 """
 

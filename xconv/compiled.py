@@ -7,7 +7,7 @@ run.
 """
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, List, Sequence  # noqa: UP035 (what torch 2.6 knows in a schema)
+from typing import Any, List, Sequence  # noqa: UP035 (torch 2.6 accepts only this form in a schema)
 
 import torch
 import torch.utils.checkpoint

@@ -70,7 +70,7 @@ def needed(ctx: Any, count: int) -> list[bool]:
     needs: list[bool] = list(ctx.needs_input_grad[:count])
     if torch.compiler.is_compiling():
         return needs
-    nodes = [node for node, _ in ctx.next_functions]  # one for each input that is a tensor
+    nodes = [node for node, _ in ctx.next_functions]  # one node for each input that is a tensor
     return [need and _is_asked_for(nodes[i]) for i, need in enumerate(needs)]
 
 
@@ -78,7 +78,7 @@ def _is_asked_for(node: Any) -> bool:
     """Return whether the running backward pass will use a gradient handed on to ``node``."""
     try:
         return torch._C._will_engine_execute_node(node)
-    except RuntimeError:  # a leaf that autograd.grad was asked for, or an engine that cannot tell
+    except RuntimeError:  # for leaves of autograd.grad, and engines that cannot tell
         return True
 
 

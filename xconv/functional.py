@@ -207,7 +207,7 @@ def convolution(
 def why_exact(input: Tensor, state: State) -> str:
     """Return the reason to keep ``input`` itself, or an empty text."""
     if state.is_first and not input.requires_grad:
-        if torch.compiler.is_compiling():  # where sizes may be symbols
+        if torch.compiler.is_compiling():  # sizes may be symbols
             return "its input is the batch, which is held anyway: exact gradient"
         return f"its input is the batch, {input.nbytes} bytes that are held anyway: exact gradient"
     return "" if state.probing is None else state.probing.why_exact(input)

@@ -111,7 +111,7 @@ class _Convolution(Probed):
     def _conv_forward(self: Any, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         if torch.jit.is_scripting():
             return self._xconv_exact(input, weight, bias)
-        else:  # which TorchScript does not read
+        else:  # TorchScript does not compile this branch
             return _probed(self, input, weight, bias)
 
 
@@ -151,7 +151,7 @@ class _TransposedConvolution(Probed):
         """Run torch's forward pass, ``output_size`` included, and keep a stand-in of the input."""
         if torch.jit.is_scripting():
             return self._xconv_exact(input, output_size)
-        else:  # which TorchScript does not read
+        else:  # TorchScript does not compile this branch
             return _probed_transposed(self, input, output_size)
 
 
@@ -167,10 +167,10 @@ def _probed(layer: Any, input: Any, weight: Tensor, bias: Tensor | None) -> Any:
     if layer.padding_mode == "zeros":
         word = layer.padding
         word = word if isinstance(word, str) else per_dimension(word, size)
-        if word == "same" and any(step != 1 for step in stride):  # which torch refuses
+        if word == "same" and any(step != 1 for step in stride):  # torch raises an error
             return type(layer)._xconv_exact(layer, input, weight, bias)
         padding, border, mode = resolve_padding(word, "zeros", tuple(weight.shape[2:]), dilation)
-    else:  # as it was at construction, whatever ``padding`` says since
+    else:  # torch reads ``padding`` only at construction
         padding, border = (0,) * size, tuple(layer._reversed_padding_repeated_twice)
         mode = layer.padding_mode
     geometry = Geometry(stride, padding, dilation, layer.groups, border=border, border_mode=mode)

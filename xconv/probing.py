@@ -163,7 +163,7 @@ def estimate_gradient(
         )
     scheme = SCHEMES[probing.scheme]
     gradient = scheme.estimate(stored, seed, grad_output, geometry, probing, layout, weight)
-    gradient = gradient.to(dtype)  # the sum in float32 is gone before it is laid otherwise
+    gradient = gradient.to(dtype)  # frees the float32 sum before another copy is made
     return strided_as(gradient, weight)
 
 

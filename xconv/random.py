@@ -55,7 +55,7 @@ def draw_seed() -> Tensor:
 
 def _draw_seed() -> Tensor:
     generator = _GENERATOR.get()
-    if generator is None:  # not handed over: who looks for draws of seeds knows this operator
+    if generator is None:  # no generator argument: programs that look for draws know this call
         return torch.randint(SEED_LIMIT, (), dtype=torch.int64, device="cpu")
     return torch.randint(SEED_LIMIT, (), dtype=torch.int64, device="cpu", generator=generator)
 
@@ -115,7 +115,7 @@ def _operator(draw: Draw) -> Draw:
     """Register ``draw`` as an operator with a fake implementation, and return its caller."""
     name = f"xconv::{draw.__name__}"
     torch.library.define(name, _SIGNATURE)
-    torch.library.impl(name, "CompositeExplicitAutograd", draw)  # wherever hooks left the seed
+    torch.library.impl(name, "CompositeExplicitAutograd", draw)  # hooks may move the seed
     torch.library.register_fake(name, _fake)
     operator: Draw = getattr(torch.ops.xconv, draw.__name__).default
 
@@ -163,8 +163,8 @@ def rademacher(
     for piece in pieces(count, device):
         size = piece.stop - piece.start
         words = _words(-(-size // 64), torch.int64, device, generator)
-        # Each bit of a byte in turn becomes its sign. Copied to all bits, that is -1 or 0; with
-        # the last bit set, -1 or 1.
+        # Each bit of a byte in turn becomes its sign bit. Shifting it to all bits gives -1 or 0,
+        # and setting the last bit gives -1 or 1.
         bits = (words.view(torch.int8) * places).view(-1)[:size]
         signs[piece] = bits.bitwise_right_shift_(7).bitwise_or_(1)
     return signs

@@ -20,8 +20,8 @@ def _pack_passing(output, packed, count, BYTES: tl.constexpr):
     element = byte[:, None] * 8 + bit
     values = tl.load(output + element, mask=element < count, other=0.0)
     if output.dtype.element_ty.primitive_bitwidth == 16:
-        values = values.to(tl.float32)  # the interpreter does not compare bfloat16
-    is_kept = (values <= 0.0) == 0  # NaN passes
+        values = values.to(tl.float32)  # Triton's interpreter cannot compare bfloat16
+    is_kept = (values <= 0.0) == 0  # true for NaN, as in torch
     bits = tl.sum(tl.where(is_kept & (element < count), 1, 0) << bit, 1)
     tl.store(packed + byte, bits.to(tl.uint8), mask=byte * 8 < count)
 

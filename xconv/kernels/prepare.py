@@ -89,7 +89,7 @@ def _draw(seed, tables, frequencies, weights, size, kept, ROWS: tl.constexpr):
     tick = row.to(tl.float64) + chance.to(tl.float64) * (2.0**-32)
     tick = tl.minimum(tick, kept - 1e-9)
     low, high = row * 0, row * 0 + size
-    for _ in range(10):  # the first end beyond the tick is in [low, high]
+    for _ in range(10):  # a binary search for the first end beyond the tick
         middle = (low + high) // 2
         is_open = low < high
         end = tl.load(tables + middle, mask=is_open, other=0.0)
@@ -111,7 +111,7 @@ def _prepare(
     seed = seed.to(tl.int64)
     line = tl.arange(0, _GROUP)
     turn = _rotation(seed)
-    if PRECISION == "tf32":  # the same numbers for all that turn
+    if PRECISION == "tf32":  # every use of the rotation must have the same numbers
         turn = turn.to(tl.float16).to(work.dtype.element_ty)
     tl.store(work + line[:, None] * _GROUP + line[None, :], turn)
     if DRAW:

@@ -34,7 +34,7 @@ def _unpack(codes, bits, member):
     word = tl.load(place).to(tl.int32)
     word |= tl.load(place + 1, mask=shift + bits[:, None] > 8, other=0).to(tl.int32) << 8
     number = (word >> shift) & ((1 << bits[:, None]) - 1)
-    number = tl.where(bits[:, None] == 16, number ^ 0x8000, number)  # it is kept with a sign
+    number = tl.where(bits[:, None] == 16, number ^ 0x8000, number)  # 16-bit codes are signed
     return number.to(tl.float32) - ((1 << (bits - 1)).to(tl.float32) - 0.5)[:, None]
 
 
@@ -84,7 +84,7 @@ def _pixels(
     end, _ = place_of_scale(kept * groups, narrow)
     largest = _largest(scales + end, largest_scale)
     most = 1.0
-    if PRECISION == "tf32":  # float16 has its bits, but not its range
+    if PRECISION == "tf32":  # operands are float16, whose range is small
         most = _most(scales, group, groups, kept, end_4, ROWS)
     if LAST:
         found = tl.zeros((CHUNK, GROUP_), tl.float32)
@@ -141,9 +141,8 @@ def _rebuild(
         group, pixel, first, channels, length_0, length_1, length_2,
         SIDE_0, SIDE_1, SIDE_2, NUMBER, COUNT_1, COUNT_2, WIDTH, LAST, FULL, EDGE,
     )  # fmt: skip
-    if (
-        not FULL
-    ):  # else no tile belongs to two images, and what knows no mask stores several at once
+    # With FULL no tile belongs to two images, and a store without a mask writes several at once.
+    if not FULL:
         column = group * GROUP_ + tl.arange(0, GROUP_)
         is_column = (column >= start) & (column < end)
         mask = mask & (is_column[None, :] if LAST else is_column[:, None])

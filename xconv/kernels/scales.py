@@ -35,7 +35,7 @@ def _round_scales(scales, work, packed, start, seed, count, narrow, SIZE: tl.con
     chance, _ = random_word(seed, number, _STREAM)
     is_up = uniform(chance) < (relative - low) / (high - low)
     codes = lower.to(tl.int32) + is_up.to(tl.int32)
-    codes = tl.where(is_wide, codes ^ 0x8000, codes)  # as a signed number, the lower byte first
+    codes = tl.where(is_wide, codes ^ 0x8000, codes)  # signed, little-endian
     target = packed + start
     tl.store(target + place, (codes & 255).to(tl.uint8), mask=mask)
     tl.store(target + place + 1, (codes >> 8).to(tl.uint8), mask=mask & is_wide)

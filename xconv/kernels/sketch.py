@@ -52,7 +52,7 @@ def _coefficients(
             mask = is_pixel & is_column[:, None]
             values = tl.load(input + place, mask=mask, other=0.0).to(tl.float32)
             values = tl.trans(values)
-        if input.dtype.element_ty == tl.float32:  # TF32 has all numbers of half dtypes
+        if input.dtype.element_ty == tl.float32:  # half dtypes are exact in TF32
             values = rounded(values, PRECISION)
         found = tl.dot(matrix, values, found, input_precision=PRECISION)
     return found
@@ -63,7 +63,7 @@ def _round(values, turned, bits):
     """Return codes (int32) and scales of the groups ``values`` (ROWS, GROUP)."""
     half = (1 << (bits - 1)).to(tl.float32)[:, None]
     norm = tl.sqrt(tl.sum(turned * turned, 1))
-    unit = tl.maximum(norm, TINY) * steps_of(bits) * 0.125  # over the root of GROUP
+    unit = tl.maximum(norm, TINY) * steps_of(bits) * 0.125  # 1/√GROUP
     number = tl.floor(turned / unit[:, None])
     number = tl.minimum(tl.maximum(number, -half), half - 1)
     energy = tl.sum(values * values, 1)
@@ -80,7 +80,7 @@ def _pack(codes, target, bits, is_row, ROWS: tl.constexpr):
     eight, four = tl.arange(0, 8)[None, None, :], tl.arange(0, 4)[None, None, :]
     width = bits[:, None, None]
     lines = tl.reshape(codes, (ROWS, GROUP_ // 8, 8))
-    words = tl.sum(lines << (eight * width), 2)  # bytes that eight numbers take
+    words = tl.sum(lines << (eight * width), 2)  # eight numbers in ``width`` bytes
     whole = (words[:, :, None] >> (8 * four)) & 255
     place = tl.arange(0, GROUP_ // 8)[None, :, None] * width + four
     mask = (is_row & (bits <= 4))[:, None, None] & (four < width)
@@ -112,7 +112,7 @@ def _sketch(
         ROWS, CHUNK, LENGTH, PRECISION,
     )  # fmt: skip
     values *= tl.load(work + _WORK + row, mask=is_row, other=0.0)[:, None]
-    turn = tl.load(work + member[None, :] * GROUP_ + member[:, None])  # its transpose
+    turn = tl.load(work + member[None, :] * GROUP_ + member[:, None])  # the transpose
     turned = tl.dot(rounded(values, PRECISION), turn, input_precision=PRECISION)
     bits, before = bits_of(row, end_1, end_2, end_3, end_4, end_8)
     numbers, scale = _round(values, turned, bits)
@@ -121,12 +121,12 @@ def _sketch(
     if (tl.program_id(1) + 1) * ROWS > end_4:
         place = target[:, None] + member[None, :]
         tl.store(place, numbers.to(tl.uint8), mask=(is_row & (bits == 8))[:, None])
-    if (tl.program_id(1) + 1) * ROWS > end_8:  # rows begin at a multiple of 8 bytes
+    if (tl.program_id(1) + 1) * ROWS > end_8:  # rows start at multiples of 8 bytes
         place = target.to(tl.pointer_type(tl.int16), bitcast=True)[:, None] + member[None, :]
         signed = (numbers - 0x8000).to(tl.int16)
         tl.store(place, signed, mask=(is_row & (bits == 16))[:, None])
     tl.store(scales + row.to(tl.int64) * groups + group, scale, mask=is_row)
-    # As whole numbers, positive ones have the same order, and NaN is above them all.
+    # Positive floats compare as their bits do as integers, and NaN is above them all.
     size = scale.to(tl.int32, bitcast=True) & 0x7FFFFFFF
     largest = tl.max(tl.where(is_row, size, 0), 0)
     cells = (work + _TURN).to(tl.pointer_type(tl.int32), bitcast=True)

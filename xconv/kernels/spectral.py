@@ -40,7 +40,7 @@ _HEADROOM = 256.0
 """Upper bound of the largest scale in float16, as in ``schemes.spectral``."""
 
 _TABLES: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
-"""What ``prepare`` takes, by the ``order`` of a plan and then by device."""
+"""The ``tables`` argument of ``prepare``, by the ``order`` of a plan and then by device."""
 
 
 def covers(layout: Layout) -> bool:

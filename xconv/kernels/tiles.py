@@ -40,7 +40,7 @@ def places(
     member = tl.arange(0, GROUP_)
     if LAST:
         if FULL:
-            channels = channels // GROUP_ * GROUP_  # tells the compiler
+            channels = channels // GROUP_ * GROUP_  # tells the compiler that it is a multiple
             start = group * GROUP_
             line = start // channels
             place = (start - line * channels + member)[None, :]

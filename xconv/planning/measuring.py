@@ -130,7 +130,7 @@ def _errors(
     """Return the squared error of each weight's gradient, seed by seed."""
     convert(steps.model, plan=plan)
     if any(setting.scheme == "spectral" for setting in plan.layers.values()):
-        steps.gradients()  # in a first step it has not seen the output's gradient yet
+        steps.gradients()  # the scheme plans once it has seen a gradient
     errors = []
     for _ in range(repeats):
         found = steps.gradients()
@@ -216,4 +216,4 @@ class _Kept:
         storage = tensor.untyped_storage()
         if self._running and storage._cdata not in self._excluded:
             self._kept.setdefault(self._running[-1], {})[storage._cdata] = storage.nbytes()
-        return tensor.detach()  # an output that held itself would be there for ever
+        return tensor.detach()  # an output that saved itself would never be freed

@@ -39,7 +39,7 @@ _LAYERS, _FUNCTIONS, _FUNCTION_BITS = "layers", "functions", "function_bits"
 
 @dataclass(frozen=True)
 class Setting:
-    """How one module is swapped: exactly one of four ways.
+    """The way in which one module is swapped: exactly one of four.
 
     Args:
         scheme: scheme of a convolution (any) or a linear layer (``"quantized"``).

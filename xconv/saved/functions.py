@@ -93,7 +93,7 @@ class _Reach(TorchFunctionMode):
         input = args[0] if args else kwargs.get("input")
         if type(input) not in _PLAIN:
             return func(*args, **kwargs)
-        with torch._C.DisableTorchFunction():  # or modes further out would decide again
+        with torch._C.DisableTorchFunction():  # keeps outer modes from deciding again
             if FAMILY[func] not in self.families or self._is_run_by_a_checkpoint():
                 return func(*args, **kwargs)
             if func not in ROUNDED:

@@ -84,7 +84,7 @@ class XLinear(PassedOver, nn.Linear):
         """Apply the layer; shapes, dtypes and errors are torch's."""
         if torch.jit.is_scripting():
             return F.linear(input, self.weight, self.bias)
-        else:  # which TorchScript does not read
+        else:  # TorchScript does not compile this branch
             return _linear(self, input)
 
 

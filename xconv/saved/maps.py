@@ -91,8 +91,8 @@ class Maps:
     ) -> tuple[Tensor | None, Tensor, Tensor]:
         """Return the gradients of the input, of γ and of β.
 
-        That of the input has its dtype, and is None unless needed. The others are (channels) in
-        float32 at least.
+        The first has the dtype of the input, and is None unless needed. The others are (channels)
+        in float32 at least.
         """
         result = self.empty(layout) if needs_input else None
         sums, products = _sums(kept, grad_output, layout, result)

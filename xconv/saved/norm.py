@@ -71,7 +71,7 @@ class _InstanceNorm(Normalizing):
             return None
         trains = self.training or not self.track_running_stats
         is_ours, seed = prepare(self, input, trains)
-        if not is_ours or (trains and input[0, 0].numel() == 1):  # which is an error
+        if not is_ours or (trains and input[0, 0].numel() == 1):  # torch raises an error
             return None
         running = self.running_mean, self.running_var
         if not trains:
@@ -106,7 +106,7 @@ class XGroupNorm(Normalizing, nn.GroupNorm):
     def _xconv_normalize(self, input: Tensor) -> Tensor | None:
         if input.dim() < 2 or input.shape[1] != self.num_channels:
             return None
-        if input.numel() <= input.shape[0] * self.num_groups:  # an error, but for several images
+        if input.numel() <= input.shape[0] * self.num_groups:  # torch may raise an error
             return None
         return _widened(self, input, "group_norm", Group(self.num_groups, self.eps))
 

@@ -6,7 +6,7 @@ none; the stand-in is then kept for γ alone.
 """
 
 from collections.abc import Sequence
-from typing import Any, List  # noqa: UP035 (what torch 2.6 knows in a schema)
+from typing import Any, List  # noqa: UP035 (torch 2.6 accepts only this form in a schema)
 
 import torch
 from torch import Tensor

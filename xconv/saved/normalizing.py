@@ -53,7 +53,7 @@ class Normalizing(PassedOver):
         """Normalise ``input``; shapes, dtypes and errors are torch's."""
         if torch.jit.is_scripting():
             return self._xconv_exact(input)
-        else:  # which TorchScript does not read
+        else:  # TorchScript does not compile this branch
             return _call(self, input)
 
 

@@ -3,8 +3,8 @@
 The input gradient is the output gradient, times the weight where the input is not above 0; one bit
 tells which. The weight gradient is the sum of g x over the elements x that are not above 0, for
 output gradients g, and is linear in x. In groups of neighbours with the largest |x| = m, an element
-is kept as the level q = ⌊v + u⌋ at v = |x| (2^b − 2)/m, u uniform in [0, 1). Of 2^b codes, 2^b − 1
-stand for levels and code 0 for x > 0. So
+is kept as the level q = ⌊v + u⌋ at v = |x| (2^b − 2)/m, u uniform in [0, 1). There are 2^b codes:
+2^b − 1 for levels, and code 0 for x > 0. So
 
     E[x̂] = −E[q] m/(2^b − 2) = x,   variance f (1 − f) (m/(2^b − 2))²,  f = v mod 1
 
@@ -38,9 +38,9 @@ def prelu(input: Tensor, weight: Tensor, bits: int = 4) -> Tensor:
     draws = input.is_floating_point() and takes_seed(weight)
     seed = draw_seed() if draws and (is_recording() or may_run_again()) else None
     input = autocast.cast(input)
-    fits = input.dim() > 1 and input.dtype == autocast.cast(weight).dtype  # or torch's to refuse
+    fits = input.dim() > 1 and input.dtype == autocast.cast(weight).dtype  # else torch raises
     if not fits or not input.is_floating_point() or not is_differentiated(input, weight):
-        with torch._C.DisableTorchFunction():  # a mode would draw for the same function again
+        with torch._C.DisableTorchFunction():  # keeps a mode from drawing again
             return F.prelu(input, weight)
     output: Tensor = _PReLU.apply(input, weight, seed if weight.requires_grad else None, bits)
     return output

@@ -66,7 +66,7 @@ class Rows:
     ) -> tuple[Tensor | None, Tensor, Tensor]:
         """Return the gradients of the input, of γ and of β.
 
-        That of the input has its dtype, and is None unless needed. The others are (columns) in
+        The first has the dtype of the input, and is None unless needed. The others are (columns) in
         float32 at least.
         """
         dtype = wide(layout.dtype)

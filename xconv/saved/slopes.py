@@ -74,7 +74,7 @@ def keep_rounded(
     seed = draw_seed() if draws else None
     refused = inplace and may_not_be_overwritten(input)
     if seed is None or not is_differentiated(input) or refused:
-        with torch._C.DisableTorchFunction():  # a mode would draw for the same function again
+        with torch._C.DisableTorchFunction():  # keeps a mode from drawing again
             return exact(input)
     output: Tensor = _Rounded.apply(
         input, _anchor(input), seed, name, parameters, exact, inplace, bits

@@ -161,7 +161,7 @@ class Multi(Probes):
             parts = _expanded(coefficients, chunks, probes, grad_output, geometry, layout, weight)
         else:
             parts = _correlated(coefficients, chunks, grad_output, geometry, weight)
-        del coefficients  # left to the parts, which let go of them as soon as they can
+        del coefficients  # only the generator holds them now, and frees them early
         return summed(parts).mul_(factor)
 
     def expanding_costs_less(self, layout: Layout, probes: int) -> bool:

@@ -1,7 +1,7 @@
 """Sampling: a share of the pixels, the same ones in all images and channels.
 
-Of N pixels, k are drawn without replacement, each with probability k/N. X̂ is N/k times the value
-of a drawn pixel in its place and zero elsewhere, so that E[x̂] = x.
+k of N pixels are drawn without replacement, each with probability k/N. x̂ is N/k times the value of
+a drawn pixel in its place and zero elsewhere, so that E[x̂] = x.
 
 Source: Oktay et al., "Randomized Automatic Differentiation", ICLR 2021, arXiv 2007.10412, sections
 4 and 5. All channels and samples share the sample, as in their memory-saving variant. They draw

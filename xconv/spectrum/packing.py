@@ -22,7 +22,7 @@ def pack_codes(codes: Tensor, bits: int) -> Tensor:
         words = words & _every(2 * lane, width) | (
             words.bitwise_right_shift(lane - width) & (_every(2 * lane, width) << width)
         )
-    # Not reshape: with one bit it gives a view, and eight times the bytes live on.
+    # With one bit, reshape would return a view that keeps eight times the bytes alive.
     return words.view(torch.uint8).view(-1, 8)[:, :bits].contiguous().view(-1)
 
 

@@ -87,7 +87,7 @@ def encode(values: Tensor, bits: int, turn: Tensor) -> tuple[Tensor, Tensor]:
 def decode(packed: Tensor, scales: Tensor, bits: int, turn: Tensor) -> Tensor:
     """Return (m, GROUP) numbers, float32, whose mean is ``values``."""
     if bits == 16:
-        whole = packed.clone().view(torch.int16)  # a slice may begin anywhere
+        whole = packed.clone().view(torch.int16)  # a slice may be misaligned for int16
         levels = whole.view(-1, GROUP).to(torch.float32).add_(0.5)
     else:
         levels = unpack_codes(packed, bits).view(-1, GROUP).to(torch.float32)
