@@ -11,7 +11,8 @@ from xconv_bench.report.units import format_bytes, format_ratio
 _INTRODUCTION = """\
 # Every model, converted
 
-`python -m benchmarks.all_models --output docs` has made this page and [models.csv](models.csv),
+This page shows that every network with a name here can be converted, trained for a step and reverted,
+and what that saves. `python -m benchmarks.all_models --output docs` has made it and [models.csv](models.csv),
 with torch {torch} and torchvision {torchvision}, on a CPU. {passed} of {all} networks pass.
 
 **check** is real. At 64 pixels a side, or the next size that the network takes, and a batch of 2,

@@ -11,7 +11,9 @@ _MIB = 2**20
 _INTRODUCTION = """\
 # Whole networks
 
-`python -m benchmarks.whole_network` has made this page and
+This page compares peak memory and largest batches of whole networks with exact convolutions, with
+probes, with everything compressed, and with checkpoints.
+`python -m benchmarks.whole_network` has made it and
 [whole_network.csv](whole_network.csv), with torch {torch} and torchvision {torchvision}. Every
 figure is simulated: the second of two steps, forward, loss, `zero_grad` and backward, the
 optimizer's own step outside. Parameters and gradients are counted, workspaces of kernels are not.

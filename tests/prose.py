@@ -16,7 +16,7 @@ _VERBS = (
     "Group Guess Hand Handle Have Hide Hold Ignore Import Infer Insert Install Join Judge Keep "
     "Kill Launch Lay Leave Let Limit Link List Load Lock Look Make Map Mark Match Measure Merge "
     "Migrate Move Multiply Name Normalise Note Open Order Overwrite Pack Pad Parse Pass Pause "
-    "Pick Plan Plot Pool Predict Prepare Print Probe Produce Profile Put Raise Reach Read "
+    "Pick Plan Plot Pool Predict Prepare Print Probe Produce Profile Publish Put Raise Reach Read "
     "Rebuild Receive Record Refuse Register Release Remember Remove Rename Render Renew Repeat "
     "Replace Report Reset Resolve Restore Resume Return Revert Round Run Sample Save Say Scale "
     "Scatter See Seed Select Send Separate Set Settle Shorten Show Shuffle Simulate Sketch Skip "

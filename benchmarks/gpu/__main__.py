@@ -139,7 +139,7 @@ def _judge(part: Part, folder: Path) -> Verdict:
 def _write_page(output: Path) -> None:
     try:
         text = summary([output])
-    except Exception as error:  # what was measured is on the disk all the same
+    except Exception as error:  # measurements are on the disk all the same
         text = f"The page cannot be drawn ({type(error).__name__}: {error}).\n"
     output.mkdir(parents=True, exist_ok=True)
     (output / PAGE).write_text(text)
