@@ -1,8 +1,8 @@
-"""How noisy the gradients of each training task are: what docs/training.md explains its gaps by.
+"""Measure how noisy the gradients of each training task are, for docs/training.md.
 
-Run ``python -m benchmarks.training_noise``: two minutes on two cores. Each task is trained exactly
-for some epochs; then the gradient of one batch, over all weights of convolutions, is estimated by
-each method with several seeds, and held against the exact one of the same weights and batch.
+Run ``python -m benchmarks.training_noise``, two minutes on two cores. Each task is trained exactly
+for some epochs. Then the gradient of one batch, over all weights of convolutions, is estimated by
+each method with several seeds, and compared with the exact one for the same weights and batch.
 """
 
 import argparse
@@ -36,7 +36,7 @@ METHODS: tuple[dict[str, Any], ...] = (
 def main() -> None:
     """Measure, and renew the table of the page."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--page", type=Path, default=Path("docs/training.md"), help="where it goes")
+    parser.add_argument("--page", type=Path, default=Path("docs/training.md"), help="page to renew")
     page: Path = parser.parse_args().page
     table = pd.DataFrame({name: _errors(name) for name in TASKS})
     table.insert(1, "the CIFAR network", _errors("classification", "paper/cifar"))
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def _errors(name: str, network: str | None = None) -> dict[str, str]:
-    """Method by method, ‖ĝ − g‖ / ‖g‖, mean over the seeds of the estimator."""
+    """Return ‖ĝ − g‖ / ‖g‖ of each method, a mean over the seeds of the estimator."""
     task = make_task(name, TaskOptions(model=network))
     exact = TrainingConfiguration(task.model, task=name)
     model = _trained(task, exact)

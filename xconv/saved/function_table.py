@@ -1,4 +1,4 @@
-"""Functions of torch's that a forward pass may call, and ours that take their place, by family."""
+"""torch's functions that a forward pass may call, and ours that replace them, by family."""
 
 from collections.abc import Callable
 from functools import partial
@@ -22,12 +22,12 @@ _nn = torch._C._nn
 
 
 def _in_place(function: Function) -> Function:
-    """``function`` where torch has a function of its own that overwrites the input."""
+    """Return ``function`` for the torch function that overwrites its input."""
     return partial(function, inplace=True)
 
 
 def _dropped(function: Function) -> Function:
-    """``function`` as the operators have it, whose third argument is called otherwise."""
+    """Return ``function`` with the arguments of the operator, whose third has another name."""
 
     def call(input: Tensor, p: float, train: bool) -> Any:
         return function(input, p, train)
@@ -130,10 +130,10 @@ REACHED = tuple(_TABLES)
 """Families that have functions."""
 
 OURS = {f: ours for tables in _TABLES.values() for table in tables for f, ours in table.items()}
-"""What takes the place of what."""
+"""Our function for each of torch's."""
 
 FAMILY = {f: family for family, tables in _TABLES.items() for table in tables for f in table}
-"""Which family a function is of."""
+"""Family of each of torch's functions."""
 
 ROUNDED = frozenset(_RANGES)
-"""Functions that are rounded, in training, and take ``bits``."""
+"""Functions whose slopes are rounded in training, and that take ``bits``."""

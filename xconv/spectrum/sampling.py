@@ -1,4 +1,4 @@
-"""Which frequencies a call keeps: systematic sampling, so that their number is always the same."""
+"""Systematic sampling of frequencies, so that every call keeps the same number of them."""
 
 from __future__ import annotations
 
