@@ -1,4 +1,4 @@
-"""A profile becomes experiments: all of them are read and checked before the first is begun."""
+"""Turn a profile into experiments; all are read and checked before the first one begins."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _WITHOUT_EXPERIMENTS = frozenset({"output", "help"})
 
 
 def plan_experiments(profile: Profile, more: Sequence[str] = ()) -> list[Experiment]:
-    """The experiments of a profile, each with ``more`` words of a command line.
+    """Return the experiments of a profile, with ``more`` words on the command line of each.
 
     Raises UsageError or BenchError, which name the file and the experiment.
     """
@@ -52,7 +52,10 @@ def _commands() -> dict[str, Any]:
 
 
 def _with_settings(profile: Profile, planned: Planned, commands: Mapping[str, Any]) -> Planned:
-    """An experiment with the shared settings that it takes. Raises UsageError for what it lacks."""
+    """Return an experiment with the shared settings that it takes.
+
+    Raises UsageError for an unknown command or option.
+    """
     number = profile.experiments.index(planned) + 1
     where = _where(profile, number, planned.command)
     if planned.command not in commands:
@@ -80,7 +83,7 @@ def _refuse_unused(profile: Profile, commands: Mapping[str, Any]) -> None:
 
 
 def _options(command: Any) -> set[str]:
-    """The options of a command, without dashes."""
+    """Return the options of a command, without dashes."""
     names = {name for parameter in command.params for name in parameter.opts}
     return {name.removeprefix("--") for name in names} - _WITHOUT_EXPERIMENTS
 
