@@ -68,7 +68,8 @@ def _with_settings(profile: Profile, planned: Planned, commands: Mapping[str, An
         if option not in known:
             raise UsageError(f"{where}: {option!r} is unknown: {suggest(option, known)}")
     shared = {name: value for name, value in profile.settings.items() if name in known}
-    return type(planned)(planned.command, {**shared, **planned.options})
+    options = _switched({**shared, **planned.options}, commands[planned.command])
+    return type(planned)(planned.command, options)
 
 
 def _refuse_unused(profile: Profile, commands: Mapping[str, Any]) -> None:
@@ -84,8 +85,22 @@ def _refuse_unused(profile: Profile, commands: Mapping[str, Any]) -> None:
 
 def _options(command: Any) -> set[str]:
     """Return the options of a command, without dashes."""
-    names = {name for parameter in command.params for name in parameter.opts}
+    names = {name for each in command.params for name in (*each.opts, *each.secondary_opts)}
     return {name.removeprefix("--") for name in names} - _WITHOUT_EXPERIMENTS
+
+
+def _switched(options: Mapping[str, Any], command: Any) -> dict[str, Any]:
+    """Return ``options``, with ``no-x = true`` for ``x = false`` where there is a ``--no-x``."""
+    opposites = {
+        on.removeprefix("--"): off.removeprefix("--")
+        for each in command.params
+        for on, off in zip(each.opts, each.secondary_opts, strict=False)
+    }
+    off = {name for name in opposites if options.get(name) is False}
+    return {
+        opposites[name] if name in off else name: name in off or value
+        for name, value in options.items()
+    }
 
 
 def _where(profile: Profile, number: int, command: str) -> str:
