@@ -19,19 +19,18 @@ from xconv_bench.errors import BenchError
 
 app = typer.Typer(
     name="xconv-bench",
-    help="Measure what training convolutional networks in less memory costs.",
+    help="Measure memory, time and gradient error of methods that train convolutional networks "
+    "in less memory.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for _name, _command in MEASURING.items():
-    app.command(_name)(_command)
-app.command()(run)
-app.command()(check)
-app.command()(profiles)
-app.command()(report)
-app.command()(models)
-app.command()(data)
+    app.command(_name, rich_help_panel="Measure")(_command)
+for _command in (run, check, report):
+    app.command(rich_help_panel="Run profiles, check and report")(_command)
+for _command in (profiles, models, data):
+    app.command(rich_help_panel="List what there is")(_command)
 
 
 def _print_version(wanted: bool) -> None:
@@ -51,7 +50,7 @@ def _options(
 
 
 def run_command_line() -> int:
-    """Carry out what ``sys.argv`` asks for, and say what is wrong in one line; the exit code."""
+    """Carry out ``sys.argv``, say what is wrong in one line, and return the exit code."""
     try:
         with usable_streams():
             result = app(standalone_mode=False)

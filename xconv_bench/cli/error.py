@@ -42,7 +42,7 @@ Budget = Annotated[
     typer.Option(
         "--memory-budget",
         metavar="SIZE",
-        help="With --age: give each method the largest batch that fits in SIZE, such as 16GiB.",
+        help="Give each method the largest batch that fits in SIZE, such as 16GiB; needs --age.",
     ),
 ]
 Headroom = Annotated[

@@ -87,10 +87,11 @@ def taking(
             "context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context
         )
         own = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
+        taken = sorted([*own, *shared], key=_place)
         called.__name__ = command.__name__
         called.__doc__ = f"{inspect.getdoc(command)}\n\n{options.SEVERAL}"
-        called.__signature__ = inspect.Signature([context, *shared, *own])  # type: ignore[attr-defined]
-        called.__annotations__ = {each.name: each.annotation for each in [context, *shared, *own]}
+        called.__signature__ = inspect.Signature([context, *taken])  # type: ignore[attr-defined]
+        called.__annotations__ = {each.name: each.annotation for each in [context, *taken]}
         return called
 
     return decorate
@@ -99,17 +100,16 @@ def taking(
 def _shared_options(
     kind: type[SweepOptions], without: tuple[str, ...], defaults: Mapping[str, Any]
 ) -> list[inspect.Parameter]:
-    """Return a parameter for each shared option, in the order of the groups of the help."""
+    """Return a parameter for each shared option that a command takes."""
     hints = get_type_hints(kind, include_extras=True)
     own = {each.name: (hints[each.name], _default(each)) for each in fields(kind)}
     del own[_ASKED], own[_KNOBS]
     knobs = {name: (options.option_of(knob), knob.typed_default) for name, knob in KNOBS.items()}
-    found = [
+    return [
         _parameter(name, hint, defaults.get(name, default))
         for name, (hint, default) in {**own, **knobs}.items()
         if name not in without
     ]
-    return sorted(found, key=lambda each: options.GROUPS.index(_group(each.annotation)))
 
 
 def _is_asked(context: typer.Context, name: str) -> bool:
@@ -122,11 +122,11 @@ def _default(each: Field[Any]) -> Any:
     return each.default if each.default_factory is MISSING else each.default_factory()
 
 
-def _group(hint: Any) -> str:
-    """Return the title of the group of an option, from its annotated type."""
-    _, option = get_args(hint)
-    group: str = option.rich_help_panel
-    return group
+def _place(parameter: inspect.Parameter) -> int:
+    """Return the place of an option in the help: without a group first, then group by group."""
+    _, option = get_args(parameter.annotation)
+    group = option.rich_help_panel
+    return options.GROUPS.index(group) if group in options.GROUPS else -1
 
 
 def _parameter(name: str, hint: Any, default: Any) -> inspect.Parameter:

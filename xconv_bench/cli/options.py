@@ -150,7 +150,8 @@ DataDir = Annotated[
     typer.Option(
         "--data-dir",
         metavar="FOLDER",
-        help="Folder that holds the files of the data set, for those that need one.",
+        help="Folder with the files of a data set that does not come with a package, such as "
+        "cifar10.",
         rich_help_panel=DATA,
     ),
 ]
@@ -201,8 +202,8 @@ Devices = Annotated[
     typer.Option(
         "--device",
         metavar="NAME...",
-        help="Device to run on: cpu, cuda, cuda:N, or simulated, which counts memory and "
-        "computes nothing.",
+        help="Device to run on: cpu, cuda or cuda:N; for memory, layers and max-batch also "
+        "simulated.",
         show_default="cuda if there is one",
         rich_help_panel=PLACE,
     ),
@@ -245,8 +246,8 @@ Launcher = Annotated[
     typer.Option(
         "--launcher",
         metavar="NAME",
-        help="Where measurements run: local for this machine, ray for a Ray cluster, with one GPU "
-        "for each measurement.",
+        help="Machines to run on: local for this one, ray for a Ray cluster, with one GPU for "
+        "each measurement.",
         show_default="local",
         rich_help_panel=PLACE,
     ),

@@ -1,4 +1,4 @@
-"""How measurements get on, on standard error: a bar in a terminal, a line each elsewhere."""
+"""Show the progress of measurements on standard error: a bar in a terminal, else lines."""
 
 import time
 from contextlib import suppress
@@ -18,14 +18,14 @@ from xconv_bench.events import Progress
 from xconv_bench.plain_text import visible
 from xconv_bench.report.words import method_words, status_words
 
-_FEWEST_TO_ESTIMATE_FROM = 1000
+_LOOK_BACK_SECONDS = 1000
 """Estimates of the time left look back this far: measurements differ in length."""
 
 
 class SweepProgress:
-    """Watches ``total`` measurements, of one experiment or of several in turn.
+    """Show the progress of ``total`` measurements, of one experiment or of several in turn.
 
-    It shows a bar from ``with`` to the end of the block, and may be entered again.
+    The bar is shown within a ``with`` block, which may be entered again.
     """
 
     def __init__(self, total: int) -> None:
@@ -48,7 +48,7 @@ class SweepProgress:
             console=self._console,
             transient=True,
             disable=not self._console.is_terminal,
-            speed_estimate_period=_FEWEST_TO_ESTIMATE_FROM,
+            speed_estimate_period=_LOOK_BACK_SECONDS,
         )
         self._task = self._bar.add_task("starting", total=total)
 
@@ -70,23 +70,23 @@ class SweepProgress:
             self._console.print(visible(text), markup=False, soft_wrap=True)
 
     def prepares(self, what: str) -> None:
-        """Say what has to be done before measurements can begin."""
+        """Show what is being prepared before measurements begin."""
         interrupts.check()
         self._describe(what)
 
     def prepared(self, what: str, message: str) -> None:
-        """Say what came of it."""
+        """Print the outcome of a preparation."""
         self.says(f"{what}: {message}")
 
     def started(self, configuration: Configuration) -> None:
-        """Say what is being measured."""
+        """Show which measurement began."""
         interrupts.check()
         self._running[configuration] = (time.monotonic(), 0.0)
         beside = f"{len(self._running)} at once, " if len(self._running) > 1 else ""
         self._describe(beside + _words(configuration))
 
     def progressed(self, configuration: Configuration, progress: Progress) -> None:
-        """Say how much of a measurement is done."""
+        """Show how much of a measurement is done."""
         if configuration in self._running:
             began, _ = self._running[configuration]
             self._running[configuration] = (began, progress.fraction)
@@ -95,7 +95,7 @@ class SweepProgress:
         self._update()
 
     def finished(self, configuration: Configuration, row: dict[str, Any], known: bool) -> None:
-        """Say what came of it."""
+        """Count a measurement that ended, and print its outcome."""
         self._done += 1
         began, _ = self._running.pop(configuration, (None, 0.0))
         self._update()

@@ -29,8 +29,8 @@ Grid = Annotated[
     typer.Option(
         "--grid",
         metavar="NAME",
-        help="Measure a fixed set of layers, image sizes and batch sizes; paper is that of the "
-        "XConv paper and needs a GPU.",
+        help="Measure a fixed set of layers, image sizes and batch sizes: paper, which is the "
+        "set of the XConv paper and needs a GPU.",
     ),
 ]
 

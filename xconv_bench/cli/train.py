@@ -38,6 +38,7 @@ Model = Annotated[
         help="Network to train: a name from `xconv-bench models`, timm:NAME, or your own as "
         "file.py:callable.",
         show_default=_OWN,
+        rich_help_panel=options.NETWORK,
     ),
 ]
 Seeds = Annotated[
@@ -81,6 +82,7 @@ BatchSize = Annotated[
         min=1,
         callback=options.sane,
         show_default=_OWN,
+        rich_help_panel=options.NETWORK,
     ),
 ]
 ImageSize = Annotated[
@@ -92,6 +94,7 @@ ImageSize = Annotated[
         min=1,
         callback=options.sane,
         show_default=_OWN,
+        rich_help_panel=options.NETWORK,
     ),
 ]
 TaskData = Annotated[
@@ -102,6 +105,7 @@ TaskData = Annotated[
         help="Data set to train on: one that comes with a package, or, with --data-dir, mnist, "
         "cifar10 or oxford-pet.",
         show_default=_OWN,
+        rich_help_panel=options.DATA,
     ),
 ]
 EqualMemory = Annotated[
@@ -126,8 +130,8 @@ def train(
     seeds: Seeds = 1,
     epochs: Epochs = None,
     learning_rate: LearningRate = None,
-    batch_size: BatchSize = None,
     model: Model = None,
+    batch_size: BatchSize = None,
     image_size: ImageSize = None,
     data: TaskData = None,
     data_dir: options.DataDir = None,
