@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from xconv_bench.cli import options
 from xconv_bench.cli.experiment import Experiment
+from xconv_bench.cli.explaining import Explain, explained
 from xconv_bench.cli.given import SweepOptions, taking
 from xconv_bench.cli.sweeps import designed_sizes, read_devices, read_launcher, read_sweep
 from xconv_bench.configuration import SIMULATED
@@ -21,6 +22,7 @@ def memory(
     simulate: options.Simulate = False,
     repeats: options.Repeats = 1,
     steps: options.Steps = 3,
+    explain: Explain = False,
 ) -> Experiment:
     """Measure memory, time and gradient error of a training step, method by method.
 
@@ -35,7 +37,7 @@ def memory(
     sweep = read_sweep(given, _devices(given.device, simulate), recommended=_RECOMMENDED)
     launcher = read_launcher(given)
     cells = repeat(sweep.configurations(designed_sizes(sweep, launcher)), repeats)
-    return Experiment(
+    experiment = Experiment(
         name="memory",
         cells=cells,
         tables=("memory",),
@@ -48,6 +50,7 @@ def memory(
         steps=steps + _UNTIMED_STEPS,
         output=given.output,
     )
+    return explained(experiment) if explain else experiment
 
 
 def _devices(given: Sequence[str] | None, simulate: bool) -> tuple[str, ...]:

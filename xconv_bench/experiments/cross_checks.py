@@ -42,7 +42,7 @@ class CrossChecks:
             if kind not in _known
         ]
         self._found = {kind: _known[kind] for kind in smallest if kind in _known}
-        with closing(launcher.each(jobs, _Silent())) as results:
+        with closing(launcher.each(jobs, Silent())) as results:
             for job, outcome in results:
                 self._found[job.cells[0]] = outcome
                 if outcome.status == "ok":
@@ -69,7 +69,7 @@ def _check(cell: Configuration, launcher: Launcher, on_progress: Progress) -> Ou
     return launcher.run(CrossCheck(_simulated(cell)), on_progress, timeout_seconds=_MOST_SECONDS)
 
 
-class _Silent:
+class Silent:
     """A watcher that says nothing: cross-checks are no cells."""
 
     def started(self, configuration: Configuration) -> None:

@@ -1,12 +1,13 @@
 """Memory of a training step counted tensor by tensor: really computed, or simulated."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from xconv.kept import KeptMeter
 from xconv.spectrum.budget import plans_kept
 from xconv_bench.configuration import Configuration
 from xconv_bench.errors import Unsupported
@@ -15,6 +16,8 @@ from xconv_bench.measurement.training import Training, prepare_simulated, remark
 from xconv_bench.meters.live import LiveMeter
 from xconv_bench.meters.saved import SavedMeter
 from xconv_bench.methods import find_method
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -39,19 +42,29 @@ def count(training: Training) -> Count:
 
     Gradients of the step before are there until ``zero_grad``, as they are in training.
     """
-    live = LiveMeter(training.batch.input.device)
+    live, saved = LiveMeter(training.batch.input.device), SavedMeter(training.state())
+    start, kept = watch(training, live, saved, lambda: saved.total_bytes)
+    return Count(live.peak_bytes, start, kept, live.largest_elements, dict(live.allocated_bytes))
+
+
+def watch(
+    training: Training, live: LiveMeter, saved: KeptMeter, turn: Callable[[], Result]
+) -> tuple[int, Result]:
+    """Let two meters watch a step; return the bytes before it, and what ``turn`` returns.
+
+    ``turn`` is called between the forward and the backward pass.
+    """
     live.track(training.batch)
     live.track_model(training.model)
     live.reset_peak()
     start = live.live_bytes
-    saved = SavedMeter(training.state())
     with live, plans_kept():
         with saved:
             loss = training.forward()
-        kept = saved.reading["saved_bytes"]
+        result = turn()
         training.zero_grad()
         training.backward(loss)
-    return Count(live.peak_bytes, start, kept, live.largest_elements, dict(live.allocated_bytes))
+    return start, result
 
 
 class Simulation:
