@@ -241,7 +241,8 @@ def _reach_functions(
     model: nn.Module, compress: Collection[str], skipped: set[nn.Module], bits: int
 ) -> None:
     """Give modules that may call functions a forward pass in which those of ``compress`` are ours;
-    those that are skipped, one in which none is, wherever they are called from."""
+    those that are skipped, one in which none is, wherever they are called from.
+    """
     families = tuple(name for name in REACHED if name in compress)
     kinds = {kind for name in families for kind in FAMILIES[name]}
     for module in contents.modules(model):
@@ -318,7 +319,7 @@ def _name(kind: type) -> tuple[str, str]:
 
 
 def _original(ours: type) -> type:
-    """torch's class for one of ours, or for a class derived from ours.
+    """Torch's class for one of ours, or for a class derived from ours.
 
     A module that is parametrized after it was converted has a class of its own, made for it alone.
     """
@@ -350,7 +351,8 @@ def _targets(compress: Collection[str] | str) -> dict[type[nn.Module], type[nn.M
 
 def _first_layer(model: nn.Module) -> nn.Module | None:
     """The convolution or linear layer whose input is the batch itself, as far as the order of
-    modules tells."""
+    modules tells.
+    """
     for module in contents.modules(model):
         if isinstance(module, (*CONVOLUTIONS, nn.Linear)):
             return module

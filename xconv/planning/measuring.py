@@ -15,11 +15,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.graph import saved_tensors_hooks
 from torch.utils._pytree import tree_iter
 
 from xconv.contents import buffers, named_modules, parameters
 from xconv.conversion import convert, revert
+from xconv.kept import KeptMeter
 from xconv.planning.candidates import CANDIDATES, SPREADING, base_plan, with_settings
 from xconv.planning.plan import Plan, Setting
 from xconv.random import seeds_from
@@ -157,6 +157,9 @@ def measure_bytes(
     """
     base = base_plan(families)
     found: dict[str, dict[Setting | None, int]] = {n: {} for n in families}
+    owners = {name: [module] for name, module in named_modules(model) if name in families}
+    given = (each for each in tree_iter(inputs) if isinstance(each, Tensor))
+    anyway = [*parameters(model), *buffers(model), *given]
     for number in range(-1, max(map(len, CANDIDATES.values()))):
         settings = {
             name: _candidate(family, number)
@@ -164,7 +167,7 @@ def measure_bytes(
             if family in CANDIDATES
         }
         convert(model, plan=with_settings(base, settings))
-        with torch.random.fork_rng(_gpus(inputs)), _Kept(model, inputs, families) as kept:
+        with torch.random.fork_rng(_gpus(inputs)), KeptMeter(anyway, owners) as kept:
             output = model(*inputs)
         for name, setting in settings.items():
             found[name][setting] = kept.bytes_of(name)
@@ -177,43 +180,3 @@ def _candidate(family: str, number: int) -> Setting | None:
     """Return candidate ``number`` of a family, or its last one; -1 means the exact module."""
     candidates = CANDIDATES[family]
     return None if number < 0 else candidates[min(number, len(candidates) - 1)]
-
-
-class _Kept:
-    """A count of the bytes that autograd saves, for the innermost named module that runs."""
-
-    def __init__(self, model: nn.Module, inputs: Any, names: Iterable[str]) -> None:
-        self._hooks = saved_tensors_hooks(self._pack, lambda tensor: tensor)
-        there = [*parameters(model), *buffers(model), *tree_iter(inputs)]
-        self._excluded = {t.untyped_storage()._cdata for t in there if isinstance(t, Tensor)}
-        self._modules = [(n, m) for n, m in named_modules(model) if n in set(names)]
-        self._kept: dict[str, dict[int, int]] = {}
-        self._running: list[str] = []
-        self._handles: list[Any] = []
-
-    def __enter__(self) -> _Kept:
-        for name, module in self._modules:
-            self._handles += [
-                module.register_forward_pre_hook(lambda *_, n=name: self._running.append(n)),
-                module.register_forward_hook(lambda *_: self._leave(), always_call=True),
-            ]
-        self._hooks.__enter__()
-        return self
-
-    def __exit__(self, *exception: Any) -> None:
-        self._hooks.__exit__(*exception)
-        for handle in self._handles:
-            handle.remove()
-
-    def bytes_of(self, name: str) -> int:
-        """Return the bytes that module ``name`` keeps."""
-        return sum(self._kept.get(name, {}).values())
-
-    def _leave(self) -> None:
-        self._running.pop()
-
-    def _pack(self, tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        if self._running and storage._cdata not in self._excluded:
-            self._kept.setdefault(self._running[-1], {})[storage._cdata] = storage.nbytes()
-        return tensor.detach()  # an output that saved itself would never be freed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from xconv_bench import parsing
 from xconv_bench.cli.experiment import Experiment
+from xconv_bench.cli.explaining import Explain, explained
 from xconv_bench.cli.given import SweepOptions, taking
 from xconv_bench.cli.sweeps import read_launcher, read_sweep
 from xconv_bench.configuration import SIMULATED
@@ -12,7 +13,7 @@ _STEPS = 2
 
 
 @taking(SweepOptions, model=..., device=[SIMULATED])
-def layers(given: SweepOptions) -> Experiment:
+def layers(given: SweepOptions, explain: Explain = False) -> Experiment:
     """Show memory after every layer of a training step, and which layers hold the most.
 
     Memory is simulated unless --device names a real device. On a GPU torch's allocator is read,
@@ -26,7 +27,7 @@ def layers(given: SweepOptions) -> Experiment:
     devices = parsing.words("--device", given.device or [SIMULATED])
     sweep, launcher = read_sweep(given, devices), read_launcher(given)
     cells = sweep.configurations(designed_sizes(sweep, launcher))
-    return Experiment(
+    experiment = Experiment(
         name="layers",
         cells=cells,
         tables=("layers",),
@@ -39,3 +40,4 @@ def layers(given: SweepOptions) -> Experiment:
         steps=_STEPS,
         output=given.output,
     )
+    return explained(experiment) if explain else experiment

@@ -9,6 +9,7 @@ import typer
 
 from xconv_bench.cli import options
 from xconv_bench.cli.experiment import Experiment
+from xconv_bench.cli.explaining import Explain, explained
 from xconv_bench.cli.given import SweepOptions, taking
 from xconv_bench.cli.sweeps import read_devices, read_launcher, read_sweep
 from xconv_bench.configuration import SIMULATED
@@ -50,6 +51,7 @@ def memory(
     simulate: Simulate = False,
     repeats: Repeats = 1,
     steps: Steps = 3,
+    explain: Explain = False,
 ) -> Experiment:
     """Measure memory, time and gradient error of a training step, method by method.
 
@@ -63,7 +65,7 @@ def memory(
     sweep = read_sweep(given, _devices(given.device, simulate), recommended=_RECOMMENDED)
     launcher = read_launcher(given)
     cells = repeat(sweep.configurations(designed_sizes(sweep, launcher)), repeats)
-    return Experiment(
+    experiment = Experiment(
         name="memory",
         cells=cells,
         tables=("memory",),
@@ -76,6 +78,7 @@ def memory(
         steps=steps + _UNTIMED_STEPS,
         output=given.output,
     )
+    return explained(experiment) if explain else experiment
 
 
 def _devices(given: Sequence[str] | None, simulate: bool) -> tuple[str, ...]:

@@ -41,7 +41,7 @@ class CrossChecks:
             if kind not in _known
         ]
         self._found = {kind: _known[kind] for kind in smallest if kind in _known}
-        with closing(launcher.each(jobs, _Silent())) as results:
+        with closing(launcher.each(jobs, Silent())) as results:
             for job, outcome in results:
                 self._found[job.cells[0]] = outcome
                 if outcome.status == "ok":
@@ -68,7 +68,7 @@ def _check(cell: Configuration, runner: Runner, listener: Listener) -> Outcome:
     return runner.run(CrossCheck(_simulated(cell)), listener, timeout_seconds=_MOST_SECONDS)
 
 
-class _Silent:
+class Silent:
     """Watches and says nothing: cross-checks are no cells."""
 
     def started(self, configuration: Configuration) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from xconv.kept import KeptMeter
 from xconv_bench.configuration import KNOBS, GradientConfiguration
 from xconv_bench.data import Batch
 from xconv_bench.data.samples import Samples
@@ -24,7 +25,6 @@ from xconv_bench.measurement.repeatable_step import (
 from xconv_bench.measurement.starting_weights import load_starting_weights
 from xconv_bench.measurement.training import build, dtype_of, remark
 from xconv_bench.meters.gradient import convolution_weights
-from xconv_bench.meters.saved_by_layer import LayerSavedMeter
 from xconv_bench.models import Architecture
 from xconv_bench.models.preparing import copy_tensors, move
 from xconv_bench.objectives import Objective
@@ -108,10 +108,12 @@ class Comparison:
         """What autograd keeps for each layer of the method's network, and for the network."""
         self._begin(batch)
         training = self._method.training(batch)
-        meter = LayerSavedMeter(self.layers(), training.state())
+        layers = self.layers()
+        meter = KeptMeter(training.state(), layers)
         with self._method.begun(*self._seeds(0)), meter:
             loss = training.forward()
-        readings = {**meter.bytes_by_layer, ALL_LAYERS: meter.reading["saved_bytes"]}
+        readings = {name: meter.bytes_of(name) for name in layers}
+        readings[ALL_LAYERS] = meter.total_bytes
         del loss  # until here it holds the graph, and the graph what is saved
         return readings
 

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
+from xconv.kept import KeptMeter
 from xconv.spectrum.budget import plans_kept
 from xconv_bench.configuration import Configuration
 from xconv_bench.errors import Unsupported
@@ -16,6 +17,8 @@ from xconv_bench.measurement.training import Setup, Training, prepare_simulated,
 from xconv_bench.meters.live import LiveMeter
 from xconv_bench.meters.saved import SavedMeter
 from xconv_bench.methods import find_method
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -40,19 +43,29 @@ def count(training: Training) -> Count:
 
     Gradients of the step before are there until ``zero_grad``, as they are in training.
     """
-    live = LiveMeter(training.device)
+    live, saved = LiveMeter(training.device), SavedMeter(training.state())
+    start, kept = watch(training, live, saved, lambda: saved.total_bytes)
+    return Count(live.peak_bytes, start, kept, live.largest_elements, dict(live.allocated_bytes))
+
+
+def watch(
+    training: Training, live: LiveMeter, saved: KeptMeter, turn: Callable[[], Result]
+) -> tuple[int, Result]:
+    """Let two meters watch a step; return the bytes before it, and what ``turn`` returns.
+
+    ``turn`` is called between the forward and the backward pass.
+    """
     live.track(training.batch)
     live.track_model(training.model)
     live.reset_peak()
     start = live.live_bytes
-    saved = SavedMeter(training.state())
     with live, plans_kept():
         with saved:
             loss = training.forward()
-        kept = saved.reading["saved_bytes"]
+        result = turn()
         training.zero_grad()
         training.backward(loss)
-    return Count(live.peak_bytes, start, kept, live.largest_elements, dict(live.allocated_bytes))
+    return start, result
 
 
 class Simulation:
