@@ -17,7 +17,7 @@ from xconv_bench.measurement.average_error import AverageErrorMeasurement
 from xconv_bench.measurement.comparison import Start
 from xconv_bench.measurement.largest_batch import LargestBatch
 from xconv_bench.report.words import method_words
-from xconv_bench.results.columns import DOUBTFUL
+from xconv_bench.results.statuses import DOUBTFUL
 
 Tasks = dict[AverageErrorConfiguration, Callable[[AverageErrorConfiguration, Start], Work]]
 """Cells to measure, each with what makes its task."""

@@ -9,7 +9,7 @@ from xconv_bench.configuration import Configuration
 from xconv_bench.experiments.rows import Watcher, key_of, key_of_row, measure_missing, rows_by_cell
 from xconv_bench.launch import Job, Launcher, Outcome
 from xconv_bench.launch.worker import Work
-from xconv_bench.results.columns import ALL_LAYERS
+from xconv_bench.results.schema import ALL_LAYERS
 from xconv_bench.results.table import Row, Table
 
 Cell = TypeVar("Cell", bound=Configuration)

@@ -12,7 +12,7 @@ from xconv_bench.launch.job import Progress
 from xconv_bench.measurement.agreement import disagreement
 from xconv_bench.measurement.measure import Measurement
 from xconv_bench.measurement.simulated import COUNT, Simulated
-from xconv_bench.results.columns import DOUBTFUL
+from xconv_bench.results.statuses import DOUBTFUL
 from xconv_bench.results.table import Row, Table
 
 

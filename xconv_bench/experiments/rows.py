@@ -10,7 +10,8 @@ from xconv_bench.configuration import Configuration
 from xconv_bench.experiments.cross_checks import CrossChecks
 from xconv_bench.launch import Job, Launcher, Outcome
 from xconv_bench.launch.job import Watcher as JobWatcher
-from xconv_bench.results.columns import FINAL_STATUSES, write_cell
+from xconv_bench.results.schema import COLUMNS
+from xconv_bench.results.statuses import FINAL_STATUSES
 from xconv_bench.results.table import Row, Table
 
 Cell = TypeVar("Cell", bound=Configuration)
@@ -116,7 +117,7 @@ def key_of(cell: Configuration) -> tuple[str, ...]:
 
 def key_of_row(row: Mapping[str, Any], names: Iterable[str]) -> tuple[str, ...]:
     """Return the values of these columns as tables hold them."""
-    return tuple(write_cell(name, row[name]) for name in names)
+    return tuple(COLUMNS[name].write(row[name]) for name in names)
 
 
 def _is_final(row: Row) -> bool:

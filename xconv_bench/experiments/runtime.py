@@ -8,7 +8,7 @@ from xconv_bench.configuration import KNOBS, Configuration
 from xconv_bench.experiments.rows import Watcher, measure_missing, rows_by_cell
 from xconv_bench.launch import Job, Launcher, Outcome
 from xconv_bench.measurement.runtime import RuntimeMeasurement
-from xconv_bench.results.columns import Cell
+from xconv_bench.results.schema import Cell
 from xconv_bench.results.table import Row, Table
 
 

@@ -13,7 +13,7 @@ from xconv_bench.experiments.rows import Watcher, key_of, key_of_row, measure_mi
 from xconv_bench.launch import Job, Launcher, Outcome
 from xconv_bench.launch.job import Progress, Stage
 from xconv_bench.launch.worker import Work
-from xconv_bench.results.columns import FINAL_STATUSES
+from xconv_bench.results.statuses import FINAL_STATUSES
 from xconv_bench.results.table import Row, Table
 
 

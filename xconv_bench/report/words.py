@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from xconv_bench.configuration import usual_allotment
 from xconv_bench.report.summary import Summary
 from xconv_bench.report.units import format_budget
-from xconv_bench.results.columns import Cell
+from xconv_bench.results.schema import Cell
 
 STATUS_WORDS = {
     "ok": "ok",
