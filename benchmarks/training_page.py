@@ -12,7 +12,7 @@ from xconv_bench.report.summary import Row
 from xconv_bench.report.training_words import JUDGED, means_over_seeds
 from xconv_bench.report.units import format_bytes, format_ratio
 from xconv_bench.report.words import method_words
-from xconv_bench.results.run_directory import TABLES
+from xconv_bench.results.schema import TABLES
 from xconv_bench.results.table import Table
 from xconv_bench.tasks import TASKS
 
@@ -36,7 +36,7 @@ def write_page(page: Path, folder: Path) -> None:
 
 
 def _rows(run: Path) -> Sequence[Row]:
-    return Table(run / "training.csv", *TABLES["training"]).rows()
+    return Table(run / "training.csv", TABLES["training"]).rows()
 
 
 def _summary(of_task: Mapping[str, Sequence[Row]]) -> pd.DataFrame:

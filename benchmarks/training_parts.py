@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from xconv_bench.results.run_directory import TABLES
+from xconv_bench.results.schema import TABLES
 from xconv_bench.results.table import Table
 
 DIALS = {"independent": "probes", "spectral": "bits", "quantized": "bits", "rad-sampling": "keep"}
@@ -76,9 +76,9 @@ def _train(part: Path, cell: Sequence[str]) -> None:
 def merge(parts: Sequence[Path], run: Path) -> None:
     """Merge rows and pictures of ``parts`` into ``run``, with the first part's environment."""
     run.mkdir(parents=True, exist_ok=True)
-    whole = Table(run / "training.csv", *TABLES["training"])
+    whole = Table(run / "training.csv", TABLES["training"])
     for part in parts:
-        whole.put(*Table(part / "training.csv", *TABLES["training"]).rows())
+        whole.put(*Table(part / "training.csv", TABLES["training"]).rows())
         if (part / "pictures").exists():
             shutil.copytree(part / "pictures", run / "pictures", dirs_exist_ok=True)
         if not (run / "environment.json").exists() and (part / "environment.json").exists():

@@ -70,11 +70,11 @@ def of_memory(folder: Path) -> Verdict:
 def of_max_batch(folder: Path) -> Verdict:
     """Judge largest batches: met if all trained, and exact's is within 1 % of the paper's."""
     from xconv_bench.report.published import published_max_batch
-    from xconv_bench.results.run_directory import TABLES
+    from xconv_bench.results.schema import TABLES
     from xconv_bench.results.table import Table
 
     path = folder / "max_batch.csv"
-    rows = [row for row in Table(path, *TABLES["max_batch"]).rows() if row["status"] == "ok"]
+    rows = [row for row in Table(path, TABLES["max_batch"]).rows() if row["status"] == "ok"]
     if not rows:
         return NOTHING
     words, met = [], True

@@ -65,7 +65,7 @@ def advise(
     )
     from xconv_bench.measurement.advice import AdviceMeasurement
     from xconv_bench.measurement.estimate import Estimate
-    from xconv_bench.report.advice_table import print_advice_table
+    from xconv_bench.report.tables.advice import print_advice_table
 
     budget = _budget(memory_budget, error)
     plan = gradient_plan(replace(given, method=["exact"]))

@@ -1,6 +1,7 @@
 """The commands of ``xconv-bench`` under one parser."""
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 
@@ -27,10 +28,13 @@ app = typer.Typer(
 )
 for _name, _command in MEASURING.items():
     app.command(_name, rich_help_panel="Measure")(_command)
-for _command in (run, check, report):
-    app.command(rich_help_panel="Run profiles, check and report")(_command)
-for _command in (profiles, models, data):
-    app.command(rich_help_panel="List what there is")(_command)
+_OTHERS: dict[str, tuple[Callable[..., Any], ...]] = {
+    "Run profiles, check and report": (run, check, report),
+    "List what there is": (profiles, models, data),
+}
+for _panel, _functions in _OTHERS.items():
+    for _function in _functions:
+        app.command(rich_help_panel=_panel)(_function)
 
 
 def _print_version(wanted: bool) -> None:

@@ -77,7 +77,7 @@ def check(
     on the machine are compared only with a baseline from the same machine.
     """
     from xconv_bench.cli.newest import take_newest
-    from xconv_bench.report.verdict_table import print_changes, print_verdicts
+    from xconv_bench.report.tables.verdicts import print_changes, print_verdicts
     from xconv_bench.results.run_directory import read_tables
     from xconv_bench.thresholds.baseline import Baseline, read_environment
     from xconv_bench.thresholds.update import update_baseline
@@ -127,7 +127,7 @@ def _thresholds(
 
 
 def _write_reports(verdicts: Sequence[Verdict], junit: Path | None) -> None:
-    from xconv_bench.report.junit import junit_xml
+    from xconv_bench.report.verdict_lines import junit_xml
     from xconv_bench.results.files import explained, write_whole
 
     if junit is not None:
@@ -136,7 +136,7 @@ def _write_reports(verdicts: Sequence[Verdict], junit: Path | None) -> None:
 
 
 def _annotate(verdicts: Sequence[Verdict]) -> None:
-    from xconv_bench.report.github import github_lines
+    from xconv_bench.report.verdict_lines import github_lines
 
     for line in github_lines(verdicts):
         say(line)

@@ -96,7 +96,7 @@ def _error(plan: GradientPlan, repeats: int, bias_test: bool, output: Path | Non
     from xconv_bench.experiments.writing import rows_of
     from xconv_bench.measurement.error import ErrorMeasurement
     from xconv_bench.report.error_plot import plot_error
-    from xconv_bench.report.error_table import print_error_table
+    from xconv_bench.report.tables.error import print_error_table
     from xconv_bench.statistics.bias import FEWEST_SEEDS
 
     if bias_test and repeats < FEWEST_SEEDS:
@@ -139,7 +139,7 @@ def _average_error(
     from xconv_bench.experiments.average_error import at_batch_size, at_budget
     from xconv_bench.experiments.writing import rows_of
     from xconv_bench.report.average_error_plot import plot_average_error
-    from xconv_bench.report.average_error_table import print_average_error_table
+    from xconv_bench.report.tables.age import print_average_error_table
 
     cells = plan.configurations(at_budget=budget is not None)
 

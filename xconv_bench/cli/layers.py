@@ -22,7 +22,7 @@ def layers(given: SweepOptions, explain: Explain = False) -> Experiment:
     from xconv_bench.experiments.layers import measure_layers
     from xconv_bench.experiments.surveys import designed_sizes
     from xconv_bench.report.layers_plot import plot_layers
-    from xconv_bench.report.layers_table import print_layers_table
+    from xconv_bench.report.tables.layers import print_layers_table
 
     devices = parsing.words("--device", given.device or [SIMULATED])
     sweep, launcher = read_sweep(given, devices), read_launcher(given)

@@ -60,7 +60,7 @@ def memory(
     from xconv_bench.experiments.memory import measure_memory, repeat
     from xconv_bench.experiments.surveys import designed_sizes
     from xconv_bench.report.memory_plot import plot_memory
-    from xconv_bench.report.memory_table import print_memory_table
+    from xconv_bench.report.tables.memory import print_memory_table
 
     sweep = read_sweep(given, _devices(given.device, simulate), recommended=_RECOMMENDED)
     launcher = read_launcher(given)

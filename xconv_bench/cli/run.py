@@ -20,7 +20,7 @@ from xconv_bench.errors import BenchError, UsageError
 if TYPE_CHECKING:
     from xconv_bench.cli.progress import SweepProgress
     from xconv_bench.profiles import Profile
-    from xconv_bench.report.run_summary import Part
+    from xconv_bench.report.tables.profile import Part
     from xconv_bench.results.run_directory import RunDirectory
     from xconv_bench.results.table import Row
 
@@ -116,7 +116,7 @@ def _carry_out(
     plan: Profile, profile: str, experiments: Sequence[Experiment], directory: RunDirectory
 ) -> int:
     from xconv_bench.cli.progress import SweepProgress
-    from xconv_bench.report.run_summary import print_run_summary
+    from xconv_bench.report.tables.profile import print_run_summary
     from xconv_bench.results.environment import record_environment
     from xconv_bench.results.files import explained, write_whole
 
@@ -152,7 +152,7 @@ def _carry_out_one(
     earlier: Sequence[Row],
 ) -> tuple[Part, Sequence[Path], int]:
     """Carry out an experiment; where it cannot be made, say so, so that the others still are."""
-    from xconv_bench.report.run_summary import Part
+    from xconv_bench.report.tables.profile import Part
 
     began = time.monotonic()
     try:
@@ -179,7 +179,7 @@ def _advise(plan: Profile, profile: str, directory: Path) -> None:
 def _show_plan(plan: Profile, experiments: Sequence[Experiment]) -> None:
     from xconv_bench.cli.progress import SweepProgress
     from xconv_bench.experiments.estimates import Estimator
-    from xconv_bench.report.plan_table import print_plan
+    from xconv_bench.report.tables.profile import print_plan
 
     lines = []
     with SweepProgress(sum(len(experiment.cells) for experiment in experiments)) as progress:

@@ -57,7 +57,7 @@ def runtime(
     from xconv_bench.experiments.runtime import measure_runtime
     from xconv_bench.experiments.surveys import designed_sizes
     from xconv_bench.report.runtime_plot import plot_runtime
-    from xconv_bench.report.runtime_table import print_runtime_table
+    from xconv_bench.report.tables.runtime import print_runtime_table
 
     if grid is not None:
         if grid not in _GRIDS:

@@ -144,9 +144,9 @@ def train(
     confidence interval over seeds, memory, time, and pictures that the trained networks make.
     """
     from xconv_bench.experiments.training_plan import TrainingPlan
+    from xconv_bench.report.tables.training import print_training_table
     from xconv_bench.report.training_pictures import draw_training_pictures
     from xconv_bench.report.training_plot import plot_training
-    from xconv_bench.report.training_table import print_training_table
     from xconv_bench.tasks import TaskOptions
 
     wanted = TaskOptions(

@@ -66,7 +66,7 @@ def variance(
     """
     from xconv_bench.experiments.writing import rows_of
     from xconv_bench.measurement.variance import VarianceMeasurement
-    from xconv_bench.report.variance_table import print_variance_table
+    from xconv_bench.report.tables.variance import print_variance_table
 
     plan = gradient_plan(given)
     cells = [

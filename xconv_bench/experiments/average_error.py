@@ -16,7 +16,7 @@ from xconv_bench.measurement.average_error import AverageErrorMeasurement
 from xconv_bench.measurement.comparison import Start
 from xconv_bench.measurement.largest_batch import LargestBatch
 from xconv_bench.naming import method_words
-from xconv_bench.results.columns import DOUBTFUL
+from xconv_bench.results.statuses import DOUBTFUL
 
 Measurements = dict[AverageErrorConfiguration, Callable[[AverageErrorConfiguration, Start], Work]]
 """Cells to measure, each with the function that makes its work."""

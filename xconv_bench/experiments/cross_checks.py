@@ -12,7 +12,7 @@ from xconv_bench.events import Progress, Rows
 from xconv_bench.launch import Job, Launcher, Listener, Outcome, Runner
 from xconv_bench.measurement.cross_check import CrossCheck
 from xconv_bench.methods import find_method
-from xconv_bench.results.columns import DOUBTFUL
+from xconv_bench.results.statuses import DOUBTFUL
 
 _MOST_SECONDS = 60.0
 """A step that takes longer is not cheap: a network may be waiting for something."""

@@ -11,7 +11,7 @@ from xconv_bench.experiments.writing import key_of, key_of_row
 from xconv_bench.explanation import Explanation
 from xconv_bench.launch import Job, Launcher
 from xconv_bench.measurement.explaining import EXPLANATION, Explaining
-from xconv_bench.results.columns import MEASURED_STATUSES
+from xconv_bench.results.statuses import MEASURED_STATUSES
 from xconv_bench.results.table import Row
 
 

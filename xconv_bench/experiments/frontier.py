@@ -14,7 +14,8 @@ from xconv_bench.configuration import (
     columns_of,
 )
 from xconv_bench.naming import method_words
-from xconv_bench.results.columns import ALL_LAYERS, DOUBTFUL, MEASURED_STATUSES, Cell
+from xconv_bench.results.schema import ALL_LAYERS, Cell
+from xconv_bench.results.statuses import DOUBTFUL, MEASURED_STATUSES
 from xconv_bench.results.table import Row, Table
 from xconv_bench.statistics.pareto import Point, dominator
 

@@ -8,7 +8,7 @@ from xconv_bench.events import Work
 from xconv_bench.experiments.rows import AnyConfiguration, Watcher, measure_missing
 from xconv_bench.experiments.writing import RowWriter
 from xconv_bench.launch import Job, Launcher
-from xconv_bench.results.columns import ALL_LAYERS
+from xconv_bench.results.schema import ALL_LAYERS
 from xconv_bench.results.table import Table
 
 

@@ -11,7 +11,7 @@ from xconv_bench.launch import Job, Launcher, Listener, Outcome, Runner
 from xconv_bench.measurement.agreement import disagreement
 from xconv_bench.measurement.measure import Measurement
 from xconv_bench.measurement.simulated import COUNT, SimulationWork
-from xconv_bench.results.columns import DOUBTFUL
+from xconv_bench.results.statuses import DOUBTFUL
 from xconv_bench.results.table import Row, Table
 
 

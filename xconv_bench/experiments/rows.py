@@ -11,7 +11,7 @@ from xconv_bench.events import Progress, Rows
 from xconv_bench.experiments.cross_checks import CrossChecks
 from xconv_bench.experiments.writing import RowWriter, key_of
 from xconv_bench.launch import Job, Launcher
-from xconv_bench.results.columns import FINAL_STATUSES
+from xconv_bench.results.statuses import FINAL_STATUSES
 from xconv_bench.results.table import Row, Table
 
 AnyConfiguration = TypeVar("AnyConfiguration", bound=Configuration)

@@ -9,7 +9,7 @@ from xconv_bench.experiments.rows import Watcher, measure_missing
 from xconv_bench.experiments.writing import RowWriter
 from xconv_bench.launch import Job, Launcher
 from xconv_bench.measurement.runtime import RuntimeMeasurement
-from xconv_bench.results.columns import Cell
+from xconv_bench.results.schema import Cell
 from xconv_bench.results.table import Row, Table
 
 

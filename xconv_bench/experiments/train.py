@@ -12,7 +12,7 @@ from xconv_bench.experiments.cross_checks import judge
 from xconv_bench.experiments.rows import Watcher, measure_missing
 from xconv_bench.experiments.writing import RowWriter, rows_of
 from xconv_bench.launch import Job, Launcher, Listener, Outcome, Runner
-from xconv_bench.results.columns import FINAL_STATUSES
+from xconv_bench.results.statuses import FINAL_STATUSES
 from xconv_bench.results.table import Row, Table
 
 

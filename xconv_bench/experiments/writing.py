@@ -9,7 +9,7 @@ from typing import Any
 from xconv_bench.configuration import Configuration
 from xconv_bench.events import Rows
 from xconv_bench.launch import Job, Outcome
-from xconv_bench.results.columns import write_cell
+from xconv_bench.results.schema import COLUMNS
 from xconv_bench.results.table import Row, Table
 
 
@@ -124,4 +124,4 @@ def key_of(cell: Configuration) -> tuple[str, ...]:
 
 def key_of_row(row: Mapping[str, Any], names: Iterable[str]) -> tuple[str, ...]:
     """Return the values of these columns as tables hold them."""
-    return tuple(write_cell(name, row[name]) for name in names)
+    return tuple(COLUMNS[name].write(row[name]) for name in names)

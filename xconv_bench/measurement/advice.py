@@ -28,7 +28,7 @@ from xconv_bench.events import Event, Progress, Rows
 from xconv_bench.measurement.comparison import Comparison, Start
 from xconv_bench.measurement.counting import Simulation
 from xconv_bench.measurement.plan_search import PlanSearch
-from xconv_bench.results.columns import ALL_LAYERS
+from xconv_bench.results.schema import ALL_LAYERS
 
 MOST_SAMPLES = 16
 """Samples of the batch in which variances are measured: their ratios hold for larger batches."""

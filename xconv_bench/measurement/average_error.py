@@ -14,7 +14,7 @@ from xconv_bench.configuration import AverageErrorConfiguration
 from xconv_bench.data.minibatches import partition
 from xconv_bench.events import Event, Message, Progress, Rows, joined
 from xconv_bench.measurement.comparison import Comparison, Gradients, Start
-from xconv_bench.results.columns import ALL_LAYERS
+from xconv_bench.results.schema import ALL_LAYERS
 from xconv_bench.statistics.estimates import Measured, mean
 from xconv_bench.statistics.spread import Spread
 

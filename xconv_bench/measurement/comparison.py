@@ -28,7 +28,7 @@ from xconv_bench.meters.gradient import convolution_weights
 from xconv_bench.models import Architecture
 from xconv_bench.models.preparing import copy_tensors, move
 from xconv_bench.objectives import Objective
-from xconv_bench.results.columns import ALL_LAYERS
+from xconv_bench.results.schema import ALL_LAYERS
 
 HALF_PRECISION = ("bfloat16", "float16")
 _UNCOUNTED = -1

@@ -14,7 +14,7 @@ from xconv_bench.data.minibatches import random_minibatches
 from xconv_bench.events import Event, Message, Progress, Readings, Rows, joined
 from xconv_bench.measurement.comparison import Comparison, Gradients, Start
 from xconv_bench.measurement.training import dtype_of
-from xconv_bench.results.columns import ALL_LAYERS
+from xconv_bench.results.schema import ALL_LAYERS
 from xconv_bench.statistics.bias import FALSE_ALARM_RATE, BiasTest, verdict
 from xconv_bench.statistics.estimates import Measured, mean, root
 from xconv_bench.statistics.spread import Spread

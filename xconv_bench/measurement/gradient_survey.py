@@ -18,7 +18,7 @@ from xconv_bench.measurement.survey import Survey
 from xconv_bench.measurement.training import build
 from xconv_bench.models import Architecture, find
 from xconv_bench.models.messages import did_you_mean
-from xconv_bench.results.columns import ALL_LAYERS
+from xconv_bench.results.schema import ALL_LAYERS
 
 
 @dataclass(frozen=True)

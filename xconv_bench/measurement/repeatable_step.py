@@ -13,7 +13,7 @@ from xconv_bench.measurement.training import Training
 from xconv_bench.meters.gradient import SameRandomNumbers, relative_error, weight_gradients
 from xconv_bench.models.snapshot import Snapshot
 from xconv_bench.objectives import Objective
-from xconv_bench.results.columns import ALL_LAYERS
+from xconv_bench.results.schema import ALL_LAYERS
 
 Gradients = dict[str, Tensor]
 """Gradients of convolution weights, by name."""

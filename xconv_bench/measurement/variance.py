@@ -10,7 +10,7 @@ from xconv_bench.configuration import VarianceConfiguration
 from xconv_bench.data.minibatches import random_minibatches
 from xconv_bench.events import Event, Message, Progress, Rows, joined
 from xconv_bench.measurement.comparison import Comparison, Gradients, Start
-from xconv_bench.results.columns import ALL_LAYERS
+from xconv_bench.results.schema import ALL_LAYERS
 from xconv_bench.statistics.decomposition import Decomposition
 from xconv_bench.statistics.single_weights import SingleWeights, evenly
 

@@ -12,23 +12,12 @@ from xconv_bench.configuration import KNOBS
 from xconv_bench.naming import method_words
 from xconv_bench.report.settings import number
 from xconv_bench.report.summary import REFERENCE, Row
-from xconv_bench.results.columns import (
-    MEASURED_STATUSES,
-    MEASURES,
-    TRAINING_KEY,
-    larger_is_better,
-)
+from xconv_bench.results.schema.column import Better
+from xconv_bench.results.schema.training import MEASURES, TRAINING
+from xconv_bench.results.statuses import MEASURED_STATUSES
 
-JUDGED = {
-    "accuracy": "accuracy",
-    "frechet_distance": "Fréchet distance",
-    "classifier_agreement": "classifier agreement",
-    "psnr_db": "PSNR (dB)",
-    "ssim": "SSIM",
-    "dice": "Dice",
-    "iou": "IoU",
-}
-"""The names of measures by their columns."""
+JUDGED = {name: TRAINING[name].heading for name in MEASURES}
+"""The headings of the measures by their columns."""
 
 _CONFIDENCE = 0.95
 _ROUNDING = 1e-9
@@ -36,7 +25,7 @@ _ROUNDING = 1e-9
 _WITHIN = frozenset({"method", *KNOBS, "seed", "epoch"})
 _CHOSEN_BY_MEMORY = frozenset({"batch_size", "learning_rate"})
 _AVERAGED = (*MEASURES, "loss", "simulated_peak_bytes", "allocated_peak_bytes", "rss_peak_bytes")
-SETTING_KEY = tuple(column for column in TRAINING_KEY if column not in _WITHIN)
+SETTING_KEY = tuple(column for column in TRAINING.key if column not in _WITHIN)
 """What trainings have in common that are held against each other.
 
 At equal memory each method has a batch and a learning rate of its own: these two are None there.
@@ -133,7 +122,7 @@ def measures_in(rows: Iterable[Row]) -> list[str]:
 
 def gap(method: Trained, exact: Trained, column: str) -> Gap | None:
     """Paired by seed: what the seed decides alike for both, such as weights, is not in it."""
-    sign = 1 if larger_is_better(column) else -1
+    sign = 1 if TRAINING[column].better is Better.MORE else -1
     differences = []
     for seed, row in method.finals.items():
         ours, theirs = number(row, column), number(exact.finals.get(seed, {column: None}), column)

@@ -1,7 +1,11 @@
 """Bytes, seconds, ratios and errors as people write them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import floor, isfinite, log10
+
+from xconv_bench.results.schema.column import Column
+from xconv_bench.results.schema.column import Unit as Measure
 
 
 @dataclass(frozen=True)
@@ -124,6 +128,29 @@ def format_p_value(probability: float) -> str:
     ('0.31', '1.2e-04', '3.0e-12')
     """
     return f"{probability:.2f}" if probability >= 0.01 else f"{probability:.1e}"
+
+
+def formatter(column: Column, largest: float) -> Callable[[float], str]:
+    """Return how to write figures of ``column`` that stand together, the largest of this size."""
+    if column.unit is Measure.BYTES:
+        return _budget if column.is_chosen else bytes_unit(largest).format
+    if column.unit is Measure.SECONDS:
+        return seconds_unit(largest).format
+    if column.unit is Measure.TIMES_EXACT:
+        return format_ratio
+    if column.unit is Measure.PROBABILITY:
+        return format_p_value
+    return _plain if column.kind is int or not column.is_chosen else "{:g}".format
+
+
+def _budget(count: float) -> str:
+    return format_budget(int(count))
+
+
+def _plain(value: float) -> str:
+    if isinstance(value, int):
+        return f"{value:,}" if abs(value) >= 10_000 else str(value)
+    return format_measured(value, None) if value != 0 else "0"
 
 
 def _fitting(units: tuple[Unit, ...], largest: float) -> Unit:

@@ -8,7 +8,7 @@ from xconv_bench.naming import estimator_words as estimator_words
 from xconv_bench.naming import method_words, said
 from xconv_bench.report.summary import Summary
 from xconv_bench.report.units import format_budget
-from xconv_bench.results.columns import Cell
+from xconv_bench.results.schema import Cell
 
 STATUS_WORDS = {
     "ok": "ok",

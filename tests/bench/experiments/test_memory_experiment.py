@@ -13,7 +13,7 @@ from xconv_bench.experiments.memory import measure_memory, repeat
 from xconv_bench.launch import Launcher, Outcome
 from xconv_bench.measurement.measure import Measurement
 from xconv_bench.measurement.simulated import SimulationWork
-from xconv_bench.results.columns import MEMORY_COLUMNS, MEMORY_KEY
+from xconv_bench.results.schema import TABLES
 from xconv_bench.results.table import Table
 
 PLAN = [MemoryConfiguration("a", batch_size=batch_size) for batch_size in (1, 2, 3)]
@@ -62,7 +62,7 @@ class Witness:
 
 @pytest.fixture
 def table(tmp_path: Path) -> Table:
-    return Table(tmp_path / "memory.csv", MEMORY_COLUMNS, MEMORY_KEY)
+    return Table(tmp_path / "memory.csv", TABLES["memory"])
 
 
 def test_each_row_is_on_the_disk_before_the_next_measurement(table: Table) -> None:

@@ -8,7 +8,7 @@ from xconv_bench.configuration import Configuration, TrainingConfiguration
 from xconv_bench.events import Progress, Rows
 from xconv_bench.experiments.train import measure_training
 from xconv_bench.launch import Launcher, Outcome
-from xconv_bench.results.columns import TRAINING_COLUMNS, TRAINING_KEY
+from xconv_bench.results.schema import TABLES
 from xconv_bench.results.table import Table
 
 PLAN = [TrainingConfiguration("tiny", seed=seed, epochs=2) for seed in (0, 1)]
@@ -54,7 +54,7 @@ class Silent:
 def measure(
     folder: Path, outcome: Outcome, forgotten: list[Any] | None = None
 ) -> tuple[Table, FakeLauncher, list[Any]]:
-    table = Table(folder / "training.csv", TRAINING_COLUMNS, TRAINING_KEY)
+    table = Table(folder / "training.csv", TABLES["training"])
     launcher = FakeLauncher(table, outcome)
     make = lambda cell: partial(list, cell=cell)  # noqa: E731 never called
     forget = ([] if forgotten is None else forgotten).append

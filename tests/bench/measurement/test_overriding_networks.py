@@ -27,8 +27,8 @@ from xconv_bench.measurement.measure import Measurement
 from xconv_bench.measurement.simulated import simulate
 from xconv_bench.measurement.starting_weights import StartingWeights
 from xconv_bench.measurement.training import prepare
-from xconv_bench.results.column import Holds
-from xconv_bench.results.columns import COLUMNS
+from xconv_bench.results.schema import COLUMNS
+from xconv_bench.results.schema.column import Holds
 
 pytestmark = pytest.mark.usefixtures("compiler_as_before")
 

@@ -27,7 +27,7 @@ from xconv_bench.meters.allocator import ALLOCATOR_COLUMNS
 from xconv_bench.meters.live import LiveMeter
 from xconv_bench.meters.nvml import NVML_COLUMNS
 from xconv_bench.meters.waiting import REMARK, CoreWait
-from xconv_bench.results.columns import TRAINING_COLUMNS
+from xconv_bench.results.schema import TABLES
 from xconv_bench.tasks import TaskOptions
 
 EXACT = TrainingConfiguration(
@@ -210,7 +210,7 @@ def test_a_file_that_is_no_checkpoint(tmp_path: Path) -> None:
 
 def test_all_meters_have_columns(tmp_path: Path) -> None:
     """Also those that have nothing to say without a GPU."""
-    columns = set(TRAINING_COLUMNS)
+    columns = set(TABLES["training"].names)
     assert {*ALLOCATOR_COLUMNS, *NVML_COLUMNS, "rss_peak_bytes"} <= columns
     outcome = outcome_of(training(EXACT, tmp_path))
     assert {*outcome.rows["training"][-1], *outcome.readings} <= columns

@@ -6,8 +6,8 @@ from typing import Any
 
 from xconv_bench.configuration import Configuration
 from xconv_bench.report.runtime_plot import plot_runtime
-from xconv_bench.report.runtime_table import is_win, print_runtime_table, wins
-from xconv_bench.results.columns import RUNTIME_COLUMNS
+from xconv_bench.report.tables.runtime import is_win, print_runtime_table, wins
+from xconv_bench.results.schema import TABLES
 
 Row = dict[str, Any]
 
@@ -23,12 +23,12 @@ def row(size: int, seconds: float, ratio: float | None = None, half: float = 0.1
         figures |= {f"{phase}_ratio": ratio for phase in ("forward", "backward", "step")}
         figures |= {"step_ratio_low": ratio - half, "step_ratio_high": ratio + half}
     known = {**cell.key, **method, "status": "ok", "message": "", "rounds": 9}
-    return {**dict.fromkeys(RUNTIME_COLUMNS), **known, **figures}
+    return {**dict.fromkeys(TABLES["runtime"].names), **known, **figures}
 
 
 def failed(size: int) -> Row:
     figures = {
-        column: None for column in RUNTIME_COLUMNS if "seconds" in column or "ratio" in column
+        name: None for name in TABLES["runtime"].names if "seconds" in name or "ratio" in name
     }
     return {**row(size, 1.0, 1.0), **figures, "status": "oom", "message": "no room"}
 

@@ -14,11 +14,11 @@ from xconv_bench.configuration import TrainingConfiguration
 from xconv_bench.naming import training_name
 from xconv_bench.report.page.findings import outcome_of
 from xconv_bench.report.page.kinds import KINDS, condensed
+from xconv_bench.report.tables.training import print_training_table
 from xconv_bench.report.training_pictures import draw_training_pictures
 from xconv_bench.report.training_plot import plot_training
-from xconv_bench.report.training_table import print_training_table
 from xconv_bench.report.training_words import Gap, gap, gap_words, trained_in
-from xconv_bench.results.columns import TRAINING_COLUMNS
+from xconv_bench.results.schema import TABLES
 
 XCONV = {"method": "xconv", "scheme": "independent", "probes": 4, "distribution": "rademacher",
          "compress": "conv,relu"}  # fmt: skip
@@ -27,7 +27,7 @@ MEASURES = {"exact": [0.90, 0.92, 0.91], "xconv": [0.85, 0.90, 0.84]}
 
 def row(epoch: int, **columns: Any) -> dict[str, Any]:
     cell = TrainingConfiguration("net", epochs=2).key
-    found = {**dict.fromkeys(TRAINING_COLUMNS), **cell, "status": "ok", "epoch": epoch}
+    found = {**dict.fromkeys(TABLES["training"].names), **cell, "status": "ok", "epoch": epoch}
     return found | columns
 
 

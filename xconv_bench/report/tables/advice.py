@@ -8,22 +8,18 @@ from typing import IO
 
 from xconv_bench.report.settings import Setting, number, settings_of
 from xconv_bench.report.summary import Row
-from xconv_bench.report.text_table import (
-    Column,
-    open_console,
-    print_columns,
-    print_heading,
-    print_legend,
-    print_notes,
+from xconv_bench.report.tables.engine import (
+    Figure,
+    Part,
+    Printed,
+    columns_of,
+    figure_of,
+    print_tables,
 )
-from xconv_bench.report.units import format_bytes, format_measured, format_ratio, seconds_unit
-from xconv_bench.results.columns import ADVICE_KEY, ALL_LAYERS
-
-_MEANINGS = (
-    ("keeps", "how the module keeps what it needs for the backward pass"),
-    ("bytes", "what it keeps so, and what it would keep exactly"),
-    ("error", "what it adds to the relative error of the gradient of all weights"),
-)
+from xconv_bench.report.text_table import Column
+from xconv_bench.report.units import format_bytes, format_measured, format_ratio, format_seconds
+from xconv_bench.results.schema import ALL_LAYERS
+from xconv_bench.results.schema.advice import ADVICE
 
 
 def print_advice_table(rows: Sequence[Row], plan: Path, file: IO[str] | None = None) -> None:
@@ -31,23 +27,19 @@ def print_advice_table(rows: Sequence[Row], plan: Path, file: IO[str] | None = N
 
     ``rows`` are as ``Table.rows`` returns them; ``file`` is standard output where None is given.
     """
-    console = open_console(file)
-    for setting in settings_of(rows, ADVICE_KEY):
-        print_heading(console, setting.title, is_first=True)
-        modules = [row for row in setting.rows if row["layer"] != ALL_LAYERS]
-        names = Column("module", [str(row["layer"]) for row in modules], "left")
-        print_columns(console, [names], _columns(modules))
-        print_notes(console, [*_whole(setting), f"plan: {plan}"])
-    print_legend(console, _MEANINGS)
+    parts = [_part(setting, plan) for setting in settings_of(rows, ADVICE.key)]
+    legend = [(figure.heading, figure.meaning) for figure in _FIGURES]
+    print_tables(Printed(parts, legend=legend), file)
 
 
-def _columns(rows: Sequence[Row]) -> list[Column]:
-    return [
-        Column("keeps", [str(row["setting"]) for row in rows], "left"),
-        Column("bytes", [_bytes(row, "saved_bytes") for row in rows]),
-        Column("exactly", [_bytes(row, "exact_saved_bytes") for row in rows]),
-        Column("error", [_error(row, "predicted_error") for row in rows]),
-    ]
+def _part(setting: Setting, plan: Path) -> Part:
+    modules = [row for row in setting.rows if row["layer"] != ALL_LAYERS]
+    return Part(
+        setting.title,
+        [Column("module", [str(row["layer"]) for row in modules], "left")],
+        columns_of(_FIGURES, modules, lambda row: None),
+        [*_whole(setting), f"plan: {plan}"],
+    )
 
 
 def _whole(setting: Setting) -> list[str]:
@@ -62,7 +54,7 @@ def _whole(setting: Setting) -> list[str]:
     if seconds is not None:
         ratio = number(row, "step_ratio")
         words = "" if ratio is None else f", {format_ratio(ratio)} exact"
-        lines.append(f"time of a step: {seconds_unit(seconds).format(seconds)}{words}")
+        lines.append(f"time of a step: {format_seconds(seconds)}{words}")
     return [*lines, *filter(None, [str(row["message"] or "")])]
 
 
@@ -74,3 +66,15 @@ def _bytes(row: Row, column: str) -> str:
 def _error(row: Row, column: str) -> str:
     value = number(row, column)
     return "?" if value is None else format_measured(value, None) if value else "exact"
+
+
+_FIGURES: tuple[Figure[Row], ...] = (
+    figure_of(ADVICE["setting"]),
+    figure_of(ADVICE["saved_bytes"], heading="bytes"),
+    figure_of(ADVICE["exact_saved_bytes"]),
+    figure_of(
+        ADVICE["predicted_error"],
+        heading="error",
+        meaning="what it adds to the relative error of the gradient of all weights",
+    ),
+)

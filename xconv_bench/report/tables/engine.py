@@ -1,0 +1,206 @@
+"""Tables as descriptions: figures that are columns, parts with lines, and what is said below."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import IO, Generic, Literal, TypeVar
+
+from xconv_bench.report.notes import notes_of
+from xconv_bench.report.settings import Setting, is_reference, number, settings_of
+from xconv_bench.report.summary import RATIO_MEANING, Row
+from xconv_bench.report.text_table import (
+    Column,
+    aligned,
+    open_console,
+    print_columns,
+    print_heading,
+    print_legend,
+    print_notes,
+)
+from xconv_bench.report.units import format_measured, format_ratio, formatter
+from xconv_bench.report.words import method_words, status_words
+from xconv_bench.results import schema
+from xconv_bench.results.schema.column import Unit
+
+Line = TypeVar("Line")
+
+
+@dataclass(frozen=True)
+class Figure(Generic[Line]):
+    """A column of a table that is printed.
+
+    ``write`` makes the text of a line's cell, given the line of exact that it is compared with;
+    ``mark`` is what stands below each other in the cells. Of several numbers of probes side by
+    side only a figure that ``is_essential`` is shown.
+    """
+
+    heading: str
+    write: Callable[[Line, Line | None], str]
+    meaning: str = ""
+    mark: str = " ("
+    justify: Literal["left", "right"] = "right"
+    is_essential: bool = False
+
+    def column(
+        self, lines: Sequence[Line | None], exact_of: ExactOf[Line], heading: str = ""
+    ) -> Column:
+        """Return its cells; that of a line that is None is empty."""
+        cells = ["" if line is None else self.write(line, exact_of(line)) for line in lines]
+        text = aligned(cells, self.mark) if any(cells) else cells
+        return Column(heading or self.heading, text, self.justify)
+
+
+ExactOf = Callable[[Line], Line | None]
+"""From a line to the one of exact that it is compared with."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A table with its heading; ``notes`` stand right below it."""
+
+    heading: str
+    identity: Sequence[Column]
+    figures: Sequence[Column]
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Printed:
+    """Parts, then notes, what the headings mean, and conclusions."""
+
+    parts: Sequence[Part]
+    notes: Sequence[str] = ()
+    legend: Iterable[tuple[str, str]] = ()
+    conclusions: Sequence[str] = ()
+
+
+def print_tables(printed: Printed, file: IO[str] | None) -> None:
+    """Print to ``file``, or to standard output where it is None.
+
+    In a terminal, columns that do not fit beside each other come below each other.
+    """
+    console = open_console(file)
+    if not printed.parts:
+        console.print("Nothing was measured.")
+        return
+    for place, part in enumerate(printed.parts):
+        print_heading(console, part.heading, is_first=place == 0)
+        print_columns(console, part.identity, part.figures)
+        print_notes(console, part.notes)
+    print_notes(console, printed.notes)
+    print_legend(console, printed.legend)
+    print_notes(console, printed.conclusions)
+
+
+def columns_of(
+    figures: Iterable[Figure[Line]], lines: Sequence[Line], exact_of: ExactOf[Line]
+) -> list[Column]:
+    """Return the columns of the figures that any of the lines has."""
+    columns = (figure.column(lines, exact_of) for figure in figures)
+    return [column for column in columns if any(column.cells)]
+
+
+def legend_of(
+    figures: Iterable[Figure[Line]], lines: Sequence[Line], exact_of: ExactOf[Line]
+) -> Iterator[tuple[str, str]]:
+    """Yield the meanings of the figures that any of the lines has."""
+    for figure in figures:
+        if figure.meaning and any(figure.write(line, exact_of(line)) for line in lines):
+            yield figure.heading, figure.meaning
+
+
+def legend_of_rows(
+    figures: Sequence[Figure[Row]], rows: Sequence[Row]
+) -> Iterator[tuple[str, str]]:
+    """Yield the meanings of the figures of rows, and of their ratios to exact."""
+    yield from legend_of(figures, rows, lambda row: None)
+    if any(map(is_reference, rows)) and not all(map(is_reference, rows)):
+        yield "(×)", RATIO_MEANING
+
+
+def by_setting(
+    rows: Sequence[Row],
+    key: Sequence[str],
+    figures: Sequence[Figure[Row]],
+    lines_of: Callable[[Sequence[Row]], Sequence[Row]] = list,
+) -> Printed:
+    """Return a table for each setting, with a line for each method."""
+    settings = settings_of(rows, key)
+    return Printed(
+        [methods_part(setting, lines_of(setting.rows), figures) for setting in settings],
+        notes_of(settings),
+        legend_of_rows(figures, rows),
+    )
+
+
+def methods_part(setting: Setting, lines: Sequence[Row], figures: Sequence[Figure[Row]]) -> Part:
+    """Return the table of a setting, with a line for each method."""
+    exact = next((row for row in lines if is_reference(row)), None)
+    methods = Column("method", [method_words(row) for row in lines], "left")
+    return Part(setting.title, [methods], columns_of(figures, lines, lambda row: exact))
+
+
+def figure_of(column: schema.Column, *, is_status: bool = False, **look: object) -> Figure[Row]:
+    """Return the figure that shows a column: its value, how well it is known, its ratio to exact.
+
+    Where ``is_status`` and there is no value, the cell says how the row ended. ``look`` are fields
+    of ``Figure``.
+    """
+
+    def write(row: Row, exact: Row | None) -> str:
+        text = cell_words(column, row, exact)
+        return text or (status_words(str(row["status"])) if is_status else "")
+
+    usual = {
+        "heading": column.heading,
+        "write": write,
+        "meaning": meaning_of(column),
+        "mark": " (" if column.is_compared else " ±",
+        "justify": "right" if column.is_number else "left",
+    }
+    return Figure(**{**usual, **look})  # type: ignore[arg-type]
+
+
+def meaning_of(column: schema.Column) -> str:
+    """Return what a column means, and what stands behind its figures."""
+    if len(column.spread) == 1:
+        return f"{column.meaning}; ± its standard error"
+    return f"{column.meaning}; with its 95 % interval" if column.spread else column.meaning
+
+
+def cell_words(column: schema.Column, row: Row, exact: Row | None) -> str:
+    """Return ``338 MiB (0.79×)`` or ``0.41 ± 0.01``; nothing where the row has no value."""
+    value = row[column.name]
+    if not isinstance(value, int | float):
+        return value or ""
+    if column.is_compared:
+        text = formatter(column, value)(value)
+        return text + in_brackets(_ratio(column, row, exact))
+    if column.unit is Unit.RELATIVE and value == 0:
+        return "exact" if column.better else ""
+    if column.kind is float and column.unit in (None, Unit.RELATIVE):
+        error = number(row, column.spread[0]) if len(column.spread) == 1 else None
+        return format_measured(value, error)
+    return formatter(column, value)(value)
+
+
+def in_brackets(ratio: float | None) -> str:
+    """Return `` (0.79×)``; nothing where there is no ratio."""
+    return "" if ratio is None else f" ({format_ratio(ratio)})"
+
+
+def ratio_to(value: float, exact: float | None) -> float | None:
+    """Return the ratio to a figure of exact; None where there is none, or it is 0."""
+    return value / exact if exact else None
+
+
+def _ratio(column: schema.Column, row: Row, exact: Row | None) -> float | None:
+    """Return the ratio that the table has, such as a median over rounds, or else that of two."""
+    if is_reference(row):
+        return None
+    if column.ratio is not None and column.ratio in row:
+        return number(row, column.ratio)
+    value = number(row, column.name)
+    whole = None if exact is None else number(exact, column.name)
+    return None if value is None else ratio_to(value, whole)
