@@ -19,7 +19,7 @@ from xconv_bench.report.text_table import (
 )
 from xconv_bench.report.units import Unit, bytes_unit, format_bytes, format_ratio
 from xconv_bench.report.words import method_words
-from xconv_bench.results.columns import RUNTIME_KEY
+from xconv_bench.results.schema import TABLES
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -60,7 +60,7 @@ def print_explanations(explained: Sequence[Explained], file: IO[str] | None = No
     console = open_console(file)
     known: dict[int, Explanation | str] = {id(row): found for row, found in explained}
     unknown = []
-    settings = settings_of([row for row, _ in explained], RUNTIME_KEY)
+    settings = settings_of([row for row, _ in explained], TABLES["runtime"].key)
     for setting in settings:
         found = [(row, known[id(row)]) for row in setting.rows]
         exact = next((e for row, e in found if is_reference(row)), None)
