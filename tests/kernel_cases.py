@@ -17,8 +17,8 @@ from cuda_cases import tf32
 from torch import Tensor
 
 from xconv.layout import Layout, is_channels_last
+from xconv.packing import unpack_codes
 from xconv.spectrum.blocks import blocks_of, by_frequency, inverse_transform, places, transform
-from xconv.spectrum.packing import unpack_codes
 from xconv.spectrum.plan import BITS, Part, Plan, divide, most_bits, nominal_importance
 from xconv.spectrum.rounding import (
     GROUP,

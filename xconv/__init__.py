@@ -27,8 +27,8 @@ from xconv.modules import (
     XConvTranspose2d,
     XConvTranspose3d,
 )
+from xconv.plan import Plan, Setting
 from xconv.planning.advice import Advice, advise
-from xconv.planning.plan import Plan, Setting
 from xconv.saved.relu import BitReLU
 
 __all__ = [

@@ -14,9 +14,10 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from xconv import contents, modules
+from xconv.budget import Budget
 from xconv.contents import named_modules
 from xconv.derived import derive, runs_as, underived
-from xconv.planning.plan import Plan, Setting
+from xconv.plan import Plan, Setting
 from xconv.probing import Probing
 from xconv.saved.act import ACTIVATIONS
 from xconv.saved.dropout import DROPOUTS
@@ -29,7 +30,6 @@ from xconv.saved.normalizing import check_norm_bits
 from xconv.saved.pool import POOLS
 from xconv.saved.relu import BitReLU
 from xconv.saved.slopes import BITS, check_bits
-from xconv.spectrum.budget import Budget
 from xconv.state import (
     DEFAULT_NORM_BITS,
     SKIPPED,

@@ -6,6 +6,9 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+TRANSFORMED = "torch.func and forward-mode derivatives: exact gradient"
+"""Reason why a call under a transform or a forward-mode derivative keeps its input."""
+
 
 def is_exporting() -> bool:
     """Return whether ``torch.export`` is tracing.

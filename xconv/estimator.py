@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 from xconv import autocast, compiled
+from xconv.budget import Member
 from xconv.differentiation import needed, refuse_batched
 from xconv.geometry import Geometry
 from xconv.layout import Layout
 from xconv.probing import Probing, estimate_gradient, keep
-from xconv.spectrum.budget import Member
 from xconv.spectrum.plan import Plan
 
 

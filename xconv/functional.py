@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from xconv import autocast
-from xconv.differentiation import is_recording, is_transformed, may_run_again
+from xconv.differentiation import TRANSFORMED, is_recording, is_transformed, may_run_again
 from xconv.estimator import SketchedConvolution
 from xconv.geometry import Geometry, Sizes, per_dimension, resolve_padding
 from xconv.probing import Probing
@@ -14,9 +14,6 @@ from xconv.schemes.scheme import NO_SMALLER
 from xconv.state import State
 
 __all__ = ["bit_relu", "conv", "conv_transpose"]
-
-TRANSFORMED = "torch.func and forward-mode derivatives: exact gradient"
-"""Reason why a call under a transform or a forward-mode derivative keeps its input."""
 
 _PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 
@@ -174,7 +171,7 @@ def convolution(
         return convolution(input.unsqueeze(0), weight, bias, geometry, state).squeeze(0)
     recording = is_recording()
     takes = takes_seed(weight) and (recording or may_run_again())
-    reason = why_exact(input, state) if takes else NO_SMALLER
+    reason = state.why_exact(input) if takes else NO_SMALLER
     saves = takes and not reason
     seed = draw_seed() if saves else None
     if recording and weight.requires_grad:
@@ -202,15 +199,6 @@ def convolution(
         observer,
     )
     return output
-
-
-def why_exact(input: Tensor, state: State) -> str:
-    """Return the reason to keep ``input`` itself, or an empty text."""
-    if state.is_first and not input.requires_grad:
-        if torch.compiler.is_compiling():  # sizes may be symbols
-            return "its input is the batch, which is held anyway: exact gradient"
-        return f"its input is the batch, {input.nbytes} bytes that are held anyway: exact gradient"
-    return "" if state.probing is None else state.probing.why_exact(input)
 
 
 def _dimensions(weight: Tensor) -> int:

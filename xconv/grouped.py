@@ -17,8 +17,8 @@ order in which the bounds are stored records it.
 import torch
 from torch import Tensor
 
+from xconv.packing import pack_codes, unpack_codes
 from xconv.random import random_words
-from xconv.spectrum.packing import pack_codes, unpack_codes
 
 BITS = (1, 2, 4, 8)
 GROUP = 256

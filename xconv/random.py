@@ -22,8 +22,8 @@ import torch
 from torch import Tensor, nn
 
 from xconv.bits import pieces
+from xconv.cached import cached
 from xconv.capture import refuse_capture
-from xconv.spectrum.cached import cached
 
 Draw = Callable[[Tensor, int, int, torch.dtype, torch.device], Tensor]
 """A function that returns random numbers for a seed, a stream, a count, a dtype and a device."""

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
+from xconv.budget import Budget, Member
 from xconv.probing import Probing
-from xconv.spectrum.budget import Budget, Member
 
 ATTRIBUTE = "_xconv"
 SWAPPED = "swapped"
@@ -40,6 +41,15 @@ class State:
 
     Empty before any conversion.
     """
+
+    def why_exact(self, input: Tensor) -> str:
+        """Return the reason to keep ``input`` itself, or an empty text."""
+        if self.is_first and not input.requires_grad:
+            if torch.compiler.is_compiling():  # sizes may be symbols
+                return "its input is the batch, which is held anyway: exact gradient"
+            held = f"{input.nbytes} bytes that are held anyway"
+            return f"its input is the batch, {held}: exact gradient"
+        return "" if self.probing is None else self.probing.why_exact(input)
 
 
 def new_state(

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._pytree import tree_iter
 
+from xconv.budget import plans_kept
 from xconv.contents import buffers, modules, named_modules, parameters
 from xconv.kept import Holder, KeptMeter
-from xconv.spectrum.budget import plans_kept
 
 Result = TypeVar("Result")
 Arguments = tuple[Any, ...]

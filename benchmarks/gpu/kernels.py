@@ -26,8 +26,8 @@ from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 
 from xconv import XConv2d
+from xconv.budget import plans_kept
 from xconv.kernels.choice import SWITCH
-from xconv.spectrum.budget import plans_kept
 from xconv_bench.configuration import Configuration
 from xconv_bench.measurement.training import prepare
 

@@ -12,8 +12,8 @@ from layer_cases import assert_same, gradients, images, small_network
 from torch import Tensor, nn
 
 from xconv import XConv2d, convert
+from xconv.budget import Member
 from xconv.modules import set_probing
-from xconv.spectrum.budget import Member
 from xconv.spectrum.plan import Plan
 
 RENEWED = [2, 3, 5, 9, 17, 33, 65, 129]
@@ -218,10 +218,10 @@ def test_spectra_are_measured_from_all_images_and_some_channels() -> None:
     whole = member(layer).energies
     assert float(whole.sum()) == pytest.approx(256 * float(x.square().mean()), rel=1e-5)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("xconv.spectrum.budget._TOGETHER", {"cpu": 0})
+        patch.setattr("xconv.budget._TOGETHER", {"cpu": 0})
         member(layer).see_input(x)
         torch.testing.assert_close(member(layer).energies, whole)
-        patch.setattr("xconv.spectrum.budget._LOOKED_AT", x.numel() // 4)
+        patch.setattr("xconv.budget._LOOKED_AT", x.numel() // 4)
         member(layer).see_input(x)
     some = 256 * float(x[:, ::4].square().mean())
     assert float(member(layer).energies.sum()) == pytest.approx(some, rel=1e-5)

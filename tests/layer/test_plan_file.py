@@ -8,7 +8,7 @@ from torch import nn
 
 import xconv
 from xconv import Plan
-from xconv.planning.plan import Setting
+from xconv.plan import Setting
 from xconv.state import state_of
 
 PLAN = Plan(

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from xconv.cached import cached
 from xconv.layout import Layout
 from xconv.spectrum.blocks import Blocks, blocks_of, cosines
-from xconv.spectrum.cached import cached
 from xconv.spectrum.plan import BITS
 from xconv.spectrum.rounding import GROUP, SCALE_BITS
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_iter
 
+from xconv.plan import Plan, Setting
 from xconv.planning.candidates import base_plan, planned_modules, with_settings
 from xconv.planning.choosing import (
     NoRoomError,
@@ -23,7 +24,6 @@ from xconv.planning.choosing import (
     total_variance,
 )
 from xconv.planning.measuring import Steps, Variances, measure_bytes, measure_variances
-from xconv.planning.plan import Plan, Setting
 from xconv.saved.function_table import REACHED
 
 _MIB = 2**20

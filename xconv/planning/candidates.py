@@ -8,7 +8,7 @@ from torch import nn
 
 from xconv.contents import named_modules
 from xconv.conversion import family_of, why_not
-from xconv.planning.plan import Plan, Setting
+from xconv.plan import Plan, Setting
 from xconv.saved.function_table import REACHED
 
 CANDIDATES: dict[str, tuple[Setting, ...]] = {

@@ -20,8 +20,8 @@ from torch.utils._pytree import tree_iter
 from xconv.contents import buffers, named_modules, parameters
 from xconv.conversion import convert, revert
 from xconv.kept import KeptMeter
+from xconv.plan import Plan, Setting
 from xconv.planning.candidates import CANDIDATES, SPREADING, base_plan, with_settings
-from xconv.planning.plan import Plan, Setting
 from xconv.random import seeds_from
 
 _MEASURED_ALONE = {"norm": Setting(norm_bits=2), "act": Setting(act_bits=4)}

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from xconv.bits import pieces
+from xconv.cached import cached
 from xconv.layout import from_memory_order, in_memory_order
+from xconv.packing import pack_codes, unpack_codes
 from xconv.random import uniform
 from xconv.saved.linear_maps import several, transposes
-from xconv.spectrum.cached import cached
-from xconv.spectrum.packing import pack_codes, unpack_codes
 
 FLOATS = 8
 """Factor by which pieces of numbers are smaller than pieces of bits."""

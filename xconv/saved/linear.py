@@ -15,6 +15,7 @@ from torch import Tensor, fx, nn
 
 from xconv import autocast, compiled
 from xconv.differentiation import (
+    TRANSFORMED,
     is_recording,
     is_traced,
     is_transformed,
@@ -22,7 +23,6 @@ from xconv.differentiation import (
     needed,
     refuse_batched,
 )
-from xconv.functional import TRANSFORMED, why_exact
 from xconv.grouped import BITS
 from xconv.layout import Layout
 from xconv.probing import Probing, keep, strided_as
@@ -124,7 +124,7 @@ def _fits(input: Tensor, weight: Tensor) -> bool:
 
 def _why_exact(input: Tensor, weight: Tensor, state: State) -> str:
     """Return the reason to keep ``input`` itself, or an empty text."""
-    return FEW_ROWS if input.numel() <= weight.numel() else why_exact(input, state)
+    return FEW_ROWS if input.numel() <= weight.numel() else state.why_exact(input)
 
 
 class _Linear(torch.autograd.Function):

@@ -5,8 +5,13 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from xconv.differentiation import is_recording, is_traced, is_transformed, may_run_again
-from xconv.functional import TRANSFORMED
+from xconv.differentiation import (
+    TRANSFORMED,
+    is_recording,
+    is_traced,
+    is_transformed,
+    may_run_again,
+)
 from xconv.grouped import BITS, groups_for, kept_bytes
 from xconv.quantization import PassedOver
 from xconv.random import draw_seed, takes_seed

@@ -21,9 +21,9 @@ from xconv import autocast
 from xconv.bits import pack, pieces
 from xconv.differentiation import is_differentiated, is_recording, may_run_again, needed
 from xconv.layout import from_memory_order, in_memory_order, is_channels_last
+from xconv.packing import pack_codes, unpack_codes
 from xconv.random import draw_seed, takes_seed
 from xconv.saved.codes import FLOATS, bytes_of, padded, place, rounded, wide
-from xconv.spectrum.packing import pack_codes, unpack_codes
 
 GROUP = 256
 """Neighbouring elements that share a scale."""

@@ -13,6 +13,7 @@ from torch import Tensor
 from xconv.bits import pack, packed_size, pieces
 from xconv.differentiation import is_differentiated, is_recording, may_run_again
 from xconv.layout import in_memory_order, is_channels_last
+from xconv.packing import pack_codes
 from xconv.random import draw_seed
 from xconv.saved.codes import (
     FLOATS,
@@ -26,7 +27,6 @@ from xconv.saved.codes import (
 )
 from xconv.saved.curves import RANGES, STEPS, Parameters
 from xconv.saved.inplace import may_not_be_overwritten
-from xconv.spectrum.packing import pack_codes
 
 BITS = (4, 8)
 """Bits to which a slope may be rounded."""

@@ -35,7 +35,7 @@ from xconv.schemes.scheme import NO_SMALLER, Scheme
 from xconv.spectrum.allotment import reciprocal, white
 
 if TYPE_CHECKING:
-    from xconv.probing import Probing
+    from xconv.schemes.scheme import Dials
     from xconv.spectrum.plan import Part, Plan
 
 SMALL_CHUNK = 2**18
@@ -60,13 +60,13 @@ class Probes(Scheme):
         if value < 0:
             raise ValueError(f"probes must be 0 (the exact layer) or more; got {value}")
 
-    def describe(self, probing: Probing) -> str:
+    def describe(self, probing: Dials) -> str:
         """Return a text such as ``8 rademacher probes, independent, shared``."""
         words = f"{probing.probes} {probing.distribution} probes, {self.name}"
         return f"{words}, shared" if probing.shared else words
 
     @abstractmethod
-    def kept(self, layout: Layout, probing: Probing) -> list[tuple[tuple[int, ...], torch.dtype]]:
+    def kept(self, layout: Layout, probing: Dials) -> list[tuple[tuple[int, ...], torch.dtype]]:
         """Return shapes and dtypes of what is kept of an input, the sketch first."""
 
     def divide(self, parts: Sequence[Part], mean: float) -> list[float]:
@@ -85,7 +85,7 @@ class Probes(Scheme):
         """Return the number of entries of a probe."""
         return channels * pixels
 
-    def why_exact(self, layout: Layout, probing: Probing) -> str:
+    def why_exact(self, layout: Layout, probing: Dials) -> str:
         """Return a reason if what would be kept is no smaller than the input, or an empty text.
 
         As many numbers as the input has could describe it exactly, however few bytes each takes.
@@ -97,7 +97,7 @@ class Probes(Scheme):
         return NO_SMALLER if numbers >= whole or size >= whole * layout.dtype.itemsize else ""
 
     def kept_like(
-        self, input: Tensor, layout: Layout, probing: Probing, plan: Plan | None
+        self, input: Tensor, layout: Layout, probing: Dials, plan: Plan | None
     ) -> list[Tensor]:
         """Return an empty sketch, and empty tensors for what comes with it."""
         kept = self.kept(layout, probing)

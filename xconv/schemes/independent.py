@@ -51,7 +51,7 @@ from xconv.schemes.base import (
 )
 
 if TYPE_CHECKING:
-    from xconv.probing import Probing
+    from xconv.schemes.scheme import Dials
     from xconv.spectrum.plan import Plan
 
 CACHED = 2**23
@@ -84,7 +84,7 @@ class Independent(Probes):
 
     name = "independent"
 
-    def kept(self, layout: Layout, probing: Probing) -> list[tuple[tuple[int, ...], torch.dtype]]:
+    def kept(self, layout: Layout, probing: Dials) -> list[tuple[tuple[int, ...], torch.dtype]]:
         """Return (B, C, r) for the sketch, and (B, C) in float32 at least for the means."""
         of_channels = tuple(layout.shape[:2])
         sketch = (*of_channels, probing.probes or 0), stored_dtype(layout.dtype)
@@ -98,7 +98,7 @@ class Independent(Probes):
         self,
         input: Tensor,
         seed: Tensor,
-        probing: Probing,
+        probing: Dials,
         layout: Layout,
         weight: torch.Size,
         output: torch.Size,
@@ -131,7 +131,7 @@ class Independent(Probes):
         seed: Tensor,
         grad_output: Tensor,
         geometry: Geometry,
-        probing: Probing,
+        probing: Dials,
         layout: Layout,
         weight: Tensor,
     ) -> Tensor:
@@ -148,7 +148,7 @@ class Independent(Probes):
             parts = way(drawn, constants, grad_output, geometry, layout, weight)
             return summed(parts).mul_(factor)
 
-    def draw(self, seed: Tensor, part: Part, layout: Layout, probing: Probing) -> Tensor:
+    def draw(self, seed: Tensor, part: Part, layout: Layout, probing: Dials) -> Tensor:
         """Return probes of unit variance, (images, n, *pixels), or (1, n, *pixels) if shared.
 
         They have the memory order of ``layout``, and the same values in either order.
@@ -167,7 +167,7 @@ class Independent(Probes):
         seed: Tensor,
         coefficients: Tensor,
         constants: Tensor | None,
-        probing: Probing,
+        probing: Dials,
         layout: Layout,
         weight: Tensor,
         grad_output: Tensor,
@@ -187,7 +187,7 @@ class Independent(Probes):
             del probes
 
     def _parts(
-        self, layout: Layout, probing: Probing, weight: torch.Size, output: torch.Size
+        self, layout: Layout, probing: Dials, weight: torch.Size, output: torch.Size
     ) -> Iterator[Part]:
         """Yield parts that together cover all images and all columns.
 
@@ -219,7 +219,7 @@ class Independent(Probes):
                 stream += 1
 
     def _expands(
-        self, layout: Layout, probing: Probing, weight: torch.Size, output: torch.Size
+        self, layout: Layout, probing: Dials, weight: torch.Size, output: torch.Size
     ) -> bool:
         """Return whether forming x̂ is faster than correlating with every probe, or the only way.
 

@@ -35,7 +35,7 @@ from xconv.schemes.base import (
 )
 
 if TYPE_CHECKING:
-    from xconv.probing import Probing
+    from xconv.schemes.scheme import Dials
     from xconv.spectrum.plan import Plan
 
 Chunks = Iterable[tuple[slice, Tensor]]
@@ -61,7 +61,7 @@ class Multi(Probes):
 
     name = "multi"
 
-    def kept(self, layout: Layout, probing: Probing) -> list[tuple[tuple[int, ...], torch.dtype]]:
+    def kept(self, layout: Layout, probing: Dials) -> list[tuple[tuple[int, ...], torch.dtype]]:
         """Return (B, r), the shape of the sketch."""
         return [((layout.shape[0], probing.probes or 0), stored_dtype(layout.dtype))]
 
@@ -69,7 +69,7 @@ class Multi(Probes):
         self,
         input: Tensor,
         seed: Tensor,
-        probing: Probing,
+        probing: Dials,
         layout: Layout,
         weight: torch.Size,
         output: torch.Size,
@@ -88,7 +88,7 @@ class Multi(Probes):
         seed: Tensor,
         grad_output: Tensor,
         geometry: Geometry,
-        probing: Probing,
+        probing: Dials,
         layout: Layout,
         weight: Tensor,
     ) -> Tensor:

@@ -33,7 +33,7 @@ from xconv.schemes.rebuilt import Rebuilt, some_images
 from xconv.spectrum.allotment import in_steps, white
 
 if TYPE_CHECKING:
-    from xconv.probing import Probing
+    from xconv.schemes.scheme import Dials
     from xconv.spectrum.plan import Part, Plan
 
 AT_A_TIME = {"cpu": 2**18}
@@ -60,12 +60,12 @@ class Quantized(Rebuilt):
             allowed = ", ".join(map(str, BITS))
             raise ValueError(f"bits of quantized must be one of {allowed}; got {value:g}")
 
-    def describe(self, probing: Probing) -> str:
+    def describe(self, probing: Dials) -> str:
         """Return a text such as ``quantized, 2 bits an element``."""
         bits = _bits(probing)
         return f"quantized, {bits} bit{'s' * (bits != 1)} an element"
 
-    def kept_bytes(self, layout: Layout, probing: Probing) -> int:
+    def kept_bytes(self, layout: Layout, probing: Dials) -> int:
         """Return the bytes of whole groups: packed numbers and two bounds for each group."""
         return kept_bytes(_groups(layout), _bits(probing))
 
@@ -79,7 +79,7 @@ class Quantized(Rebuilt):
         self,
         input: Tensor,
         seed: Tensor,
-        probing: Probing,
+        probing: Dials,
         layout: Layout,
         weight: torch.Size,
         output: torch.Size,
@@ -102,17 +102,17 @@ class Quantized(Rebuilt):
         return seed, packed, bounds
 
     def kept_like(
-        self, input: Tensor, layout: Layout, probing: Probing, plan: Plan | None
+        self, input: Tensor, layout: Layout, probing: Dials, plan: Plan | None
     ) -> list[Tensor]:
         """Return empty tensors for packed numbers and bounds."""
         return [*empty_groups(_groups(layout), _bits(probing), input)]
 
-    def factor(self, probing: Probing, layout: Layout) -> float:
+    def factor(self, probing: Dials, layout: Layout) -> float:
         """Return 2 for float16, where a dither reaches half a step beyond the bounds, else 1."""
         return 2.0 if layout.dtype == torch.float16 else 1.0
 
     def rebuild(
-        self, kept: Sequence[Tensor], seed: Tensor, probing: Probing, layout: Layout
+        self, kept: Sequence[Tensor], seed: Tensor, probing: Dials, layout: Layout
     ) -> Iterator[tuple[slice, Tensor]]:
         """Yield the numbers within their ranges, in the dtype of ``layout``."""
         numbers = self._numbers(kept, seed, probing, layout)
@@ -129,7 +129,7 @@ class Quantized(Rebuilt):
             yield images, rebuilt
 
     def _numbers(
-        self, kept: Sequence[Tensor], seed: Tensor, probing: Probing, layout: Layout
+        self, kept: Sequence[Tensor], seed: Tensor, probing: Dials, layout: Layout
     ) -> Iterator[Tensor]:
         """Yield x̂ over ``factor`` in memory order, flat, float32, whole groups at a time."""
         packed, bounds = kept
@@ -139,7 +139,7 @@ class Quantized(Rebuilt):
             yield decode(part, bounds[groups], bits, seed, stream, scale).view(-1)
 
 
-def _bits(probing: Probing) -> int:
+def _bits(probing: Dials) -> int:
     return int(probing.bits or Quantized.default)
 
 

@@ -15,7 +15,7 @@ from xconv.layout import Layout
 from xconv.schemes.scheme import NO_SMALLER, Scheme
 
 if TYPE_CHECKING:
-    from xconv.probing import Probing
+    from xconv.schemes.scheme import Dials
 
 AT_A_TIME = {"cpu": 2**20}
 AT_A_TIME_ELSEWHERE = 2**24
@@ -28,23 +28,23 @@ class Rebuilt(Scheme):
     """Base of schemes that rebuild x̂ from what they keep, which is at most as large as x."""
 
     @abstractmethod
-    def kept_bytes(self, layout: Layout, probing: Probing) -> int:
+    def kept_bytes(self, layout: Layout, probing: Dials) -> int:
         """Return the bytes of what ``keep`` returns, without the seed."""
 
     @abstractmethod
     def rebuild(
-        self, kept: Sequence[Tensor], seed: Tensor, probing: Probing, layout: Layout
+        self, kept: Sequence[Tensor], seed: Tensor, probing: Dials, layout: Layout
     ) -> Iterator[tuple[slice, Tensor]]:
         """Yield slices of images with their x̂ over ``factor``, in the layout of these images."""
 
-    def factor(self, probing: Probing, layout: Layout) -> float:
+    def factor(self, probing: Dials, layout: Layout) -> float:
         """Return the number by which gradients are multiplied in the end.
 
         X̂ over this number is in the range of its dtype, which x̂ itself might not be.
         """
         return 1.0
 
-    def why_exact(self, layout: Layout, probing: Probing) -> str:
+    def why_exact(self, layout: Layout, probing: Dials) -> str:
         """Return a reason if what would be kept is no smaller than the input, or an empty text."""
         size = prod(layout.shape) * layout.dtype.itemsize
         return "" if self.kept_bytes(layout, probing) < size else NO_SMALLER
@@ -55,7 +55,7 @@ class Rebuilt(Scheme):
         seed: Tensor,
         grad_output: Tensor,
         geometry: Geometry,
-        probing: Probing,
+        probing: Dials,
         layout: Layout,
         weight: Tensor,
     ) -> Tensor:

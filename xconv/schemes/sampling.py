@@ -24,7 +24,7 @@ from xconv.schemes.rebuilt import Rebuilt, some_images
 from xconv.spectrum.allotment import reciprocal, white
 
 if TYPE_CHECKING:
-    from xconv.probing import Probing
+    from xconv.schemes.scheme import Dials
     from xconv.spectrum.plan import Part, Plan
 
 _LEAST_SHARE = 1e-3
@@ -49,11 +49,11 @@ class Sampling(Rebuilt):
         if not 0 < value <= 1:
             raise ValueError(f"keep must be above 0 and at most 1; got {value:g}")
 
-    def describe(self, probing: Probing) -> str:
+    def describe(self, probing: Dials) -> str:
         """Return a text such as ``sampling, 0.1 of the pixels``."""
         return f"sampling, {self._share(probing):g} of the pixels"
 
-    def kept_bytes(self, layout: Layout, probing: Probing) -> int:
+    def kept_bytes(self, layout: Layout, probing: Dials) -> int:
         """Return the bytes of the kept pixels of all images and channels."""
         return prod(layout.shape[:2]) * self._count(layout, probing) * layout.dtype.itemsize
 
@@ -69,7 +69,7 @@ class Sampling(Rebuilt):
         self,
         input: Tensor,
         seed: Tensor,
-        probing: Probing,
+        probing: Dials,
         layout: Layout,
         weight: torch.Size,
         output: torch.Size,
@@ -79,17 +79,17 @@ class Sampling(Rebuilt):
         return seed, input.flatten(2).index_select(2, self._positions(seed, layout, probing))
 
     def kept_like(
-        self, input: Tensor, layout: Layout, probing: Probing, plan: Plan | None
+        self, input: Tensor, layout: Layout, probing: Dials, plan: Plan | None
     ) -> list[Tensor]:
         """Return an empty tensor (batch, channels, k)."""
         return [input.new_empty(*layout.shape[:2], self._count(layout, probing))]
 
-    def factor(self, probing: Probing, layout: Layout) -> float:
+    def factor(self, probing: Dials, layout: Layout) -> float:
         """Return N/k."""
         return pixels(layout.shape) / self._count(layout, probing)
 
     def rebuild(
-        self, kept: Sequence[Tensor], seed: Tensor, probing: Probing, layout: Layout
+        self, kept: Sequence[Tensor], seed: Tensor, probing: Dials, layout: Layout
     ) -> Iterator[tuple[slice, Tensor]]:
         """Yield the kept pixels in their places, among zeros."""
         (sampled,) = kept
@@ -99,13 +99,13 @@ class Sampling(Rebuilt):
             rebuilt.flatten(2).index_copy_(2, positions, sampled[images])
             yield images, rebuilt
 
-    def _positions(self, seed: Tensor, layout: Layout, probing: Probing) -> Tensor:
+    def _positions(self, seed: Tensor, layout: Layout, probing: Dials) -> Tensor:
         """Return the positions of the k smallest of N random numbers."""
         numbers = random_words(seed, 0, pixels(layout.shape), torch.int64, layout.device)
         return numbers.topk(self._count(layout, probing), largest=False).indices
 
-    def _count(self, layout: Layout, probing: Probing) -> int:
+    def _count(self, layout: Layout, probing: Dials) -> int:
         return max(1, int(pixels(layout.shape) * self._share(probing)))
 
-    def _share(self, probing: Probing) -> float:
+    def _share(self, probing: Dials) -> float:
         return self.default if probing.keep is None else probing.keep

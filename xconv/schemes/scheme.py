@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import Tensor
@@ -18,12 +18,35 @@ from xconv.geometry import Geometry
 from xconv.layout import Layout
 
 if TYPE_CHECKING:
-    from xconv.probing import Probing
     from xconv.spectrum.plan import Part, Plan
 
 
 NO_SMALLER = "the sketch would be no smaller than the input: exact gradient"
 """Reason why a call keeps its input: a sketch would save nothing."""
+
+
+class Dials(Protocol):
+    """The settings that schemes read: how much is kept, and how probes are drawn."""
+
+    @property
+    def probes(self) -> int | None:
+        """Number of probes, for schemes that probe."""
+
+    @property
+    def bits(self) -> float | None:
+        """Bits per element, for schemes that round."""
+
+    @property
+    def keep(self) -> float | None:
+        """Share of the pixels, for schemes that sample."""
+
+    @property
+    def distribution(self) -> str:
+        """Distribution of the probes."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether all images of a batch have the same probes."""
 
 
 class Scheme(ABC):
@@ -42,11 +65,11 @@ class Scheme(ABC):
         """Raise TypeError or ValueError for a value that the dial cannot have."""
 
     @abstractmethod
-    def describe(self, probing: Probing) -> str:
+    def describe(self, probing: Dials) -> str:
         """Return in a few words how inputs are kept."""
 
     @abstractmethod
-    def why_exact(self, layout: Layout, probing: Probing) -> str:
+    def why_exact(self, layout: Layout, probing: Dials) -> str:
         """Return the reason to keep an input of this layout itself, or an empty text."""
 
     @abstractmethod
@@ -62,7 +85,7 @@ class Scheme(ABC):
         self,
         input: Tensor,
         seed: Tensor,
-        probing: Probing,
+        probing: Dials,
         layout: Layout,
         weight: torch.Size,
         output: torch.Size,
@@ -76,7 +99,7 @@ class Scheme(ABC):
 
     @abstractmethod
     def kept_like(
-        self, input: Tensor, layout: Layout, probing: Probing, plan: Plan | None
+        self, input: Tensor, layout: Layout, probing: Dials, plan: Plan | None
     ) -> list[Tensor]:
         """Return empty tensors like those that ``keep`` returns, without the seed."""
 
@@ -87,7 +110,7 @@ class Scheme(ABC):
         seed: Tensor,
         grad_output: Tensor,
         geometry: Geometry,
-        probing: Probing,
+        probing: Dials,
         layout: Layout,
         weight: Tensor,
     ) -> Tensor:

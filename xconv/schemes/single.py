@@ -10,10 +10,10 @@ from math import prod
 import torch
 from torch import Tensor
 
+from xconv.cached import cached
 from xconv.geometry import Geometry
 from xconv.layout import Layout, in_memory_order, is_channels_last
 from xconv.schemes.windows import seen_through_windows
-from xconv.spectrum.cached import cached
 from xconv.wholes import whole
 
 

@@ -53,7 +53,7 @@ from xconv.spectrum.sampling import draw_frequencies
 from xconv.wholes import whole
 
 if TYPE_CHECKING:
-    from xconv.probing import Probing
+    from xconv.schemes.scheme import Dials
 
 _LEAST_BLOCK = 4
 """Pixels of the smallest map that is worth a plan."""
@@ -92,11 +92,11 @@ class Spectral(Scheme):
         if not 0 < value <= _LARGEST_BITS:
             raise ValueError(f"bits of spectral must be above 0 and at most 8; got {value:g}")
 
-    def describe(self, probing: Probing) -> str:
+    def describe(self, probing: Dials) -> str:
         """Return a text such as ``spectral, 0.5 bits an element``."""
         return f"spectral, {probing.bits:g} bits an element"
 
-    def why_exact(self, layout: Layout, probing: Probing) -> str:
+    def why_exact(self, layout: Layout, probing: Dials) -> str:
         """Return a reason for maps that are too small, or that a plan might make no smaller.
 
         The second reason assumes the worst case: a plan that gives all bits to one layer.
@@ -116,7 +116,7 @@ class Spectral(Scheme):
         self,
         input: Tensor,
         seed: Tensor,
-        probing: Probing,
+        probing: Dials,
         layout: Layout,
         weight: torch.Size,
         output: torch.Size,
@@ -152,7 +152,7 @@ class Spectral(Scheme):
         return seed, kept, *(part.clone() for part in frequencies.split(plan.counts))
 
     def kept_like(
-        self, input: Tensor, layout: Layout, probing: Probing, plan: Plan | None
+        self, input: Tensor, layout: Layout, probing: Dials, plan: Plan | None
     ) -> list[Tensor]:
         """Return empty tensors for the bytes and the frequencies that the plan needs."""
         blocks = blocks_of(tuple(int(n) for n in layout.shape[2:]))
@@ -171,7 +171,7 @@ class Spectral(Scheme):
         seed: Tensor,
         grad_output: Tensor,
         geometry: Geometry,
-        probing: Probing,
+        probing: Dials,
         layout: Layout,
         weight: Tensor,
     ) -> Tensor:
@@ -359,7 +359,7 @@ def _scales(packed: Tensor, sizes: Sequence[Sequence[int]], largest: Tensor) -> 
     return scales
 
 
-def _nominal(blocks: Blocks, layout: Layout, probing: Probing) -> Plan:
+def _nominal(blocks: Blocks, layout: Layout, probing: Dials) -> Plan:
     """Return the plan of an input that has not been observed."""
     bits = probing.bits or Spectral.default
     return nominal_plan(blocks, bits, most_bits(layout.dtype))

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from xconv.spectrum.cached import cached
+from xconv.cached import cached
 from xconv.wholes import whole
 
 _SIDES = {1: (32, 64), 2: (8, 16), 3: (4, 8)}

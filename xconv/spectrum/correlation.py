@@ -14,10 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from xconv.cached import cached
 from xconv.geometry import Geometry
 from xconv.layout import Layout
 from xconv.spectrum.blocks import Blocks, cosines, places
-from xconv.spectrum.cached import cached
 from xconv.spectrum.parts import CACHED, SMALL, SMALL_ELSEWHERE
 from xconv.wholes import whole
 

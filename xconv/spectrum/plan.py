@@ -24,8 +24,8 @@ from math import prod
 import torch
 from torch import Tensor
 
+from xconv.cached import cached
 from xconv.spectrum.blocks import Blocks
-from xconv.spectrum.cached import cached
 from xconv.spectrum.rounding import GROUP, SCALE_BITS, VARIANCES
 
 BITS = tuple(VARIANCES)

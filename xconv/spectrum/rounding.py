@@ -23,8 +23,8 @@ of random orthogonal matrices", SIAM J. Numer. Anal. 17(3), 1980.
 import torch
 from torch import Tensor
 
+from xconv.packing import pack_codes, unpack_codes
 from xconv.random import gaussian, uniform
-from xconv.spectrum.packing import pack_codes, unpack_codes
 from xconv.wholes import whole
 
 GROUP = 64

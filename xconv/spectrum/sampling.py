@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from xconv.cached import simulated
 from xconv.random import uniform
-from xconv.spectrum.cached import simulated
 
 _STREAM = -4
 

@@ -9,7 +9,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from xconv.kept import KeptMeter
-from xconv.spectrum.budget import plans_kept
+from xconv.budget import plans_kept
 from xconv_bench.configuration import Configuration
 from xconv_bench.errors import Unsupported
 from xconv_bench.measurement.simulating import simulating

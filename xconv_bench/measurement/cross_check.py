@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from xconv.spectrum.budget import plans_kept
+from xconv.budget import plans_kept
 from xconv_bench.configuration import SIMULATED, Configuration
 from xconv_bench.errors import BenchError
 from xconv_bench.events import Event, Message

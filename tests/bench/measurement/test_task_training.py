@@ -278,7 +278,9 @@ def test_equal_memory() -> None:
     task = MakeStripes()()
     budget = simulate_task(task, EXACT).count(8).peak_bytes
     simulation = simulate_task(task, XCONV)
-    assert isinstance(found, dict) and (size := found["batch_size"]) > 8
+    assert isinstance(found, dict)
+    size = found["batch_size"]
+    assert size > 8
     peaks = [simulation.count(each).peak_bytes for each in (size, size + 1)]
     assert peaks[0] <= budget < peaks[1]
     assert list(EqualMemoryBatch(MakeStripes(), EXACT, 256)()) == [{"batch_size": 8}]
