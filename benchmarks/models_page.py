@@ -6,7 +6,8 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from xconv_bench.report.units import format_bytes, format_ratio
+from xconv_bench.amounts import format_bytes
+from xconv_bench.report.units import format_ratio
 
 _INTRODUCTION = """\
 # Every model, converted

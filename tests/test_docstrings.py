@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 import torch
-from xconv.convert import FAMILIES
 
 import xconv
 import xconv_bench
+from xconv.conversion import FAMILIES
 from xconv.schemes import SCHEMES
 
 HAS_TRITON = importlib.util.find_spec("triton") is not None

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from xconv.kept import KeptMeter
 from xconv.budget import plans_kept
+from xconv.kept import KeptMeter
 from xconv_bench.configuration import Configuration
 from xconv_bench.errors import Unsupported
 from xconv_bench.measurement.simulating import simulating

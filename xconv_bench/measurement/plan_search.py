@@ -17,6 +17,7 @@ from torch import Tensor
 from xconv import convert
 from xconv.planning.advice import Advice, Costs
 from xconv.planning.choosing import Moments, NoRoomError, choose, total_variance
+from xconv_bench.amounts import format_bytes
 from xconv_bench.errors import BenchError
 from xconv_bench.measurement.batch_search import Refused, largest_batch
 from xconv_bench.measurement.counting import Simulation
@@ -24,7 +25,6 @@ from xconv_bench.measurement.failures import may_depend_on_batch
 from xconv_bench.measurement.layers import moments_of
 from xconv_bench.meters.by_layer import BACKWARD, FORWARD, Moment
 from xconv_bench.models.messages import reason
-from xconv_bench.report.units import format_bytes
 
 _ROUNDS = 6
 """Plans that are simulated for one budget, each chosen by what was seen of those before."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING
 
+from xconv_bench.amounts import bytes_scale, format_bytes
 from xconv_bench.report import style
 from xconv_bench.report.frame import Entry, framed
 from xconv_bench.report.log_axes import draw_line, label_line, label_points, plain_axis
@@ -21,7 +22,6 @@ from xconv_bench.report.settings import (
     strokes_of,
 )
 from xconv_bench.report.summary import Row
-from xconv_bench.report.units import bytes_unit, format_bytes
 from xconv_bench.report.words import dial_words
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _draw_axes(axes: Axes, trades: Sequence[_Trade], exact: Sequence[float]) -> 
     """Scales, their names and what exact layers save; returns the bytes of a unit along x."""
     errors = [trade.error for trade in trades if trade.error]
     sizes = [*(trade.saved for trade in trades), *exact]
-    unit = bytes_unit(max(sizes))
+    unit = bytes_scale(max(sizes))
     plain_axis(axes, "x", min(sizes) / unit.size, max(sizes) / unit.size)
     plain_axis(axes, "y", min(errors) * _ROOM_FOR_WORDS, max(errors))
     axes.set_xlabel(f"saved by the whole network ({unit.name})")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from xconv_bench.amounts import Scale, bytes_scale, seconds_scale
 from xconv_bench.report import style
 from xconv_bench.report.frame import Entry, framed
 from xconv_bench.report.log_axes import draw_line, label_points, plain_axis
@@ -15,7 +16,6 @@ from xconv_bench.report.pictures import fixed_settings, save
 from xconv_bench.report.settings import Setting, by_estimator, number, settings_of, strokes_of
 from xconv_bench.report.style import Stroke
 from xconv_bench.report.summary import Row
-from xconv_bench.report.units import Unit, bytes_unit, seconds_unit
 from xconv_bench.report.words import dial_words
 from xconv_bench.results import schema
 from xconv_bench.results.schema import TABLES
@@ -108,15 +108,15 @@ def _draw(setting: Setting, cost: _Cost) -> Picture | None:
 
 def _draw_axes(
     axes: Axes, rows: Sequence[Row], cost: _Cost, heading: str
-) -> tuple[Unit, Unit | None]:
+) -> tuple[Scale, Scale | None]:
     """Scales and their names; the units along x and y, None where y has none."""
     peaks = [number(row, "peak_bytes") or 0.0 for row in rows]
     values = [value for row in rows if (value := number(row, cost.column))]
     column = TABLES["frontier"][cost.column]
-    unit = bytes_unit(max(peaks))
+    unit = bytes_scale(max(peaks))
     plain_axis(axes, "x", min(peaks) / unit.size, max(peaks) / unit.size)
     axes.set_xlabel(f"{heading} ({unit.name})")
-    seconds = seconds_unit(max(values)) if column.unit is schema.column.Unit.SECONDS else None
+    seconds = seconds_scale(max(values)) if column.unit is schema.column.Unit.SECONDS else None
     size = seconds.size if seconds else 1.0
     plain_axis(axes, "y", min(values) * _ROOM / size, max(values) / size)
     if seconds:
@@ -124,13 +124,13 @@ def _draw_axes(
     return unit, seconds
 
 
-def _place(row: Row, cost: _Cost, units: tuple[Unit, Unit | None]) -> tuple[float, float]:
+def _place(row: Row, cost: _Cost, units: tuple[Scale, Scale | None]) -> tuple[float, float]:
     peak, value = number(row, "peak_bytes") or 0.0, number(row, cost.column) or 0.0
     return peak / units[0].size, value / (units[1].size if units[1] else 1.0)
 
 
 def _draw_front(
-    axes: Axes, rows: Sequence[Row], cost: _Cost, units: tuple[Unit, Unit | None]
+    axes: Axes, rows: Sequence[Row], cost: _Cost, units: tuple[Scale, Scale | None]
 ) -> None:
     """Steps: with more memory than a point of the front needs, its cost is to be had too."""
     bottom, _ = axes.get_ylim()

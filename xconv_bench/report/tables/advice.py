@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
+from xconv_bench.amounts import format_bytes, format_seconds
 from xconv_bench.report.settings import Setting, number, settings_of
 from xconv_bench.report.summary import Row
 from xconv_bench.report.tables.engine import (
@@ -17,7 +18,7 @@ from xconv_bench.report.tables.engine import (
     print_tables,
 )
 from xconv_bench.report.text_table import Column
-from xconv_bench.report.units import format_bytes, format_measured, format_ratio, format_seconds
+from xconv_bench.report.units import format_measured, format_ratio
 from xconv_bench.results.schema import ALL_LAYERS
 from xconv_bench.results.schema.advice import ADVICE
 

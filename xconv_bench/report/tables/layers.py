@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import IO
 
+from xconv_bench.amounts import format_bytes
 from xconv_bench.report.notes import notes_of
 from xconv_bench.report.published import published_layers_peak
 from xconv_bench.report.settings import Setting, is_reference, number, settings_of
@@ -19,7 +20,6 @@ from xconv_bench.report.tables.engine import (
     ratio_to,
 )
 from xconv_bench.report.text_table import Column
-from xconv_bench.report.units import format_bytes
 from xconv_bench.report.words import method_words, status_words
 from xconv_bench.results.schema import ALL_LAYERS
 from xconv_bench.results.schema.layers import LAYERS

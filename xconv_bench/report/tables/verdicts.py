@@ -8,6 +8,7 @@ from math import inf
 from pathlib import Path
 from typing import IO
 
+from xconv_bench.amounts import format_bytes, format_seconds
 from xconv_bench.configuration import (
     KNOBS,
     GradientConfiguration,
@@ -16,7 +17,7 @@ from xconv_bench.configuration import (
 )
 from xconv_bench.report.tables.engine import Part, Printed, print_tables
 from xconv_bench.report.text_table import Column
-from xconv_bench.report.units import format_bytes, format_measured, format_seconds
+from xconv_bench.report.units import format_measured
 from xconv_bench.report.words import method_words, phrases
 from xconv_bench.results import schema
 from xconv_bench.results.schema import ALL_LAYERS, TABLES, Cell
