@@ -18,7 +18,7 @@ from xconv.saved.module import Saving
 from xconv.saved.normalizing import Normalizing
 from xconv.schemes import SCHEMES
 from xconv.state import SWAPPED, State, state_of
-from xconv.weighing import Arguments, kept_by_holder, on_copy
+from xconv.weighing import ModelArguments, kept_by_holder, on_copy
 
 _MIB = 2**20
 _ELSEWHERE = {
@@ -180,7 +180,7 @@ def attribute(model: nn.Module, kept: Mapping[Holder, int]) -> Account:
     return _attributed(_entries(model), model, kept, kept)
 
 
-def _weighed(model: nn.Module, arguments: Arguments) -> Account:
+def _weighed(model: nn.Module, arguments: ModelArguments) -> Account:
     """The account of a model that may be changed."""
     kept = kept_by_holder(model, arguments)
     entries = list(_entries(model))  # why a layer is exact shows once it has run

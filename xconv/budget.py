@@ -24,7 +24,7 @@ from xconv.layout import Layout
 from xconv.probing import Probing
 from xconv.schemes import SCHEMES
 from xconv.spectrum.blocks import Blocks, blocks_of, by_frequency, transform
-from xconv.spectrum.plan import BITS, Part, Plan, most_bits
+from xconv.spectrum.plan import BITS, BlockPlan, Contribution, most_bits
 
 _LONGEST_PAUSE = 64
 """Calls after which a plan is renewed at the latest; at first after 1, 2, 4, … calls."""
@@ -99,17 +99,17 @@ class Member:
     """Mean energy of each coefficient of the input, float64."""
     weights: Tensor | None = None
     """Variance of the weight gradient per unit of variance of a coefficient, float64."""
-    plan: Plan | float | None = None
+    plan: BlockPlan | float | None = None
     """The plan, or the value of the scheme's dial; None stands for the nominal plan."""
     calls: int = 0
     is_due: bool = False
     """Whether a gradient has been seen since the last plan."""
-    planned: dict[tuple[int, Blocks], Plan | float | None] = field(default_factory=dict)
+    planned: dict[tuple[int, Blocks], BlockPlan | float | None] = field(default_factory=dict)
     """Plans of the last calls, by seed and blocks."""
     renewals: int = 0
     """The budget's ``renewals`` when this member last asked for a plan."""
 
-    def plan_for(self, input: Tensor, seed: Tensor) -> Plan | float | None:
+    def plan_for(self, input: Tensor, seed: Tensor) -> BlockPlan | float | None:
         """Return the plan for ``input`` (batch, channels, *pixels), renewed when it is time.
 
         None stands for the nominal plan. A checkpoint that repeats a call with its ``seed`` gets
@@ -170,7 +170,7 @@ class Member:
         self.weights = new if self.weights is None else _mean(self.weights, new)
         self.is_due = True
 
-    def part(self) -> Part | None:
+    def part(self) -> Contribution | None:
         """Return what this layer contributes to a common plan, or None if that is not known."""
         if self.blocks is None or self.energies is None or self.weights is None:
             return None
@@ -179,7 +179,7 @@ class Member:
         importance = energies * weights
         if not bool(importance.isfinite().all()):
             return None
-        return Part(
+        return Contribution(
             importance,
             images * channels * self.blocks.number,
             images * channels * pixels,

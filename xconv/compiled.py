@@ -22,7 +22,7 @@ from xconv.geometry import Geometry
 from xconv.layout import Layout
 from xconv.probing import Probing
 from xconv.schemes import SCHEMES
-from xconv.spectrum.plan import Plan
+from xconv.spectrum.plan import BlockPlan
 
 _SELECTIVE = tuple(
     getattr(torch.utils.checkpoint, name)
@@ -59,7 +59,7 @@ def keep(
     layout: Layout,
     weight_shape: torch.Size,
     output_shape: torch.Size,
-    plan: Plan | None = None,
+    plan: BlockPlan | None = None,
 ) -> tuple[Tensor, ...]:
     """Run ``probing.keep`` as one operator."""
     counts: tuple[int, ...] = ()
@@ -125,8 +125,8 @@ def _(
     return [torch.empty_like(seed), *like]
 
 
-def _plan(counts: Sequence[int], tables: Sequence[Tensor]) -> Plan | None:
-    return Plan(tuple(counts), *tables) if tables else None
+def _plan(counts: Sequence[int], tables: Sequence[Tensor]) -> BlockPlan | None:
+    return BlockPlan(tuple(counts), *tables) if tables else None
 
 
 @torch.library.custom_op("xconv::estimate", mutates_args=())

@@ -11,7 +11,7 @@ from xconv.differentiation import needed, refuse_batched
 from xconv.geometry import Geometry
 from xconv.layout import Layout
 from xconv.probing import Probing, estimate_gradient, keep
-from xconv.spectrum.plan import Plan
+from xconv.spectrum.plan import BlockPlan
 
 
 class SketchedConvolution(torch.autograd.Function):
@@ -30,7 +30,7 @@ class SketchedConvolution(torch.autograd.Function):
         seed: Tensor | None,
         geometry: Geometry,
         probing: Probing,
-        plan: Plan | None,
+        plan: BlockPlan | None,
         observer: Member | None,
     ) -> Tensor:
         """Convolve a batch, with the shapes of ``torch.nn.functional.conv*d``, and keep a sketch.

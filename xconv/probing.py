@@ -15,7 +15,7 @@ from xconv.schemes.scheme import NO_SMALLER
 from xconv.wholes import whole
 
 if TYPE_CHECKING:
-    from xconv.spectrum.plan import Plan
+    from xconv.spectrum.plan import BlockPlan
 
 DIALS = ("probes", "bits", "keep")
 """Fields of ``Probing`` that say how much is kept; each scheme reads one of them."""
@@ -133,7 +133,7 @@ def keep(
     layout: Layout,
     weight_shape: torch.Size,
     output_shape: torch.Size,
-    plan: "Plan | None" = None,
+    plan: "BlockPlan | None" = None,
 ) -> tuple[Tensor, ...]:
     """Return what is kept of ``input``: the seed, followed by what the scheme keeps."""
     scheme = SCHEMES[probing.scheme]

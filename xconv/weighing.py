@@ -16,10 +16,10 @@ from xconv.contents import buffers, modules, named_modules, parameters
 from xconv.kept import Holder, KeptMeter
 
 Result = TypeVar("Result")
-Arguments = tuple[Any, ...]
+ModelArguments = tuple[Any, ...]
 
 
-def kept_by_holder(model: nn.Module, arguments: Arguments) -> Mapping[Holder, int]:
+def kept_by_holder(model: nn.Module, arguments: ModelArguments) -> Mapping[Holder, int]:
     """Return the bytes that a call of ``model`` keeps, by the modules that saved them.
 
     A storage counts once, for the first that saved it; parameters and buffers count for nobody,
@@ -36,7 +36,9 @@ def kept_by_holder(model: nn.Module, arguments: Arguments) -> Mapping[Holder, in
 
 
 def on_copy(
-    model: nn.Module, arguments: Arguments, measure: Callable[[nn.Module, Arguments], Result]
+    model: nn.Module,
+    arguments: ModelArguments,
+    measure: Callable[[nn.Module, ModelArguments], Result],
 ) -> Result:
     """Return what ``measure`` finds of a copy of ``model`` and ``arguments``.
 
@@ -65,7 +67,7 @@ def on_copy(
         ) from error
 
 
-def _tensors(model: nn.Module, arguments: Arguments) -> list[Tensor]:
+def _tensors(model: nn.Module, arguments: ModelArguments) -> list[Tensor]:
     """All tensors of a model, those too that are plain attributes, and of its arguments."""
     attributes = (each for module in modules(model) for each in vars(module).values())
     found = [*parameters(model), *buffers(model), *attributes, *tree_iter(arguments)]

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from xconv import XConv2d, convert
 from xconv.budget import Member
 from xconv.modules import set_probing
-from xconv.spectrum.plan import Plan
+from xconv.spectrum.plan import BlockPlan
 
 RENEWED = [2, 3, 5, 9, 17, 33, 65, 129]
 """Calls that have a new plan: those after the calls that are looked at."""
@@ -38,7 +38,7 @@ def train(model: nn.Module, steps: int, start: int = 0, **size: int) -> None:
         gradients(model, images(**size), seed=seed)
 
 
-def same(one: Plan | None, other: Plan | None) -> bool:
+def same(one: BlockPlan | None, other: BlockPlan | None) -> bool:
     if one is None or other is None:
         return one is other
     return (

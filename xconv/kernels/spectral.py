@@ -26,7 +26,7 @@ from xconv.kernels.tiling import Tiling, known_tiling
 from xconv.layout import Layout, from_memory_order, in_memory_order
 from xconv.precision import allows_tf32
 from xconv.spectrum.blocks import blocks_of
-from xconv.spectrum.plan import Plan
+from xconv.spectrum.plan import BlockPlan
 from xconv.spectrum.rounding import GROUP
 
 AT_A_TIME = 2**25
@@ -57,7 +57,7 @@ def covers(layout: Layout) -> bool:
     return columns % GROUP == 0 or columns >= _ENOUGH * GROUP
 
 
-def kept_like(input: Tensor, layout: Layout, plan: Plan) -> list[Tensor]:
+def kept_like(input: Tensor, layout: Layout, plan: BlockPlan) -> list[Tensor]:
     """Return empty tensors like those of ``keep``."""
     tiling = Tiling.of(layout, plan.counts)
     return [
@@ -67,7 +67,7 @@ def kept_like(input: Tensor, layout: Layout, plan: Plan) -> list[Tensor]:
     ]
 
 
-def keep(input: Tensor, seed: Tensor, layout: Layout, plan: Plan) -> tuple[Tensor, ...]:
+def keep(input: Tensor, seed: Tensor, layout: Layout, plan: BlockPlan) -> tuple[Tensor, ...]:
     """Return bytes, frequencies and counts. Raises RuntimeError while a CUDA graph is captured."""
     refuse_capture(input.device)
     tiling, number = known_tiling(layout, plan.counts), int(seed)
@@ -147,7 +147,7 @@ def _precision(layout: Layout) -> str:
     return "tf32x3"
 
 
-def _tables(plan: Plan, device: torch.device) -> Tensor:
+def _tables(plan: BlockPlan, device: torch.device) -> Tensor:
     known = _TABLES.setdefault(plan.order, {})
     if device not in known:
         chances = plan.probabilities

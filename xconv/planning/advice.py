@@ -30,7 +30,7 @@ _MIB = 2**20
 
 
 @dataclass(frozen=True)
-class Line:
+class PlanLine:
     """The setting of one module in a plan, and what it costs.
 
     ``setting`` is None for an exact module. ``bytes`` is what the module keeps for the backward
@@ -52,7 +52,7 @@ class Advice:
 
     Attributes:
         plan: the plan, for ``xconv.convert(model, plan=...)``.
-        lines: a ``Line`` for each module that could be planned, in the order of the model.
+        lines: a ``PlanLine`` for each module that could be planned, in the order of the model.
         error: expected relative error of the gradient of all weights, root mean square.
         saved_bytes: bytes that the modules of ``lines`` keep for the backward pass.
         exact_bytes: bytes that they would keep as exact modules.
@@ -64,7 +64,7 @@ class Advice:
     """
 
     plan: Plan
-    lines: tuple[Line, ...]
+    lines: tuple[PlanLine, ...]
 
     @property
     def error(self) -> float:
@@ -143,7 +143,7 @@ class Costs:
         settings = {n: list(self.bytes[n])[i] for n, i in zip(self.names, chosen, strict=True)}
         taken = [some[i] for some, i in zip(self.options, chosen, strict=True)]
         lines = tuple(
-            Line(
+            PlanLine(
                 name, self.families[name], s, option.bytes, self.bytes[name][None], option.variance
             )
             for (name, s), option in zip(settings.items(), taken, strict=True)

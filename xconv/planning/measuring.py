@@ -26,7 +26,7 @@ from xconv.random import seeds_from
 
 _MEASURED_ALONE = {"norm": Setting(norm_bits=2), "act": Setting(act_bits=4)}
 
-Costs = dict[str, dict[Setting | None, float]]
+SettingCosts = dict[str, dict[Setting | None, float]]
 """The cost of each setting of each module by name; None stands for the exact module."""
 
 
@@ -68,7 +68,7 @@ class Variances:
     """The squared norm of the exact gradient of all weights, and the variance of estimates."""
 
     squared_norm: float
-    costs: Costs
+    costs: SettingCosts
 
 
 def measure_variances(
@@ -83,7 +83,9 @@ def measure_variances(
     named = dict(named_modules(steps.model))
     convert(steps.model, plan=base)
     exact = steps.gradients()
-    costs: Costs = {name: {None: 0.0} for name, family in families.items() if family in CANDIDATES}
+    costs: SettingCosts = {
+        name: {None: 0.0} for name, family in families.items() if family in CANDIDATES
+    }
     alone = [n for n, family in families.items() if family in SPREADING]
     done, total = 0, len(alone) + sum(map(len, CANDIDATES.values()))
     for family, candidates in CANDIDATES.items():

@@ -25,12 +25,12 @@ from xconv.saved.slopes import BITS, check_bits
 from xconv.state import State, set_state, state_of
 
 
-class _Step(Saving):
+class _StepActivation(Saving):
     def _xconv_account(self) -> tuple[bool, str]:
         return True, ONE_BIT
 
 
-class _Rounded(Saving):
+class _RoundedActivation(Saving):
     """Base of activations that keep rounded slopes.
 
     It takes the arguments of torch's class, and ``bits`` by name: 4 or 8 for each slope.
@@ -64,7 +64,7 @@ def _rounded(theirs: type[nn.Module], call: Callable[[Any, Tensor, int], Tensor]
     return instead_of(exact, run)
 
 
-class XReLU6(_Step, nn.ReLU6):
+class XReLU6(_StepActivation, nn.ReLU6):
     """``torch.nn.ReLU6`` that keeps one bit per element: which of two slopes it has.
 
     Outputs and gradients are torch's, bit for bit. Any shape and floating dtype.
@@ -77,7 +77,7 @@ class XReLU6(_Step, nn.ReLU6):
     forward = instead_of(nn.ReLU6.forward, lambda m, x: functions.relu6(x, m.inplace))
 
 
-class XHardtanh(_Step, nn.Hardtanh):
+class XHardtanh(_StepActivation, nn.Hardtanh):
     """``torch.nn.Hardtanh`` that keeps one bit per element: which of two slopes it has.
 
     Outputs and gradients are torch's, bit for bit. Any shape and floating dtype.
@@ -92,7 +92,7 @@ class XHardtanh(_Step, nn.Hardtanh):
     )
 
 
-class XLeakyReLU(_Step, nn.LeakyReLU):
+class XLeakyReLU(_StepActivation, nn.LeakyReLU):
     """``torch.nn.LeakyReLU`` that keeps one bit per element: which of two slopes it has.
 
     Outputs and gradients are torch's, bit for bit. Any shape and floating dtype.
@@ -107,7 +107,7 @@ class XLeakyReLU(_Step, nn.LeakyReLU):
     )
 
 
-class XHardsigmoid(_Step, nn.Hardsigmoid):
+class XHardsigmoid(_StepActivation, nn.Hardsigmoid):
     """``torch.nn.Hardsigmoid`` that keeps one bit per element: which of two slopes it has.
 
     Outputs and gradients are torch's, bit for bit. Any shape and floating dtype.
@@ -120,7 +120,7 @@ class XHardsigmoid(_Step, nn.Hardsigmoid):
     forward = instead_of(nn.Hardsigmoid.forward, lambda m, x: functions.hardsigmoid(x, m.inplace))
 
 
-class XThreshold(_Step, nn.Threshold):
+class XThreshold(_StepActivation, nn.Threshold):
     """``torch.nn.Threshold`` that keeps one bit per element: which of two slopes it has.
 
     Outputs and gradients are torch's, bit for bit. Any shape and floating dtype.
@@ -135,7 +135,7 @@ class XThreshold(_Step, nn.Threshold):
     )
 
 
-class XHardshrink(_Step, nn.Hardshrink):
+class XHardshrink(_StepActivation, nn.Hardshrink):
     """``torch.nn.Hardshrink`` that keeps one bit per element: which of two slopes it has.
 
     Outputs and gradients are torch's, bit for bit. Any shape and floating dtype.
@@ -148,7 +148,7 @@ class XHardshrink(_Step, nn.Hardshrink):
     forward = instead_of(nn.Hardshrink.forward, lambda m, x: functions.hardshrink(x, m.lambd))
 
 
-class XSoftshrink(_Step, nn.Softshrink):
+class XSoftshrink(_StepActivation, nn.Softshrink):
     """``torch.nn.Softshrink`` that keeps one bit per element: which of two slopes it has.
 
     Outputs and gradients are torch's, bit for bit. Any shape and floating dtype.
@@ -161,7 +161,7 @@ class XSoftshrink(_Step, nn.Softshrink):
     forward = instead_of(nn.Softshrink.forward, lambda m, x: functions.softshrink(x, m.lambd))
 
 
-class XELU(_Rounded, nn.ELU):
+class XELU(_RoundedActivation, nn.ELU):
     """``torch.nn.ELU`` that keeps the slope of each element in ``bits`` = 4 or 8 bits.
 
     The output is torch's; the gradient is unbiased. Slopes of positive inputs are exact. Any shape
@@ -175,7 +175,7 @@ class XELU(_Rounded, nn.ELU):
     forward = _rounded(nn.ELU, lambda m, x, b: functions.elu(x, m.alpha, m.inplace, bits=b))
 
 
-class XCELU(_Rounded, nn.CELU):
+class XCELU(_RoundedActivation, nn.CELU):
     """``torch.nn.CELU`` that keeps the slope of each element in ``bits`` = 4 or 8 bits.
 
     The output is torch's; the gradient is unbiased. Slopes of positive inputs are exact. The module
@@ -190,7 +190,7 @@ class XCELU(_Rounded, nn.CELU):
     forward = _rounded(nn.CELU, lambda m, x, b: functions.celu(x, m.alpha, m.inplace, bits=b))
 
 
-class XSELU(_Rounded, nn.SELU):
+class XSELU(_RoundedActivation, nn.SELU):
     """``torch.nn.SELU`` that keeps the slope of each element in ``bits`` = 4 or 8 bits.
 
     The output is torch's; the gradient is unbiased. Slopes of positive inputs are exact. Any shape
@@ -204,7 +204,7 @@ class XSELU(_Rounded, nn.SELU):
     forward = _rounded(nn.SELU, lambda m, x, b: functions.selu(x, m.inplace, bits=b))
 
 
-class XGELU(_Rounded, nn.GELU):
+class XGELU(_RoundedActivation, nn.GELU):
     """``torch.nn.GELU`` that keeps the slope of each element in ``bits`` = 4 or 8 bits.
 
     The output is torch's; the gradient is unbiased. Any shape and floating dtype. Raises ValueError
@@ -218,7 +218,7 @@ class XGELU(_Rounded, nn.GELU):
     forward = _rounded(nn.GELU, lambda m, x, b: functions.gelu(x, m.approximate, bits=b))
 
 
-class XSiLU(_Rounded, nn.SiLU):
+class XSiLU(_RoundedActivation, nn.SiLU):
     """``torch.nn.SiLU`` that keeps the slope of each element in ``bits`` = 4 or 8 bits.
 
     The output is torch's; the gradient is unbiased. Any shape and floating dtype. Raises ValueError
@@ -232,7 +232,7 @@ class XSiLU(_Rounded, nn.SiLU):
     forward = _rounded(nn.SiLU, lambda m, x, b: functions.silu(x, m.inplace, bits=b))
 
 
-class XMish(_Rounded, nn.Mish):
+class XMish(_RoundedActivation, nn.Mish):
     """``torch.nn.Mish`` that keeps the slope of each element in ``bits`` = 4 or 8 bits.
 
     The output is torch's; the gradient is unbiased. Any shape and floating dtype. Raises ValueError
@@ -246,7 +246,7 @@ class XMish(_Rounded, nn.Mish):
     forward = _rounded(nn.Mish, lambda m, x, b: functions.mish(x, m.inplace, bits=b))
 
 
-class XHardswish(_Rounded, nn.Hardswish):
+class XHardswish(_RoundedActivation, nn.Hardswish):
     """``torch.nn.Hardswish`` that keeps the slope of each element in ``bits`` = 4 or 8 bits.
 
     The output is torch's; the gradient is unbiased. Any shape and floating dtype. Raises ValueError
@@ -260,7 +260,7 @@ class XHardswish(_Rounded, nn.Hardswish):
     forward = _rounded(nn.Hardswish, lambda m, x, b: functions.hardswish(x, m.inplace, bits=b))
 
 
-class XSigmoid(_Rounded, nn.Sigmoid):
+class XSigmoid(_RoundedActivation, nn.Sigmoid):
     """``torch.nn.Sigmoid`` that keeps the slope of each element in ``bits`` = 4 or 8 bits.
 
     The output is torch's; the gradient is unbiased. torch keeps the output. Any shape and floating
@@ -274,7 +274,7 @@ class XSigmoid(_Rounded, nn.Sigmoid):
     forward = _rounded(nn.Sigmoid, lambda m, x, b: functions.sigmoid(x, bits=b))
 
 
-class XTanh(_Rounded, nn.Tanh):
+class XTanh(_RoundedActivation, nn.Tanh):
     """``torch.nn.Tanh`` that keeps the slope of each element in ``bits`` = 4 or 8 bits.
 
     The output is torch's; the gradient is unbiased. torch keeps the output. Any shape and floating
@@ -288,7 +288,7 @@ class XTanh(_Rounded, nn.Tanh):
     forward = _rounded(nn.Tanh, lambda m, x, b: functions.tanh(x, bits=b))
 
 
-class XSoftplus(_Rounded, nn.Softplus):
+class XSoftplus(_RoundedActivation, nn.Softplus):
     """``torch.nn.Softplus`` that keeps the slope of each element in ``bits`` = 4 or 8 bits.
 
     The output is torch's; the gradient is unbiased. Any shape and floating dtype. Raises ValueError
@@ -304,7 +304,7 @@ class XSoftplus(_Rounded, nn.Softplus):
     )
 
 
-class XLogSigmoid(_Rounded, nn.LogSigmoid):
+class XLogSigmoid(_RoundedActivation, nn.LogSigmoid):
     """``torch.nn.LogSigmoid`` that keeps the slope of each element in ``bits`` = 4 or 8 bits.
 
     The output is torch's; the gradient is unbiased. Any shape and floating dtype. Raises ValueError
@@ -318,7 +318,7 @@ class XLogSigmoid(_Rounded, nn.LogSigmoid):
     forward = _rounded(nn.LogSigmoid, lambda m, x, b: functions.log_sigmoid(x, bits=b))
 
 
-class XSoftsign(_Rounded, nn.Softsign):
+class XSoftsign(_RoundedActivation, nn.Softsign):
     """``torch.nn.Softsign`` that keeps the slope of each element in ``bits`` = 4 or 8 bits.
 
     The output is torch's; the gradient is unbiased. torch keeps three tensors of the input's size.
@@ -332,7 +332,7 @@ class XSoftsign(_Rounded, nn.Softsign):
     forward = _rounded(nn.Softsign, lambda m, x, b: functions.softsign(x, bits=b))
 
 
-class XPReLU(_Rounded, nn.PReLU):
+class XPReLU(_RoundedActivation, nn.PReLU):
     """``torch.nn.PReLU`` that keeps the slope of each element in ``bits`` = 4 or 8 bits.
 
     The output is torch's; the gradient is unbiased. The input gradient is exact, and only the

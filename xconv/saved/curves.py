@@ -28,7 +28,7 @@ _aten = torch.ops.aten
 
 
 @dataclass(frozen=True)
-class Steps:
+class TwoSlopes:
     """An activation of two slopes."""
 
     slope: Callable[..., Tensor]
@@ -136,13 +136,13 @@ _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804
 _SIXTH = float(torch.tensor(1 / 6, dtype=torch.float32))
 """One sixth as torch has it, in float32 even for double precision."""
 
-STEPS: dict[str, Steps] = {
-    "hardtanh": Steps(_slope(_aten.hardtanh_backward), lambda *_: (0.0, 1.0)),
-    "leaky_relu": Steps(_slope(_aten.leaky_relu_backward, False), lambda slope: (1.0, slope)),
-    "hardsigmoid": Steps(_slope(_aten.hardsigmoid_backward), lambda: (0.0, _SIXTH)),
-    "threshold": Steps(_slope(_aten.threshold_backward), lambda *_: (0.0, 1.0)),
-    "hardshrink": Steps(_slope(_aten.hardshrink_backward), lambda *_: (0.0, 1.0)),
-    "softshrink": Steps(_slope(_aten.softshrink_backward), lambda *_: (0.0, 1.0)),
+STEPS: dict[str, TwoSlopes] = {
+    "hardtanh": TwoSlopes(_slope(_aten.hardtanh_backward), lambda *_: (0.0, 1.0)),
+    "leaky_relu": TwoSlopes(_slope(_aten.leaky_relu_backward, False), lambda slope: (1.0, slope)),
+    "hardsigmoid": TwoSlopes(_slope(_aten.hardsigmoid_backward), lambda: (0.0, _SIXTH)),
+    "threshold": TwoSlopes(_slope(_aten.threshold_backward), lambda *_: (0.0, 1.0)),
+    "hardshrink": TwoSlopes(_slope(_aten.hardshrink_backward), lambda *_: (0.0, 1.0)),
+    "softshrink": TwoSlopes(_slope(_aten.softshrink_backward), lambda *_: (0.0, 1.0)),
 }
 RANGES: dict[str, Range] = {
     "elu": _exponential(lambda alpha: (1.0, alpha, 1.0)),

@@ -32,7 +32,7 @@ Exchange = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True)
-class Maps:
+class NormalizedMaps:
     """Sets of maps of (batch, channels, *pixels) that share statistics.
 
     They are the maps of a group of channels, of one image or of all.

@@ -14,7 +14,15 @@ from torch import Tensor, nn
 
 from xconv import autocast
 from xconv.saved.normalizing import Normalizing, estimated, fixed, prepare
-from xconv.saved.rules import Batch, Group, Instance, Layer, RootMeanSquare, Rule, SyncBatch
+from xconv.saved.rules import (
+    BatchNormRule,
+    GroupNormRule,
+    InstanceNormRule,
+    LayerNormRule,
+    RMSNormRule,
+    Rule,
+    SyncBatchNormRule,
+)
 from xconv.scripting import exactly
 
 
@@ -37,9 +45,9 @@ class _BatchNorm(Normalizing):
         running = (self.running_mean, self.running_var) if tracks else (None, None)
         if not trains:
             return fixed(self, input, running, seed)
-        rule: Rule = Batch(momentum, self.eps)
+        rule: Rule = BatchNormRule(momentum, self.eps)
         if synchronizes:
-            rule = SyncBatch(momentum, self.eps, process_group, processes)
+            rule = SyncBatchNormRule(momentum, self.eps, process_group, processes)
         return estimated(self, input, running, seed, rule)
 
 
@@ -76,7 +84,7 @@ class _InstanceNorm(Normalizing):
         running = self.running_mean, self.running_var
         if not trains:
             return fixed(self, input, running, seed)
-        rule = Instance(0.0 if self.momentum is None else self.momentum, self.eps)
+        rule = InstanceNormRule(0.0 if self.momentum is None else self.momentum, self.eps)
         return estimated(self, input, running, seed, rule)
 
 
@@ -108,7 +116,7 @@ class XGroupNorm(Normalizing, nn.GroupNorm):
             return None
         if input.numel() <= input.shape[0] * self.num_groups:  # torch may raise an error
             return None
-        return _widened(self, input, "group_norm", Group(self.num_groups, self.eps))
+        return _widened(self, input, "group_norm", GroupNormRule(self.num_groups, self.eps))
 
 
 class XLayerNorm(Normalizing, nn.LayerNorm):
@@ -129,7 +137,7 @@ class XLayerNorm(Normalizing, nn.LayerNorm):
         shape = self.normalized_shape
         if input.shape[-len(shape) :] != shape:
             return None
-        return _widened(self, input, "layer_norm", Layer(shape, self.eps))
+        return _widened(self, input, "layer_norm", LayerNormRule(shape, self.eps))
 
 
 class XLayerNorm2d(XLayerNorm):
@@ -172,7 +180,7 @@ class XRMSNorm(Normalizing, nn.RMSNorm):
         shape = self.normalized_shape
         if input.shape[-len(shape) :] != shape:
             return None
-        return _widened(self, input, "rms_norm", RootMeanSquare(shape, self.eps))
+        return _widened(self, input, "rms_norm", RMSNormRule(shape, self.eps))
 
 
 class XBatchNorm1d(_BatchNorm, nn.BatchNorm1d):

@@ -14,12 +14,12 @@ from torch import Tensor
 from xconv import compiled
 from xconv.differentiation import needed, refuse_batched
 from xconv.layout import Layout
-from xconv.saved.maps import Exchange, Maps
-from xconv.saved.rows import Rows
+from xconv.saved.maps import Exchange, NormalizedMaps
+from xconv.saved.rows import NormalizedRows
 from xconv.saved.rules import Rule
 from xconv.saved.stand_in import StandIn, wide
 
-Way = Maps | Rows
+Way = NormalizedMaps | NormalizedRows
 
 
 class Normalization(torch.autograd.Function):
@@ -98,7 +98,7 @@ class FixedNormalization(torch.autograd.Function):
             input, weight, bias, running_mean, running_var, False, 0.0, eps,
             bool(torch.backends.cudnn.enabled),
         )  # fmt: skip
-        ctx.way, ctx.layout = Maps(input.shape[1], across_batch=True), Layout.of(input)
+        ctx.way, ctx.layout = NormalizedMaps(input.shape[1], across_batch=True), Layout.of(input)
         ctx.eps, ctx.bits, ctx.shape = eps, bits, running_mean.shape
         kept: list[Tensor] = []
         if seed is not None:
@@ -132,7 +132,7 @@ class FixedNormalization(torch.autograd.Function):
 def _bias_gradient(grad_output: Tensor, way: Way, shape: torch.Size) -> Tensor:
     """Return the gradient of β, in ``shape``."""
     dtype = wide(grad_output.dtype)
-    if isinstance(way, Rows):
+    if isinstance(way, NormalizedRows):
         return grad_output.reshape(-1, way.columns).sum(0, dtype=dtype).view(shape)
     return grad_output.sum((0, *range(2, grad_output.dim())), dtype=dtype)
 
@@ -258,7 +258,7 @@ def _(
 ) -> List[Tensor]:  # noqa: UP006
     layout = Layout(torch.Size(shape), dtype, grad_output.device, channels_last)
     ours = _way(way)
-    length = ours.columns if isinstance(ours, Rows) else shape[1]
+    length = ours.columns if isinstance(ours, NormalizedRows) else shape[1]
     sums = [grad_output.new_empty(length, dtype=wide(dtype)) for _ in range(2)]
     return [*([ours.empty(layout)] if needs_input else []), *sums]
 
@@ -275,14 +275,14 @@ normalized_gradients.register_autograd(_refuse)
 
 def _words(way: Way) -> list[int]:
     """Return ``way`` as the list of integers that an operator takes."""
-    if isinstance(way, Rows):
+    if isinstance(way, NormalizedRows):
         return [way.columns, int(way.is_centred)]
     return [way.groups, int(way.across_batch), 0]
 
 
 def _way(words: Sequence[int]) -> Way:
     first, second, *is_maps = words
-    return Maps(first, bool(second)) if is_maps else Rows(first, bool(second))
+    return NormalizedMaps(first, bool(second)) if is_maps else NormalizedRows(first, bool(second))
 
 
 def _whole(layout: Layout) -> Layout:

@@ -22,7 +22,7 @@ TOO_LARGE = f"windows of more than {MOST_POSITIONS} elements, which one byte can
 """Reason why a max pooling is left alone."""
 
 
-class _MaxPool(Saving):
+class _MaxPooling(Saving):
     _xconv_dimensions: int
 
     def _xconv_account(self: Any) -> tuple[bool, str]:
@@ -42,7 +42,7 @@ class _MaxPool(Saving):
         return TOO_LARGE if cls._xconv_bits(module) is None else ""
 
 
-class _AdaptiveMaxPool(Saving):
+class _AdaptiveMaxPooling(Saving):
     _xconv_dimensions: int
 
     def _xconv_account(self: Any) -> tuple[bool, str]:
@@ -55,7 +55,7 @@ class _AdaptiveMaxPool(Saving):
         return INDICES if module.return_indices else ""
 
 
-class _AveragePool(Saving):
+class _AveragePooling(Saving):
     _xconv_dimensions: int
 
     def _xconv_account(self) -> tuple[bool, str]:
@@ -88,7 +88,7 @@ def _adaptive_average(module: Any, input: Tensor) -> Tensor:
     return adaptive_average_pool(module._xconv_dimensions, input, module.output_size)
 
 
-class XMaxPool1d(_MaxPool, nn.MaxPool1d):
+class XMaxPool1d(_MaxPooling, nn.MaxPool1d):
     """``torch.nn.MaxPool1d`` that keeps the position of each maximum in its window.
 
     Takes the arguments of torch's class. Input (batch, channels, length) or without the batch, any
@@ -103,7 +103,7 @@ class XMaxPool1d(_MaxPool, nn.MaxPool1d):
     forward = instead_of(nn.MaxPool1d.forward, _max)
 
 
-class XMaxPool2d(_MaxPool, nn.MaxPool2d):
+class XMaxPool2d(_MaxPooling, nn.MaxPool2d):
     """``torch.nn.MaxPool2d`` that keeps the position of each maximum in its window.
 
     Takes the arguments of torch's class. Input (batch, channels, height, width) or without the
@@ -118,7 +118,7 @@ class XMaxPool2d(_MaxPool, nn.MaxPool2d):
     forward = instead_of(nn.MaxPool2d.forward, _max)
 
 
-class XMaxPool3d(_MaxPool, nn.MaxPool3d):
+class XMaxPool3d(_MaxPooling, nn.MaxPool3d):
     """``torch.nn.MaxPool3d`` that keeps the position of each maximum in its window.
 
     Takes the arguments of torch's class. Input (batch, channels, depth, height, width) or without
@@ -133,7 +133,7 @@ class XMaxPool3d(_MaxPool, nn.MaxPool3d):
     forward = instead_of(nn.MaxPool3d.forward, _max)
 
 
-class XAdaptiveMaxPool1d(_AdaptiveMaxPool, nn.AdaptiveMaxPool1d):
+class XAdaptiveMaxPool1d(_AdaptiveMaxPooling, nn.AdaptiveMaxPool1d):
     """``torch.nn.AdaptiveMaxPool1d`` that keeps the position of each maximum in its window.
 
     Takes the arguments of torch's class. Input (batch, channels, length) or without the batch, any
@@ -148,7 +148,7 @@ class XAdaptiveMaxPool1d(_AdaptiveMaxPool, nn.AdaptiveMaxPool1d):
     forward = instead_of(nn.AdaptiveMaxPool1d.forward, _adaptive_max)
 
 
-class XAdaptiveMaxPool2d(_AdaptiveMaxPool, nn.AdaptiveMaxPool2d):
+class XAdaptiveMaxPool2d(_AdaptiveMaxPooling, nn.AdaptiveMaxPool2d):
     """``torch.nn.AdaptiveMaxPool2d`` that keeps the position of each maximum in its window.
 
     Takes the arguments of torch's class. Input (batch, channels, height, width) or without the
@@ -163,7 +163,7 @@ class XAdaptiveMaxPool2d(_AdaptiveMaxPool, nn.AdaptiveMaxPool2d):
     forward = instead_of(nn.AdaptiveMaxPool2d.forward, _adaptive_max)
 
 
-class XAdaptiveMaxPool3d(_AdaptiveMaxPool, nn.AdaptiveMaxPool3d):
+class XAdaptiveMaxPool3d(_AdaptiveMaxPooling, nn.AdaptiveMaxPool3d):
     """``torch.nn.AdaptiveMaxPool3d`` that keeps the position of each maximum in its window.
 
     Takes the arguments of torch's class. Input (batch, channels, depth, height, width) or without
@@ -178,7 +178,7 @@ class XAdaptiveMaxPool3d(_AdaptiveMaxPool, nn.AdaptiveMaxPool3d):
     forward = instead_of(nn.AdaptiveMaxPool3d.forward, _adaptive_max)
 
 
-class XAvgPool1d(_AveragePool, nn.AvgPool1d):
+class XAvgPool1d(_AveragePooling, nn.AvgPool1d):
     """``torch.nn.AvgPool1d`` that keeps only the shape of its input.
 
     Takes the arguments of torch's class. Input (batch, channels, length) or without the batch, any
@@ -193,7 +193,7 @@ class XAvgPool1d(_AveragePool, nn.AvgPool1d):
     forward = instead_of(nn.AvgPool1d.forward, _average)
 
 
-class XAvgPool2d(_AveragePool, nn.AvgPool2d):
+class XAvgPool2d(_AveragePooling, nn.AvgPool2d):
     """``torch.nn.AvgPool2d`` that keeps only the shape of its input.
 
     Takes the arguments of torch's class. Input (batch, channels, height, width) or without the
@@ -208,7 +208,7 @@ class XAvgPool2d(_AveragePool, nn.AvgPool2d):
     forward = instead_of(nn.AvgPool2d.forward, _average)
 
 
-class XAvgPool3d(_AveragePool, nn.AvgPool3d):
+class XAvgPool3d(_AveragePooling, nn.AvgPool3d):
     """``torch.nn.AvgPool3d`` that keeps only the shape of its input.
 
     Takes the arguments of torch's class. Input (batch, channels, depth, height, width) or without
@@ -223,7 +223,7 @@ class XAvgPool3d(_AveragePool, nn.AvgPool3d):
     forward = instead_of(nn.AvgPool3d.forward, _average)
 
 
-class XAdaptiveAvgPool1d(_AveragePool, nn.AdaptiveAvgPool1d):
+class XAdaptiveAvgPool1d(_AveragePooling, nn.AdaptiveAvgPool1d):
     """``torch.nn.AdaptiveAvgPool1d`` that keeps only the shape of its input.
 
     Takes the arguments of torch's class. Input (batch, channels, length) or without the batch, any
@@ -238,7 +238,7 @@ class XAdaptiveAvgPool1d(_AveragePool, nn.AdaptiveAvgPool1d):
     forward = instead_of(nn.AdaptiveAvgPool1d.forward, _adaptive_average)
 
 
-class XAdaptiveAvgPool2d(_AveragePool, nn.AdaptiveAvgPool2d):
+class XAdaptiveAvgPool2d(_AveragePooling, nn.AdaptiveAvgPool2d):
     """``torch.nn.AdaptiveAvgPool2d`` that keeps only the shape of its input.
 
     Takes the arguments of torch's class. Input (batch, channels, height, width) or without the
@@ -253,7 +253,7 @@ class XAdaptiveAvgPool2d(_AveragePool, nn.AdaptiveAvgPool2d):
     forward = instead_of(nn.AdaptiveAvgPool2d.forward, _adaptive_average)
 
 
-class XAdaptiveAvgPool3d(_AveragePool, nn.AdaptiveAvgPool3d):
+class XAdaptiveAvgPool3d(_AveragePooling, nn.AdaptiveAvgPool3d):
     """``torch.nn.AdaptiveAvgPool3d`` that keeps only the shape of its input.
 
     Takes the arguments of torch's class. Input (batch, channels, depth, height, width) or without

@@ -22,7 +22,7 @@ from xconv.saved.stand_in import StandIn, at_a_time, slices, wide
 
 
 @dataclass(frozen=True)
-class Rows:
+class NormalizedRows:
     """Rows of ``columns`` numbers, which are the last dimensions of an input."""
 
     columns: int

@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.nn.modules import _functions
 
 from xconv.layout import is_channels_last
-from xconv.saved.maps import Exchange, Maps
-from xconv.saved.rows import Rows
+from xconv.saved.maps import Exchange, NormalizedMaps
+from xconv.saved.rows import NormalizedRows
 from xconv.saved.stand_in import wide
 
 Running = tuple[Tensor | None, Tensor | None]
@@ -37,15 +37,15 @@ class Normalized(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Batch:
+class BatchNormRule:
     """``torch.nn.functional.batch_norm`` in training."""
 
     momentum: float
     eps: float
 
-    def way(self, shape: torch.Size) -> Maps:
+    def way(self, shape: torch.Size) -> NormalizedMaps:
         """Return the sets that share statistics: each channel of all images."""
-        return Maps(shape[1], across_batch=True)
+        return NormalizedMaps(shape[1], across_batch=True)
 
     def run(
         self, input: Tensor, weight: Tensor | None, bias: Tensor | None, running: Running
@@ -58,7 +58,7 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class SyncBatch(Batch):
+class SyncBatchNormRule(BatchNormRule):
     """``torch.nn.SyncBatchNorm`` in training, over several processes."""
 
     process_group: Any
@@ -97,15 +97,15 @@ class _Context:
 
 
 @dataclass(frozen=True)
-class Instance:
+class InstanceNormRule:
     """``torch.nn.functional.instance_norm`` with the statistics of its input."""
 
     momentum: float
     eps: float
 
-    def way(self, shape: torch.Size) -> Maps:
+    def way(self, shape: torch.Size) -> NormalizedMaps:
         """Return the sets that share statistics: each map alone."""
-        return Maps(shape[1])
+        return NormalizedMaps(shape[1])
 
     def run(
         self, input: Tensor, weight: Tensor | None, bias: Tensor | None, running: Running
@@ -121,15 +121,15 @@ class Instance:
 
 
 @dataclass(frozen=True)
-class Group:
+class GroupNormRule:
     """``torch.nn.functional.group_norm``."""
 
     groups: int
     eps: float
 
-    def way(self, shape: torch.Size) -> Maps:
+    def way(self, shape: torch.Size) -> NormalizedMaps:
         """Return the sets that share statistics: each group of channels of one image."""
-        return Maps(self.groups)
+        return NormalizedMaps(self.groups)
 
     def run(
         self, input: Tensor, weight: Tensor | None, bias: Tensor | None, running: Running
@@ -148,15 +148,15 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Layer:
+class LayerNormRule:
     """``torch.nn.functional.layer_norm``."""
 
     shape: tuple[int, ...]
     eps: float
 
-    def way(self, shape: torch.Size) -> Rows:
+    def way(self, shape: torch.Size) -> NormalizedRows:
         """Return the sets that share statistics: the last dimensions, as many as ``shape`` has."""
-        return Rows(prod(self.shape))
+        return NormalizedRows(prod(self.shape))
 
     def run(
         self, input: Tensor, weight: Tensor | None, bias: Tensor | None, running: Running
@@ -166,15 +166,15 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class RootMeanSquare:
+class RMSNormRule:
     """``torch.nn.functional.rms_norm``."""
 
     shape: tuple[int, ...]
     eps: float | None
 
-    def way(self, shape: torch.Size) -> Rows:
+    def way(self, shape: torch.Size) -> NormalizedRows:
         """Return the sets that share statistics: the last dimensions, as many as ``shape`` has."""
-        return Rows(prod(self.shape), is_centred=False)
+        return NormalizedRows(prod(self.shape), is_centred=False)
 
     def run(
         self, input: Tensor, weight: Tensor | None, bias: Tensor | None, running: Running
@@ -187,7 +187,7 @@ class RootMeanSquare:
         return Normalized(output, None, energies.add_(eps).rsqrt_())
 
 
-Rule = Batch | Instance | Group | Layer | RootMeanSquare
+Rule = BatchNormRule | InstanceNormRule | GroupNormRule | LayerNormRule | RMSNormRule
 
 
 def _cudnn() -> bool:

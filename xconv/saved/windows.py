@@ -24,7 +24,7 @@ _AT_A_TIME = {"cpu": 2**18}
 _AT_A_TIME_ELSEWHERE = 2**22
 """Outputs to process together: few enough for their indices, 8 bytes each, to be small."""
 
-Part = tuple[slice, slice]
+Region = tuple[slice, slice]
 """A slice of images and a slice of channels."""
 
 
@@ -140,7 +140,7 @@ def sizes_of_output(input: Tensor, dimensions: int, output_size: Any) -> tuple[i
     return found if min(found) > 0 else ()
 
 
-def parts(output: torch.Size, device: torch.device) -> Iterator[Part]:
+def parts(output: torch.Size, device: torch.device) -> Iterator[Region]:
     """Yield slices of images and channels of an output (images, channels, *pixels)."""
     images, channels = output[:2]
     most = _AT_A_TIME.get(device.type, _AT_A_TIME_ELSEWHERE)

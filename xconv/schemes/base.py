@@ -36,7 +36,7 @@ from xconv.spectrum.allotment import reciprocal, white
 
 if TYPE_CHECKING:
     from xconv.schemes.scheme import Dials
-    from xconv.spectrum.plan import Part, Plan
+    from xconv.spectrum.plan import BlockPlan, Contribution
 
 SMALL_CHUNK = 2**18
 """Elements of several probes, or of results computed from them, that are too few to divide."""
@@ -69,7 +69,7 @@ class Probes(Scheme):
     def kept(self, layout: Layout, probing: Dials) -> list[tuple[tuple[int, ...], torch.dtype]]:
         """Return shapes and dtypes of what is kept of an input, the sketch first."""
 
-    def divide(self, parts: Sequence[Part], mean: float) -> list[float]:
+    def divide(self, parts: Sequence[Contribution], mean: float) -> list[float]:
         """Return a number of probes for each layer, from the law that their noise follows.
 
         The noise of r probes of D entries has D/r times the energy of the input. With ``shared``
@@ -97,7 +97,7 @@ class Probes(Scheme):
         return NO_SMALLER if numbers >= whole or size >= whole * layout.dtype.itemsize else ""
 
     def kept_like(
-        self, input: Tensor, layout: Layout, probing: Dials, plan: Plan | None
+        self, input: Tensor, layout: Layout, probing: Dials, plan: BlockPlan | None
     ) -> list[Tensor]:
         """Return an empty sketch, and empty tensors for what comes with it."""
         kept = self.kept(layout, probing)

@@ -52,7 +52,7 @@ from xconv.schemes.base import (
 
 if TYPE_CHECKING:
     from xconv.schemes.scheme import Dials
-    from xconv.spectrum.plan import Plan
+    from xconv.spectrum.plan import BlockPlan
 
 CACHED = 2**23
 """Elements to process together so that a CPU's cache still holds them when they are used."""
@@ -62,7 +62,7 @@ _DIVIDED = 2
 """Factor by which a multiplication is slower if the probes of an image come in parts."""
 
 
-class Part(NamedTuple):
+class ProbeColumns(NamedTuple):
     """Some columns of the probes of some images."""
 
     images: slice
@@ -102,7 +102,7 @@ class Independent(Probes):
         layout: Layout,
         weight: torch.Size,
         output: torch.Size,
-        plan: Plan | None,
+        plan: BlockPlan | None,
     ) -> tuple[Tensor, ...]:
         """Return the seed and the sketch, followed by the means unless probes are shared."""
         size = pixels(layout.shape)
@@ -148,7 +148,7 @@ class Independent(Probes):
             parts = way(drawn, constants, grad_output, geometry, layout, weight)
             return summed(parts).mul_(factor)
 
-    def draw(self, seed: Tensor, part: Part, layout: Layout, probing: Dials) -> Tensor:
+    def draw(self, seed: Tensor, part: ProbeColumns, layout: Layout, probing: Dials) -> Tensor:
         """Return probes of unit variance, (images, n, *pixels), or (1, n, *pixels) if shared.
 
         They have the memory order of ``layout``, and the same values in either order.
@@ -171,7 +171,7 @@ class Independent(Probes):
         layout: Layout,
         weight: Tensor,
         grad_output: Tensor,
-    ) -> Iterator[tuple[Part, Tensor, Tensor]]:
+    ) -> Iterator[tuple[ProbeColumns, Tensor, Tensor]]:
         """Yield parts with their probes and coefficients.
 
         The amount by which these change the means of x̂ is subtracted from ``constants``, (B, C).
@@ -188,7 +188,7 @@ class Independent(Probes):
 
     def _parts(
         self, layout: Layout, probing: Dials, weight: torch.Size, output: torch.Size
-    ) -> Iterator[Part]:
+    ) -> Iterator[ProbeColumns]:
         """Yield parts that together cover all images and all columns.
 
         A part has only some columns of one image if all columns of an image would take more memory
@@ -210,7 +210,7 @@ class Independent(Probes):
         stream = 0
         for first in range(0, batch, images):
             for start in range(0, probes, columns):
-                yield Part(
+                yield ProbeColumns(
                     slice(first, min(first + images, batch)),
                     slice(start, min(start + columns, probes)),
                     start if probing.shared else stream,
@@ -275,7 +275,7 @@ def _totals(images: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def _correlated(
-    drawn: Iterator[tuple[Part, Tensor, Tensor]],
+    drawn: Iterator[tuple[ProbeColumns, Tensor, Tensor]],
     constants: Tensor | None,
     grad_output: Tensor,
     geometry: Geometry,
@@ -300,7 +300,7 @@ def _correlated(
 
 
 def _expanded(
-    drawn: Iterator[tuple[Part, Tensor, Tensor]],
+    drawn: Iterator[tuple[ProbeColumns, Tensor, Tensor]],
     constants: Tensor | None,
     grad_output: Tensor,
     geometry: Geometry,

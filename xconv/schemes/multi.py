@@ -36,7 +36,7 @@ from xconv.schemes.base import (
 
 if TYPE_CHECKING:
     from xconv.schemes.scheme import Dials
-    from xconv.spectrum.plan import Plan
+    from xconv.spectrum.plan import BlockPlan
 
 Chunks = Iterable[tuple[slice, Tensor]]
 """Consecutive columns of Z: which ones, and the probes, ``(n, C, *pixels)``.
@@ -73,7 +73,7 @@ class Multi(Probes):
         layout: Layout,
         weight: torch.Size,
         output: torch.Size,
-        plan: Plan | None,
+        plan: BlockPlan | None,
     ) -> tuple[Tensor, ...]:
         """Return the seed and the sketch."""
         probes = probing.probes or 0

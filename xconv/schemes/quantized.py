@@ -34,7 +34,7 @@ from xconv.spectrum.allotment import in_steps, white
 
 if TYPE_CHECKING:
     from xconv.schemes.scheme import Dials
-    from xconv.spectrum.plan import Part, Plan
+    from xconv.spectrum.plan import BlockPlan, Contribution
 
 AT_A_TIME = {"cpu": 2**18}
 AT_A_TIME_ELSEWHERE = 2**22
@@ -69,7 +69,7 @@ class Quantized(Rebuilt):
         """Return the bytes of whole groups: packed numbers and two bounds for each group."""
         return kept_bytes(_groups(layout), _bits(probing))
 
-    def divide(self, parts: Sequence[Part], mean: float) -> list[float]:
+    def divide(self, parts: Sequence[Contribution], mean: float) -> list[float]:
         """Return one of ``BITS`` for each layer; the noise follows from the distance of levels."""
         noises = [1 / (2**bits - 1) ** 2 for bits in BITS]
         costs = [part.elements for part in parts]
@@ -83,7 +83,7 @@ class Quantized(Rebuilt):
         layout: Layout,
         weight: torch.Size,
         output: torch.Size,
-        plan: Plan | None,
+        plan: BlockPlan | None,
     ) -> tuple[Tensor, ...]:
         """Return the seed, packed numbers (uint8, flat) and bounds (groups, 2), float32.
 
@@ -102,7 +102,7 @@ class Quantized(Rebuilt):
         return seed, packed, bounds
 
     def kept_like(
-        self, input: Tensor, layout: Layout, probing: Dials, plan: Plan | None
+        self, input: Tensor, layout: Layout, probing: Dials, plan: BlockPlan | None
     ) -> list[Tensor]:
         """Return empty tensors for packed numbers and bounds."""
         return [*empty_groups(_groups(layout), _bits(probing), input)]

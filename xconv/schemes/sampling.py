@@ -25,7 +25,7 @@ from xconv.spectrum.allotment import reciprocal, white
 
 if TYPE_CHECKING:
     from xconv.schemes.scheme import Dials
-    from xconv.spectrum.plan import Part, Plan
+    from xconv.spectrum.plan import BlockPlan, Contribution
 
 _LEAST_SHARE = 1e-3
 """Smallest share of the pixels that a layer gets when a network divides them."""
@@ -57,7 +57,7 @@ class Sampling(Rebuilt):
         """Return the bytes of the kept pixels of all images and channels."""
         return prod(layout.shape[:2]) * self._count(layout, probing) * layout.dtype.itemsize
 
-    def divide(self, parts: Sequence[Part], mean: float) -> list[float]:
+    def divide(self, parts: Sequence[Contribution], mean: float) -> list[float]:
         """Return a share for each layer.
 
         The noise of a share k has (1 − k)/k times the input's energy.
@@ -73,13 +73,13 @@ class Sampling(Rebuilt):
         layout: Layout,
         weight: torch.Size,
         output: torch.Size,
-        plan: Plan | None,
+        plan: BlockPlan | None,
     ) -> tuple[Tensor, ...]:
         """Return the seed and the kept pixels (batch, channels, k), in the dtype of ``input``."""
         return seed, input.flatten(2).index_select(2, self._positions(seed, layout, probing))
 
     def kept_like(
-        self, input: Tensor, layout: Layout, probing: Dials, plan: Plan | None
+        self, input: Tensor, layout: Layout, probing: Dials, plan: BlockPlan | None
     ) -> list[Tensor]:
         """Return an empty tensor (batch, channels, k)."""
         return [input.new_empty(*layout.shape[:2], self._count(layout, probing))]

@@ -18,7 +18,7 @@ from xconv.geometry import Geometry
 from xconv.layout import Layout
 
 if TYPE_CHECKING:
-    from xconv.spectrum.plan import Part, Plan
+    from xconv.spectrum.plan import BlockPlan, Contribution
 
 
 NO_SMALLER = "the sketch would be no smaller than the input: exact gradient"
@@ -73,7 +73,7 @@ class Scheme(ABC):
         """Return the reason to keep an input of this layout itself, or an empty text."""
 
     @abstractmethod
-    def divide(self, parts: Sequence[Part], mean: float) -> Sequence[Plan | float]:
+    def divide(self, parts: Sequence[Contribution], mean: float) -> Sequence[BlockPlan | float]:
         """Return for each layer its plan, or the value of its dial.
 
         Together the layers keep no more than if each had ``mean`` as its value, and the variance of
@@ -89,7 +89,7 @@ class Scheme(ABC):
         layout: Layout,
         weight: torch.Size,
         output: torch.Size,
-        plan: Plan | None,
+        plan: BlockPlan | None,
     ) -> tuple[Tensor, ...]:
         """Return what is kept of ``input`` (batch, channels, *pixels): the seed, then the rest.
 
@@ -99,7 +99,7 @@ class Scheme(ABC):
 
     @abstractmethod
     def kept_like(
-        self, input: Tensor, layout: Layout, probing: Dials, plan: Plan | None
+        self, input: Tensor, layout: Layout, probing: Dials, plan: BlockPlan | None
     ) -> list[Tensor]:
         """Return empty tensors like those that ``keep`` returns, without the seed."""
 

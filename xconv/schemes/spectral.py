@@ -41,7 +41,7 @@ from xconv.spectrum.blocks import (
 )
 from xconv.spectrum.coding import decode_into, encoded
 from xconv.spectrum.parts import parts_of
-from xconv.spectrum.plan import BITS, Part, Plan, divide, most_bits, nominal_plan
+from xconv.spectrum.plan import BITS, BlockPlan, Contribution, divide, most_bits, nominal_plan
 from xconv.spectrum.rounding import (
     GROUP,
     SCALE_BITS,
@@ -108,7 +108,7 @@ class Spectral(Scheme):
         largest = elements * (most_bits(layout.dtype) + 1) // 8 + indices + _OVERHEAD
         return "" if largest < elements * layout.dtype.itemsize else NO_SMALLER
 
-    def divide(self, parts: Sequence[Part], mean: float) -> Sequence[Plan]:
+    def divide(self, parts: Sequence[Contribution], mean: float) -> Sequence[BlockPlan]:
         """Return plans that have the same price of a bit."""
         return divide(parts, mean)
 
@@ -120,7 +120,7 @@ class Spectral(Scheme):
         layout: Layout,
         weight: torch.Size,
         output: torch.Size,
-        plan: Plan | None,
+        plan: BlockPlan | None,
     ) -> tuple[Tensor, ...]:
         """Return seed, bytes, and the frequencies of each class of bits (int16, on the CPU).
 
@@ -152,7 +152,7 @@ class Spectral(Scheme):
         return seed, kept, *(part.clone() for part in frequencies.split(plan.counts))
 
     def kept_like(
-        self, input: Tensor, layout: Layout, probing: Dials, plan: Plan | None
+        self, input: Tensor, layout: Layout, probing: Dials, plan: BlockPlan | None
     ) -> list[Tensor]:
         """Return empty tensors for the bytes and the frequencies that the plan needs."""
         blocks = blocks_of(tuple(int(n) for n in layout.shape[2:]))
@@ -214,7 +214,7 @@ def _kernels_that_kept(kept: Sequence[Tensor]) -> Any:
     return spectral
 
 
-def packed_bytes(plan: Plan, layout: Layout) -> int:
+def packed_bytes(plan: BlockPlan, layout: Layout) -> int:
     """Return the bytes of an input of ``layout`` by ``plan``, without seed and frequencies."""
     total = _SCALE_OF_SCALES
     for part in _each_part(layout):
@@ -359,7 +359,7 @@ def _scales(packed: Tensor, sizes: Sequence[Sequence[int]], largest: Tensor) -> 
     return scales
 
 
-def _nominal(blocks: Blocks, layout: Layout, probing: Dials) -> Plan:
+def _nominal(blocks: Blocks, layout: Layout, probing: Dials) -> BlockPlan:
     """Return the plan of an input that has not been observed."""
     bits = probing.bits or Spectral.default
     return nominal_plan(blocks, bits, most_bits(layout.dtype))

@@ -1,16 +1,16 @@
 """Division of what a network keeps among its layers, for schemes without a spectral plan.
 
-A layer is a ``Part``. Keeping more of it lowers the variance of its weight gradient by a law that
-is known up to one factor. Only the ratio of this factor between layers matters; it assumes noise of
-the same energy at every frequency, proportional to the energy of the input, times the mean energy
-of the output gradient. In the best division the next byte gains the same in every layer.
+A layer is a ``Contribution``. Keeping more of it lowers the variance of its weight gradient by a
+law that is known up to one factor. Only the ratio of this factor between layers matters; it assumes
+noise of the same energy at every frequency, proportional to the energy of the input, times the mean
+energy of the output gradient. In the best division the next byte gains the same in every layer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xconv.spectrum.plan import Part
+from xconv.spectrum.plan import Contribution
 
 _HALVINGS = 60
 
@@ -78,6 +78,6 @@ def _loss(variances: Sequence[float], noises: Sequence[float], chosen: Sequence[
     return sum(v * noises[i] for v, i in zip(variances, chosen, strict=True))
 
 
-def white(part: Part) -> float:
+def white(part: Contribution) -> float:
     """Return the variance of a layer's weight gradient for white noise as strong as its input."""
     return part.energy * part.weight * part.elements

@@ -39,7 +39,7 @@ _HALVINGS = 60
 
 
 @dataclass(frozen=True)
-class Plan:
+class BlockPlan:
     """The frequencies that a layer keeps, how probably, and in how many bits.
 
     ``counts`` are the numbers of coefficients of a block that are kept, by ``BITS``, the same in
@@ -63,7 +63,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Part:
+class Contribution:
     """The contribution of one layer to a common plan.
 
     ``importance`` (n), float64, is w_f σ_f². The numbers of blocks and of elements are those of all
@@ -95,7 +95,7 @@ def nominal_importance(blocks: Blocks) -> Tensor:
     return energies * (blocks.size / energies.sum())
 
 
-def divide(parts: Sequence[Part], bits: float) -> list[Plan]:
+def divide(parts: Sequence[Contribution], bits: float) -> list[BlockPlan]:
     """Return a plan for each part: least total variance for at most ``bits`` per element.
 
     If there are too few bits for one coefficient per block, the plan has one of one bit.
@@ -135,7 +135,7 @@ def _choose(
     return probabilities.gather(1, classes[:, None])[:, 0], classes
 
 
-def _whole(probabilities: Tensor, classes: Tensor, importances: Tensor) -> Plan:
+def _whole(probabilities: Tensor, classes: Tensor, importances: Tensor) -> BlockPlan:
     """Return a plan that keeps whole numbers of coefficients.
 
     The sum of sampling probabilities is scaled down to a whole number. If it is below one, one more
@@ -163,7 +163,7 @@ def _whole(probabilities: Tensor, classes: Tensor, importances: Tensor) -> Plan:
     return min(fewer, chance, key=lambda plan: _variance(plan, importances))
 
 
-def _variance(plan: Plan, importances: Tensor) -> float:
+def _variance(plan: BlockPlan, importances: Tensor) -> float:
     """Return what a plan adds to the variance."""
     kept = torch.tensor(plan.counts)
     kept[0] += plan.order.numel() - int(kept.sum())
@@ -171,7 +171,7 @@ def _variance(plan: Plan, importances: Tensor) -> float:
     return float((importances[plan.order] * (excess / plan.probabilities - 1)).sum())
 
 
-def _rounded(probabilities: Tensor, classes: Tensor, sampled: Tensor) -> Plan:
+def _rounded(probabilities: Tensor, classes: Tensor, sampled: Tensor) -> BlockPlan:
     """Return the plan with the sum of ``sampled`` probabilities rounded down, to at least one."""
     count = 0
     if sampled.any():
@@ -182,7 +182,7 @@ def _rounded(probabilities: Tensor, classes: Tensor, sampled: Tensor) -> Plan:
     counts = [int(((classes == c) & ~sampled).sum()) for c in range(len(BITS))]
     counts[0] += count
     order = torch.argsort(classes, stable=True)
-    return Plan(tuple(counts), order, probabilities[order])
+    return BlockPlan(tuple(counts), order, probabilities[order])
 
 
 def _with_sum(probabilities: Tensor, count: int, where: Tensor) -> Tensor:
@@ -199,10 +199,10 @@ def _with_sum(probabilities: Tensor, count: int, where: Tensor) -> Tensor:
 
 
 @cached
-def nominal_plan(blocks: Blocks, bits: float, most_bits: int = max(BITS)) -> Plan:
+def nominal_plan(blocks: Blocks, bits: float, most_bits: int = max(BITS)) -> BlockPlan:
     """Return the plan of a layer that has not been observed."""
     importance, pixels = nominal_importance(blocks), prod(blocks.pixels)
-    return divide([Part(importance, blocks.number, pixels, most_bits=most_bits)], bits)[0]
+    return divide([Contribution(importance, blocks.number, pixels, most_bits=most_bits)], bits)[0]
 
 
 def most_bits(dtype: torch.dtype) -> int:

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from xconv_bench.results.run_directory import RunDirectory
     from xconv_bench.results.table import Row
 
-Measure = Callable[["RunDirectory", "SweepProgress"], "list[Row]"]
-Draw = Callable[["list[Row]", "RunDirectory"], "Sequence[Path]"]
-Show = Callable[["list[Row]", "RunDirectory"], None]
+MeasureRows = Callable[["RunDirectory", "SweepProgress"], "list[Row]"]
+DrawRows = Callable[["list[Row]", "RunDirectory"], "Sequence[Path]"]
+ShowRows = Callable[["list[Row]", "RunDirectory"], None]
 
 
 def exit_code(rows: Sequence[Row]) -> int:
@@ -66,9 +66,9 @@ class Experiment:
     cells: Sequence[Configuration]
     tables: tuple[str, ...]
     launcher: Launcher
-    measure: Measure
-    draw: Draw
-    show: Show
+    measure: MeasureRows
+    draw: DrawRows
+    show: ShowRows
     steps: int
     simulations: int = 1
     output: Path | None

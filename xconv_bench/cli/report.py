@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from xconv_bench.results.recorded import RecordedRun
 
 
-class Format(StrEnum):
+class FileFormat(StrEnum):
     """The format of a report."""
 
     html = "html"
@@ -35,7 +35,7 @@ Runs = Annotated[
     ),
 ]
 ReportFormat = Annotated[
-    Format,
+    FileFormat,
     typer.Option(
         "--format",
         help="Format of the report: html for one page, markdown for a pull request, or png, svg or "
@@ -55,7 +55,7 @@ ReportOutput = Annotated[
 
 
 def report(
-    runs: Runs = None, kind: ReportFormat = Format.html, output: ReportOutput = None
+    runs: Runs = None, kind: ReportFormat = FileFormat.html, output: ReportOutput = None
 ) -> None:
     """Report what runs have measured: a summary, pictures, tables, and how the runs differ.
 
@@ -67,9 +67,9 @@ def report(
     found, skipped = read_runs(runs or [take_newest()])
     for line in skipped:
         tell(line)
-    if kind is Format.html:
+    if kind is FileFormat.html:
         _write_page(found, skipped, output)
-    elif kind is Format.markdown:
+    elif kind is FileFormat.markdown:
         _write_markdown(found, skipped, output)
     else:
         _write_pictures(found, kind.value, output)

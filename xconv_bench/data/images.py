@@ -29,7 +29,7 @@ _SERVED = (CrossEntropy, AutomaticObjective, SquaredError)
 
 
 @dataclass(frozen=True)
-class Format:
+class ImageFormat:
     """Images (channels, size, size) as a network takes them: dtype, device and objective."""
 
     channels: int
@@ -67,7 +67,7 @@ class ImageSamples(Samples):
     deviation: Sequence[float] = IMAGENET_DEVIATION
     """Of the channels between 0 and 1; their means stand for a single channel."""
 
-    def __init__(self, format: Format) -> None:
+    def __init__(self, format: ImageFormat) -> None:
         self.format = format
 
     @abstractmethod

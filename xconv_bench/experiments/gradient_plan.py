@@ -20,7 +20,7 @@ from xconv_bench.measurement.gradient_survey import GradientSurvey
 from xconv_bench.measurement.starting_weights import file_name, label, needs_file
 from xconv_bench.results.run_directory import RunDirectory
 
-AnyConfiguration = TypeVar("AnyConfiguration", bound=GradientConfiguration)
+AnyGradientConfiguration = TypeVar("AnyGradientConfiguration", bound=GradientConfiguration)
 
 
 class GradientWatcher(Watcher, PreparationWatcher, Protocol):
@@ -74,10 +74,10 @@ class GradientPlan:
 
     def measure(
         self,
-        cells: Sequence[AnyConfiguration],
+        cells: Sequence[AnyGradientConfiguration],
         run: RunDirectory,
         tables: Sequence[str],
-        measurement: Callable[[AnyConfiguration, Start], Work],
+        measurement: Callable[[AnyGradientConfiguration, Start], Work],
         watcher: GradientWatcher,
     ) -> None:
         """Measure the cells that the tables lack and write their rows."""

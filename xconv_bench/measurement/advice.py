@@ -25,7 +25,7 @@ from xconv.planning.measuring import (
 from xconv_bench.configuration import AdviceConfiguration
 from xconv_bench.data.minibatches import random_minibatches
 from xconv_bench.events import Event, Progress, Rows
-from xconv_bench.measurement.comparison import Comparison, Start
+from xconv_bench.measurement.comparison import GradientComparison, Start
 from xconv_bench.measurement.counting import Simulation
 from xconv_bench.measurement.plan_search import PlanSearch
 from xconv_bench.results.schema import ALL_LAYERS
@@ -71,7 +71,7 @@ class AdviceMeasurement:
     def _steps(self) -> Steps:
         """Return steps of the exact network in which settings are measured."""
         cell = self.configuration.as_exact()
-        comparison = Comparison(cell, self.start)
+        comparison = GradientComparison(cell, self.start)
         (indices,) = random_minibatches(
             len(comparison.samples), min(cell.batch_size, MOST_SAMPLES), count=1, seed=cell.seed
         )

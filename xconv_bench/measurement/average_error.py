@@ -13,7 +13,7 @@ from xconv.contents import modules
 from xconv_bench.configuration import AverageErrorConfiguration
 from xconv_bench.data.minibatches import partition
 from xconv_bench.events import Event, Message, Progress, Rows, joined
-from xconv_bench.measurement.comparison import Comparison, Gradients, Start
+from xconv_bench.measurement.comparison import GradientComparison, Gradients, Start
 from xconv_bench.results.schema import ALL_LAYERS
 from xconv_bench.statistics.estimates import Measured, mean
 from xconv_bench.statistics.spread import Spread
@@ -34,7 +34,7 @@ class AverageErrorMeasurement:
     def __call__(self) -> Iterator[Event]:
         """Measure."""
         settings = self.configuration
-        comparison = Comparison(settings, self.start)
+        comparison = GradientComparison(settings, self.start)
         batches = partition(len(comparison.samples), settings.batch_size, settings.seed)
         errors = AverageErrors()
         for number, indices in enumerate(batches):
@@ -48,7 +48,9 @@ class AverageErrorMeasurement:
         yield Rows("age", errors.rows())
         yield Message(self._remark(comparison, batches[0]))
 
-    def _exact(self, comparison: Comparison, indices: Sequence[int], number: int) -> Gradients:
+    def _exact(
+        self, comparison: GradientComparison, indices: Sequence[int], number: int
+    ) -> Gradients:
         """Return the gradient of the mean loss: that of the chunks, weighted by their sizes."""
         whole: Gradients = {}
         for part, first in enumerate(range(0, len(indices), self.chunk_size)):
@@ -61,14 +63,14 @@ class AverageErrorMeasurement:
         return whole
 
     def _estimate(
-        self, comparison: Comparison, exact: Gradients, indices: Sequence[int], number: int
+        self, comparison: GradientComparison, exact: Gradients, indices: Sequence[int], number: int
     ) -> Gradients:
         if comparison.is_exact and not comparison.is_half:
             return exact
         batch = comparison.samples.batch(indices)
         return next(comparison.estimates(batch, number, repeats=1))
 
-    def _remark(self, comparison: Comparison, indices: Sequence[int]) -> str:
+    def _remark(self, comparison: GradientComparison, indices: Sequence[int]) -> str:
         size = min(self.chunk_size, self.configuration.batch_size)
         batch = comparison.samples.batch(indices[:size])
         floor = comparison.floor(comparison.exact(batch, 0), batch, 0)
@@ -82,7 +84,7 @@ class AverageErrorMeasurement:
         return joined(*words)
 
 
-def _has(comparison: Comparison, kind: type[nn.Module]) -> bool:
+def _has(comparison: GradientComparison, kind: type[nn.Module]) -> bool:
     return any(isinstance(module, kind) for module in modules(comparison.model))
 
 

@@ -43,7 +43,7 @@ class Start:
     weights: Path | None = None
 
 
-class Comparison:
+class GradientComparison:
     """Gradients of one batch, exact and by the method of the configuration.
 
     The exact gradient is that of torch's own layers in the dtype of the configuration, at half

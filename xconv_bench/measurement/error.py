@@ -12,7 +12,7 @@ from torch import Tensor
 from xconv_bench.configuration import ErrorConfiguration
 from xconv_bench.data.minibatches import random_minibatches
 from xconv_bench.events import Event, Message, Progress, Readings, Rows, joined
-from xconv_bench.measurement.comparison import Comparison, Gradients, Start
+from xconv_bench.measurement.comparison import GradientComparison, Gradients, Start
 from xconv_bench.measurement.training import dtype_of
 from xconv_bench.results.schema import ALL_LAYERS
 from xconv_bench.statistics.bias import FALSE_ALARM_RATE, BiasTest, verdict
@@ -33,7 +33,7 @@ class ErrorMeasurement:
     def __call__(self) -> Iterator[Event]:
         """Measure."""
         settings = self.configuration
-        comparison = Comparison(settings, self.start)
+        comparison = GradientComparison(settings, self.start)
         (indices,) = random_minibatches(
             len(comparison.samples), settings.batch_size, count=1, seed=settings.seed
         )

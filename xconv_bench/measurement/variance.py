@@ -9,7 +9,7 @@ from typing import Any
 from xconv_bench.configuration import VarianceConfiguration
 from xconv_bench.data.minibatches import random_minibatches
 from xconv_bench.events import Event, Message, Progress, Rows, joined
-from xconv_bench.measurement.comparison import Comparison, Gradients, Start
+from xconv_bench.measurement.comparison import GradientComparison, Gradients, Start
 from xconv_bench.results.schema import ALL_LAYERS
 from xconv_bench.statistics.decomposition import Decomposition
 from xconv_bench.statistics.single_weights import SingleWeights, evenly
@@ -30,7 +30,7 @@ class VarianceMeasurement:
     def __call__(self) -> Iterator[Event]:
         """Measure."""
         settings = self.configuration
-        comparison = Comparison(settings, self.start)
+        comparison = GradientComparison(settings, self.start)
         count = len(comparison.samples)
         minibatches = random_minibatches(
             count, settings.batch_size, settings.minibatches, settings.seed

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 METHODS = {
     "exact": "xconv_bench.methods.exact:Exact",
     "xconv": "xconv_bench.methods.xconv:XConv",
-    "checkpoint": "xconv_bench.methods.checkpoint:Checkpoint",
+    "checkpoint": "xconv_bench.methods.checkpoint:Checkpointing",
     "rad-sampling": "xconv_bench.methods.rad_sampling:RadSampling",
     "invertible": "xconv_bench.methods.invertible:Invertible",
-    "quantized": "xconv_bench.methods.quantized:Quantized",
+    "quantized": "xconv_bench.methods.quantized:QuantizedMethod",
     "offload": "xconv_bench.methods.offload:Offload",
     "compile-budget": "xconv_bench.methods.compile_budget:CompileBudget",
 }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from xconv_bench.errors import UsageError
-from xconv_bench.models.sizes import ANY_SIZE, Sizes
+from xconv_bench.models.sizes import ANY_SIZE, ImageSizes
 from xconv_bench.objectives.objective import Objective
 
 
@@ -25,7 +25,7 @@ class Architecture:
     sample_shape: Callable[[int], tuple[int, ...]]
     objective: Objective
     image_size: int = 224
-    sizes: Sizes = ANY_SIZE
+    sizes: ImageSizes = ANY_SIZE
     note: str = ""
 
     def build(self, image_size: int) -> nn.Module:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from xconv_bench.models.base import Architecture, square_image
-from xconv_bench.models.sizes import Sizes
+from xconv_bench.models.sizes import ImageSizes
 from xconv_bench.objectives.objective import CrossEntropy, SquaredError
 
 
@@ -130,7 +130,7 @@ NETWORKS: dict[str, Architecture] = {
             sample_shape=square_image(1),
             objective=CrossEntropy(10),
             image_size=28,
-            sizes=Sizes(smallest=2),
+            sizes=ImageSizes(smallest=2),
         ),
         Architecture(
             name="paper/mnist-2021",
@@ -139,7 +139,7 @@ NETWORKS: dict[str, Architecture] = {
             sample_shape=square_image(1),
             objective=CrossEntropy(10),
             image_size=28,
-            sizes=Sizes(smallest=8),
+            sizes=ImageSizes(smallest=8),
         ),
         Architecture(
             name="paper/cifar",
@@ -148,7 +148,7 @@ NETWORKS: dict[str, Architecture] = {
             sample_shape=square_image(3),
             objective=CrossEntropy(10),
             image_size=32,
-            sizes=Sizes(smallest=4),
+            sizes=ImageSizes(smallest=4),
         ),
         Architecture(
             name="paper/unet",
@@ -157,7 +157,7 @@ NETWORKS: dict[str, Architecture] = {
             sample_shape=square_image(3),
             objective=SquaredError(),
             image_size=128,
-            sizes=Sizes(multiple=16),
+            sizes=ImageSizes(multiple=16),
         ),
     )
 }

@@ -7,7 +7,7 @@ from torch import nn
 
 from xconv_bench.errors import UsageError
 from xconv_bench.models.base import Architecture, square_image
-from xconv_bench.models.sizes import Sizes
+from xconv_bench.models.sizes import ImageSizes
 from xconv_bench.models.torchvision_shim import import_torchvision
 from xconv_bench.objectives.objective import CrossEntropy, Objective, PixelCrossEntropy
 
@@ -110,15 +110,15 @@ def _objective(name: str) -> Objective:
     return CrossEntropy(1000, _AUXILIARY_WEIGHT.get(name, 0.0))
 
 
-def _sizes(name: str) -> Sizes:
+def _sizes(name: str) -> ImageSizes:
     if name.startswith("mvit"):
-        return Sizes(smallest=224, largest=224)
+        return ImageSizes(smallest=224, largest=224)
     if name.startswith("maxvit"):
-        return Sizes(multiple=224)  # windows of 7 on maps 4 to 32 times smaller than the image
+        return ImageSizes(multiple=224)  # windows of 7 on maps 4 to 32 times smaller than the image
     if name.startswith("vit_"):
-        return Sizes(multiple=int(name.rpartition("_")[2]))  # the patch
+        return ImageSizes(multiple=int(name.rpartition("_")[2]))  # the patch
     smallest = (size for start, size in _SMALLEST.items() if name.startswith(start))
-    return Sizes(smallest=max(smallest, default=1))
+    return ImageSizes(smallest=max(smallest, default=1))
 
 
 def _designed_size(name: str) -> int:

@@ -10,7 +10,7 @@ from xconv_bench.explanation import Explanation, Held, Peak
 from xconv_bench.report.settings import is_reference, settings_of
 from xconv_bench.report.summary import Row
 from xconv_bench.report.text_table import (
-    Column,
+    TextColumn,
     aligned,
     open_console,
     print_columns,
@@ -95,14 +95,18 @@ def _print_saved(console: Console, found: Explanation, exact: Explanation | None
     sums = [*((_total(some), count) for _, some, count in lines), (found.saved_bytes, whole)]
     unit = bytes_scale(found.saved_bytes)
     columns = [
-        Column("modules", [*(str(len(some)) for _, some, _ in lines), str(len(found.held))]),
-        Column("saved", _with_ratios(sums)),
-        Column("share", [_share(count, found.saved_bytes) for count, _ in sums]),
-        Column("largest", [*(_largest(some[0], unit) for _, some, _ in lines), ""], "left"),
-        Column("how the largest is kept", [*(_how(some[0]) for _, some, _ in lines), ""], "left"),
+        TextColumn("modules", [*(str(len(some)) for _, some, _ in lines), str(len(found.held))]),
+        TextColumn("saved", _with_ratios(sums)),
+        TextColumn("share", [_share(count, found.saved_bytes) for count, _ in sums]),
+        TextColumn("largest", [*(_largest(some[0], unit) for _, some, _ in lines), ""], "left"),
+        TextColumn(
+            "how the largest is kept", [*(_how(some[0]) for _, some, _ in lines), ""], "left"
+        ),
     ]
     kept = [column for column in columns if any(column.cells)]
-    print_columns(console, [Column("kept by", [*(n for n, *_ in lines), "together"], "left")], kept)
+    print_columns(
+        console, [TextColumn("kept by", [*(n for n, *_ in lines), "together"], "left")], kept
+    )
 
 
 def _largest(held: Held, unit: Scale) -> str:
@@ -120,11 +124,11 @@ def _print_peak(console: Console, peak: Peak, allocated: object) -> None:
     where = f"the {peak.phase} pass" + (f", in {peak.layer}" if peak.layer else "")
     lines = [*parts.items(), ("together", peak.bytes)]
     columns = [
-        Column("bytes", [bytes_scale(peak.bytes).format(count) for _, count in lines]),
-        Column("share", [_share(count, peak.bytes) for _, count in lines]),
+        TextColumn("bytes", [bytes_scale(peak.bytes).format(count) for _, count in lines]),
+        TextColumn("share", [_share(count, peak.bytes) for _, count in lines]),
     ]
     heading = f"at the peak, in {where}"
-    print_columns(console, [Column(heading, [name for name, _ in lines], "left")], columns)
+    print_columns(console, [TextColumn(heading, [name for name, _ in lines], "left")], columns)
     if isinstance(allocated, int) and allocated > peak.bytes:
         console.print(
             f"torch's allocator took {format_bytes(allocated - peak.bytes)} more: workspaces "

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-Point = tuple[float, ...]
+Coordinates = tuple[float, ...]
 """What a choice costs in each respect; less is better."""
 
 
-def dominator(points: Sequence[Point], index: int) -> int | None:
+def dominator(points: Sequence[Coordinates], index: int) -> int | None:
     """A point that is nowhere worse than that of ``index`` and somewhere better, or None.
 
     Of several the one that is itself dominated by none; of equal points none dominates another.
@@ -21,7 +21,7 @@ def dominator(points: Sequence[Point], index: int) -> int | None:
     return next((i for i in better if not any(_dominates(p, points[i]) for p in points)), None)
 
 
-def front(points: Sequence[Point]) -> list[int]:
+def front(points: Sequence[Coordinates]) -> list[int]:
     """The points that none dominates, by their first cost.
 
     >>> front([(2.0, 1.0), (1.0, 3.0), (2.0, 3.0)])
@@ -31,5 +31,5 @@ def front(points: Sequence[Point]) -> list[int]:
     return sorted(undominated, key=lambda i: points[i])
 
 
-def _dominates(point: Point, other: Point) -> bool:
+def _dominates(point: Coordinates, other: Coordinates) -> bool:
     return point != other and all(a <= b for a, b in zip(point, other, strict=True))

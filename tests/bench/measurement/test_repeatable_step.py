@@ -20,7 +20,7 @@ from xconv_bench.configuration import (
 )
 from xconv_bench.data.sources import DataOptions
 from xconv_bench.measurement.average_error import AverageErrorMeasurement
-from xconv_bench.measurement.comparison import Comparison, Start
+from xconv_bench.measurement.comparison import GradientComparison, Start
 from xconv_bench.measurement.error import ErrorMeasurement
 from xconv_bench.measurement.gradient_error import gradient_error
 from xconv_bench.measurement.measure import Measurement
@@ -52,7 +52,7 @@ def memory_cell(network: str, cell: Any = PROBED) -> Configuration:
 @restored
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_a_gradient_is_the_same_however_often_it_is_computed(network: str, dtype: str) -> None:
-    compared = Comparison(replace(PROBED, model=networks.name(network), dtype=dtype), START)
+    compared = GradientComparison(replace(PROBED, model=networks.name(network), dtype=dtype), START)
     batch = compared.samples.batch([0, 1])
     first = compared.exact(batch, 0)
     estimate = next(compared.estimates(batch, 0, 1))
@@ -103,7 +103,7 @@ def test_one_seed_repeats_bytes_and_errors(network: str) -> None:
 
 def test_masks_differ_from_minibatch_to_minibatch_and_not_from_method_to_method() -> None:
     cell = replace(PROBED, model=networks.name("OwnGenerators"))
-    exact, probed = (Comparison(each, START) for each in (cell.as_exact(), cell))
+    exact, probed = (GradientComparison(each, START) for each in (cell.as_exact(), cell))
     batch = exact.samples.batch([0, 1])
     of_exact, of_probed = ([c.exact(batch, n)["last"] for n in (0, 1)] for c in (exact, probed))
     assert not of_exact[0].equal(of_exact[1])

@@ -26,7 +26,7 @@ _MOST_BARS = 40
 _MOST_LINES = 24
 _MOST_METHODS = 24
 
-Draw = Callable[[Sequence[Row], Path], list[Path]]
+DrawTable = Callable[[Sequence[Row], Path], list[Path]]
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def _drawn(
         return [], [f"A picture could not be drawn ({reason})."]
 
 
-def _plot_of(name: str, beside: Beside) -> Draw:
+def _plot_of(name: str, beside: Beside) -> DrawTable:
     from xconv_bench.report.average_error_plot import plot_average_error
     from xconv_bench.report.error_plot import plot_error
     from xconv_bench.report.estimates_plot import plot_estimates
@@ -107,7 +107,7 @@ def _plot_of(name: str, beside: Beside) -> Draw:
     from xconv_bench.report.training_plot import plot_training
     from xconv_bench.report.variance_plot import plot_variance
 
-    plots: dict[str, Draw] = {
+    plots: dict[str, DrawTable] = {
         "memory": plot_memory,
         "max_batch": plot_max_batch,
         "frontier": plot_frontier,

@@ -11,13 +11,13 @@ from xconv_bench.report.settings import Setting, number, settings_of
 from xconv_bench.report.summary import Row
 from xconv_bench.report.tables.engine import (
     Figure,
-    Part,
     Printed,
+    TablePart,
     columns_of,
     figure_of,
     print_tables,
 )
-from xconv_bench.report.text_table import Column
+from xconv_bench.report.text_table import TextColumn
 from xconv_bench.report.units import format_measured, format_ratio
 from xconv_bench.results.schema import ALL_LAYERS
 from xconv_bench.results.schema.advice import ADVICE
@@ -33,11 +33,11 @@ def print_advice_table(rows: Sequence[Row], plan: Path, file: IO[str] | None = N
     print_tables(Printed(parts, legend=legend), file)
 
 
-def _part(setting: Setting, plan: Path) -> Part:
+def _part(setting: Setting, plan: Path) -> TablePart:
     modules = [row for row in setting.rows if row["layer"] != ALL_LAYERS]
-    return Part(
+    return TablePart(
         setting.title,
-        [Column("module", [str(row["layer"]) for row in modules], "left")],
+        [TextColumn("module", [str(row["layer"]) for row in modules], "left")],
         columns_of(_FIGURES, modules, lambda row: None),
         [*_whole(setting), f"plan: {plan}"],
     )

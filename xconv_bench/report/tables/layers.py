@@ -12,14 +12,14 @@ from xconv_bench.report.settings import Setting, is_reference, number, settings_
 from xconv_bench.report.summary import Row
 from xconv_bench.report.tables.engine import (
     Figure,
-    Part,
     Printed,
+    TablePart,
     columns_of,
     in_brackets,
     print_tables,
     ratio_to,
 )
-from xconv_bench.report.text_table import Column
+from xconv_bench.report.text_table import TextColumn
 from xconv_bench.report.words import method_words, status_words
 from xconv_bench.results.schema import ALL_LAYERS
 from xconv_bench.results.schema.layers import LAYERS
@@ -77,23 +77,23 @@ def held_by(step: Sequence[Row]) -> dict[str, float]:
     return held
 
 
-def _parts(setting: Setting) -> Iterator[Part]:
+def _parts(setting: Setting) -> Iterator[TablePart]:
     steps = steps_of(setting)
     # A step of which nothing was measured is spoken of by its first moment.
     peaks = {name: peak_of(step) or step[0] for name, step in steps.items()}
     exact = next((row for row in peaks.values() if is_reference(row)), None)
     columns = columns_of(_FIGURES, list(peaks.values()), lambda row: exact)
-    yield Part(setting.title, [Column("method", list(peaks), "left")], columns)
+    yield TablePart(setting.title, [TextColumn("method", list(peaks), "left")], columns)
     held = {name: held_by(step) for name, step in steps.items() if peak_of(step) is not None}
     if not held:
         return
     first = next(iter(held.values()))
     layers = sorted(first, key=lambda layer: -first[layer])[:MOST_LAYERS]
-    yield Part(
+    yield TablePart(
         f"the layers that hold the most, by {next(iter(held))}",
-        [Column("layer", layers, "left")],
+        [TextColumn("layer", layers, "left")],
         [
-            Column(name, [_bytes(layers_of.get(layer)) for layer in layers])
+            TextColumn(name, [_bytes(layers_of.get(layer)) for layer in layers])
             for name, layers_of in held.items()
         ],
     )

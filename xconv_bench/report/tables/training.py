@@ -11,14 +11,14 @@ from xconv_bench.report.settings import number
 from xconv_bench.report.summary import Row
 from xconv_bench.report.tables.engine import (
     Figure,
-    Part,
     Printed,
+    TablePart,
     columns_of,
     in_brackets,
     print_tables,
     ratio_to,
 )
-from xconv_bench.report.text_table import Column
+from xconv_bench.report.text_table import TextColumn
 from xconv_bench.report.training_words import (
     SETTING_KEY,
     Trained,
@@ -51,12 +51,12 @@ def setting_words(columns: dict[str, Cell]) -> str:
     return f"{head}, {rest}" + (", at equal memory" if columns["equal_memory"] else "")
 
 
-def _part(key: tuple[object, ...], methods: Sequence[Trained]) -> Part:
+def _part(key: tuple[object, ...], methods: Sequence[Trained]) -> TablePart:
     columns: dict[str, Cell] = dict(zip(SETTING_KEY, key, strict=True))  # type: ignore[arg-type]
     exact = next((method for method in methods if method.is_exact), None)
-    return Part(
+    return TablePart(
         setting_words(columns),
-        [Column("method", [method.name for method in methods], "left")],
+        [TextColumn("method", [method.name for method in methods], "left")],
         columns_of(_figures(methods), methods, lambda method: exact),
         list(_notes(methods)),
     )
