@@ -55,6 +55,14 @@ one; what its files may import of each other is that there is no circle.
 PLACE = re.compile(r"(xconv(?:_bench)?(?:\.\w+)+):\w+")
 """A string that names something to import when it is used, as ``pkgutil.resolve_name`` takes it."""
 
+SAME_MEANING = {
+    "Arguments": "parameters of any function",
+    "Function": "a function of any kind",
+    "Result": "what a function returns, whatever it is",
+    "Row": "a row of a table: one to write, or one to read",
+}
+"""Names of aliases that several files define for the same thing."""
+
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 50
 HEAVY_MODULES = (
@@ -257,6 +265,32 @@ def test_the_layer_needs_only_torch() -> None:
         if module.split(".")[0] not in (allowed | {"triton"} if is_kernel(path) else allowed)
     }
     assert strangers == set()
+
+
+def named_things(path: Path) -> Iterator[str]:
+    """Classes and aliases that are defined in a file, but for the annotations of options."""
+    tree = ast.parse(path.read_text())
+    yield from (node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and not ast.unparse(node.value).startswith("Annotated"):
+            names = [target.id for target in node.targets if isinstance(target, ast.Name)]
+            yield from (name for name in names if name[0].isupper() and not name.isupper())
+
+
+def test_a_name_means_one_thing() -> None:
+    """No class and no alias has the name of another, but for those that mean the same."""
+    places: dict[str, list[str]] = {}
+    for path in python_files(*PACKAGES):
+        for name in named_things(path):
+            places.setdefault(name, []).append(module_name(path))
+    several = {name: found for name, found in places.items() if len(found) > 1}
+    assert several.keys() - SAME_MEANING.keys() == set(), several
+    assert SAME_MEANING.keys() <= several.keys(), "no longer needed"
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_types_are_offered_to_users(package: str) -> None:
+    assert (ROOT / package / "py.typed").is_file()
 
 
 def test_files_are_short() -> None:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from xconv_bench.amounts import bytes_scale, format_bytes
 from xconv_bench.report import style
-from xconv_bench.report.frame import Entry, framed
+from xconv_bench.report.frame import LegendEntry, framed
 from xconv_bench.report.log_axes import draw_line, label_line, label_points, plain_axis
 from xconv_bench.report.notes import failures_of
 from xconv_bench.report.settings import (
-    Setting,
+    SettingRows,
     by_estimator,
     is_exact,
     is_reference,
@@ -42,7 +42,7 @@ class _Trade:
     standard_error: float
 
 
-def draw_error_bytes(setting: Setting) -> Picture | None:
+def draw_error_bytes(setting: SettingRows) -> Picture | None:
     """A line for each estimator; None where no estimator has an error."""
     rows = [row for row in of_network(setting.rows) if not is_reference(row)]
     found = {name: _trades(some) for name, some in by_estimator(rows).items()}
@@ -54,7 +54,7 @@ def draw_error_bytes(setting: Setting) -> Picture | None:
     picture, (axes,) = framed(
         f"Error of the weight gradients, and what is saved for it: {setting.title}",
         "relative error",
-        [Entry(name, strokes[name], {}) for name in lines],
+        [LegendEntry(name, strokes[name], {}) for name in lines],
         _notes(setting, trades),
         panels=1,
         panel_inches=_PANEL_INCHES,
@@ -100,7 +100,7 @@ def _draw_axes(axes: Axes, trades: Sequence[_Trade], exact: Sequence[float]) -> 
     return unit.size
 
 
-def _notes(setting: Setting, trades: Sequence[_Trade]) -> list[str]:
+def _notes(setting: SettingRows, trades: Sequence[_Trade]) -> list[str]:
     notes = ["error: distance from the exact gradient, root mean square, relative to it"]
     notes.append("bars: standard errors")
     if any(trade.error == 0 for trade in trades):

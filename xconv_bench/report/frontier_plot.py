@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from xconv_bench.amounts import Scale, bytes_scale, seconds_scale
 from xconv_bench.report import style
-from xconv_bench.report.frame import Entry, framed
+from xconv_bench.report.frame import LegendEntry, framed
 from xconv_bench.report.log_axes import draw_line, label_points, plain_axis
 from xconv_bench.report.notes import failures_of
 from xconv_bench.report.pictures import fixed_settings, save
-from xconv_bench.report.settings import Setting, by_estimator, number, settings_of, strokes_of
+from xconv_bench.report.settings import SettingRows, by_estimator, number, settings_of, strokes_of
 from xconv_bench.report.style import Stroke
 from xconv_bench.report.summary import Row
 from xconv_bench.report.words import dial_words
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _PANEL_INCHES = 4.3
 _ROOM = 0.8
-_FRONT = Entry("the front", Stroke(style.INK, "", (0, (1, 1.5))), {"linewidth": 1.0})
+_FRONT = LegendEntry("the front", Stroke(style.INK, "", (0, (1, 1.5))), {"linewidth": 1.0})
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def plot_frontier(rows: Sequence[Row], folder: Path) -> list[Path]:
     return paths
 
 
-def _draw(setting: Setting, cost: _Cost) -> Picture | None:
+def _draw(setting: SettingRows, cost: _Cost) -> Picture | None:
     rows = [r for r in setting.rows if r["peak_bytes"] and number(r, cost.column) is not None]
     if not any(number(row, cost.column) for row in rows):
         return None
@@ -84,7 +84,7 @@ def _draw(setting: Setting, cost: _Cost) -> Picture | None:
     picture, (axes,) = framed(
         f"{cost.title}: {setting.title}",
         cost.name,
-        [*(Entry(name, strokes[name], {}) for name in by_estimator(rows)), _FRONT],
+        [*(LegendEntry(name, strokes[name], {}) for name in by_estimator(rows)), _FRONT],
         [
             "hollow points are beaten by another method", cost.note,
             f"{meter.heading}: {meter.meaning}", *failures_of(setting),

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from xconv_bench.amounts import Scale, bytes_scale, format_bytes
 from xconv_bench.report import style
-from xconv_bench.report.frame import Entry, framed
+from xconv_bench.report.frame import LegendEntry, framed
 from xconv_bench.report.pictures import fixed_settings, save
-from xconv_bench.report.settings import Setting, settings_of
+from xconv_bench.report.settings import SettingRows, settings_of
 from xconv_bench.report.style import Stroke
 from xconv_bench.report.summary import Row
 from xconv_bench.report.tables.layers import above_start, peak_of, steps_of
@@ -48,7 +48,7 @@ def plot_layers(rows: Sequence[Row], folder: Path) -> list[Path]:
     return paths
 
 
-def _draw(setting: Setting) -> Picture | None:
+def _draw(setting: SettingRows) -> Picture | None:
     steps = {name: step for name, step in steps_of(setting).items() if peak_of(step) is not None}
     if not steps:
         return None
@@ -61,7 +61,7 @@ def _draw(setting: Setting) -> Picture | None:
     picture, (axes,) = framed(
         f"Memory along a training step: {setting.title}",
         f"above the start ({unit.name})",
-        [Entry(name, strokes[name], {}) for name in steps],
+        [LegendEntry(name, strokes[name], {}) for name in steps],
         ["the most since the moment before; the start holds weights, gradients and the batch",
          *failed],
         panels=1,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO
 
 from xconv_bench.amounts import format_bytes, format_seconds
-from xconv_bench.report.settings import Setting, number, settings_of
+from xconv_bench.report.settings import SettingRows, number, settings_of
 from xconv_bench.report.summary import Row
 from xconv_bench.report.tables.engine import (
     Figure,
@@ -33,7 +33,7 @@ def print_advice_table(rows: Sequence[Row], plan: Path, file: IO[str] | None = N
     print_tables(Printed(parts, legend=legend), file)
 
 
-def _part(setting: Setting, plan: Path) -> TablePart:
+def _part(setting: SettingRows, plan: Path) -> TablePart:
     modules = [row for row in setting.rows if row["layer"] != ALL_LAYERS]
     return TablePart(
         setting.title,
@@ -43,7 +43,7 @@ def _part(setting: Setting, plan: Path) -> TablePart:
     )
 
 
-def _whole(setting: Setting) -> list[str]:
+def _whole(setting: SettingRows) -> list[str]:
     (row,) = (row for row in setting.rows if row["layer"] == ALL_LAYERS)
     seconds = number(row, "step_seconds")
     lines = [

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import IO, Generic, Literal, TypeVar
 
 from xconv_bench.report.notes import notes_of
-from xconv_bench.report.settings import Setting, is_reference, number, settings_of
+from xconv_bench.report.settings import SettingRows, is_reference, number, settings_of
 from xconv_bench.report.summary import RATIO_MEANING, Row
 from xconv_bench.report.text_table import (
     TextColumn,
@@ -135,7 +135,7 @@ def by_setting(
 
 
 def methods_part(
-    setting: Setting, lines: Sequence[Row], figures: Sequence[Figure[Row]]
+    setting: SettingRows, lines: Sequence[Row], figures: Sequence[Figure[Row]]
 ) -> TablePart:
     """Return the table of a setting, with a line for each method."""
     exact = next((row for row in lines if is_reference(row)), None)

@@ -4,28 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 
-from xconv_bench.report.settings import Setting, by_estimator, by_layer, is_reference, of_network
+from xconv_bench.report.settings import (
+    SettingRows,
+    by_estimator,
+    by_layer,
+    is_reference,
+    of_network,
+)
 from xconv_bench.report.summary import Row
 from xconv_bench.report.tables.engine import ExactOf, Figure, TablePart, methods_part
 from xconv_bench.report.text_table import TextColumn
 from xconv_bench.report.words import dial_words
 from xconv_bench.results.schema import ALL_LAYERS
 
-Lines = dict[str, list[Row]]
+RowsByLayer = dict[str, list[Row]]
 """The rows of each layer, by its name."""
 
 
-def no_columns(lines: Lines) -> Sequence[TextColumn]:
+def no_columns(lines: RowsByLayer) -> Sequence[TextColumn]:
     """Add nothing to the columns of a layer."""
     return ()
 
 
 def gradient_parts(
-    setting: Setting,
+    setting: SettingRows,
     figures: Sequence[Figure[Row]],
     layers: Sequence[str] | None,
     is_left_out: Callable[[Sequence[Row]], bool],
-    more: Callable[[Lines], Sequence[TextColumn]] = no_columns,
+    more: Callable[[RowsByLayer], Sequence[TextColumn]] = no_columns,
 ) -> Iterator[TablePart]:
     """Yield a table of the whole network, and for each estimator one with a line a layer.
 
