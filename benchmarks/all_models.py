@@ -1,8 +1,8 @@
 """Check every network that has a name here, and count what it keeps.
 
 Run ``python -m benchmarks.all_models``. Each network is converted, trained for a step and reverted
-at a small image size, for real. What autograd keeps of its forward pass is counted in a simulation,
-at the image size that the network was designed for.
+at a small image size, for real. A simulation
+counts what autograd keeps of its forward pass, at the image size that the network was designed for.
 """
 
 import argparse

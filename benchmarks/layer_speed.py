@@ -192,8 +192,9 @@ def page(cells: Sequence[Cell]) -> str:
     command = shlex.join(["python", "-m", "benchmarks.layer_speed", *sys.argv[1:]])
     return f"""# Time of one layer
 
-Forward and backward, input gradient included, of a 3×3 layer with as many output channels as input
-channels, relative to `torch.nn.Conv2d` measured in turns in the same run; medians. Made by
+This page compares the time of one 3×3 layer of ours with `torch.nn.Conv2d`: medians of forward and
+backward, input gradient included, with as many output channels as input channels, measured in turns
+in the same run. Made by
 `{command}` with torch {torch.__version__} on
 {_processor(cells[0].device)}. Below 1 our layer is quicker; forward and input gradient alone are
 two thirds of the exact layer's work, so about 0.67 is what to expect at best. Layers of a

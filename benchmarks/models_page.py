@@ -12,9 +12,10 @@ from xconv_bench.report.units import format_ratio
 _INTRODUCTION = """\
 # Every model, converted
 
-This page shows that every network with a name here can be converted, trained for a step and reverted,
-and what that saves. `python -m benchmarks.all_models --output docs` has made it and [models.csv](models.csv),
-with torch {torch} and torchvision {torchvision}, on a CPU. {passed} of {all} networks pass.
+This page shows that every network with a name here can be converted, trained for a step and
+reverted, and how much memory that saves. {passed} of {all} networks pass.
+`python -m benchmarks.all_models --output docs` has made it and [models.csv](models.csv), with torch
+{torch} and torchvision {torchvision}, on a CPU.
 
 **check** is real. At 64 pixels a side, or the next size that the network takes, and a batch of 2,
 the network is converted (`xconv.convert`, 8 probes), trained for a step and reverted. `ok` says:

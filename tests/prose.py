@@ -33,6 +33,8 @@ _FRAGMENT = re.compile(
 """The beginning of a docstring that leaves out its noun or its verb."""
 
 _SENTENCE = re.compile(r"(?:\A|[.!?][\"')]*\s+|\n\n\s*)(Of|That|Those|What)\b")
+_POINT = re.compile(r"(?:^|[.!?:][\"')]*\s+|^[-\d.]+ |\*\*)(Of|That|Those|What)\b", re.MULTILINE)
+_NO_SENTENCES = re.compile(r"^```.*?^```|^(?:#|\|).*?$", re.MULTILINE | re.DOTALL)
 _ASIDE = re.compile(r"#+:?\s*(of|that|those|what|which|who)\b", re.IGNORECASE)
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -92,3 +94,13 @@ def fault(words: Words) -> str:
     if words.kind != "comment" and (found := _SENTENCE.search(text)):
         return f"a sentence begins with {found[1]!r}"
     return ""
+
+
+def faults_of_page(text: str) -> list[str]:
+    """Return the sentences of a page of Markdown that leave out their noun.
+
+    Code, tables and headings are not read.
+    """
+    paragraphs = _NO_SENTENCES.sub("", text).split("\n\n")
+    lines = (re.sub(r"\n(?!\s*[-\d])\s*", " ", each.strip()) for each in paragraphs)
+    return [line[found.start() :][:60] for line in lines for found in _POINT.finditer(line)]

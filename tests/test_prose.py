@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from prose import Words, fault, words_of
+from prose import Words, fault, faults_of_page, words_of
 
 ROOT = Path(__file__).resolve().parent.parent
 READ = ("xconv", "xconv_bench", "benchmarks")
@@ -66,6 +66,17 @@ def test_a_fragment_is_a_fault(kind: str, text: str) -> None:
 )
 def test_a_sentence_is_none(kind: str, text: str) -> None:
     assert not fault(Words(1, kind, text))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_pages_have_whole_sentences(page: Path) -> None:
+    assert faults_of_page(page.read_text(encoding="utf-8")) == []
+
+
+def test_a_page_with_a_fragment_has_a_fault() -> None:
+    assert faults_of_page("# What is kept\n\nMasks are kept.\nWhat passes is not.\n")
+    assert faults_of_page("Two things:\n\n- masks\n- Those of others.\n")
+    assert not faults_of_page("# What is kept\n\nMasks, and those of\nothers: what passes.\n")
 
 
 def anchors_of(page: Path) -> set[str]:

@@ -96,6 +96,6 @@ def refuse_batched(grad_output: Tensor) -> None:
     functorch = torch._C._functorch
     if functorch.is_batchedtensor(grad_output) or functorch.is_legacy_batchedtensor(grad_output):
         raise RuntimeError(
-            "an estimated weight gradient is found for one output gradient at a time; ask for each "
-            "with a call of its own, or for the input's gradient only, or leave this layer exact"
+            "a weight gradient is estimated for one output gradient at a time; ask for each in a "
+            "call of its own, or for the input's gradient only, or leave this layer exact"
         )

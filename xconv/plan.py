@@ -203,7 +203,9 @@ class Plan:
         functions = table.get(_FUNCTIONS, [])
         layers = table.get(_LAYERS, {})
         if not isinstance(functions, list) or not isinstance(layers, dict):
-            raise ValueError(f"expected a list of {_FUNCTIONS} and a table [{_LAYERS}.NAME] each")
+            raise ValueError(
+                f"expected {_FUNCTIONS} = [...] and a table [{_LAYERS}.NAME] for each module"
+            )
         return cls(
             {name: _setting(name, values) for name, values in layers.items()},
             tuple(functions),

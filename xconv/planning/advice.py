@@ -193,7 +193,7 @@ def advise(
     >>> model = convert(model, plan=advice.plan)
     """
     if (memory_budget is None) == (error is None):
-        raise ValueError("give one of memory_budget, in bytes, and error; got both or neither")
+        raise ValueError("give either memory_budget, in bytes, or error; got both or neither")
     inputs = example if isinstance(example, tuple) else (example,)
     costs = measure_costs(model, inputs, loss or _random_direction, repeats)
     if memory_budget is not None:
@@ -238,7 +238,7 @@ def _random_direction(output: Any) -> Tensor:
     """Return the sum of all outputs, weighted with the same normal numbers each time."""
     tensors = [t for t in tree_iter(output) if isinstance(t, Tensor) and t.requires_grad]
     if not tensors:
-        raise ValueError("the model returns nothing that has a gradient")
+        raise ValueError("no output of the model requires a gradient; give a loss that does")
     generator = torch.Generator().manual_seed(0)
     return torch.stack(
         [(t * torch.randn(t.shape, generator=generator).to(t)).sum() for t in tensors]

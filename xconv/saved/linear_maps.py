@@ -39,7 +39,7 @@ def several(operator: Callable[..., Tensor]) -> Callable[..., tuple[Tensor, int]
 
     def each(info: Any, in_dims: tuple[int | None, ...], *args: Any) -> tuple[Tensor, int]:
         if in_dims[0] is None or any(dim is not None for dim in in_dims[1:]):
-            raise RuntimeError("several gradients of one output are taken, not several outputs")
+            raise RuntimeError("torch.vmap may batch the gradients of one output, but not outputs")
         gradients, *rest = args
         found = [operator(gradient, *rest) for gradient in gradients.movedim(in_dims[0], 0)]
         return torch.stack(found), 0
