@@ -6,7 +6,7 @@ from __future__ import annotations
 def profiles() -> None:
     """List the profiles that come with xconv-bench, what they measure and how long they take."""
     from xconv_bench.profiles import read_profile, shipped_profiles
-    from xconv_bench.report.text_table import TextColumn, open_console, print_columns
+    from xconv_bench.report.text_table import Column, open_console, print_columns
 
     found = {name: read_profile(path) for name, path in shipped_profiles().items()}
     commands = [
@@ -15,10 +15,10 @@ def profiles() -> None:
     ]
     print_columns(
         open_console(None),
-        [TextColumn("profile", list(found), "left")],
+        [Column("profile", list(found), "left")],
         [
-            TextColumn("shows", [profile.title for profile in found.values()], "left"),
-            TextColumn("measures", commands, "left"),
-            TextColumn("takes", [profile.cost for profile in found.values()], "left"),
+            Column("shows", [profile.title for profile in found.values()], "left"),
+            Column("measures", commands, "left"),
+            Column("takes", [profile.cost for profile in found.values()], "left"),
         ],
     )

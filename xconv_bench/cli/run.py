@@ -20,7 +20,7 @@ from xconv_bench.errors import BenchError, UsageError
 if TYPE_CHECKING:
     from xconv_bench.cli.progress import SweepProgress
     from xconv_bench.profiles import Profile
-    from xconv_bench.report.tables.profile import ExperimentSummary
+    from xconv_bench.report.tables.profile import Part
     from xconv_bench.results.run_directory import RunDirectory
     from xconv_bench.results.table import Row
 
@@ -126,7 +126,7 @@ def _carry_out(
         write_whole(directory.path / "profile.toml", plan.text.encode())
     record_environment(directory.environment, experiments[0].cells[0].seed)
     progress = SweepProgress(sum(len(experiment.cells) for experiment in experiments))
-    parts: list[ExperimentSummary] = []
+    parts: list[Part] = []
     pictures: list[Path] = []
     codes: list[int] = []
     rows: dict[tuple[str, ...], list[Row]] = {}
@@ -150,9 +150,9 @@ def _carry_out_one(
     directory: RunDirectory,
     progress: SweepProgress,
     earlier: Sequence[Row],
-) -> tuple[ExperimentSummary, Sequence[Path], int]:
+) -> tuple[Part, Sequence[Path], int]:
     """Carry out an experiment; where it cannot be made, say so, so that the others still are."""
-    from xconv_bench.report.tables.profile import ExperimentSummary
+    from xconv_bench.report.tables.profile import Part
 
     began = time.monotonic()
     try:
@@ -164,12 +164,8 @@ def _carry_out_one(
         if isinstance(error.__cause__, OSError):  # no other experiment could write either
             raise
         progress.says(f"{experiment.name}: {error}")
-        return (
-            ExperimentSummary(experiment.name, [], time.monotonic() - began, str(error)),
-            [],
-            error.exit_code,
-        )
-    part = ExperimentSummary(experiment.name, rows, time.monotonic() - began)
+        return Part(experiment.name, [], time.monotonic() - began, str(error)), [], error.exit_code
+    part = Part(experiment.name, rows, time.monotonic() - began)
     return part, pictures, experiment.code(rows)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xconv_bench.report import style
-from xconv_bench.report.frame import LegendEntry, framed
+from xconv_bench.report.frame import Entry, framed
 from xconv_bench.report.log_axes import (
     Point,
     draw_line,
@@ -20,7 +20,7 @@ from xconv_bench.report.log_axes import (
 from xconv_bench.report.notes import failures_of
 from xconv_bench.report.pictures import fixed_settings, save
 from xconv_bench.report.settings import (
-    SettingRows,
+    Setting,
     by_estimator,
     is_reference,
     number,
@@ -60,7 +60,7 @@ def plot_average_error(rows: Sequence[Row], folder: Path) -> list[Path]:
     return written
 
 
-def _draw(setting: SettingRows) -> Picture | None:
+def _draw(setting: Setting) -> Picture | None:
     rows = of_network(setting.rows)
     found = {name: _measured(some) for name, some in by_estimator(rows).items()}
     lines = {name: some for name, some in found.items() if some}
@@ -73,7 +73,7 @@ def _draw(setting: SettingRows) -> Picture | None:
     picture, (axes,) = framed(
         f"Average gradient error: {setting.title}",
         "average gradient error",
-        [LegendEntry(name, strokes[name], {}) for name in lines],
+        [Entry(name, strokes[name], {}) for name in lines],
         _notes(setting, every),
         panels=1,
         panel_inches=_PANEL_INCHES,
@@ -127,7 +127,7 @@ def _batches_differ(rows: Sequence[Row]) -> bool:
     return len({row["batch_size"] for row in rows}) > 1
 
 
-def _notes(setting: SettingRows, points: Sequence[Point]) -> list[str]:
+def _notes(setting: Setting, points: Sequence[Point]) -> list[str]:
     notes = [
         "error: mean over the minibatches of the squared distance of their gradient from the exact "
         "gradient of all samples",

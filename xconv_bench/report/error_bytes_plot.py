@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING
 
-from xconv_bench.amounts import bytes_scale, format_bytes
 from xconv_bench.report import style
-from xconv_bench.report.frame import LegendEntry, framed
+from xconv_bench.report.frame import Entry, framed
 from xconv_bench.report.log_axes import draw_line, label_line, label_points, plain_axis
 from xconv_bench.report.notes import failures_of
 from xconv_bench.report.settings import (
-    SettingRows,
+    Setting,
     by_estimator,
     is_exact,
     is_reference,
@@ -22,6 +21,7 @@ from xconv_bench.report.settings import (
     strokes_of,
 )
 from xconv_bench.report.summary import Row
+from xconv_bench.report.units import bytes_unit, format_bytes
 from xconv_bench.report.words import dial_words
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class _Trade:
     standard_error: float
 
 
-def draw_error_bytes(setting: SettingRows) -> Picture | None:
+def draw_error_bytes(setting: Setting) -> Picture | None:
     """A line for each estimator; None where no estimator has an error."""
     rows = [row for row in of_network(setting.rows) if not is_reference(row)]
     found = {name: _trades(some) for name, some in by_estimator(rows).items()}
@@ -54,7 +54,7 @@ def draw_error_bytes(setting: SettingRows) -> Picture | None:
     picture, (axes,) = framed(
         f"Error of the weight gradients, and what is saved for it: {setting.title}",
         "relative error",
-        [LegendEntry(name, strokes[name], {}) for name in lines],
+        [Entry(name, strokes[name], {}) for name in lines],
         _notes(setting, trades),
         panels=1,
         panel_inches=_PANEL_INCHES,
@@ -90,7 +90,7 @@ def _draw_axes(axes: Axes, trades: Sequence[_Trade], exact: Sequence[float]) -> 
     """Scales, their names and what exact layers save; returns the bytes of a unit along x."""
     errors = [trade.error for trade in trades if trade.error]
     sizes = [*(trade.saved for trade in trades), *exact]
-    unit = bytes_scale(max(sizes))
+    unit = bytes_unit(max(sizes))
     plain_axis(axes, "x", min(sizes) / unit.size, max(sizes) / unit.size)
     plain_axis(axes, "y", min(errors) * _ROOM_FOR_WORDS, max(errors))
     axes.set_xlabel(f"saved by the whole network ({unit.name})")
@@ -100,7 +100,7 @@ def _draw_axes(axes: Axes, trades: Sequence[_Trade], exact: Sequence[float]) -> 
     return unit.size
 
 
-def _notes(setting: SettingRows, trades: Sequence[_Trade]) -> list[str]:
+def _notes(setting: Setting, trades: Sequence[_Trade]) -> list[str]:
     notes = ["error: distance from the exact gradient, root mean square, relative to it"]
     notes.append("bars: standard errors")
     if any(trade.error == 0 for trade in trades):

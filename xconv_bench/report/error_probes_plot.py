@@ -8,11 +8,11 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from xconv_bench.report import style
-from xconv_bench.report.frame import LegendEntry, framed
+from xconv_bench.report.frame import Entry, framed
 from xconv_bench.report.log_axes import Point, draw_line, draw_slope, plain_axis, probes_axis
 from xconv_bench.report.notes import failures_of
 from xconv_bench.report.settings import (
-    SettingRows,
+    Setting,
     by_estimator,
     by_layer,
     is_exact,
@@ -35,13 +35,11 @@ _PANEL_INCHES = 3.1
 _MOST_NAMED_LAYERS = 8
 _ABOVE_THE_LINES = 1.5
 
-_WHOLE = LegendEntry(
-    "all layers together", style.Stroke(style.INK, "o"), {"linewidth": 2.6, "zorder": 4}
-)
-_OTHERS = LegendEntry("other layers", style.Stroke("#cfcfcf", ""), {"linewidth": 0.8, "zorder": 1})
+_WHOLE = Entry("all layers together", style.Stroke(style.INK, "o"), {"linewidth": 2.6, "zorder": 4})
+_OTHERS = Entry("other layers", style.Stroke("#cfcfcf", ""), {"linewidth": 0.8, "zorder": 1})
 
 
-def draw_error_probes(setting: SettingRows, layers: Sequence[str] | None) -> Picture | None:
+def draw_error_probes(setting: Setting, layers: Sequence[str] | None) -> Picture | None:
     """A panel for each estimator; None where no estimator has an error."""
     found = {name: _curves(rows, layers) for name, rows in by_estimator(setting.rows).items()}
     panels = {name: curves for name, curves in found.items() if curves}
@@ -90,7 +88,7 @@ def _point(row: Row) -> Point | None:
     return probes, 0.0 if is_exact(row) else error, number(row, "relative_error_se") or 0.0
 
 
-def _named(panels: Sequence[Curves]) -> dict[str, LegendEntry]:
+def _named(panels: Sequence[Curves]) -> dict[str, Entry]:
     """How the layers look that the legend names: all if they are few, or else those that matter."""
     found = dict.fromkeys(layer for curves in panels for layer in curves)
     layers = [layer for layer in found if layer != ALL_LAYERS]
@@ -102,7 +100,7 @@ def _named(panels: Sequence[Curves]) -> dict[str, LegendEntry]:
         }
     strokes = style.graded(len(words))
     named = {
-        layer: LegendEntry(text, stroke, {"linewidth": 1.3, "zorder": 3})
+        layer: Entry(text, stroke, {"linewidth": 1.3, "zorder": 3})
         for (layer, text), stroke in zip(words.items(), strokes, strict=True)
     }
     return {**named, ALL_LAYERS: _WHOLE}
@@ -129,29 +127,29 @@ def _roles(layers: Sequence[str], panels: Sequence[Curves]) -> dict[str, list[st
 
 
 def _legend(
-    named: Mapping[str, LegendEntry], panels: Iterable[Curves], floor: Sequence[float]
-) -> list[LegendEntry]:
+    named: Mapping[str, Entry], panels: Iterable[Curves], floor: Sequence[float]
+) -> list[Entry]:
     has_others = any(layer not in named for curves in panels for layer in curves)
     return [
         *named.values(),
         *([_OTHERS] if has_others else []),
-        *([LegendEntry("exact layers, rounded", style.EXACT, {})] if floor else []),
+        *([Entry("exact layers, rounded", style.EXACT, {})] if floor else []),
     ]
 
 
-def _draw_layers(panel: Axes, curves: Curves, named: Mapping[str, LegendEntry]) -> None:
+def _draw_layers(panel: Axes, curves: Curves, named: Mapping[str, Entry]) -> None:
     for layer, points in curves.items():
         entry = named.get(layer, _OTHERS)
         draw_line(panel, points, entry.stroke, **entry.line)
 
 
-def _rounding(setting: SettingRows) -> list[float]:
+def _rounding(setting: Setting) -> list[float]:
     """The error of torch's own layers at half precision, where there is one."""
     rows = [row for row in of_network(setting.rows) if is_reference(row) and not is_exact(row)]
     return [error for row in rows if (error := number(row, "relative_error"))]
 
 
-def _notes(setting: SettingRows, points: Sequence[Point]) -> list[str]:
+def _notes(setting: Setting, points: Sequence[Point]) -> list[str]:
     notes = ["error: distance from the exact gradient, root mean square, relative to it"]
     notes.append("bars: standard errors")
     if any(error == 0 for _, error, _ in points):

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xconv_bench.report import style
-from xconv_bench.report.frame import LegendEntry, framed
+from xconv_bench.report.frame import Entry, framed
 from xconv_bench.report.pictures import fixed_settings, save
-from xconv_bench.report.settings import SettingRows, by_estimator, number, settings_of, strokes_of
+from xconv_bench.report.settings import Setting, by_estimator, number, settings_of, strokes_of
 from xconv_bench.report.summary import Row
 from xconv_bench.report.variance_layers import panel_title
 from xconv_bench.results.schema import TABLES
@@ -61,7 +61,7 @@ def _layers(rows: Sequence[Row], layers: Sequence[str] | None) -> list[str]:
     return [layer for layer in found if layers and layer in layers] or found[:1]
 
 
-def _draw(setting: SettingRows, layer: str) -> Picture:
+def _draw(setting: Setting, layer: str) -> Picture:
     panels = list(_panels([row for row in setting.rows if row["layer"] == layer]))
     strokes = strokes_of(setting.rows)
     bounds = [abs(b) for _, _, some in panels for row in some for b in _band(row)]
@@ -70,8 +70,8 @@ def _draw(setting: SettingRows, layer: str) -> Picture:
     picture, axes = framed(
         f"Gradients of single weights, {panel_title(layer)}: {setting.title}",
         "gradient",
-        [LegendEntry("exact, mean of the minibatches", style.Stroke(style.INK, ""), {}),
-         LegendEntry("99 % of the minibatches", style.Stroke(_BAND, ""), {"linewidth": 7})],
+        [Entry("exact, mean of the minibatches", style.Stroke(style.INK, ""), {}),
+         Entry("99 % of the minibatches", style.Stroke(_BAND, ""), {"linewidth": 7})],
         _notes(outside),
         len(panels),
         _PANEL_INCHES,

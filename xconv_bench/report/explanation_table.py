@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING
 
-from xconv_bench.amounts import Scale, bytes_scale, format_bytes
 from xconv_bench.explanation import Explanation, Held, Peak
 from xconv_bench.report.settings import is_reference, settings_of
 from xconv_bench.report.summary import Row
 from xconv_bench.report.text_table import (
-    TextColumn,
+    Column,
     aligned,
     open_console,
     print_columns,
@@ -18,7 +17,7 @@ from xconv_bench.report.text_table import (
     print_legend,
     print_notes,
 )
-from xconv_bench.report.units import format_ratio
+from xconv_bench.report.units import Unit, bytes_unit, format_bytes, format_ratio
 from xconv_bench.report.words import method_words
 from xconv_bench.results.schema import TABLES
 
@@ -93,23 +92,19 @@ def _print_saved(console: Console, found: Explanation, exact: Explanation | None
         known = [count for *_, count in rest if count is not None]
         lines = [*lines[:MOST_FAMILIES], ("all others", together, sum(known) if known else None)]
     sums = [*((_total(some), count) for _, some, count in lines), (found.saved_bytes, whole)]
-    unit = bytes_scale(found.saved_bytes)
+    unit = bytes_unit(found.saved_bytes)
     columns = [
-        TextColumn("modules", [*(str(len(some)) for _, some, _ in lines), str(len(found.held))]),
-        TextColumn("saved", _with_ratios(sums)),
-        TextColumn("share", [_share(count, found.saved_bytes) for count, _ in sums]),
-        TextColumn("largest", [*(_largest(some[0], unit) for _, some, _ in lines), ""], "left"),
-        TextColumn(
-            "how the largest is kept", [*(_how(some[0]) for _, some, _ in lines), ""], "left"
-        ),
+        Column("modules", [*(str(len(some)) for _, some, _ in lines), str(len(found.held))]),
+        Column("saved", _with_ratios(sums)),
+        Column("share", [_share(count, found.saved_bytes) for count, _ in sums]),
+        Column("largest", [*(_largest(some[0], unit) for _, some, _ in lines), ""], "left"),
+        Column("how the largest is kept", [*(_how(some[0]) for _, some, _ in lines), ""], "left"),
     ]
     kept = [column for column in columns if any(column.cells)]
-    print_columns(
-        console, [TextColumn("kept by", [*(n for n, *_ in lines), "together"], "left")], kept
-    )
+    print_columns(console, [Column("kept by", [*(n for n, *_ in lines), "together"], "left")], kept)
 
 
-def _largest(held: Held, unit: Scale) -> str:
+def _largest(held: Held, unit: Unit) -> str:
     """A module with what it keeps; the loss is none."""
     return "" if held.family == _LOSS else f"{held.layer}, {unit.format(held.saved_bytes)}"
 
@@ -124,11 +119,11 @@ def _print_peak(console: Console, peak: Peak, allocated: object) -> None:
     where = f"the {peak.phase} pass" + (f", in {peak.layer}" if peak.layer else "")
     lines = [*parts.items(), ("together", peak.bytes)]
     columns = [
-        TextColumn("bytes", [bytes_scale(peak.bytes).format(count) for _, count in lines]),
-        TextColumn("share", [_share(count, peak.bytes) for _, count in lines]),
+        Column("bytes", [bytes_unit(peak.bytes).format(count) for _, count in lines]),
+        Column("share", [_share(count, peak.bytes) for _, count in lines]),
     ]
     heading = f"at the peak, in {where}"
-    print_columns(console, [TextColumn(heading, [name for name, _ in lines], "left")], columns)
+    print_columns(console, [Column(heading, [name for name, _ in lines], "left")], columns)
     if isinstance(allocated, int) and allocated > peak.bytes:
         console.print(
             f"torch's allocator took {format_bytes(allocated - peak.bytes)} more: workspaces "
@@ -150,7 +145,7 @@ def _total(some: Sequence[Held]) -> int:
 
 def _with_ratios(pairs: Sequence[tuple[int, int | None]]) -> list[str]:
     """Bytes, all in one unit, with their ratio to what exact keeps where that is known."""
-    unit = bytes_scale(max(count for count, _ in pairs))
+    unit = bytes_unit(max(count for count, _ in pairs))
     return aligned(
         [
             unit.format(count) + (f" ({format_ratio(count / exact)})" if exact else "")

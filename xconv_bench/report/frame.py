@@ -30,7 +30,7 @@ _MOST_PANELS_ABREAST = 3
 
 
 @dataclass(frozen=True)
-class LegendEntry:
+class Entry:
     """A line of the legend: ``line`` is what it has beside its stroke, such as a width."""
 
     label: str
@@ -41,7 +41,7 @@ class LegendEntry:
 def framed(
     title: str,
     heights: str,
-    entries: Sequence[LegendEntry],
+    entries: Sequence[Entry],
     notes: Sequence[str],
     panels: int,
     panel_inches: float,
@@ -90,13 +90,13 @@ def _wrapped(title: str) -> str:
     return textwrap.fill(fixed, _TITLE_CHARACTERS).replace("\xa0", " ")
 
 
-def _legend_columns(entries: Sequence[LegendEntry]) -> int:
+def _legend_columns(entries: Sequence[Entry]) -> int:
     longest = max((len(_short(entry.label)) for entry in entries), default=1)
     inches = _LEGEND_HANDLE_INCHES + longest * _LEGEND_CHARACTER_INCHES
     return max(1, min(len(entries), int(_WIDTH_INCHES / inches)))
 
 
-def _handle(entry: LegendEntry) -> Line2D:
+def _handle(entry: Entry) -> Line2D:
     from matplotlib.lines import Line2D
 
     look = {

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xconv_bench.amounts import Scale, bytes_scale, seconds_scale
 from xconv_bench.report import style
-from xconv_bench.report.frame import LegendEntry, framed
+from xconv_bench.report.frame import Entry, framed
 from xconv_bench.report.log_axes import draw_line, label_points, plain_axis
 from xconv_bench.report.notes import failures_of
 from xconv_bench.report.pictures import fixed_settings, save
-from xconv_bench.report.settings import SettingRows, by_estimator, number, settings_of, strokes_of
+from xconv_bench.report.settings import Setting, by_estimator, number, settings_of, strokes_of
 from xconv_bench.report.style import Stroke
 from xconv_bench.report.summary import Row
+from xconv_bench.report.units import Unit, bytes_unit, seconds_unit
 from xconv_bench.report.words import dial_words
 from xconv_bench.results import schema
 from xconv_bench.results.schema import TABLES
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _PANEL_INCHES = 4.3
 _ROOM = 0.8
-_FRONT = LegendEntry("the front", Stroke(style.INK, "", (0, (1, 1.5))), {"linewidth": 1.0})
+_FRONT = Entry("the front", Stroke(style.INK, "", (0, (1, 1.5))), {"linewidth": 1.0})
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def plot_frontier(rows: Sequence[Row], folder: Path) -> list[Path]:
     return paths
 
 
-def _draw(setting: SettingRows, cost: _Cost) -> Picture | None:
+def _draw(setting: Setting, cost: _Cost) -> Picture | None:
     rows = [r for r in setting.rows if r["peak_bytes"] and number(r, cost.column) is not None]
     if not any(number(row, cost.column) for row in rows):
         return None
@@ -84,7 +84,7 @@ def _draw(setting: SettingRows, cost: _Cost) -> Picture | None:
     picture, (axes,) = framed(
         f"{cost.title}: {setting.title}",
         cost.name,
-        [*(LegendEntry(name, strokes[name], {}) for name in by_estimator(rows)), _FRONT],
+        [*(Entry(name, strokes[name], {}) for name in by_estimator(rows)), _FRONT],
         [
             "hollow points are beaten by another method", cost.note,
             f"{meter.heading}: {meter.meaning}", *failures_of(setting),
@@ -108,15 +108,15 @@ def _draw(setting: SettingRows, cost: _Cost) -> Picture | None:
 
 def _draw_axes(
     axes: Axes, rows: Sequence[Row], cost: _Cost, heading: str
-) -> tuple[Scale, Scale | None]:
+) -> tuple[Unit, Unit | None]:
     """Scales and their names; the units along x and y, None where y has none."""
     peaks = [number(row, "peak_bytes") or 0.0 for row in rows]
     values = [value for row in rows if (value := number(row, cost.column))]
     column = TABLES["frontier"][cost.column]
-    unit = bytes_scale(max(peaks))
+    unit = bytes_unit(max(peaks))
     plain_axis(axes, "x", min(peaks) / unit.size, max(peaks) / unit.size)
     axes.set_xlabel(f"{heading} ({unit.name})")
-    seconds = seconds_scale(max(values)) if column.unit is schema.column.Unit.SECONDS else None
+    seconds = seconds_unit(max(values)) if column.unit is schema.column.Unit.SECONDS else None
     size = seconds.size if seconds else 1.0
     plain_axis(axes, "y", min(values) * _ROOM / size, max(values) / size)
     if seconds:
@@ -124,13 +124,13 @@ def _draw_axes(
     return unit, seconds
 
 
-def _place(row: Row, cost: _Cost, units: tuple[Scale, Scale | None]) -> tuple[float, float]:
+def _place(row: Row, cost: _Cost, units: tuple[Unit, Unit | None]) -> tuple[float, float]:
     peak, value = number(row, "peak_bytes") or 0.0, number(row, cost.column) or 0.0
     return peak / units[0].size, value / (units[1].size if units[1] else 1.0)
 
 
 def _draw_front(
-    axes: Axes, rows: Sequence[Row], cost: _Cost, units: tuple[Scale, Scale | None]
+    axes: Axes, rows: Sequence[Row], cost: _Cost, units: tuple[Unit, Unit | None]
 ) -> None:
     """Steps: with more memory than a point of the front needs, its cost is to be had too."""
     bottom, _ = axes.get_ylim()

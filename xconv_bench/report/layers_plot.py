@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xconv_bench.amounts import Scale, bytes_scale, format_bytes
 from xconv_bench.report import style
-from xconv_bench.report.frame import LegendEntry, framed
+from xconv_bench.report.frame import Entry, framed
 from xconv_bench.report.pictures import fixed_settings, save
-from xconv_bench.report.settings import SettingRows, settings_of
+from xconv_bench.report.settings import Setting, settings_of
 from xconv_bench.report.style import Stroke
 from xconv_bench.report.summary import Row
 from xconv_bench.report.tables.layers import above_start, peak_of, steps_of
+from xconv_bench.report.units import Unit, bytes_unit, format_bytes
 from xconv_bench.report.words import status_words
 from xconv_bench.results.schema import TABLES
 
@@ -48,20 +48,20 @@ def plot_layers(rows: Sequence[Row], folder: Path) -> list[Path]:
     return paths
 
 
-def _draw(setting: SettingRows) -> Picture | None:
+def _draw(setting: Setting) -> Picture | None:
     steps = {name: step for name, step in steps_of(setting).items() if peak_of(step) is not None}
     if not steps:
         return None
     order = _order(next(iter(steps.values())))
     strokes = _strokes(steps)
     most = max(above_start(row, "layer_peak_bytes") for step in steps.values() for row in step)
-    unit = bytes_scale(most)
+    unit = bytes_unit(most)
     failed = [f"{n}: {status_words(str(s[0]['status']))}" for n, s in steps_of(setting).items()
               if n not in steps]  # fmt: skip
     picture, (axes,) = framed(
         f"Memory along a training step: {setting.title}",
         f"above the start ({unit.name})",
-        [LegendEntry(name, strokes[name], {}) for name in steps],
+        [Entry(name, strokes[name], {}) for name in steps],
         ["the most since the moment before; the start holds weights, gradients and the batch",
          *failed],
         panels=1,
@@ -93,7 +93,7 @@ def _order(step: Sequence[Row]) -> dict[str, int]:
 
 
 def _draw_step(
-    axes: Axes, step: Sequence[Row], order: dict[str, int], unit: Scale, stroke: Stroke
+    axes: Axes, step: Sequence[Row], order: dict[str, int], unit: Unit, stroke: Stroke
 ) -> None:
     x, y = [], []
     last = 2 * len(order)

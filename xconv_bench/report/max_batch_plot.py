@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from xconv_bench.report import style
 from xconv_bench.report.pictures import fixed_settings, save
-from xconv_bench.report.settings import SettingRows, is_reference, number, settings_of
+from xconv_bench.report.settings import Setting, is_reference, number, settings_of
 from xconv_bench.report.summary import Row
 from xconv_bench.report.units import format_ratio
 from xconv_bench.report.words import method_words, status_words
@@ -48,7 +48,7 @@ def plot_max_batch(rows: Sequence[Row], folder: Path) -> list[Path]:
     return written
 
 
-def _draw(setting: SettingRows) -> Picture:
+def _draw(setting: Setting) -> Picture:
     from matplotlib.figure import Figure as Picture
 
     rows = setting.rows

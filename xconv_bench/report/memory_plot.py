@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xconv_bench.amounts import Scale, bytes_scale
 from xconv_bench.report import style
 from xconv_bench.report.pictures import fixed_settings, save
 from xconv_bench.report.summary import RATIO_MEANING, Row, Summary, summarize
-from xconv_bench.report.units import format_ratio
+from xconv_bench.report.units import Unit, bytes_unit, format_ratio
 from xconv_bench.report.words import label, outcome, title, varying
 from xconv_bench.results.schema import Column
 from xconv_bench.results.schema.memory import MEMORY
@@ -63,7 +62,7 @@ def _draw(summaries: Sequence[Summary]) -> Picture:
     axes.set_yticks(places, labels)
     axes.set_ylim(end, 0)
     largest = max(each.figures.get(meter.name, 0) if each.is_ok else 0 for each in summaries)
-    unit = bytes_scale(largest)
+    unit = bytes_unit(largest)
     for place, summary in zip(places, summaries, strict=True):
         _draw_bar(axes, place, summary, meter, unit)
     picture.suptitle(_title(summaries), x=0.012, ha="left")
@@ -102,7 +101,7 @@ def _places(
     return places, end
 
 
-def _draw_bar(axes: Axes, place: float, summary: Summary, meter: Column, unit: Scale) -> None:
+def _draw_bar(axes: Axes, place: float, summary: Summary, meter: Column, unit: Unit) -> None:
     """The peak with its value; what was saved within it; or in words why there is none."""
     peak = summary.figures.get(meter.name)
     if peak is None or not summary.is_ok:

@@ -18,7 +18,7 @@ _UNLIMITED = 100_000
 
 
 @dataclass(frozen=True)
-class TextColumn:
+class Column:
     """A heading, and a cell for each line."""
 
     heading: str
@@ -62,9 +62,7 @@ def print_heading(console: Console, text: str, is_first: bool = False) -> None:
     console.print(Text(visible(text), style="bold"))
 
 
-def print_columns(
-    console: Console, identity: Sequence[TextColumn], figures: Sequence[TextColumn]
-) -> None:
+def print_columns(console: Console, identity: Sequence[Column], figures: Sequence[Column]) -> None:
     """Print a table, after an empty line; all columns have the same number of cells.
 
     ``identity`` tells one line from another. In a terminal, ``figures`` that do not fit beside
@@ -98,8 +96,8 @@ def print_legend(console: Console, meanings: Iterable[tuple[str, str]]) -> None:
 
 
 def _fitting(
-    identity: Sequence[TextColumn], figures: Sequence[TextColumn], width: int
-) -> Iterator[list[TextColumn]]:
+    identity: Sequence[Column], figures: Sequence[Column], width: int
+) -> Iterator[list[Column]]:
     """The columns in tables no wider than ``width`` characters, each with the identity."""
     part = list(identity)
     for column in figures:
@@ -111,7 +109,7 @@ def _fitting(
     yield part
 
 
-def _table(columns: Sequence[TextColumn]) -> Table:
+def _table(columns: Sequence[Column]) -> Table:
     from rich.table import Table
     from rich.text import Text
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xconv_bench.report import style
-from xconv_bench.report.frame import LegendEntry, framed
+from xconv_bench.report.frame import Entry, framed
 from xconv_bench.report.pictures import fixed_settings, save
 from xconv_bench.report.settings import number
 from xconv_bench.report.style import Stroke
@@ -59,7 +59,7 @@ def _draw(columns: dict[str, Cell], methods: Sequence[Trained]) -> Picture | Non
     picture, panels = framed(
         f"Training with each method: {setting_words(columns)}",
         "",
-        [LegendEntry(name, stroke, {"marker": ""}) for name, stroke in strokes.items()],
+        [Entry(name, stroke, {"marker": ""}) for name, stroke in strokes.items()],
         notes,
         panels=len(measures),
         panel_inches=_PANEL_INCHES,

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from xconv_bench.report import style
-from xconv_bench.report.frame import LegendEntry, framed
+from xconv_bench.report.frame import Entry, framed
 from xconv_bench.report.log_axes import Point, draw_line, plain_axis, probes_axis
 from xconv_bench.report.notes import failures_of
-from xconv_bench.report.settings import SettingRows, by_estimator, is_reference, number
+from xconv_bench.report.settings import Setting, by_estimator, is_reference, number
 from xconv_bench.report.summary import Row
 from xconv_bench.report.variance_laws import deviation
 from xconv_bench.report.variance_layers import panel_title, shown_layers
@@ -19,16 +19,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Picture
 
 _PANEL_INCHES = 2.6
-_EXACT = LegendEntry(
-    "exact", style.Stroke(style.EXACT.colour, "x", style.EXACT.dashes), {"zorder": 4}
-)
+_EXACT = Entry("exact", style.Stroke(style.EXACT.colour, "x", style.EXACT.dashes), {"zorder": 4})
 
 Lines = Mapping[str, list[Point]]
 """Against batch size, by what the legend calls them."""
 
 
 def draw_against_batch(
-    setting: SettingRows, estimator: str, layers: Sequence[str] | None
+    setting: Setting, estimator: str, layers: Sequence[str] | None
 ) -> Picture | None:
     """One estimator: a panel a layer, a line for each number of probes; None without a point."""
     rows = [
@@ -63,10 +61,10 @@ def draw_against_batch(
     return picture
 
 
-def _entries(rows: Sequence[Row]) -> dict[str, LegendEntry]:
+def _entries(rows: Sequence[Row]) -> dict[str, Entry]:
     counts = sorted({int(probes) for row in rows if (probes := number(row, "probes"))})
     strokes = style.graded(len(counts))
-    named = {_name(r): LegendEntry(_name(r), s, {}) for r, s in zip(counts, strokes, strict=True)}
+    named = {_name(r): Entry(_name(r), s, {}) for r, s in zip(counts, strokes, strict=True)}
     return {**named, _EXACT.label: _EXACT}
 
 
@@ -88,7 +86,7 @@ def _name(probes: int) -> str:
     return f"r={probes}"
 
 
-def _notes(setting: SettingRows) -> list[str]:
+def _notes(setting: Setting) -> list[str]:
     return [
         "standard deviation over minibatches and seeds: √ of the variance summed over the weights",
         "bars: standard errors",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xconv_bench.report.pictures import fixed_settings, save
-from xconv_bench.report.settings import SettingRows, by_estimator, settings_of
+from xconv_bench.report.settings import Setting, by_estimator, settings_of
 from xconv_bench.report.summary import Row
 from xconv_bench.report.variance_batch_plot import draw_against_batch
 from xconv_bench.report.variance_laws import BATCHES_TOGETHER, laws_by_key
@@ -51,7 +51,7 @@ def plot_variance(
     return written
 
 
-def _deviations(setting: SettingRows, layers: Sequence[str] | None) -> Iterator[Named]:
+def _deviations(setting: Setting, layers: Sequence[str] | None) -> Iterator[Named]:
     """Pictures of the standard deviation, each with the end of its name."""
     batches = {row["batch_size"] for row in setting.rows}
     if len(batches) == 1:

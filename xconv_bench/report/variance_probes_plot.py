@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from xconv_bench.report import style
-from xconv_bench.report.frame import LegendEntry, framed
+from xconv_bench.report.frame import Entry, framed
 from xconv_bench.report.log_axes import Point, draw_line, plain_axis, probes_axis
 from xconv_bench.report.notes import failures_of
-from xconv_bench.report.settings import SettingRows, by_estimator, is_reference, number, strokes_of
+from xconv_bench.report.settings import Setting, by_estimator, is_reference, number, strokes_of
 from xconv_bench.report.summary import Row
 from xconv_bench.report.variance_laws import deviation
 from xconv_bench.report.variance_layers import panel_title, shown_layers
@@ -79,7 +79,7 @@ ROUNDING = Quantity(
 
 
 def draw_against_probes(
-    setting: SettingRows, layers: Sequence[str] | None, quantity: Quantity
+    setting: Setting, layers: Sequence[str] | None, quantity: Quantity
 ) -> Picture | None:
     """The picture of a setting with a single batch size; None without a line or a level."""
     panels = {
@@ -95,8 +95,8 @@ def draw_against_probes(
     picture, axes = framed(
         f"{quantity.title}: {setting.title}",
         quantity.axis,
-        [*(LegendEntry(name, strokes[name], {}) for name in names),
-         LegendEntry(quantity.level_words, style.EXACT, {})],
+        [*(Entry(name, strokes[name], {}) for name in names),
+         Entry(quantity.level_words, style.EXACT, {})],
         [*quantity.notes, "bars: standard errors", *failures_of(setting)],
         len(panels),
         _PANEL_INCHES,

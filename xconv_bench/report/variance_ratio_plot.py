@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from xconv_bench.report import style
-from xconv_bench.report.frame import LegendEntry, framed
+from xconv_bench.report.frame import Entry, framed
 from xconv_bench.report.log_axes import plain_axis, probes_axis
 from xconv_bench.report.notes import failures_of
-from xconv_bench.report.settings import SettingRows, by_estimator, by_layer, number, strokes_of
+from xconv_bench.report.settings import Setting, by_estimator, by_layer, number, strokes_of
 from xconv_bench.report.summary import Row
 from xconv_bench.report.variance_laws import Laws, law_of
 from xconv_bench.report.variance_layers import panel_title, shown_layers
@@ -24,15 +24,15 @@ _AS_NOISY_AS_SGD = 1.0
 _ROOM_FOR_WORDS = 1.6
 _SHADE = "#f3ece4"
 
-_WHOLE = LegendEntry(panel_title(ALL_LAYERS), style.Stroke(style.INK, "o"),
+_WHOLE = Entry(panel_title(ALL_LAYERS), style.Stroke(style.INK, "o"),
                {"linewidth": 2.2, "zorder": 4})  # fmt: skip
-_OTHERS = LegendEntry("other layers", style.Stroke("#c4c4c4", ""), {"linewidth": 0.8, "zorder": 1})
+_OTHERS = Entry("other layers", style.Stroke("#c4c4c4", ""), {"linewidth": 0.8, "zorder": 1})
 
-RatioLines = Mapping[str, list[Row]]
+Lines = Mapping[str, list[Row]]
 """By layer, the rows that have a ratio, from the fewest probes to the most."""
 
 
-def draw_ratio(setting: SettingRows, laws: Laws, layers: Sequence[str] | None) -> Picture | None:
+def draw_ratio(setting: Setting, laws: Laws, layers: Sequence[str] | None) -> Picture | None:
     """A panel for each estimator, a line for each layer; None where nothing was estimated."""
     found = {name: _lines(rows, layers) for name, rows in by_estimator(setting.rows).items()}
     panels = {name: lines for name, lines in found.items() if lines}
@@ -43,7 +43,7 @@ def draw_ratio(setting: SettingRows, laws: Laws, layers: Sequence[str] | None) -
     picture, axes = framed(
         f"Noise of the estimator over that of minibatches: {setting.title}",
         "estimator / sampling variance",
-        [*_legend(named, rows), LegendEntry(f"target {target:g}", style.EXACT, {})],
+        [*_legend(named, rows), Entry(f"target {target:g}", style.EXACT, {})],
         _notes(setting, rows, laws),
         len(panels),
         _PANEL_INCHES,
@@ -59,7 +59,7 @@ def draw_ratio(setting: SettingRows, laws: Laws, layers: Sequence[str] | None) -
     return picture
 
 
-def _lines(rows: Sequence[Row], layers: Sequence[str] | None) -> RatioLines:
+def _lines(rows: Sequence[Row], layers: Sequence[str] | None) -> Lines:
     lines = {}
     for layer, some in by_layer(rows, layers).items():
         measured = [row for row in some if row["probes"] and row["variance_ratio"] is not None]
@@ -68,18 +68,17 @@ def _lines(rows: Sequence[Row], layers: Sequence[str] | None) -> RatioLines:
     return lines
 
 
-def _named(rows: Sequence[Row], layers: Sequence[str] | None) -> dict[str, LegendEntry]:
+def _named(rows: Sequence[Row], layers: Sequence[str] | None) -> dict[str, Entry]:
     shown = shown_layers(rows, layers)[:-1]
     strokes = style.graded(len(shown))
     look = {"linewidth": 1.2, "zorder": 3}
     named = {
-        layer: LegendEntry(panel_title(layer), s, look)
-        for layer, s in zip(shown, strokes, strict=True)
+        layer: Entry(panel_title(layer), s, look) for layer, s in zip(shown, strokes, strict=True)
     }
     return {**named, ALL_LAYERS: _WHOLE}
 
 
-def _legend(named: Mapping[str, LegendEntry], rows: Sequence[Row]) -> list[LegendEntry]:
+def _legend(named: Mapping[str, Entry], rows: Sequence[Row]) -> list[Entry]:
     has_others = any(row["layer"] not in named for row in rows)
     return [*named.values(), *([_OTHERS] if has_others else [])]
 
@@ -105,7 +104,7 @@ def _draw_levels(axes: Axes, target: float) -> None:
                   fontsize=style.NOTE_SIZE)  # fmt: skip
 
 
-def _draw_line(axes: Axes, line: Sequence[Row], law: Row | None, entry: LegendEntry) -> None:
+def _draw_line(axes: Axes, line: Sequence[Row], law: Row | None, entry: Entry) -> None:
     """The measured ratios with their intervals, and the law as a line through them."""
     look = {"color": entry.stroke.colour, "zorder": entry.line["zorder"]}
     drawn = [row for row in line if row["variance_ratio"]]
@@ -135,7 +134,7 @@ def _bar(row: Row) -> tuple[float, float, float, float]:
     return number(row, "probes") or 0, ratio, low, high
 
 
-def _notes(setting: SettingRows, rows: Sequence[Row], laws: Laws) -> list[str]:
+def _notes(setting: Setting, rows: Sequence[Row], laws: Laws) -> list[str]:
     found = [law for row in rows if (law := law_of(laws, row)) is not None]
     is_fitted = any(law["exponent"] is not None for law in found)
     notes = [

@@ -28,7 +28,7 @@ class Gallery:
 
 
 @dataclass(frozen=True)
-class TableFile:
+class Download:
     """A table as it lies on the disk; ``address`` is empty where it is too large for a page."""
 
     run: str
@@ -37,7 +37,7 @@ class TableFile:
 
 
 @dataclass(frozen=True)
-class TableFindings:
+class Outcome:
     """The findings of a table of a run; ``more`` settings are not spoken of."""
 
     run: str
@@ -53,10 +53,10 @@ class Chapter:
     """One table: its findings, pictures, rows and downloads."""
 
     kind: Schema
-    outcomes: list[TableFindings]
+    outcomes: list[Outcome]
     galleries: list[Gallery]
     sheet: Sheet
-    downloads: list[TableFile]
+    downloads: list[Download]
 
 
 def chapters_of(runs: Sequence[RecordedRun]) -> list[Chapter]:
@@ -65,7 +65,7 @@ def chapters_of(runs: Sequence[RecordedRun]) -> list[Chapter]:
     return [_chapter(kind, [run for run in runs if kind.name in run.tables]) for kind in measured]
 
 
-def outcomes_of(kind: Schema, runs: Sequence[RecordedRun]) -> list[TableFindings]:
+def outcomes_of(kind: Schema, runs: Sequence[RecordedRun]) -> list[Outcome]:
     """Return what the table says in each of the runs that have it."""
     outcomes = []
     for run in runs:
@@ -73,7 +73,7 @@ def outcomes_of(kind: Schema, runs: Sequence[RecordedRun]) -> list[TableFindings
             rows = run.tables[kind.name].rows
             found, count = findings(kind, rows, MOST_FINDINGS)
             more = count - len(found)
-            outcomes.append(TableFindings(run.name, kind, len(rows), statuses(rows), found, more))
+            outcomes.append(Outcome(run.name, kind, len(rows), statuses(rows), found, more))
     return outcomes
 
 
@@ -98,9 +98,9 @@ def _gallery(kind: Schema, run: RecordedRun) -> Gallery:
     return Gallery(run.name, *embedded_pictures(kind, rows, beside_of(run)))
 
 
-def _download(kind: Schema, run: RecordedRun) -> TableFile:
+def _download(kind: Schema, run: RecordedRun) -> Download:
     content = run.tables[kind.name].content
     is_small = len(content) <= MOST_DOWNLOAD_BYTES
     text = b64encode(content).decode() if is_small else ""
     address = f"data:text/csv;charset=utf-8;base64,{text}" if is_small else ""
-    return TableFile(run.name, f"{kind.name}.csv", address)
+    return Download(run.name, f"{kind.name}.csv", address)

@@ -13,7 +13,7 @@ from xconv_bench.errors import BenchError
 from xconv_bench.report.page.findings import outcome_of
 from xconv_bench.report.page.kinds import condensed, first_methods
 from xconv_bench.report.pictures import kept_as
-from xconv_bench.report.settings import SettingRows, settings_of
+from xconv_bench.report.settings import Setting, settings_of
 from xconv_bench.report.summary import Row, summarize
 from xconv_bench.report.variance_laws import BATCHES_TOGETHER
 from xconv_bench.results.schema import Schema
@@ -26,7 +26,7 @@ _MOST_BARS = 40
 _MOST_LINES = 24
 _MOST_METHODS = 24
 
-DrawTable = Callable[[Sequence[Row], Path], list[Path]]
+Draw = Callable[[Sequence[Row], Path], list[Path]]
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def _drawn(
         return [], [f"A picture could not be drawn ({reason})."]
 
 
-def _plot_of(name: str, beside: Beside) -> DrawTable:
+def _plot_of(name: str, beside: Beside) -> Draw:
     from xconv_bench.report.average_error_plot import plot_average_error
     from xconv_bench.report.error_plot import plot_error
     from xconv_bench.report.estimates_plot import plot_estimates
@@ -107,7 +107,7 @@ def _plot_of(name: str, beside: Beside) -> DrawTable:
     from xconv_bench.report.training_plot import plot_training
     from xconv_bench.report.variance_plot import plot_variance
 
-    plots: dict[str, DrawTable] = {
+    plots: dict[str, Draw] = {
         "memory": plot_memory,
         "max_batch": plot_max_batch,
         "frontier": plot_frontier,
@@ -146,7 +146,7 @@ def _groups(kind: Schema, rows: Sequence[Row]) -> list[list[Row]]:
 
 
 def _packed(
-    rows: Sequence[Row], key: Sequence[str], size: Callable[[SettingRows], int], most: int
+    rows: Sequence[Row], key: Sequence[str], size: Callable[[Setting], int], most: int
 ) -> Iterator[list[Row]]:
     """Whole settings together, up to the size ``most``; of a larger one the first methods."""
     group: list[Row] = []
@@ -161,7 +161,7 @@ def _packed(
         yield group
 
 
-def _bars(setting: SettingRows) -> int:
+def _bars(setting: Setting) -> int:
     return len(summarize(setting.rows))
 
 

@@ -30,7 +30,7 @@ class SheetCell:
 
 
 @dataclass(frozen=True)
-class SheetRow:
+class Line:
     """A row; ``colour`` is that of its method, in pictures too.
 
     ``has_failed`` where it is not ok. ``reason`` stands in the place of the cells after the last,
@@ -48,7 +48,7 @@ class Sheet:
     """The columns and lines of a table, and headings and values that are the ``same`` in all."""
 
     columns: list[Column]
-    lines: list[SheetRow]
+    lines: list[Line]
     same: list[tuple[str, str]]
     count: int
     remark: str
@@ -117,7 +117,7 @@ def _ordered(schema: Schema, names: Sequence[str], rows: Sequence[Row]) -> list[
     ]
 
 
-def _lines(shown: Sequence[Row], columns: Sequence[Column], rows: Sequence[Row]) -> list[SheetRow]:
+def _lines(shown: Sequence[Row], columns: Sequence[Column], rows: Sequence[Row]) -> list[Line]:
     write = [(column.name, writer(column, rows)) for column in columns]
     ranks = _ranks(shown)
     lines = []
@@ -133,7 +133,7 @@ def _lines(shown: Sequence[Row], columns: Sequence[Column], rows: Sequence[Row])
         reason = None
         if has_failed:
             cells, reason = _shortened(cells, [column.name for column in columns], row)
-        lines.append(SheetRow(cells, style.shades(str(row["method"])).dark, has_failed, reason))
+        lines.append(Line(cells, style.shades(str(row["method"])).dark, has_failed, reason))
     return lines
 
 

@@ -6,19 +6,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
-from xconv_bench.amounts import format_bytes, format_seconds
-from xconv_bench.report.settings import SettingRows, number, settings_of
+from xconv_bench.report.settings import Setting, number, settings_of
 from xconv_bench.report.summary import Row
 from xconv_bench.report.tables.engine import (
     Figure,
+    Part,
     Printed,
-    TablePart,
     columns_of,
     figure_of,
     print_tables,
 )
-from xconv_bench.report.text_table import TextColumn
-from xconv_bench.report.units import format_measured, format_ratio
+from xconv_bench.report.text_table import Column
+from xconv_bench.report.units import format_bytes, format_measured, format_ratio, format_seconds
 from xconv_bench.results.schema import ALL_LAYERS
 from xconv_bench.results.schema.advice import ADVICE
 
@@ -33,17 +32,17 @@ def print_advice_table(rows: Sequence[Row], plan: Path, file: IO[str] | None = N
     print_tables(Printed(parts, legend=legend), file)
 
 
-def _part(setting: SettingRows, plan: Path) -> TablePart:
+def _part(setting: Setting, plan: Path) -> Part:
     modules = [row for row in setting.rows if row["layer"] != ALL_LAYERS]
-    return TablePart(
+    return Part(
         setting.title,
-        [TextColumn("module", [str(row["layer"]) for row in modules], "left")],
+        [Column("module", [str(row["layer"]) for row in modules], "left")],
         columns_of(_FIGURES, modules, lambda row: None),
         [*_whole(setting), f"plan: {plan}"],
     )
 
 
-def _whole(setting: SettingRows) -> list[str]:
+def _whole(setting: Setting) -> list[str]:
     (row,) = (row for row in setting.rows if row["layer"] == ALL_LAYERS)
     seconds = number(row, "step_seconds")
     lines = [

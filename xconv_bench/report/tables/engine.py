@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import IO, Generic, Literal, TypeVar
 
 from xconv_bench.report.notes import notes_of
-from xconv_bench.report.settings import SettingRows, is_reference, number, settings_of
+from xconv_bench.report.settings import Setting, is_reference, number, settings_of
 from xconv_bench.report.summary import RATIO_MEANING, Row
 from xconv_bench.report.text_table import (
-    TextColumn,
+    Column,
     aligned,
     open_console,
     print_columns,
@@ -44,11 +44,11 @@ class Figure(Generic[Line]):
 
     def column(
         self, lines: Sequence[Line | None], exact_of: ExactOf[Line], heading: str = ""
-    ) -> TextColumn:
+    ) -> Column:
         """Return its cells; that of a line that is None is empty."""
         cells = ["" if line is None else self.write(line, exact_of(line)) for line in lines]
         text = aligned(cells, self.mark) if any(cells) else cells
-        return TextColumn(heading or self.heading, text, self.justify)
+        return Column(heading or self.heading, text, self.justify)
 
 
 ExactOf = Callable[[Line], Line | None]
@@ -56,12 +56,12 @@ ExactOf = Callable[[Line], Line | None]
 
 
 @dataclass(frozen=True)
-class TablePart:
+class Part:
     """A table with its heading; ``notes`` stand right below it."""
 
     heading: str
-    identity: Sequence[TextColumn]
-    figures: Sequence[TextColumn]
+    identity: Sequence[Column]
+    figures: Sequence[Column]
     notes: Sequence[str] = ()
 
 
@@ -69,7 +69,7 @@ class TablePart:
 class Printed:
     """Parts, then notes, what the headings mean, and conclusions."""
 
-    parts: Sequence[TablePart]
+    parts: Sequence[Part]
     notes: Sequence[str] = ()
     legend: Iterable[tuple[str, str]] = ()
     conclusions: Sequence[str] = ()
@@ -95,7 +95,7 @@ def print_tables(printed: Printed, file: IO[str] | None) -> None:
 
 def columns_of(
     figures: Iterable[Figure[Line]], lines: Sequence[Line], exact_of: ExactOf[Line]
-) -> list[TextColumn]:
+) -> list[Column]:
     """Return the columns of the figures that any of the lines has."""
     columns = (figure.column(lines, exact_of) for figure in figures)
     return [column for column in columns if any(column.cells)]
@@ -134,13 +134,11 @@ def by_setting(
     )
 
 
-def methods_part(
-    setting: SettingRows, lines: Sequence[Row], figures: Sequence[Figure[Row]]
-) -> TablePart:
+def methods_part(setting: Setting, lines: Sequence[Row], figures: Sequence[Figure[Row]]) -> Part:
     """Return the table of a setting, with a line for each method."""
     exact = next((row for row in lines if is_reference(row)), None)
-    methods = TextColumn("method", [method_words(row) for row in lines], "left")
-    return TablePart(setting.title, [methods], columns_of(figures, lines, lambda row: exact))
+    methods = Column("method", [method_words(row) for row in lines], "left")
+    return Part(setting.title, [methods], columns_of(figures, lines, lambda row: exact))
 
 
 def figure_of(column: schema.Column, *, is_status: bool = False, **look: object) -> Figure[Row]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import IO
 
-from xconv_bench.amounts import format_bytes
 from xconv_bench.report.published import published_max_batch
 from xconv_bench.report.settings import is_reference, number
 from xconv_bench.report.summary import Row
@@ -17,6 +16,7 @@ from xconv_bench.report.tables.engine import (
     print_tables,
     ratio_to,
 )
+from xconv_bench.report.units import format_bytes
 from xconv_bench.report.words import status_words
 from xconv_bench.results.schema.max_batch import MAX_BATCH
 from xconv_bench.results.schema.shared import PEAKS

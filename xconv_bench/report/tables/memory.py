@@ -8,15 +8,15 @@ from typing import IO
 from xconv_bench.report.summary import FIGURES, RATIO_MEANING, Row, Summary, summarize
 from xconv_bench.report.tables.engine import (
     Figure,
+    Part,
     Printed,
-    TablePart,
     columns_of,
     in_brackets,
     legend_of,
     print_tables,
 )
 from xconv_bench.report.tables.runtime import identity_of
-from xconv_bench.report.text_table import TextColumn
+from xconv_bench.report.text_table import Column
 from xconv_bench.report.units import formatter
 from xconv_bench.report.words import label, outcome, status_words, title, varying
 from xconv_bench.results import schema
@@ -38,21 +38,21 @@ def _described(summaries: Sequence[Summary]) -> Printed:
     figures = [_figure(column, summaries) for column in FIGURES if _is_told(column, summaries)]
     methods = [label(summary) for summary in summaries]
     identity = [*identity_of([s.settings for s in summaries], methods), *_state(summaries)]
-    part = TablePart(title(summaries), identity, columns_of(figures, summaries, lambda s: None))
+    part = Part(title(summaries), identity, columns_of(figures, summaries, lambda s: None))
     legend = list(legend_of(figures, summaries, lambda s: None))
     if any(summary.ratios for summary in summaries):
         legend.append(("(×)", RATIO_MEANING))
     return Printed([part], _notes(summaries), legend)
 
 
-def _state(summaries: Sequence[Summary]) -> Iterator[TextColumn]:
+def _state(summaries: Sequence[Summary]) -> Iterator[Column]:
     """Yield how many rows each line stands for, and how they ended, where not all are ok."""
     counts = [summary.statuses.total() for summary in summaries]
     if max(counts) > 1:
-        yield TextColumn("n", [str(count) for count in counts])
+        yield Column("n", [str(count) for count in counts])
     outcomes = [outcome(summary) for summary in summaries]
     if set(outcomes) != {"ok"}:
-        yield TextColumn("status", outcomes, "left")
+        yield Column("status", outcomes, "left")
 
 
 def _is_told(column: schema.Column, summaries: Sequence[Summary]) -> bool:

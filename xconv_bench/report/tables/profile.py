@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO
 
-from xconv_bench.amounts import format_bytes
 from xconv_bench.report.settings import of_network
 from xconv_bench.report.tables import engine
 from xconv_bench.report.tables.engine import Printed, print_tables
-from xconv_bench.report.text_table import TextColumn
-from xconv_bench.report.units import format_duration
+from xconv_bench.report.text_table import Column
+from xconv_bench.report.units import format_bytes, format_duration
 from xconv_bench.report.words import method_words, phrases, status_words
 from xconv_bench.results.schema import Cell
 from xconv_bench.results.table import Row
@@ -31,12 +30,12 @@ _MEANINGS = (
     ),
 )
 
-PlannedExperiment = tuple[Mapping[str, Cell], int | None, float | None, str]
+Line = tuple[Mapping[str, Cell], int | None, float | None, str]
 """A cell, the peak of its step in bytes, how many seconds it takes, and what is to be said."""
 
 
 @dataclass(frozen=True)
-class ExperimentSummary:
+class Part:
     """An experiment: its rows, how long it took, and why it was not made where it was not."""
 
     name: str
@@ -55,22 +54,18 @@ class ExperimentSummary:
         return ", ".join(f"{count} {status_words(status)}" for status, count in counts.items())
 
 
-def print_run_summary(
-    title: str, parts: Sequence[ExperimentSummary], file: IO[str] | None = None
-) -> None:
+def print_run_summary(title: str, parts: Sequence[Part], file: IO[str] | None = None) -> None:
     """Print a line for each experiment; ``file`` is standard output where None is given."""
-    names = TextColumn("experiment", [part.name for part in parts], "left")
+    names = Column("experiment", [part.name for part in parts], "left")
     figures = [
-        TextColumn("outcome", [part.outcome for part in parts], "left"),
-        TextColumn("time", [format_duration(part.seconds) for part in parts]),
+        Column("outcome", [part.outcome for part in parts], "left"),
+        Column("time", [format_duration(part.seconds) for part in parts]),
     ]
-    print_tables(Printed([engine.TablePart(title, [names], figures)]), file)
+    print_tables(Printed([engine.Part(title, [names], figures)]), file)
 
 
 def print_plan(
-    title: str,
-    experiments: Sequence[tuple[str, Sequence[PlannedExperiment]]],
-    file: IO[str] | None = None,
+    title: str, experiments: Sequence[tuple[str, Sequence[Line]]], file: IO[str] | None = None
 ) -> None:
     """Print the cells of each experiment, and what all of them take together.
 
@@ -82,26 +77,26 @@ def print_plan(
     ]
     everything = [line for _, lines in experiments for line in lines]
     notes = [*_notes(everything), _total(everything)]
-    print_tables(Printed([engine.TablePart(title, [], []), *parts], notes, _MEANINGS), file)
+    print_tables(Printed([engine.Part(title, [], []), *parts], notes, _MEANINGS), file)
 
 
-def _part(heading: str, lines: Sequence[PlannedExperiment]) -> engine.TablePart:
+def _part(heading: str, lines: Sequence[Line]) -> engine.Part:
     keys = [line[0] for line in lines]
     settings = [{name: key[name] for name in _SETTING if name in key} for key in keys]
-    return engine.TablePart(
+    return engine.Part(
         heading,
         [
-            TextColumn("setting", [phrases(setting) for setting in settings], "left"),
-            TextColumn("method", [method_words(key) for key in keys], "left"),
+            Column("setting", [phrases(setting) for setting in settings], "left"),
+            Column("method", [method_words(key) for key in keys], "left"),
         ],
         [
-            TextColumn("peak", [_bytes(peak) for _, peak, _, _ in lines]),
-            TextColumn("time", [_time(seconds) for _, _, seconds, _ in lines]),
+            Column("peak", [_bytes(peak) for _, peak, _, _ in lines]),
+            Column("time", [_time(seconds) for _, _, seconds, _ in lines]),
         ],
     )
 
 
-def _total(lines: Sequence[PlannedExperiment]) -> str:
+def _total(lines: Sequence[Line]) -> str:
     seconds = [line[2] for line in lines if line[2] is not None]
     peaks = [line[1] for line in lines if line[1] is not None]
     words = [_measurements(len(lines))]
@@ -110,7 +105,7 @@ def _total(lines: Sequence[PlannedExperiment]) -> str:
     return f"in all: {', '.join(words)}"
 
 
-def _notes(lines: Sequence[PlannedExperiment]) -> list[str]:
+def _notes(lines: Sequence[Line]) -> list[str]:
     said = {f"{key['model']} {method_words(key)}: {message}" for key, _, _, message in lines
             if message}  # fmt: skip
     return sorted(said)

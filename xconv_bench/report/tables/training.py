@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import IO
 
-from xconv_bench.amounts import format_bytes, format_seconds
 from xconv_bench.report.published import published_accuracy
 from xconv_bench.report.settings import number
 from xconv_bench.report.summary import Row
 from xconv_bench.report.tables.engine import (
     Figure,
+    Part,
     Printed,
-    TablePart,
     columns_of,
     in_brackets,
     print_tables,
     ratio_to,
 )
-from xconv_bench.report.text_table import TextColumn
+from xconv_bench.report.text_table import Column
 from xconv_bench.report.training_words import (
     SETTING_KEY,
     Trained,
@@ -26,6 +25,7 @@ from xconv_bench.report.training_words import (
     measures_in,
     trained_in,
 )
+from xconv_bench.report.units import format_bytes, format_seconds
 from xconv_bench.report.words import phrases, status_words
 from xconv_bench.results.schema import Cell
 from xconv_bench.results.schema.shared import PEAKS
@@ -51,12 +51,12 @@ def setting_words(columns: dict[str, Cell]) -> str:
     return f"{head}, {rest}" + (", at equal memory" if columns["equal_memory"] else "")
 
 
-def _part(key: tuple[object, ...], methods: Sequence[Trained]) -> TablePart:
+def _part(key: tuple[object, ...], methods: Sequence[Trained]) -> Part:
     columns: dict[str, Cell] = dict(zip(SETTING_KEY, key, strict=True))  # type: ignore[arg-type]
     exact = next((method for method in methods if method.is_exact), None)
-    return TablePart(
+    return Part(
         setting_words(columns),
-        [TextColumn("method", [method.name for method in methods], "left")],
+        [Column("method", [method.name for method in methods], "left")],
         columns_of(_figures(methods), methods, lambda method: exact),
         list(_notes(methods)),
     )

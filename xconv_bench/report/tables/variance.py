@@ -8,7 +8,7 @@ from typing import IO
 
 from xconv_bench.report.notes import notes_of
 from xconv_bench.report.settings import (
-    SettingRows,
+    Setting,
     by_estimator,
     by_layer,
     is_reference,
@@ -25,8 +25,8 @@ from xconv_bench.report.tables.engine import (
     print_tables,
     ratio_to,
 )
-from xconv_bench.report.tables.gradients import RowsByLayer, gradient_parts
-from xconv_bench.report.text_table import TextColumn, aligned
+from xconv_bench.report.tables.gradients import Lines, gradient_parts
+from xconv_bench.report.text_table import Column, aligned
 from xconv_bench.report.units import format_measured, format_ratio
 from xconv_bench.report.variance_laws import (
     Laws,
@@ -62,7 +62,7 @@ def print_variance_table(
     settings = settings_of(rows, VARIANCE.key)
     by_key = laws_by_key(laws)
 
-    def law_columns(lines: RowsByLayer) -> list[TextColumn]:
+    def law_columns(lines: Lines) -> list[Column]:
         return list(_law_columns(lines, by_key))
 
     parts = [
@@ -76,15 +76,15 @@ def print_variance_table(
     print_tables(Printed(parts, notes, _legend(rows, laws), answers(rows, laws)), file)
 
 
-def _law_columns(lines: RowsByLayer, laws: Laws) -> Iterator[TextColumn]:
+def _law_columns(lines: Lines, laws: Laws) -> Iterator[Column]:
     found = [law_of(laws, rows[0]) for rows in lines.values()]
     exponents = ["" if law is None else _exponent(law) for law in found]
     if any(exponents):
-        yield TextColumn(_EXPONENT.heading, aligned(exponents, " ±"))
+        yield Column(_EXPONENT.heading, aligned(exponents, " ±"))
     targets = [law["target_ratio"] for law in found if law is not None]
     smallest = ["" if law is None else _smallest(law) for law in found]
     if targets:
-        yield TextColumn(_enough(targets[0]), aligned(smallest, _REMARK))
+        yield Column(_enough(targets[0]), aligned(smallest, _REMARK))
 
 
 def _exponent(law: Row) -> str:
@@ -104,7 +104,7 @@ def _enough(target: object) -> str:
 
 
 def _law_notes(
-    settings: Sequence[SettingRows], laws: Laws, layers: Sequence[str] | None
+    settings: Sequence[Setting], laws: Laws, layers: Sequence[str] | None
 ) -> Iterator[str]:
     """Yield what is to be said of the laws of layers; the answer speaks of the network's."""
     concerned: dict[str, list[str]] = {}
