@@ -13,6 +13,7 @@ from xconv_bench.report.tables.engine import (
     Part,
     Printed,
     columns_of,
+    error_figure,
     figure_of,
     print_tables,
 )
@@ -72,7 +73,7 @@ _FIGURES: tuple[Figure[Row], ...] = (
     figure_of(ADVICE["setting"]),
     figure_of(ADVICE["saved_bytes"], heading="bytes"),
     figure_of(ADVICE["exact_saved_bytes"]),
-    figure_of(
+    error_figure(
         ADVICE["predicted_error"],
         heading="error",
         meaning="what it adds to the relative error of the gradient of all weights",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import IO, Generic, Literal, TypeVar
+from typing import IO, Any, Generic, Literal, TypeVar
 
 from xconv_bench.report.notes import notes_of
 from xconv_bench.report.settings import Setting, is_reference, number, settings_of
@@ -86,7 +86,8 @@ def print_tables(printed: Printed, file: IO[str] | None) -> None:
         return
     for place, part in enumerate(printed.parts):
         print_heading(console, part.heading, is_first=place == 0)
-        print_columns(console, part.identity, part.figures)
+        if part.identity or part.figures:
+            print_columns(console, part.identity, part.figures)
         print_notes(console, part.notes)
     print_notes(console, printed.notes)
     print_legend(console, printed.legend)
@@ -141,7 +142,7 @@ def methods_part(setting: Setting, lines: Sequence[Row], figures: Sequence[Figur
     return Part(setting.title, [methods], columns_of(figures, lines, lambda row: exact))
 
 
-def figure_of(column: schema.Column, *, is_status: bool = False, **look: object) -> Figure[Row]:
+def figure_of(column: schema.Column, *, is_status: bool = False, **look: Any) -> Figure[Row]:
     """Return the figure that shows a column: its value, how well it is known, its ratio to exact.
 
     Where ``is_status`` and there is no value, the cell says how the row ended. ``look`` are fields
@@ -159,7 +160,16 @@ def figure_of(column: schema.Column, *, is_status: bool = False, **look: object)
         "mark": " (" if column.is_compared else " ±",
         "justify": "right" if column.is_number else "left",
     }
-    return Figure(**{**usual, **look})  # type: ignore[arg-type]
+    return Figure(**{**usual, **look})
+
+
+def error_figure(column: schema.Column, **look: Any) -> Figure[Row]:
+    """Return the figure of an error that is ``exact`` where it is zero."""
+    return figure_of(
+        column,
+        write=lambda row, _: "exact" if row[column.name] == 0 else cell_words(column, row, None),
+        **look,
+    )
 
 
 def meaning_of(column: schema.Column) -> str:
@@ -177,8 +187,8 @@ def cell_words(column: schema.Column, row: Row, exact: Row | None) -> str:
     if column.is_compared:
         text = formatter(column, value)(value)
         return text + in_brackets(_ratio(column, row, exact))
-    if column.unit is Unit.RELATIVE and value == 0:
-        return "exact" if column.better else ""
+    if column.unit is Unit.RELATIVE and value == 0 and column.better is None:
+        return ""  # a floor of zero says nothing
     if column.kind is float and column.unit in (None, Unit.RELATIVE):
         error = number(row, column.spread[0]) if len(column.spread) == 1 else None
         return format_measured(value, error)

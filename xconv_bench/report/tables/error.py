@@ -97,6 +97,6 @@ _FIGURES = (
 )
 """In the order in which they are shown."""
 _BIAS_TEST = (
-    figure_of(ERROR["bias_verdict"], is_essential=True),
+    figure_of(ERROR["bias_verdict"], justify="right", is_essential=True),
     _estimated("bias_p_value"),
 )

@@ -17,9 +17,10 @@ from xconv_bench.report.tables.engine import (
 )
 from xconv_bench.report.tables.runtime import identity_of
 from xconv_bench.report.text_table import Column
-from xconv_bench.report.units import formatter
+from xconv_bench.report.units import format_error, formatter
 from xconv_bench.report.words import label, outcome, status_words, title, varying
 from xconv_bench.results import schema
+from xconv_bench.results.schema.column import Unit
 
 
 def print_memory_table(rows: Sequence[Row], file: IO[str] | None = None) -> None:
@@ -63,8 +64,8 @@ def _is_told(column: schema.Column, summaries: Sequence[Summary]) -> bool:
 
 def _figure(column: schema.Column, summaries: Sequence[Summary]) -> Figure[Summary]:
     """Return the figure of a column, all lines in the unit of the largest."""
-    found = (summary.figures.get(column.name) for summary in summaries)
-    write = formatter(column, max(value for value in found if value is not None))
+    found = [s.figures[column.name] for s in summaries if column.name in s.figures]
+    write = format_error if column.unit is Unit.RELATIVE else formatter(column, max(found))
 
     def words(summary: Summary, _: Summary | None) -> str:
         value = summary.figures.get(column.name)
