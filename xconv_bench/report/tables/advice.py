@@ -76,6 +76,6 @@ _FIGURES: tuple[Figure[Row], ...] = (
     error_figure(
         ADVICE["predicted_error"],
         heading="error",
-        meaning="what it adds to the relative error of the gradient of all weights",
+        meaning="part that it adds to the relative error of the gradient of all weights",
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import IO
 
-from xconv_bench.report.summary import FIGURES, RATIO_MEANING, Row, Summary, summarize
+from xconv_bench.report.summary import RATIO_MEANING, Row, Summary, compared_columns, summarize
 from xconv_bench.report.tables.engine import (
     Figure,
     Part,
@@ -36,7 +36,9 @@ def print_memory_table(rows: Sequence[Row], file: IO[str] | None = None) -> None
 def _described(summaries: Sequence[Summary]) -> Printed:
     if not summaries:
         return Printed([])
-    figures = [_figure(column, summaries) for column in FIGURES if _is_told(column, summaries)]
+    figures = [
+        _figure(column, summaries) for column in compared_columns() if _is_told(column, summaries)
+    ]
     methods = [label(summary) for summary in summaries]
     identity = [*identity_of([s.settings for s in summaries], methods), *_state(summaries)]
     part = Part(title(summaries), identity, columns_of(figures, summaries, lambda s: None))

@@ -66,6 +66,9 @@ TRAINING = Schema(
         shared.ALLOCATED_PEAK,
         *shared.SYSTEM_PEAKS,
     ),
-    main=(*MEASURES, GAP.name, "epoch_seconds", *shared.PEAKS),
+    main=(
+        *MEASURES, GAP.name, "epoch_seconds", shared.ALLOCATED_PEAK.name,
+        shared.SIMULATED_PEAK.name,
+    ),
     inner=("epoch", "seed", "batch_size", "learning_rate"),
 )  # fmt: skip
