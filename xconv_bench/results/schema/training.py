@@ -57,7 +57,7 @@ TRAINING = Schema(
         ),
         *_MEASURES,
         Column(
-            "epoch_seconds", float, "epoch", "time of the epoch's steps, without evaluation",
+            "epoch_seconds", float, "epoch time", "time of the epoch's steps, without evaluation",
             Unit.SECONDS, Better.LESS, Holds.ON_ITS_MACHINE,
         ),
         shared.CPU_WAIT,
