@@ -7,7 +7,8 @@ from typing import IO
 
 from xconv_bench.report.settings import number
 from xconv_bench.report.summary import Row
-from xconv_bench.report.tables.engine import by_setting, error_figure, figure_of, print_tables
+from xconv_bench.report.tables.engine import by_setting, error_figure, figure_of
+from xconv_bench.report.tables.terminal import print_tables
 from xconv_bench.results.schema.frontier import FRONTIER
 
 

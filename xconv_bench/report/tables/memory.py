@@ -5,18 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import IO
 
-from xconv_bench.report.summary import RATIO_MEANING, Row, Summary, compared_columns, summarize
-from xconv_bench.report.tables.engine import (
-    Figure,
-    Part,
-    Printed,
-    columns_of,
-    in_brackets,
-    legend_of,
-    print_tables,
-)
+from xconv_bench.report.summary import Row, Summary, compared_columns, summarize
+from xconv_bench.report.tables.engine import Figure, columns_of, in_brackets, no_exact
 from xconv_bench.report.tables.runtime import identity_of
-from xconv_bench.report.text_table import Column
+from xconv_bench.report.tables.terminal import Column, Part, Printed, print_tables
 from xconv_bench.report.units import format_error, formatter
 from xconv_bench.report.words import label, outcome, status_words, title, varying
 from xconv_bench.results import schema
@@ -41,11 +33,8 @@ def _described(summaries: Sequence[Summary]) -> Printed:
     ]
     methods = [label(summary) for summary in summaries]
     identity = [*identity_of([s.settings for s in summaries], methods), *_state(summaries)]
-    part = Part(title(summaries), identity, columns_of(figures, summaries, lambda s: None))
-    legend = list(legend_of(figures, summaries, lambda s: None))
-    if any(summary.ratios for summary in summaries):
-        legend.append(("(×)", RATIO_MEANING))
-    return Printed([part], _notes(summaries), legend)
+    part = Part(title(summaries), identity, columns_of(figures, summaries, no_exact))
+    return Printed([part], _notes(summaries))
 
 
 def _state(summaries: Sequence[Summary]) -> Iterator[Column]:

@@ -35,7 +35,8 @@ MEASURES = tuple(measure.name for measure in _MEASURES)
 
 GAP = Column(
     "gap", str, "gap to exact",
-    "by how much the first measure is better than that of exact, mean over seeds, paired by seed",
+    "by how much the first measure is better than exact's, mean over seeds, paired by seed, ± half "
+    "of its 95 % interval (Student's t); below 0 it is worse",
 )  # fmt: skip
 """Reports work it out: it is no column of the table."""
 
