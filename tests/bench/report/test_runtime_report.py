@@ -61,7 +61,8 @@ def test_the_printed_table() -> None:
         "step",
         "ratio",
     ]
-    assert "0.50× (0.40 to 0.60)" in lines[4] and lines[4].startswith("    8  xconv multi r=8 conv")
+    assert "0.50× (0.40 to 0.60)" in lines[4]
+    assert lines[4].startswith("         8  xconv multi r=8 conv")
     assert any("out of memory" in line for line in lines)
     assert lines[-1].endswith("in 1 of 2 shapes: 8 px")
     assert printed([]) == ["Nothing was measured."]
