@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from xconv_bench.configuration import KNOBS
-from xconv_bench.results.schema import TABLES, Cell
+from xconv_bench.results.schema import TABLES, Cell, Column
 
 Row = Mapping[str, Cell]
 
@@ -21,12 +21,6 @@ _CONFIGURATION = tuple(column for column in TABLES["memory"].key if column not i
 _SETTING = tuple(column for column in TABLES["memory"].key if column not in _KNOBS)
 _FACTS = ("parameters", "convolutions")
 _DISTURBANCES = ("cpu_wait_part",)
-FIGURES = tuple(
-    column
-    for column in TABLES["memory"].figures
-    if column.is_number and column.name not in (*_FACTS, *_DISTURBANCES)
-)
-"""The columns of ``memory.csv`` that people compare."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +50,13 @@ class Summary:
         return self.statuses["ok"] > 0
 
 
+def compared_columns() -> list[Column]:
+    """Return the columns of ``memory.csv`` that people compare."""
+    left_out = (*_FACTS, *_DISTURBANCES)
+    figures = TABLES["memory"].figures
+    return [column for column in figures if column.is_number and column.name not in left_out]
+
+
 def summarize(rows: Sequence[Row]) -> list[Summary]:
     """Return one summary for each configuration, in the order in which they first occur."""
     groups: dict[tuple[Cell, ...], list[Row]] = {}
@@ -73,7 +74,7 @@ def _summarize(group: list[Row], references: Mapping[tuple[Cell, ...], Row]) -> 
     ratios: dict[str, list[float]] = {}
     for row in group:
         reference = references.get(_values(row, _SETTING), {})
-        for figure in FIGURES:
+        for figure in compared_columns():
             value, exact = row[figure.name], reference.get(figure.name)
             if not isinstance(value, int | float):
                 continue

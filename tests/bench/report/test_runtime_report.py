@@ -51,8 +51,18 @@ def test_a_win_is_one_of_the_whole_interval() -> None:
 def test_the_printed_table() -> None:
     lines = printed(ROWS)
     assert lines[0] == "conv:4, batch 2, float32, cpu, 9 rounds"
-    assert lines[2].split() == ["image", "method", "forward", "backward", "step", "step", "ratio"]
-    assert "0.50× (0.40 to 0.60)" in lines[4] and lines[4].startswith("    8  xconv multi r=8 conv")
+    assert lines[2].split() == [
+        "image",
+        "(px)",
+        "method",
+        "forward",
+        "backward",
+        "step",
+        "step",
+        "ratio",
+    ]
+    assert "0.50× (0.40 to 0.60)" in lines[4]
+    assert lines[4].startswith("         8  xconv multi r=8 conv")
     assert any("out of memory" in line for line in lines)
     assert lines[-1].endswith("in 1 of 2 shapes: 8 px")
     assert printed([]) == ["Nothing was measured."]

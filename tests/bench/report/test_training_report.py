@@ -13,7 +13,7 @@ from scipy.stats import ttest_1samp
 from xconv_bench.configuration import TrainingConfiguration
 from xconv_bench.naming import training_name
 from xconv_bench.report.page.findings import outcome_of
-from xconv_bench.report.page.kinds import KINDS, condensed
+from xconv_bench.report.page.kinds import condensed
 from xconv_bench.report.tables.training import print_training_table
 from xconv_bench.report.training_pictures import draw_training_pictures
 from xconv_bench.report.training_plot import plot_training
@@ -105,13 +105,13 @@ def test_what_diverged_or_failed_is_said() -> None:
 
 
 def test_what_a_page_says_of_a_setting_is_a_mean_over_its_seeds() -> None:
-    (setting,) = condensed(KINDS["training"], rows())
+    (setting,) = condensed(TABLES["training"], rows())
     assert setting.title.endswith("classification, digits, learning rate 0.001, 2 epochs")
     exact, xconv = setting.rows
     assert exact["accuracy"] == pytest.approx(0.91) and exact["gap"] is None
     assert xconv["accuracy"] == pytest.approx(np.mean(MEASURES["xconv"]))
     assert str(xconv["gap"]).startswith("-0.047 ± 0.06")
-    text = outcome_of(KINDS["training"], setting)
+    text = outcome_of(TABLES["training"], setting)
     assert text.startswith(
         "largest accuracy 0.863 with xconv independent r=4 conv,relu, where exact"
     )

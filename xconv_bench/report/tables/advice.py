@@ -8,15 +8,8 @@ from typing import IO
 
 from xconv_bench.report.settings import Setting, number, settings_of
 from xconv_bench.report.summary import Row
-from xconv_bench.report.tables.engine import (
-    Figure,
-    Part,
-    Printed,
-    columns_of,
-    figure_of,
-    print_tables,
-)
-from xconv_bench.report.text_table import Column
+from xconv_bench.report.tables.engine import Figure, columns_of, error_figure, figure_of, no_exact
+from xconv_bench.report.tables.terminal import Column, Part, Printed, print_tables
 from xconv_bench.report.units import format_bytes, format_measured, format_ratio, format_seconds
 from xconv_bench.results.schema import ALL_LAYERS
 from xconv_bench.results.schema.advice import ADVICE
@@ -28,8 +21,7 @@ def print_advice_table(rows: Sequence[Row], plan: Path, file: IO[str] | None = N
     ``rows`` are as ``Table.rows`` returns them; ``file`` is standard output where None is given.
     """
     parts = [_part(setting, plan) for setting in settings_of(rows, ADVICE.key)]
-    legend = [(figure.heading, figure.meaning) for figure in _FIGURES]
-    print_tables(Printed(parts, legend=legend), file)
+    print_tables(Printed(parts), file)
 
 
 def _part(setting: Setting, plan: Path) -> Part:
@@ -37,7 +29,7 @@ def _part(setting: Setting, plan: Path) -> Part:
     return Part(
         setting.title,
         [Column("module", [str(row["layer"]) for row in modules], "left")],
-        columns_of(_FIGURES, modules, lambda row: None),
+        columns_of(_FIGURES, modules, no_exact),
         [*_whole(setting), f"plan: {plan}"],
     )
 
@@ -72,9 +64,9 @@ _FIGURES: tuple[Figure[Row], ...] = (
     figure_of(ADVICE["setting"]),
     figure_of(ADVICE["saved_bytes"], heading="bytes"),
     figure_of(ADVICE["exact_saved_bytes"]),
-    figure_of(
+    error_figure(
         ADVICE["predicted_error"],
         heading="error",
-        meaning="what it adds to the relative error of the gradient of all weights",
+        meaning="part that it adds to the relative error of the gradient of all weights",
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import IO
 
-from xconv_bench.report.settings import is_reference, number, of_network
+from xconv_bench.report.settings import number, of_network
 from xconv_bench.report.summary import Row
 from xconv_bench.report.tables.engine import (
     Figure,
@@ -13,9 +13,9 @@ from xconv_bench.report.tables.engine import (
     cell_words,
     figure_of,
     in_brackets,
-    print_tables,
     ratio_to,
 )
+from xconv_bench.report.tables.terminal import print_tables
 from xconv_bench.report.units import format_ratio
 from xconv_bench.report.words import status_words
 from xconv_bench.results.schema.age import AGE
@@ -41,7 +41,7 @@ def _error(row: Row, exact: Row | None) -> str:
     error = number(row, _ERROR.name)
     if row["status"] != "ok" or error is None:
         return status_words(str(row["status"]))
-    whole = None if exact is None or is_reference(row) else number(exact, _ERROR.name)
+    whole = None if exact is None else number(exact, _ERROR.name)
     return cell_words(_ERROR, row, exact) + in_brackets(ratio_to(error, whole))
 
 

@@ -1,23 +1,15 @@
-"""Tables as descriptions: figures that are columns, parts with lines, and what is said below."""
+"""Tables as descriptions: which figures are columns, and how a line writes them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import IO, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from xconv_bench.report.notes import notes_of
 from xconv_bench.report.settings import Setting, is_reference, number, settings_of
-from xconv_bench.report.summary import RATIO_MEANING, Row
-from xconv_bench.report.text_table import (
-    Column,
-    aligned,
-    open_console,
-    print_columns,
-    print_heading,
-    print_legend,
-    print_notes,
-)
+from xconv_bench.report.summary import Row
+from xconv_bench.report.tables.terminal import Column, Part, Printed, aligned
 from xconv_bench.report.units import format_measured, format_ratio, formatter
 from xconv_bench.report.words import method_words, status_words
 from xconv_bench.results import schema
@@ -46,51 +38,20 @@ class Figure(Generic[Line]):
         self, lines: Sequence[Line | None], exact_of: ExactOf[Line], heading: str = ""
     ) -> Column:
         """Return its cells; that of a line that is None is empty."""
-        cells = ["" if line is None else self.write(line, exact_of(line)) for line in lines]
+        cells = ["" if line is None else self._cell(line, exact_of(line)) for line in lines]
         text = aligned(cells, self.mark) if any(cells) else cells
-        return Column(heading or self.heading, text, self.justify)
+        return Column(heading or self.heading, text, self.justify, (self.heading, self.meaning))
+
+    def _cell(self, line: Line, exact: Line | None) -> str:
+        return self.write(line, None if exact is line else exact)
 
 
 ExactOf = Callable[[Line], Line | None]
-"""From a line to the one of exact that it is compared with."""
+"""From a line to the one of exact, which is compared with no other."""
 
 
-@dataclass(frozen=True)
-class Part:
-    """A table with its heading; ``notes`` stand right below it."""
-
-    heading: str
-    identity: Sequence[Column]
-    figures: Sequence[Column]
-    notes: Sequence[str] = ()
-
-
-@dataclass(frozen=True)
-class Printed:
-    """Parts, then notes, what the headings mean, and conclusions."""
-
-    parts: Sequence[Part]
-    notes: Sequence[str] = ()
-    legend: Iterable[tuple[str, str]] = ()
-    conclusions: Sequence[str] = ()
-
-
-def print_tables(printed: Printed, file: IO[str] | None) -> None:
-    """Print to ``file``, or to standard output where it is None.
-
-    In a terminal, columns that do not fit beside each other come below each other.
-    """
-    console = open_console(file)
-    if not printed.parts:
-        console.print("Nothing was measured.")
-        return
-    for place, part in enumerate(printed.parts):
-        print_heading(console, part.heading, is_first=place == 0)
-        print_columns(console, part.identity, part.figures)
-        print_notes(console, part.notes)
-    print_notes(console, printed.notes)
-    print_legend(console, printed.legend)
-    print_notes(console, printed.conclusions)
+def no_exact(line: Any) -> None:
+    """Compare a line with none: the table has ratios of its own, or none."""
 
 
 def columns_of(
@@ -99,24 +60,6 @@ def columns_of(
     """Return the columns of the figures that any of the lines has."""
     columns = (figure.column(lines, exact_of) for figure in figures)
     return [column for column in columns if any(column.cells)]
-
-
-def legend_of(
-    figures: Iterable[Figure[Line]], lines: Sequence[Line], exact_of: ExactOf[Line]
-) -> Iterator[tuple[str, str]]:
-    """Yield the meanings of the figures that any of the lines has."""
-    for figure in figures:
-        if figure.meaning and any(figure.write(line, exact_of(line)) for line in lines):
-            yield figure.heading, figure.meaning
-
-
-def legend_of_rows(
-    figures: Sequence[Figure[Row]], rows: Sequence[Row]
-) -> Iterator[tuple[str, str]]:
-    """Yield the meanings of the figures of rows, and of their ratios to exact."""
-    yield from legend_of(figures, rows, lambda row: None)
-    if any(map(is_reference, rows)) and not all(map(is_reference, rows)):
-        yield "(×)", RATIO_MEANING
 
 
 def by_setting(
@@ -130,7 +73,6 @@ def by_setting(
     return Printed(
         [methods_part(setting, lines_of(setting.rows), figures) for setting in settings],
         notes_of(settings),
-        legend_of_rows(figures, rows),
     )
 
 
@@ -141,7 +83,7 @@ def methods_part(setting: Setting, lines: Sequence[Row], figures: Sequence[Figur
     return Part(setting.title, [methods], columns_of(figures, lines, lambda row: exact))
 
 
-def figure_of(column: schema.Column, *, is_status: bool = False, **look: object) -> Figure[Row]:
+def figure_of(column: schema.Column, *, is_status: bool = False, **look: Any) -> Figure[Row]:
     """Return the figure that shows a column: its value, how well it is known, its ratio to exact.
 
     Where ``is_status`` and there is no value, the cell says how the row ended. ``look`` are fields
@@ -159,7 +101,16 @@ def figure_of(column: schema.Column, *, is_status: bool = False, **look: object)
         "mark": " (" if column.is_compared else " ±",
         "justify": "right" if column.is_number else "left",
     }
-    return Figure(**{**usual, **look})  # type: ignore[arg-type]
+    return Figure(**{**usual, **look})
+
+
+def error_figure(column: schema.Column, **look: Any) -> Figure[Row]:
+    """Return the figure of an error that is ``exact`` where it is zero."""
+    return figure_of(
+        column,
+        write=lambda row, _: "exact" if row[column.name] == 0 else cell_words(column, row, None),
+        **look,
+    )
 
 
 def meaning_of(column: schema.Column) -> str:
@@ -177,8 +128,8 @@ def cell_words(column: schema.Column, row: Row, exact: Row | None) -> str:
     if column.is_compared:
         text = formatter(column, value)(value)
         return text + in_brackets(_ratio(column, row, exact))
-    if column.unit is Unit.RELATIVE and value == 0:
-        return "exact" if column.better else ""
+    if column.unit is Unit.RELATIVE and value == 0 and column.better is None:
+        return ""  # a floor of zero says nothing
     if column.kind is float and column.unit in (None, Unit.RELATIVE):
         error = number(row, column.spread[0]) if len(column.spread) == 1 else None
         return format_measured(value, error)

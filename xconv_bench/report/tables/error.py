@@ -8,15 +8,9 @@ from typing import IO
 from xconv_bench.report.notes import notes_of
 from xconv_bench.report.settings import is_exact, is_reference, number, of_network, settings_of
 from xconv_bench.report.summary import Row
-from xconv_bench.report.tables.engine import (
-    Figure,
-    Printed,
-    cell_words,
-    figure_of,
-    legend_of_rows,
-    print_tables,
-)
+from xconv_bench.report.tables.engine import Figure, cell_words, figure_of
 from xconv_bench.report.tables.gradients import gradient_parts
+from xconv_bench.report.tables.terminal import Printed, print_tables
 from xconv_bench.report.units import format_ratio
 from xconv_bench.report.words import status_words
 from xconv_bench.results.schema.error import ERROR
@@ -43,8 +37,7 @@ def print_error_table(
         for setting in settings
         for part in gradient_parts(setting, figures, layers, _is_left_out)
     ]
-    false_alarms = _false_alarms(rows) if bias_test else ()
-    legend = [*legend_of_rows(figures, rows), *false_alarms]
+    legend = _false_alarms(rows) if bias_test else ()
     print_tables(Printed(parts, notes_of(settings), legend), file)
 
 
@@ -97,6 +90,6 @@ _FIGURES = (
 )
 """In the order in which they are shown."""
 _BIAS_TEST = (
-    figure_of(ERROR["bias_verdict"], is_essential=True),
+    figure_of(ERROR["bias_verdict"], justify="right", is_essential=True),
     _estimated("bias_p_value"),
 )

@@ -7,7 +7,8 @@ from typing import IO
 
 from xconv_bench.report.settings import number
 from xconv_bench.report.summary import Row
-from xconv_bench.report.tables.engine import by_setting, figure_of, print_tables
+from xconv_bench.report.tables.engine import by_setting, error_figure, figure_of
+from xconv_bench.report.tables.terminal import print_tables
 from xconv_bench.results.schema.frontier import FRONTIER
 
 
@@ -25,7 +26,7 @@ def _by_peak(rows: Sequence[Row]) -> list[Row]:
 
 _FIGURES = (
     figure_of(FRONTIER["peak_bytes"], is_status=True),
-    figure_of(FRONTIER["relative_error"]),
+    error_figure(FRONTIER["relative_error"]),
     figure_of(FRONTIER["floor_error"]),
     figure_of(FRONTIER["step_seconds"]),
     figure_of(FRONTIER["beaten_in_all_by"], heading="beaten by"),

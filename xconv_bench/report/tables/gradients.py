@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 
 from xconv_bench.report.settings import Setting, by_estimator, by_layer, is_reference, of_network
 from xconv_bench.report.summary import Row
-from xconv_bench.report.tables.engine import ExactOf, Figure, Part, methods_part
-from xconv_bench.report.text_table import Column
+from xconv_bench.report.tables.engine import ExactOf, Figure, methods_part
+from xconv_bench.report.tables.terminal import Column, Part
 from xconv_bench.report.words import dial_words
 from xconv_bench.results.schema import ALL_LAYERS
 

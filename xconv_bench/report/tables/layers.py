@@ -9,16 +9,8 @@ from xconv_bench.report.notes import notes_of
 from xconv_bench.report.published import published_layers_peak
 from xconv_bench.report.settings import Setting, is_reference, number, settings_of
 from xconv_bench.report.summary import Row
-from xconv_bench.report.tables.engine import (
-    Figure,
-    Part,
-    Printed,
-    columns_of,
-    in_brackets,
-    print_tables,
-    ratio_to,
-)
-from xconv_bench.report.text_table import Column
+from xconv_bench.report.tables.engine import Figure, columns_of, in_brackets, ratio_to
+from xconv_bench.report.tables.terminal import Column, Part, Printed, print_tables
 from xconv_bench.report.units import format_bytes
 from xconv_bench.report.words import method_words, status_words
 from xconv_bench.results.schema import ALL_LAYERS
@@ -37,12 +29,8 @@ def print_layers_table(rows: Sequence[Row], file: IO[str] | None = None) -> None
     # Messages are of the step as a whole.
     firsts = [{**row, "layer": ALL_LAYERS} for row in rows if row["position"] == 0]
     notes = notes_of(settings_of(firsts, LAYERS.setting_key))
-    legend = [
-        *((figure.heading, figure.meaning) for figure in _FIGURES if figure.meaning),
-        ("holds", "what is there behind the layer's forward pass and was not before it"),
-    ]
     parts = [part for setting in settings for part in _parts(setting)]
-    print_tables(Printed(parts, notes, legend), file)
+    print_tables(Printed(parts, notes), file)
 
 
 def steps_of(setting: Setting) -> dict[str, list[Row]]:
@@ -93,7 +81,7 @@ def _parts(setting: Setting) -> Iterator[Part]:
         f"the layers that hold the most, by {next(iter(held))}",
         [Column("layer", layers, "left")],
         [
-            Column(name, [_bytes(layers_of.get(layer)) for layer in layers])
+            Column(name, [_bytes(layers_of.get(layer)) for layer in layers], legend=_HOLDS)
             for name, layers_of in held.items()
         ],
     )
@@ -109,7 +97,7 @@ def _peak(row: Row, exact: Row | None) -> str:
     peak = number(row, _PEAK)
     if peak is None:
         return status_words(str(row["status"]))
-    whole = None if exact is None or is_reference(row) else number(exact, _PEAK)
+    whole = None if exact is None else number(exact, _PEAK)
     return format_bytes(peak) + in_brackets(ratio_to(peak, whole))
 
 
@@ -126,8 +114,9 @@ def _published(row: Row, _: Row | None) -> str:
     return "" if published is None else format_bytes(published)
 
 
+_HOLDS = ("holds", "memory that is there behind the layer's forward pass and was not before it")
 _FIGURES = (
-    Figure("peak", _peak, "the most memory of the step, and in brackets its ratio to exact"),
+    Figure("peak", _peak, "the most memory of the step"),
     Figure(
         "above start",
         _above_start,

@@ -6,16 +6,10 @@ from collections.abc import Sequence
 from typing import IO
 
 from xconv_bench.report.published import published_max_batch
-from xconv_bench.report.settings import is_reference, number
+from xconv_bench.report.settings import number
 from xconv_bench.report.summary import Row
-from xconv_bench.report.tables.engine import (
-    Figure,
-    by_setting,
-    figure_of,
-    in_brackets,
-    print_tables,
-    ratio_to,
-)
+from xconv_bench.report.tables.engine import Figure, by_setting, figure_of, in_brackets, ratio_to
+from xconv_bench.report.tables.terminal import print_tables
 from xconv_bench.report.units import format_bytes
 from xconv_bench.report.words import status_words
 from xconv_bench.results.schema.max_batch import MAX_BATCH
@@ -41,7 +35,7 @@ def _answer(row: Row, exact: Row | None) -> str:
     size = number(row, "max_batch_size")
     if size is None:
         return status_words(str(row["status"]))
-    whole = None if exact is None or is_reference(row) else number(exact, "max_batch_size")
+    whole = None if exact is None else number(exact, "max_batch_size")
     doubt = "" if row["status"] == "ok" else f", {status_words(str(row['status']))}"
     return f"{size:.0f}{in_brackets(ratio_to(size, whole))}{doubt}"
 

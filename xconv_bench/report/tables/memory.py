@@ -5,21 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import IO
 
-from xconv_bench.report.summary import FIGURES, RATIO_MEANING, Row, Summary, summarize
-from xconv_bench.report.tables.engine import (
-    Figure,
-    Part,
-    Printed,
-    columns_of,
-    in_brackets,
-    legend_of,
-    print_tables,
-)
+from xconv_bench.report.summary import Row, Summary, compared_columns, summarize
+from xconv_bench.report.tables.engine import Figure, columns_of, in_brackets, no_exact
 from xconv_bench.report.tables.runtime import identity_of
-from xconv_bench.report.text_table import Column
-from xconv_bench.report.units import formatter
+from xconv_bench.report.tables.terminal import Column, Part, Printed, print_tables
+from xconv_bench.report.units import format_error, formatter
 from xconv_bench.report.words import label, outcome, status_words, title, varying
 from xconv_bench.results import schema
+from xconv_bench.results.schema.column import Unit
 
 
 def print_memory_table(rows: Sequence[Row], file: IO[str] | None = None) -> None:
@@ -35,14 +28,13 @@ def print_memory_table(rows: Sequence[Row], file: IO[str] | None = None) -> None
 def _described(summaries: Sequence[Summary]) -> Printed:
     if not summaries:
         return Printed([])
-    figures = [_figure(column, summaries) for column in FIGURES if _is_told(column, summaries)]
+    figures = [
+        _figure(column, summaries) for column in compared_columns() if _is_told(column, summaries)
+    ]
     methods = [label(summary) for summary in summaries]
     identity = [*identity_of([s.settings for s in summaries], methods), *_state(summaries)]
-    part = Part(title(summaries), identity, columns_of(figures, summaries, lambda s: None))
-    legend = list(legend_of(figures, summaries, lambda s: None))
-    if any(summary.ratios for summary in summaries):
-        legend.append(("(×)", RATIO_MEANING))
-    return Printed([part], _notes(summaries), legend)
+    part = Part(title(summaries), identity, columns_of(figures, summaries, no_exact))
+    return Printed([part], _notes(summaries))
 
 
 def _state(summaries: Sequence[Summary]) -> Iterator[Column]:
@@ -63,8 +55,8 @@ def _is_told(column: schema.Column, summaries: Sequence[Summary]) -> bool:
 
 def _figure(column: schema.Column, summaries: Sequence[Summary]) -> Figure[Summary]:
     """Return the figure of a column, all lines in the unit of the largest."""
-    found = (summary.figures.get(column.name) for summary in summaries)
-    write = formatter(column, max(value for value in found if value is not None))
+    found = [s.figures[column.name] for s in summaries if column.name in s.figures]
+    write = format_error if column.unit is Unit.RELATIVE else formatter(column, max(found))
 
     def words(summary: Summary, _: Summary | None) -> str:
         value = summary.figures.get(column.name)

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import IO
 
 from xconv_bench.report.settings import of_network
-from xconv_bench.report.tables import engine
-from xconv_bench.report.tables.engine import Printed, print_tables
-from xconv_bench.report.text_table import Column
+from xconv_bench.report.tables import terminal
+from xconv_bench.report.tables.terminal import Column, Printed, print_tables
 from xconv_bench.report.units import format_bytes, format_duration
 from xconv_bench.report.words import method_words, phrases, status_words
 from xconv_bench.results.schema import Cell
@@ -61,7 +60,7 @@ def print_run_summary(title: str, parts: Sequence[Part], file: IO[str] | None = 
         Column("outcome", [part.outcome for part in parts], "left"),
         Column("time", [format_duration(part.seconds) for part in parts]),
     ]
-    print_tables(Printed([engine.Part(title, [names], figures)]), file)
+    print_tables(Printed([terminal.Part(title, [names], figures)]), file)
 
 
 def print_plan(
@@ -77,13 +76,13 @@ def print_plan(
     ]
     everything = [line for _, lines in experiments for line in lines]
     notes = [*_notes(everything), _total(everything)]
-    print_tables(Printed([engine.Part(title, [], []), *parts], notes, _MEANINGS), file)
+    print_tables(Printed([terminal.Part(title, [], []), *parts], notes, _MEANINGS), file)
 
 
-def _part(heading: str, lines: Sequence[Line]) -> engine.Part:
+def _part(heading: str, lines: Sequence[Line]) -> terminal.Part:
     keys = [line[0] for line in lines]
     settings = [{name: key[name] for name in _SETTING if name in key} for key in keys]
-    return engine.Part(
+    return terminal.Part(
         heading,
         [
             Column("setting", [phrases(setting) for setting in settings], "left"),

@@ -8,16 +8,8 @@ from typing import IO
 from xconv_bench.report.notes import notes_of
 from xconv_bench.report.settings import is_reference, number, settings_of
 from xconv_bench.report.summary import Row
-from xconv_bench.report.tables.engine import (
-    Figure,
-    Part,
-    Printed,
-    columns_of,
-    figure_of,
-    legend_of,
-    print_tables,
-)
-from xconv_bench.report.text_table import Column
+from xconv_bench.report.tables.engine import Figure, columns_of, figure_of, no_exact
+from xconv_bench.report.tables.terminal import Column, Part, Printed, print_tables
 from xconv_bench.report.units import format_ratio
 from xconv_bench.report.words import HEADINGS, method_words, phrases
 from xconv_bench.results.schema import Cell
@@ -69,10 +61,9 @@ def _described(rows: Sequence[Row]) -> Printed:
     if not rows:
         return Printed([])
     identity = list(identity_of(rows, [method_words(row) for row in rows]))
-    part = Part(phrases(_common(rows)), identity, columns_of(_FIGURES, rows, lambda row: None))
+    part = Part(phrases(_common(rows)), identity, columns_of(_FIGURES, rows, no_exact))
     notes = notes_of(settings_of(rows, RUNTIME.key))
-    legend = legend_of(_FIGURES, rows, lambda row: None)
-    return Printed([part], notes, [*legend, _RATIO_MEANING], list(wins(rows)))
+    return Printed([part], notes, [_RATIO_MEANING], list(wins(rows)))
 
 
 def _common(rows: Sequence[Row]) -> dict[str, Cell]:

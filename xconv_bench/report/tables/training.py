@@ -8,16 +8,8 @@ from typing import IO
 from xconv_bench.report.published import published_accuracy
 from xconv_bench.report.settings import number
 from xconv_bench.report.summary import Row
-from xconv_bench.report.tables.engine import (
-    Figure,
-    Part,
-    Printed,
-    columns_of,
-    in_brackets,
-    print_tables,
-    ratio_to,
-)
-from xconv_bench.report.text_table import Column
+from xconv_bench.report.tables.engine import Figure, columns_of, in_brackets, ratio_to
+from xconv_bench.report.tables.terminal import Column, Part, Printed, print_tables
 from xconv_bench.report.training_words import (
     SETTING_KEY,
     Trained,
@@ -29,7 +21,7 @@ from xconv_bench.report.units import format_bytes, format_seconds
 from xconv_bench.report.words import phrases, status_words
 from xconv_bench.results.schema import Cell
 from xconv_bench.results.schema.shared import PEAKS
-from xconv_bench.results.schema.training import TRAINING
+from xconv_bench.results.schema.training import GAP, TRAINING
 
 
 def print_training_table(rows: Sequence[Row], file: IO[str] | None = None) -> None:
@@ -38,9 +30,7 @@ def print_training_table(rows: Sequence[Row], file: IO[str] | None = None) -> No
     ``rows`` are as ``Table.rows`` returns them; ``file`` is standard output where None is given.
     """
     parts = [_part(key, methods) for key, methods in trained_in(rows).items()]
-    headings = {column.heading for part in parts for column in part.figures}
-    legend = [(name, meaning) for name, meaning in _MEANINGS if name in headings]
-    print_tables(Printed(parts, legend=legend), file)
+    print_tables(Printed(parts), file)
 
 
 def setting_words(columns: dict[str, Cell]) -> str:
@@ -72,10 +62,10 @@ def _figures(methods: Sequence[Trained]) -> Iterator[Figure[Trained]]:
     for place, column in enumerate(measures_in(rows)):
         yield _measure(column)
         if place == 0:
-            yield Figure("gap", lambda method, _: gaps.get(method.name, ""), mark=" ±")
-    yield Figure("paper", _published)
-    yield Figure("peak", _peak)
-    yield Figure("epoch", _time)
+            yield Figure("gap", lambda method, _: gaps.get(method.name, ""), GAP.meaning, mark=" ±")
+    yield Figure("paper", _published, _PAPER)
+    yield Figure("peak", _peak, "memory of a training step without the optimizer")
+    yield Figure("epoch", _time, _EPOCH)
 
 
 def _measure(column: str) -> Figure[Trained]:
@@ -95,7 +85,7 @@ def _peak(method: Trained, exact: Trained | None) -> str:
     for column in PEAKS:
         peak = method.mean(column) if column in TRAINING.names else None
         if peak is not None:
-            whole = None if exact is None or method.is_exact else exact.mean(column)
+            whole = None if exact is None else exact.mean(column)
             return format_bytes(peak) + in_brackets(ratio_to(peak, whole))
     return ""
 
@@ -109,7 +99,7 @@ def _time(method: Trained, exact: Trained | None) -> str:
     seconds = method.epoch_seconds()
     if seconds is None:
         return ""
-    whole = None if exact is None or method.is_exact else exact.epoch_seconds()
+    whole = None if exact is None else exact.epoch_seconds()
     return format_seconds(seconds) + in_brackets(ratio_to(seconds, whole))
 
 
@@ -136,10 +126,5 @@ def _notes(methods: Sequence[Trained]) -> Iterator[str]:
             yield f"{method.name}: {message}"
 
 
-_MEANINGS = (
-    ("gap", "by how much the measure is better than exact's, mean over seeds, paired by seed, ± "
-     "half of its 95 % interval (Student's t); below 0 it is worse"),
-    ("paper", "the accuracy of arXiv 2106.06998v1 on MNIST, same batch and probes, 20 epochs"),
-    ("peak", "memory of a training step without the optimizer, and its ratio to exact"),
-    ("epoch", "time of training an epoch, median, and its ratio to exact; other work disturbs it"),
-)  # fmt: skip
+_PAPER = "the accuracy of arXiv 2106.06998v1 on MNIST, same batch and probes, 20 epochs"
+_EPOCH = "time of training an epoch, median; other work on the machine disturbs it"

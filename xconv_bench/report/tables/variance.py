@@ -16,17 +16,9 @@ from xconv_bench.report.settings import (
     settings_of,
 )
 from xconv_bench.report.summary import Row
-from xconv_bench.report.tables.engine import (
-    Figure,
-    Printed,
-    figure_of,
-    in_brackets,
-    legend_of_rows,
-    print_tables,
-    ratio_to,
-)
+from xconv_bench.report.tables.engine import Figure, figure_of, in_brackets, meaning_of, ratio_to
 from xconv_bench.report.tables.gradients import Lines, gradient_parts
-from xconv_bench.report.text_table import Column, aligned
+from xconv_bench.report.tables.terminal import Column, Printed, aligned, print_tables
 from xconv_bench.report.units import format_measured, format_ratio
 from xconv_bench.report.variance_laws import (
     Laws,
@@ -73,18 +65,21 @@ def print_variance_table(
         )
     ]
     notes = [*notes_of(settings), *_law_notes(settings, by_key, layers)]
-    print_tables(Printed(parts, notes, _legend(rows, laws), answers(rows, laws)), file)
+    print_tables(Printed(parts, notes, _legend(laws), answers(rows, laws)), file)
 
 
 def _law_columns(lines: Lines, laws: Laws) -> Iterator[Column]:
     found = [law_of(laws, rows[0]) for rows in lines.values()]
     exponents = ["" if law is None else _exponent(law) for law in found]
     if any(exponents):
-        yield Column(_EXPONENT.heading, aligned(exponents, " ±"))
+        legend = (_EXPONENT.heading, meaning_of(_EXPONENT))
+        yield Column(_EXPONENT.heading, aligned(exponents, " ±"), legend=legend)
     targets = [law["target_ratio"] for law in found if law is not None]
     smallest = ["" if law is None else _smallest(law) for law in found]
-    if targets:
-        yield Column(_enough(targets[0]), aligned(smallest, _REMARK))
+    for target in targets[:1]:
+        heading = f"r for ≤ {target:g}×"
+        meaning = f"the fewest probes r that keep the ratio at {target:g} or below"
+        yield Column(heading, aligned(smallest, _REMARK), legend=(heading, meaning))
 
 
 def _exponent(law: Row) -> str:
@@ -97,10 +92,6 @@ def _exponent(law: Row) -> str:
 def _smallest(law: Row) -> str:
     words = str(law["smallest_probes"] or "?")
     return f"{words}{_REMARK}" if law["message"] else words
-
-
-def _enough(target: object) -> str:
-    return f"r for ≤ {target:g}×"
 
 
 def _law_notes(
@@ -120,15 +111,9 @@ def _law_notes(
         yield f"{names[0]}{more}: {message}"
 
 
-def _legend(rows: Sequence[Row], laws: Sequence[Row]) -> Iterator[tuple[str, str]]:
-    yield from legend_of_rows(_FIGURES, [row for row in rows if row["status"] == "ok"])
-    if any(law["exponent"] is not None for law in laws):
-        yield _EXPONENT.heading, f"{_EXPONENT.meaning}; ± its standard error"
+def _legend(laws: Sequence[Row]) -> Iterator[tuple[str, str]]:
     if any(law["message"] for law in laws):
         yield _REMARK, "something is to be said of this number: see above and below"
-    for law in laws[:1]:
-        target = law["target_ratio"]
-        yield _enough(target), f"the fewest probes r that keep the ratio at {target:g} or below"
 
 
 def _ratio(row: Row, _: Row | None) -> str:
@@ -141,7 +126,7 @@ def _deviation(row: Row, exact: Row | None) -> str:
     found = deviation(row)
     if found is None:
         return ""
-    whole = None if exact is None or is_reference(row) else deviation(exact)
+    whole = None if exact is None else deviation(exact)
     return format_measured(*found) + in_brackets(ratio_to(found.value, whole and whole.value))
 
 

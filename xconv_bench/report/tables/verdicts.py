@@ -14,8 +14,7 @@ from xconv_bench.configuration import (
     MaxBatchConfiguration,
     MemoryConfiguration,
 )
-from xconv_bench.report.tables.engine import Part, Printed, print_tables
-from xconv_bench.report.text_table import Column
+from xconv_bench.report.tables.terminal import Column, Part, Printed, print_tables
 from xconv_bench.report.units import format_bytes, format_measured, format_seconds
 from xconv_bench.report.words import method_words, phrases
 from xconv_bench.results import schema

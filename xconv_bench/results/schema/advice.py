@@ -18,14 +18,14 @@ ADVICE = Schema(
             "setting", str, "keeps",
             "how the module keeps what it needs for the backward pass",
         ),
-        shared.SAVED.told("what the module keeps so"),
+        shared.SAVED.told("memory that the module keeps so"),
         Column(
-            "exact_saved_bytes", int, "exactly", "what it would keep exactly", Unit.BYTES
+            "exact_saved_bytes", int, "exactly", "memory that it would keep exactly", Unit.BYTES
         ),
         Column(
             "predicted_error", float, "predicted error",
-            "what it adds to the relative error of the gradient of all weights, those of linear "
-            "layers too; for all modules the root of the sum of squares",
+            "part that the module adds to the relative error of the gradient of all weights, those "
+            "of linear layers too; for all modules the root of the sum of squares",
             Unit.RELATIVE, Better.LESS, Holds.OFF_GPUS,
         ),
         shared.ERROR.told(

@@ -55,7 +55,8 @@ _COMPARED = frozenset({Unit.BYTES, Unit.SECONDS, Unit.SAMPLES})
 class Column:
     """A column, with all that is to be known about it.
 
-    ``heading`` and ``meaning`` are what tables and pages say. ``better`` is None for what has no
+    ``heading`` and ``meaning`` are what tables and pages say, ``is_not`` what docs/columns.md warns
+    of taking it for. ``better`` is None for what has no
     direction: settings, texts, sizes of the network, intervals and standard errors, and properties
     of the data. Only other columns have regressions. ``spread`` names the columns that say how far
     chance may have moved the figure: its standard error, or the lower and the upper bound of its
@@ -74,6 +75,7 @@ class Column:
     holds: Holds = Holds.EVERYWHERE
     spread: tuple[str, ...] = ()
     ratio: str | None = None
+    is_not: str = ""
     is_simulated: bool = False
     is_chosen: bool = False
     is_added: bool = False

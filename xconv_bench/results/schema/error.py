@@ -27,7 +27,7 @@ ERROR = Schema(
         shared.FLOOR,
         *Column(
             "cosine", float, "cosine",
-            "that of the angle between an estimated and the exact gradient: 1 is the same "
+            "cosine of the angle between an estimated and the exact gradient: 1 is the same "
             "direction",
             None, Better.MORE, Holds.OFF_GPUS,
         ).with_error(),

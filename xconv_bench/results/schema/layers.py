@@ -24,7 +24,7 @@ LAYERS = Schema(
             Unit.BYTES, Better.LESS, Holds.OFF_GPUS,
         ),
         Column(
-            "layer_bytes", int, "layer",
+            "layer_bytes", int, "memory",
             "memory behind the layer: simulated and on the CPU of live tensors, on a GPU of "
             "torch's allocator",
             Unit.BYTES, Better.LESS, Holds.OFF_GPUS,

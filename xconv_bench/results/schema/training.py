@@ -35,7 +35,8 @@ MEASURES = tuple(measure.name for measure in _MEASURES)
 
 GAP = Column(
     "gap", str, "gap to exact",
-    "by how much the first measure is better than that of exact, mean over seeds, paired by seed",
+    "by how much the first measure is better than exact's, mean over seeds, paired by seed, ± half "
+    "of its 95 % interval (Student's t); below 0 it is worse",
 )  # fmt: skip
 """Reports work it out: it is no column of the table."""
 
@@ -57,7 +58,7 @@ TRAINING = Schema(
         ),
         *_MEASURES,
         Column(
-            "epoch_seconds", float, "epoch", "time of the epoch's steps, without evaluation",
+            "epoch_seconds", float, "epoch time", "time of the epoch's steps, without evaluation",
             Unit.SECONDS, Better.LESS, Holds.ON_ITS_MACHINE,
         ),
         shared.CPU_WAIT,
@@ -66,6 +67,9 @@ TRAINING = Schema(
         shared.ALLOCATED_PEAK,
         *shared.SYSTEM_PEAKS,
     ),
-    main=(*MEASURES, GAP.name, "epoch_seconds", *shared.PEAKS),
+    main=(
+        *MEASURES, GAP.name, "epoch_seconds", shared.ALLOCATED_PEAK.name,
+        shared.SIMULATED_PEAK.name,
+    ),
     inner=("epoch", "seed", "batch_size", "learning_rate"),
 )  # fmt: skip
