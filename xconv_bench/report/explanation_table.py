@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 from xconv_bench.explanation import Explanation, Held, Peak
 from xconv_bench.report.settings import is_reference, settings_of
 from xconv_bench.report.summary import Row
-from xconv_bench.report.text_table import (
-    Column,
-    aligned,
-    open_console,
-    print_columns,
-    print_heading,
-    print_legend,
-    print_notes,
-)
+from xconv_bench.report.tables.terminal import Column, Part, Printed, aligned, print_tables
 from xconv_bench.report.units import Unit, bytes_unit, format_bytes, format_ratio
 from xconv_bench.report.words import method_words
 from xconv_bench.results.schema import TABLES
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 MOST_FAMILIES = 6
 """Lines of a table; what keeps less is one more line."""
@@ -57,11 +46,10 @@ def print_explanations(explained: Sequence[Explained], file: IO[str] | None = No
     ``allocated_peak_bytes`` of a row, where it has any, tells what torch's allocator took beyond
     live tensors. ``file`` is standard output where None is given.
     """
-    console = open_console(file)
     known: dict[int, Explanation | str] = {id(row): found for row, found in explained}
-    unknown = []
-    settings = settings_of([row for row, _ in explained], TABLES["runtime"].key)
-    for setting in settings:
+    unknown: list[str] = []
+    parts: list[Part] = []
+    for setting in settings_of([row for row, _ in explained], TABLES["runtime"].key):
         found = [(row, known[id(row)]) for row in setting.rows]
         exact = next((e for row, e in found if is_reference(row)), None)
         for row, explanation in found:
@@ -69,21 +57,21 @@ def print_explanations(explained: Sequence[Explained], file: IO[str] | None = No
             if isinstance(explanation, str):
                 unknown.append(f"what holds the memory of {name} is not known: {explanation}")
                 continue
-            print_heading(console, f"what holds your memory: {name}")
             reference = exact if isinstance(exact, Explanation) and exact != explanation else None
-            _print_saved(console, explanation, reference)
+            parts.append(_saved(f"what holds your memory: {name}", explanation, reference))
             if explanation.peak is not None:
-                _print_peak(console, explanation.peak, row.get("allocated_peak_bytes"))
-    print_notes(console, unknown)
-    if len(unknown) < len(explained):
-        print_legend(console, _MEANINGS)
+                parts.append(_peak(explanation.peak, row.get("allocated_peak_bytes")))
+    if parts:
+        print_tables(Printed(parts, unknown, _MEANINGS), file)
+    else:
+        print_tables(Printed([Part("", [], [], unknown)]), file)
 
 
-def _print_saved(console: Console, found: Explanation, exact: Explanation | None) -> None:
+def _saved(heading: str, found: Explanation, exact: Explanation | None) -> Part:
     families = _by_family(found)
     if not families:
-        console.print("Nothing is saved for the backward pass where it was looked for.")
-        return
+        note = "Nothing is saved for the backward pass where it was looked for."
+        return Part(heading, [], [], [note])
     before = {} if exact is None else {n: _total(some) for n, some in _by_family(exact).items()}
     whole = None if exact is None else exact.saved_bytes
     lines = [(_FAMILIES.get(name, name), some, before.get(name)) for name, some in families.items()]
@@ -101,7 +89,8 @@ def _print_saved(console: Console, found: Explanation, exact: Explanation | None
         Column("how the largest is kept", [*(_how(some[0]) for _, some, _ in lines), ""], "left"),
     ]
     kept = [column for column in columns if any(column.cells)]
-    print_columns(console, [Column("kept by", [*(n for n, *_ in lines), "together"], "left")], kept)
+    identity = Column("kept by", [*(n for n, *_ in lines), "together"], "left")
+    return Part(heading, [identity], kept)
 
 
 def _largest(held: Held, unit: Unit) -> str:
@@ -113,7 +102,7 @@ def _how(held: Held) -> str:
     return "" if held.family == _LOSS or held.how == _UNCONVERTED else held.how
 
 
-def _print_peak(console: Console, peak: Peak, allocated: object) -> None:
+def _peak(peak: Peak, allocated: object) -> Part:
     parts = {name: count for name, count in peak.parts.items() if count}
     parts = dict(sorted(parts.items(), key=lambda item: -item[1]))
     where = f"the {peak.phase} pass" + (f", in {peak.layer}" if peak.layer else "")
@@ -122,13 +111,14 @@ def _print_peak(console: Console, peak: Peak, allocated: object) -> None:
         Column("bytes", [bytes_unit(peak.bytes).format(count) for _, count in lines]),
         Column("share", [_share(count, peak.bytes) for _, count in lines]),
     ]
-    heading = f"at the peak, in {where}"
-    print_columns(console, [Column(heading, [name for name, _ in lines], "left")], columns)
+    identity = Column(f"at the peak, in {where}", [name for name, _ in lines], "left")
+    notes = []
     if isinstance(allocated, int) and allocated > peak.bytes:
-        console.print(
+        notes.append(
             f"torch's allocator took {format_bytes(allocated - peak.bytes)} more: workspaces "
             "inside of kernels, and rounding"
         )
+    return Part("", [identity], columns, notes)
 
 
 def _by_family(found: Explanation) -> dict[str, list[Held]]:
