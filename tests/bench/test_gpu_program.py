@@ -20,7 +20,7 @@ from benchmarks.gpu.verdicts import Verdict
 from xconv_bench.cli.experiment import Experiment
 from xconv_bench.cli.planning import _commands
 from xconv_bench.errors import UsageError
-from xconv_bench.results.run_directory import TABLES
+from xconv_bench.results.schema import TABLES
 
 MEASURING = [
     pytest.param(name, number, id=f"{name} {number}")

@@ -24,7 +24,7 @@ from benchmarks.gpu.workspaces import (
     at_peak,
 )
 from xconv_bench.launch import Outcome
-from xconv_bench.results.run_directory import TABLES
+from xconv_bench.results.schema import TABLES
 from xconv_bench.results.table import Table
 
 MIB = 2**20
@@ -46,8 +46,8 @@ def put(path: Path, *rows: dict[str, Any]) -> None:
     """Rows of a table of the benchmark: of the setting above, where they say nothing else."""
     path.parent.mkdir(parents=True, exist_ok=True)
     name = path.stem
-    shared = {key: value for key, value in SETTING.items() if key in TABLES[name][0]}
-    Table(path, *TABLES[name]).put(*({**shared, **row} for row in rows))
+    shared = {key: value for key, value in SETTING.items() if key in TABLES[name].names}
+    Table(path, TABLES[name]).put(*({**shared, **row} for row in rows))
 
 
 def memory(allocated: float, **row: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from benchmarks.training_page import write_page
 from xconv_bench.configuration import TrainingConfiguration
-from xconv_bench.results.run_directory import TABLES
+from xconv_bench.results.schema import TABLES
 from xconv_bench.results.table import Table
 
 XCONV = {"method": "xconv", "scheme": "independent", "distribution": "rademacher",
@@ -27,7 +27,7 @@ between
 
 def put(folder: Path, rows: list[dict[str, Any]]) -> None:
     folder.mkdir(parents=True)
-    Table(folder / "training.csv", *TABLES["training"]).put(*rows)
+    Table(folder / "training.csv", TABLES["training"]).put(*rows)
 
 
 def row(task: str, seed: int = 0, **columns: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from math import sqrt
 from typing import Any
 
 from xconv_bench.configuration import AverageErrorConfiguration, ErrorConfiguration
-from xconv_bench.results.columns import AGE_COLUMNS, ALL_LAYERS, ERROR_COLUMNS
+from xconv_bench.results.schema import ALL_LAYERS, TABLES
 
 Row = dict[str, Any]
 
@@ -17,7 +17,7 @@ EXACT_BYTES = 14 * MEBIBYTE
 
 def error_row(**cells: Any) -> Row:
     """A row of ``error.csv``, given any of its columns."""
-    empty: Row = dict.fromkeys(ERROR_COLUMNS)
+    empty: Row = dict.fromkeys(TABLES["error"].names)
     configuration = ErrorConfiguration("cifar", batch_size=128, image_size=32)
     return {
         **empty,
@@ -110,7 +110,7 @@ def _estimates(layers: Sequence[str], scheme: str, probes: int) -> Iterator[Row]
 
 def age_row(error: float | None, floor: float | None, **cells: Any) -> Row:
     """A row of ``age.csv`` over all layers, with the standard errors of ``error`` and ``floor``."""
-    empty: Row = dict.fromkeys(AGE_COLUMNS)
+    empty: Row = dict.fromkeys(TABLES["age"].names)
     configuration = AverageErrorConfiguration("cifar", batch_size=128, image_size=32)
     return {
         **empty,

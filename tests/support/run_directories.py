@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from xconv_bench.configuration import Configuration, GradientConfiguration, MemoryConfiguration
-from xconv_bench.results.columns import Cell
-from xconv_bench.results.run_directory import TABLES
+from xconv_bench.results.schema import TABLES, Cell
 from xconv_bench.results.table import Table
 
 MEBIBYTE = 2**20
@@ -50,7 +49,7 @@ def make_run(
     """Write the tables, and a record of the environment, and return ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, rows in tables.items():
-        Table(folder / f"{name}.csv", *TABLES[name]).put(*rows)
+        Table(folder / f"{name}.csv", TABLES[name]).put(*rows)
     record = {"torch": "2.6.0", "seed": 0} if environment is None else environment
     (folder / "environment.json").write_text(json.dumps(record))
     return folder

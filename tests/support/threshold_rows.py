@@ -10,7 +10,7 @@ from xconv_bench.configuration import (
     GradientConfiguration,
     MemoryConfiguration,
 )
-from xconv_bench.results.run_directory import TABLES
+from xconv_bench.results.schema import TABLES
 from xconv_bench.results.table import Table
 
 XCONV = {"method": "xconv", "scheme": "independent", "probes": 8, "distribution": "rademacher",
@@ -39,5 +39,5 @@ def _row(cell: Configuration, columns: Mapping[str, Any]) -> dict[str, Any]:
 
 def write(folder: Path, table: str, *rows: Mapping[str, Any]) -> Path:
     """Put rows into a table of a run directory, and return the directory."""
-    Table(folder / f"{table}.csv", *TABLES[table]).put(*rows)
+    Table(folder / f"{table}.csv", TABLES[table]).put(*rows)
     return folder

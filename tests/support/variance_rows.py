@@ -5,7 +5,7 @@ from math import sin
 from typing import Any
 
 from xconv_bench.configuration import VarianceConfiguration
-from xconv_bench.results.columns import ALL_LAYERS, ESTIMATES_COLUMNS, VARIANCE_COLUMNS
+from xconv_bench.results.schema import ALL_LAYERS, TABLES
 
 Row = dict[str, Any]
 
@@ -14,7 +14,7 @@ RATIO_AT_ONE_PROBE = {"independent": 51.2, "multi": 1024.0, "orthogonal": 800.0}
 KIBIBYTE = 2**10
 
 
-def variance_row(columns: Sequence[str] = VARIANCE_COLUMNS, **cells: Any) -> Row:
+def variance_row(columns: Sequence[str] = TABLES["variance"].names, **cells: Any) -> Row:
     """A row of ``variance.csv``, given any of its columns."""
     empty: Row = dict.fromkeys(columns)
     key = VarianceConfiguration("cifar", batch_size=128, image_size=32).key
@@ -91,7 +91,7 @@ def estimates_sweep(
     """Single weights of some layers: gradients within ±1, bands of ±0.5 around them."""
     return [
         variance_row(
-            ESTIMATES_COLUMNS,
+            TABLES["estimates"].names,
             **estimator(scheme, count),
             layer=layer,
             weight_index=10 * weight,

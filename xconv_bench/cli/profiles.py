@@ -1,20 +1,20 @@
-"""``xconv-bench profiles``: the plans that come with the package."""
+"""``xconv-bench profiles``: list the profiles that come with the package."""
 
 from __future__ import annotations
 
 
 def profiles() -> None:
-    """List the profiles that come with xconv-bench, what they show and what they cost."""
+    """List the profiles that come with xconv-bench, what they measure and how long they take."""
     from xconv_bench.profiles import read_profile, shipped_profiles
-    from xconv_bench.report.text_table import Column, open_console, print_columns
+    from xconv_bench.report.tables.terminal import Column, Part, Printed, print_tables
 
     found = {name: read_profile(path) for name, path in shipped_profiles().items()}
     commands = [
         ", ".join(dict.fromkeys(each.command for each in profile.experiments))
         for profile in found.values()
     ]
-    print_columns(
-        open_console(None),
+    part = Part(
+        "",
         [Column("profile", list(found), "left")],
         [
             Column("shows", [profile.title for profile in found.values()], "left"),
@@ -22,3 +22,4 @@ def profiles() -> None:
             Column("takes", [profile.cost for profile in found.values()], "left"),
         ],
     )
+    print_tables(Printed([part]))

@@ -29,7 +29,7 @@ from xconv_bench.report.settings import (
     strokes_of,
 )
 from xconv_bench.report.summary import Row
-from xconv_bench.results.columns import AGE_KEY
+from xconv_bench.results.schema import TABLES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,7 +53,7 @@ def plot_average_error(rows: Sequence[Row], folder: Path) -> list[Path]:
     """
     written: list[Path] = []
     with fixed_settings():
-        for setting in settings_of(rows, AGE_KEY):
+        for setting in settings_of(rows, TABLES["age"].key):
             picture = _draw(setting)
             if picture is not None:
                 written += save(picture, folder, f"age{setting.suffix}")

@@ -8,13 +8,13 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from xconv_bench.report import style
-from xconv_bench.report.error_figures import is_exact
 from xconv_bench.report.frame import Entry, framed
 from xconv_bench.report.log_axes import draw_line, label_line, label_points, plain_axis
 from xconv_bench.report.notes import failures_of
 from xconv_bench.report.settings import (
     Setting,
     by_estimator,
+    is_exact,
     is_reference,
     number,
     of_network,

@@ -10,7 +10,7 @@ from xconv_bench.report.error_probes_plot import draw_error_probes
 from xconv_bench.report.pictures import fixed_settings, save
 from xconv_bench.report.settings import settings_of
 from xconv_bench.report.summary import Row
-from xconv_bench.results.columns import ERROR_KEY
+from xconv_bench.results.schema import TABLES
 
 
 def plot_error(
@@ -28,7 +28,7 @@ def plot_error(
     """
     written: list[Path] = []
     with fixed_settings():
-        for setting in settings_of(rows, ERROR_KEY):
+        for setting in settings_of(rows, TABLES["error"].key):
             for name, draw in (
                 ("error", lambda s: draw_error_probes(s, layers)),
                 ("error_bytes", draw_error_bytes),

@@ -8,7 +8,6 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from xconv_bench.report import style
-from xconv_bench.report.error_figures import is_exact
 from xconv_bench.report.frame import Entry, framed
 from xconv_bench.report.log_axes import Point, draw_line, draw_slope, plain_axis, probes_axis
 from xconv_bench.report.notes import failures_of
@@ -16,13 +15,14 @@ from xconv_bench.report.settings import (
     Setting,
     by_estimator,
     by_layer,
+    is_exact,
     is_reference,
     number,
     of_network,
     strokes_of,
 )
 from xconv_bench.report.summary import Row
-from xconv_bench.results.columns import ALL_LAYERS
+from xconv_bench.results.schema import ALL_LAYERS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,7 +13,7 @@ from xconv_bench.report.pictures import fixed_settings, save
 from xconv_bench.report.settings import Setting, by_estimator, number, settings_of, strokes_of
 from xconv_bench.report.summary import Row
 from xconv_bench.report.variance_layers import panel_title
-from xconv_bench.results.columns import ESTIMATES_KEY
+from xconv_bench.results.schema import TABLES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,7 +26,7 @@ _BAND = "#c9c9c9"
 _REACH = 3.0
 """Half the height of a panel, in that of the highest bound of the exact gradients."""
 
-_SETTING = tuple(column for column in ESTIMATES_KEY if column != "weight_index")
+_SETTING = tuple(column for column in TABLES["estimates"].key if column != "weight_index")
 
 
 def plot_estimates(

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xconv_bench.report import style
-from xconv_bench.report.figures import FIGURES
 from xconv_bench.report.frame import Entry, framed
 from xconv_bench.report.log_axes import draw_line, label_points, plain_axis
 from xconv_bench.report.notes import failures_of
@@ -18,7 +17,8 @@ from xconv_bench.report.style import Stroke
 from xconv_bench.report.summary import Row
 from xconv_bench.report.units import Unit, bytes_unit, seconds_unit
 from xconv_bench.report.words import dial_words
-from xconv_bench.results.columns import FRONTIER_KEY
+from xconv_bench.results import schema
+from xconv_bench.results.schema import TABLES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,7 +67,7 @@ def plot_frontier(rows: Sequence[Row], folder: Path) -> list[Path]:
     """
     paths = []
     with fixed_settings():
-        for setting in settings_of(rows, FRONTIER_KEY):
+        for setting in settings_of(rows, TABLES["frontier"].key):
             for name, cost in _COSTS.items():
                 picture = _draw(setting, cost)
                 if picture is not None:
@@ -80,7 +80,7 @@ def _draw(setting: Setting, cost: _Cost) -> Picture | None:
     if not any(number(row, cost.column) for row in rows):
         return None
     strokes = strokes_of(rows)
-    meter = next(figure for figure in FIGURES if figure.column == rows[0]["peak_meter"])
+    meter = TABLES["memory"][str(rows[0]["peak_meter"])]
     picture, (axes,) = framed(
         f"{cost.title}: {setting.title}",
         cost.name,
@@ -112,10 +112,11 @@ def _draw_axes(
     """Scales and their names; the units along x and y, None where y has none."""
     peaks = [number(row, "peak_bytes") or 0.0 for row in rows]
     values = [value for row in rows if (value := number(row, cost.column))]
+    column = TABLES["frontier"][cost.column]
     unit = bytes_unit(max(peaks))
     plain_axis(axes, "x", min(peaks) / unit.size, max(peaks) / unit.size)
     axes.set_xlabel(f"{heading} ({unit.name})")
-    seconds = seconds_unit(max(values)) if cost.column.endswith("_seconds") else None
+    seconds = seconds_unit(max(values)) if column.unit is schema.column.Unit.SECONDS else None
     size = seconds.size if seconds else 1.0
     plain_axis(axes, "y", min(values) * _ROOM / size, max(values) / size)
     if seconds:

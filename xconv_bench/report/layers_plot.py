@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from xconv_bench.report import style
 from xconv_bench.report.frame import Entry, framed
-from xconv_bench.report.layers_table import above_start, peak_of, steps_of
 from xconv_bench.report.pictures import fixed_settings, save
 from xconv_bench.report.settings import Setting, settings_of
 from xconv_bench.report.style import Stroke
 from xconv_bench.report.summary import Row
+from xconv_bench.report.tables.layers import above_start, peak_of, steps_of
 from xconv_bench.report.units import Unit, bytes_unit, format_bytes
 from xconv_bench.report.words import status_words
-from xconv_bench.results.columns import LAYERS_KEY
+from xconv_bench.results.schema import TABLES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,7 +28,7 @@ _FEWEST_PARTS = 4
 _ROOM = 1.12
 _GAP = 0.045
 """Of the width, between two labels."""
-_KEY = tuple(column for column in LAYERS_KEY if column != "position")
+_KEY = tuple(column for column in TABLES["layers"].key if column != "position")
 
 
 def plot_layers(rows: Sequence[Row], folder: Path) -> list[Path]:

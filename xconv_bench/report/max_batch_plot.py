@@ -13,7 +13,7 @@ from xconv_bench.report.settings import Setting, is_reference, number, settings_
 from xconv_bench.report.summary import Row
 from xconv_bench.report.units import format_ratio
 from xconv_bench.report.words import method_words, status_words
-from xconv_bench.results.columns import MAX_BATCH_KEY
+from xconv_bench.results.schema import TABLES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,7 +42,7 @@ def plot_max_batch(rows: Sequence[Row], folder: Path) -> list[Path]:
     """
     written: list[Path] = []
     with fixed_settings():
-        for setting in settings_of(rows, MAX_BATCH_KEY):
+        for setting in settings_of(rows, TABLES["max_batch"].key):
             if any(number(row, "max_batch_size") for row in setting.rows):
                 written += save(_draw(setting), folder, f"max_batch{setting.suffix}")
     return written

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xconv_bench.report import style
-from xconv_bench.report.figures import FIGURES, PEAK_COLUMNS, RATIO_MEANING, Figure
 from xconv_bench.report.pictures import fixed_settings, save
-from xconv_bench.report.summary import Row, Summary, summarize
+from xconv_bench.report.summary import RATIO_MEANING, Row, Summary, summarize
 from xconv_bench.report.units import Unit, bytes_unit, format_ratio
 from xconv_bench.report.words import label, outcome, title, varying
+from xconv_bench.results.schema import Column
+from xconv_bench.results.schema.memory import MEMORY
+from xconv_bench.results.schema.shared import PEAKS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,7 +61,7 @@ def _draw(summaries: Sequence[Summary]) -> Picture:
     axes = picture.add_subplot()
     axes.set_yticks(places, labels)
     axes.set_ylim(end, 0)
-    largest = max(each.figures.get(meter.column, 0) if each.is_ok else 0 for each in summaries)
+    largest = max(each.figures.get(meter.name, 0) if each.is_ok else 0 for each in summaries)
     unit = bytes_unit(largest)
     for place, summary in zip(places, summaries, strict=True):
         _draw_bar(axes, place, summary, meter, unit)
@@ -74,12 +76,12 @@ def _draw(summaries: Sequence[Summary]) -> Picture:
     return picture
 
 
-def _shown_meter(summaries: Sequence[Summary]) -> Figure:
+def _shown_meter(summaries: Sequence[Summary]) -> Column:
     """The first peak meter that was read for all configurations, or else for most of them."""
     measured = [summary.figures for summary in summaries if summary.is_ok]
-    counts = [sum(column in figures for figures in measured) for column in PEAK_COLUMNS]
-    shown = PEAK_COLUMNS[counts.index(max(counts))]
-    return next(figure for figure in FIGURES if figure.column == shown)
+    counts = [sum(column in figures for figures in measured) for column in PEAKS]
+    shown = PEAKS[counts.index(max(counts))]
+    return MEMORY[shown]
 
 
 def _places(
@@ -99,9 +101,9 @@ def _places(
     return places, end
 
 
-def _draw_bar(axes: Axes, place: float, summary: Summary, meter: Figure, unit: Unit) -> None:
+def _draw_bar(axes: Axes, place: float, summary: Summary, meter: Column, unit: Unit) -> None:
     """The peak with its value; what was saved within it; or in words why there is none."""
-    peak = summary.figures.get(meter.column)
+    peak = summary.figures.get(meter.name)
     if peak is None or not summary.is_ok:
         words = "not measured" if summary.is_ok else outcome(summary)
         _write(axes, place, 0, words, style.FAILURE)
@@ -110,7 +112,7 @@ def _draw_bar(axes: Axes, place: float, summary: Summary, meter: Figure, unit: U
     saved = min(summary.figures.get("saved_bytes", 0), peak)
     axes.barh(place, peak / unit.size, _BAR_LINES, color=shades.light)
     axes.barh(place, saved / unit.size, _BAR_LINES, color=shades.dark)
-    ratio = summary.ratios.get(meter.column)
+    ratio = summary.ratios.get(meter.name)
     value = unit.format(peak) + ("" if ratio is None else f"  ({format_ratio(ratio)})")
     _write(axes, place, peak / unit.size, value, style.INK)
 
@@ -143,7 +145,7 @@ def _title(summaries: Sequence[Summary]) -> str:
     return textwrap.fill(f"Peak memory: {title(summaries)}", _TITLE_CHARACTERS)
 
 
-def _note(summaries: Sequence[Summary], meter: Figure) -> str:
+def _note(summaries: Sequence[Summary], meter: Column) -> str:
     """What the meter reads and what the ratios mean."""
     note = f"{meter.heading}: {meter.meaning}"
     if any(summary.ratios for summary in summaries):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from xconv_bench.results.columns import Cell
+from xconv_bench.results.schema import Cell
 
 _MAX_BATCH_SETTING = {
     "model": "squeezenet1_0",

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from xconv_bench.report import style
 from xconv_bench.report.pictures import fixed_settings, save
-from xconv_bench.report.runtime_table import is_win
 from xconv_bench.report.settings import number
 from xconv_bench.report.summary import Row
+from xconv_bench.report.tables.runtime import is_win
 from xconv_bench.report.units import format_ratio
 from xconv_bench.report.words import method_words, status_words
 

@@ -10,7 +10,7 @@ from xconv_bench.report import style
 from xconv_bench.report.summary import REFERENCE, Row
 from xconv_bench.report.units import format_budget
 from xconv_bench.report.words import estimator_words, phrases
-from xconv_bench.results.columns import ALL_LAYERS, Cell
+from xconv_bench.results.schema import ALL_LAYERS, Cell
 
 _WITHIN = frozenset({"method", *KNOBS, "layer"})
 _SUFFIXES = {
@@ -40,7 +40,7 @@ class Setting:
 
 
 def settings_of(rows: Iterable[Row], key: Sequence[str]) -> list[Setting]:
-    """The settings in the order in which they first occur.
+    """Return the settings in the order in which they first occur.
 
     ``key`` names the columns that rows are known by; those of method, knobs and layer are left out.
     """
@@ -61,7 +61,7 @@ def settings_of(rows: Iterable[Row], key: Sequence[str]) -> list[Setting]:
 
 
 def by_estimator(rows: Iterable[Row]) -> dict[str, list[Row]]:
-    """The rows of each method, whatever its dial, by its name in words."""
+    """Return the rows of each method, whatever its dial, by its name in words."""
     found: dict[str, list[Row]] = {}
     for row in rows:
         found.setdefault(estimator_words(row), []).append(row)
@@ -69,7 +69,7 @@ def by_estimator(rows: Iterable[Row]) -> dict[str, list[Row]]:
 
 
 def strokes_of(rows: Iterable[Row]) -> dict[str, style.Stroke]:
-    """How the line of each estimator looks."""
+    """Return how the line of each estimator looks."""
     variants: Counter[str] = Counter()
     strokes = {}
     for name, some in by_estimator(rows).items():
@@ -80,9 +80,9 @@ def strokes_of(rows: Iterable[Row]) -> dict[str, style.Stroke]:
 
 
 def by_layer(rows: Iterable[Row], layers: Sequence[str] | None = None) -> dict[str, list[Row]]:
-    """The rows of each layer, in their order, those of all together last.
+    """Return the rows of each layer, in their order, the rows of all together last.
 
-    Where ``layers`` are given, of these and of all together only.
+    Where ``layers`` are given, only these and all together are returned.
     """
     found: dict[str, list[Row]] = {}
     for row in rows:
@@ -93,19 +93,27 @@ def by_layer(rows: Iterable[Row], layers: Sequence[str] | None = None) -> dict[s
 
 
 def of_network(rows: Iterable[Row]) -> list[Row]:
-    """The rows over all layers together: one for each configuration; all where none has a layer."""
+    """Return the rows over all layers together, one for each configuration.
+
+    All rows are where none has a layer.
+    """
     return [row for row in rows if row.get("layer", ALL_LAYERS) == ALL_LAYERS]
 
 
 def number(row: Row, column: str) -> float | None:
-    """The value of a cell that holds a number."""
+    """Return the value of a cell; None where it holds no number."""
     value = row[column]
     return value if isinstance(value, int | float) else None
 
 
 def is_reference(row: Row) -> bool:
-    """Whether a row is of the method that all others are held against."""
+    """Return whether a row is of the method that all others are compared with."""
     return row["method"] == REFERENCE
+
+
+def is_exact(row: Row) -> bool:
+    """Return whether a gradient differs from the exact one by no more than rounding."""
+    return row["bias_verdict"] == "exact" or row["relative_error"] == 0
 
 
 def _value(row: Row, name: str) -> Cell:
@@ -116,12 +124,12 @@ def _value(row: Row, name: str) -> Cell:
 
 
 def _is_said(name: str, value: Cell) -> bool:
-    """Whether it belongs in a title where it is the same for all."""
+    """Return whether a value belongs in a title where it is the same for all."""
     return name != "seed" and (name, value) != ("warmup_steps", 0)
 
 
 def _suffixes(differing: Iterable[Mapping[str, Cell]]) -> list[str]:
-    """One for each, all different whatever characters the names lose."""
+    """Return a suffix for each, all different whatever characters the names lose."""
     suffixes: list[str] = []
     for columns in differing:
         words = [_suffix(name, value) for name, value in columns.items() if value is not None]

@@ -6,24 +6,26 @@ from dataclasses import dataclass
 from statistics import median
 
 from xconv_bench.configuration import KNOBS
-from xconv_bench.report.figures import FIGURES
-from xconv_bench.results.columns import MEMORY_KEY, Cell
+from xconv_bench.results.schema import TABLES, Cell, Column
 
 Row = Mapping[str, Cell]
 
 REFERENCE = "exact"
-"""The method that all others are held against."""
+"""The method that all others are compared with."""
+
+RATIO_MEANING = "relative to the method exact in the same setting"
 
 _REPETITION = ("repeat", "seed")
 _KNOBS = ("method", *KNOBS)
-_CONFIGURATION = tuple(column for column in MEMORY_KEY if column not in _REPETITION)
-_SETTING = tuple(column for column in MEMORY_KEY if column not in _KNOBS)
+_CONFIGURATION = tuple(column for column in TABLES["memory"].key if column not in _REPETITION)
+_SETTING = tuple(column for column in TABLES["memory"].key if column not in _KNOBS)
 _FACTS = ("parameters", "convolutions")
+_DISTURBANCES = ("cpu_wait_part",)
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What the rows of one configuration say together.
+    """The rows of one configuration together.
 
     ``figures`` holds, by column, the median of what was read, in the column's unit; ``ratios``
     the median of its ratio to the exact row with the same setting, repeat and seed, where there
@@ -39,7 +41,7 @@ class Summary:
 
     @property
     def method(self) -> str:
-        """The name of the method."""
+        """Name of the method."""
         return str(self.settings["method"])
 
     @property
@@ -48,8 +50,15 @@ class Summary:
         return self.statuses["ok"] > 0
 
 
+def compared_columns() -> list[Column]:
+    """Return the columns of ``memory.csv`` that people compare."""
+    left_out = (*_FACTS, *_DISTURBANCES)
+    figures = TABLES["memory"].figures
+    return [column for column in figures if column.is_number and column.name not in left_out]
+
+
 def summarize(rows: Sequence[Row]) -> list[Summary]:
-    """One summary for each configuration, in the order in which they first occur."""
+    """Return one summary for each configuration, in the order in which they first occur."""
     groups: dict[tuple[Cell, ...], list[Row]] = {}
     for row in rows:
         groups.setdefault(_values(row, _CONFIGURATION), []).append(row)
@@ -65,13 +74,13 @@ def _summarize(group: list[Row], references: Mapping[tuple[Cell, ...], Row]) -> 
     ratios: dict[str, list[float]] = {}
     for row in group:
         reference = references.get(_values(row, _SETTING), {})
-        for figure in FIGURES:
-            value, exact = row[figure.column], reference.get(figure.column)
+        for figure in compared_columns():
+            value, exact = row[figure.name], reference.get(figure.name)
             if not isinstance(value, int | float):
                 continue
-            figures.setdefault(figure.column, []).append(value)
-            if figure.has_ratio and isinstance(exact, int | float) and exact and reference != row:
-                ratios.setdefault(figure.column, []).append(value / exact)
+            figures.setdefault(figure.name, []).append(value)
+            if figure.is_compared and isinstance(exact, int | float) and exact and reference != row:
+                ratios.setdefault(figure.name, []).append(value / exact)
     return Summary(
         settings={**settings, **facts},
         statuses=Counter(str(row["status"]) for row in group),

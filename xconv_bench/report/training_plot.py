@@ -12,7 +12,7 @@ from xconv_bench.report.pictures import fixed_settings, save
 from xconv_bench.report.settings import number
 from xconv_bench.report.style import Stroke
 from xconv_bench.report.summary import Row
-from xconv_bench.report.training_table import setting_words
+from xconv_bench.report.tables.training import setting_words
 from xconv_bench.report.training_words import (
     JUDGED,
     SETTING_KEY,
@@ -21,7 +21,7 @@ from xconv_bench.report.training_words import (
     picture_names,
     trained_in,
 )
-from xconv_bench.results.columns import Cell
+from xconv_bench.results.schema import Cell
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

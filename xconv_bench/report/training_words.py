@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import floor, log10, sqrt
 from statistics import fmean, median, stdev
 from typing import Any
 
 from xconv_bench.configuration import KNOBS
+from xconv_bench.naming import method_words
 from xconv_bench.report.settings import number
 from xconv_bench.report.summary import REFERENCE, Row
-from xconv_bench.report.words import method_words
-from xconv_bench.results.columns import (
-    MEASURED_STATUSES,
-    MEASURES,
-    TRAINING_KEY,
-    Cell,
-    larger_is_better,
-)
+from xconv_bench.results.schema.column import Better
+from xconv_bench.results.schema.training import MEASURES, TRAINING
+from xconv_bench.results.statuses import MEASURED_STATUSES
 
-JUDGED = {
-    "accuracy": "accuracy",
-    "frechet_distance": "Fréchet distance",
-    "classifier_agreement": "classifier agreement",
-    "psnr_db": "PSNR (dB)",
-    "ssim": "SSIM",
-    "dice": "Dice",
-    "iou": "IoU",
-}
-"""The names of measures by their columns."""
+JUDGED = {name: TRAINING[name].heading for name in MEASURES}
+"""The headings of the measures by their columns."""
 
 _CONFIDENCE = 0.95
 _ROUNDING = 1e-9
@@ -38,7 +25,7 @@ _ROUNDING = 1e-9
 _WITHIN = frozenset({"method", *KNOBS, "seed", "epoch"})
 _CHOSEN_BY_MEMORY = frozenset({"batch_size", "learning_rate"})
 _AVERAGED = (*MEASURES, "loss", "simulated_peak_bytes", "allocated_peak_bytes", "rss_peak_bytes")
-SETTING_KEY = tuple(column for column in TRAINING_KEY if column not in _WITHIN)
+SETTING_KEY = tuple(column for column in TRAINING.key if column not in _WITHIN)
 """What trainings have in common that are held against each other.
 
 At equal memory each method has a batch and a learning rate of its own: these two are None there.
@@ -127,16 +114,6 @@ def name_of(row: Row) -> str:
     return method_words(row)
 
 
-def file_name(key: Mapping[str, Cell]) -> str:
-    """A name for the files of a training: readable, and another one for each in a run."""
-    words = [key["task"], method_words(key)]
-    words += [f"batch {key['batch_size']}", f"lr {key['learning_rate']}", f"{key['epochs']} epochs"]
-    words += [key["data"], key["model"], key["image_size"], key["dtype"], key["device"]]
-    words += ["equal memory" if key["equal_memory"] else "", f"seed {key['seed']}"]
-    text = " ".join(str(word) for word in words if word)
-    return re.sub(r"[^A-Za-z0-9.=]+", "-", text).strip("-")
-
-
 def measures_in(rows: Iterable[Row]) -> list[str]:
     """The columns of the measures that have values."""
     some = list(rows)
@@ -145,7 +122,7 @@ def measures_in(rows: Iterable[Row]) -> list[str]:
 
 def gap(method: Trained, exact: Trained, column: str) -> Gap | None:
     """Paired by seed: what the seed decides alike for both, such as weights, is not in it."""
-    sign = 1 if larger_is_better(column) else -1
+    sign = 1 if TRAINING[column].better is Better.MORE else -1
     differences = []
     for seed, row in method.finals.items():
         ours, theirs = number(row, column), number(exact.finals.get(seed, {column: None}), column)

@@ -11,7 +11,7 @@ from xconv_bench.report.log_axes import Point, draw_line, plain_axis, probes_axi
 from xconv_bench.report.notes import failures_of
 from xconv_bench.report.settings import Setting, by_estimator, is_reference, number
 from xconv_bench.report.summary import Row
-from xconv_bench.report.variance_figures import deviation
+from xconv_bench.report.variance_laws import deviation
 from xconv_bench.report.variance_layers import panel_title, shown_layers
 from xconv_bench.report.variance_probes_plot import exact_deviation
 

@@ -9,27 +9,39 @@ from xconv_bench.report.settings import by_estimator, number, of_network, settin
 from xconv_bench.report.summary import Row
 from xconv_bench.report.units import format_ratio
 from xconv_bench.report.words import estimator_words
-from xconv_bench.results.columns import LAW_KEY, VARIANCE_KEY, Cell
+from xconv_bench.results.schema import Cell
+from xconv_bench.results.schema.variance import VARIANCE
+from xconv_bench.results.schema.variance_law import VARIANCE_LAW
+from xconv_bench.statistics.estimates import Measured, root
 
 Laws = Mapping[tuple[Cell, ...], Row]
 """Rows of ``variance_law.csv`` by the columns that they are known by."""
 
-BATCHES_TOGETHER = tuple(column for column in VARIANCE_KEY if column != "batch_size")
+BATCHES_TOGETHER = tuple(column for column in VARIANCE.key if column != "batch_size")
 """What a setting is known by where its batch sizes stand side by side."""
 
 
 def laws_by_key(laws: Sequence[Row]) -> Laws:
-    """The laws as ``law_of`` finds them."""
+    """Return the laws as ``law_of`` finds them."""
     return {_key(law): law for law in laws}
 
 
 def law_of(laws: Laws, row: Row) -> Row | None:
-    """The law that a row of ``variance.csv`` follows."""
+    """Return the law that a row of ``variance.csv`` follows."""
     return laws.get(_key(row))
 
 
+def deviation(row: Row, column: str = "total_variance") -> Measured | None:
+    """Return the root of a variance with its standard error; None where it was not measured."""
+    value = number(row, column)
+    if value is None:
+        return None
+    (error,) = VARIANCE[column].spread
+    return root(Measured(value, number(row, error)))
+
+
 def ratio_words(row: Row) -> str:
-    """``0.80× (0.70 to 0.90)``: estimator over sampling variance with its confidence interval."""
+    """Return ``0.80× (0.70 to 0.90)``: estimator over sampling variance with its interval."""
     ratio = number(row, "variance_ratio")
     low, high = number(row, "variance_ratio_low"), number(row, "variance_ratio_high")
     if ratio is None:
@@ -45,7 +57,7 @@ def ratio_words(row: Row) -> str:
 
 
 def answers(rows: Sequence[Row], laws: Sequence[Row]) -> list[str]:
-    """What the estimator adds to the network's variance, and how many probes keep it small.
+    """Return what the estimator adds to the network's variance, and how many probes keep it small.
 
     A line for each estimator and batch size, such as ``xconv multi: at r=64 the estimator adds
     0.80× (0.70 to 0.90) the sampling variance at batch 128; r ≥ 51 keeps it at 1× or below``. The
@@ -72,7 +84,7 @@ def _answers(rows: Sequence[Row], laws: Laws) -> Iterator[str]:
 
 
 def _distance(row: Row, target: float) -> float:
-    """From the target, on a logarithmic scale: an exact gradient is the last to be spoken of."""
+    """Return the distance on a logarithmic scale: an exact gradient is the last to be told."""
     ratio = number(row, "variance_ratio")
     return abs(log(ratio / target)) if ratio else inf
 
@@ -96,4 +108,4 @@ def _keeps(law: Row, target: float) -> str:
 
 
 def _key(row: Row) -> tuple[Cell, ...]:
-    return tuple(row[column] for column in LAW_KEY)
+    return tuple(row[column] for column in VARIANCE_LAW.key)

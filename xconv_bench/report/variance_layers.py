@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from xconv_bench.report.settings import by_layer
 from xconv_bench.report.summary import Row
-from xconv_bench.results.columns import ALL_LAYERS
+from xconv_bench.results.schema import ALL_LAYERS
 
 _MOST = 5
 

@@ -14,7 +14,7 @@ from xconv_bench.report.variance_batch_plot import draw_against_batch
 from xconv_bench.report.variance_laws import BATCHES_TOGETHER, laws_by_key
 from xconv_bench.report.variance_probes_plot import DEVIATION, ROUNDING, draw_against_probes
 from xconv_bench.report.variance_ratio_plot import draw_ratio
-from xconv_bench.results.columns import VARIANCE_KEY
+from xconv_bench.results.schema import TABLES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Picture
@@ -42,7 +42,7 @@ def plot_variance(
         for setting in settings_of(rows, BATCHES_TOGETHER):
             for name, picture in _deviations(setting, layers):
                 written += _kept(picture, folder, f"variance{setting.suffix}{name}")
-        for setting in settings_of(rows, VARIANCE_KEY):
+        for setting in settings_of(rows, TABLES["variance"].key):
             for name, picture in (
                 ("ratio", draw_ratio(setting, by_key, layers)),
                 ("rounding", draw_against_probes(setting, layers, ROUNDING)),
@@ -56,7 +56,7 @@ def _deviations(setting: Setting, layers: Sequence[str] | None) -> Iterator[Name
     batches = {row["batch_size"] for row in setting.rows}
     if len(batches) == 1:
         # The batch belongs in the title again.
-        (single,) = settings_of(setting.rows, VARIANCE_KEY)
+        (single,) = settings_of(setting.rows, TABLES["variance"].key)
         yield "", draw_against_probes(single, layers, DEVIATION)
         return
     names = [name for name, rows in by_estimator(setting.rows).items() if rows[0]["probes"]]

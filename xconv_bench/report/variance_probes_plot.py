@@ -12,7 +12,7 @@ from xconv_bench.report.log_axes import Point, draw_line, plain_axis, probes_axi
 from xconv_bench.report.notes import failures_of
 from xconv_bench.report.settings import Setting, by_estimator, is_reference, number, strokes_of
 from xconv_bench.report.summary import Row
-from xconv_bench.report.variance_figures import deviation
+from xconv_bench.report.variance_laws import deviation
 from xconv_bench.report.variance_layers import panel_title, shown_layers
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from xconv_bench.report.settings import Setting, by_estimator, by_layer, number,
 from xconv_bench.report.summary import Row
 from xconv_bench.report.variance_laws import Laws, law_of
 from xconv_bench.report.variance_layers import panel_title, shown_layers
-from xconv_bench.results.columns import ALL_LAYERS
+from xconv_bench.results.schema import ALL_LAYERS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

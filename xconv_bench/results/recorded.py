@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from xconv_bench.errors import BenchError, UsageError
-from xconv_bench.results.run_directory import RUNS, TABLES
+from xconv_bench.results.run_directory import RUNS
+from xconv_bench.results.schema import TABLES
 from xconv_bench.results.table import Row, Table
 
 
@@ -126,7 +127,7 @@ def _read_run(path: Path, name: str, skipped: list[str]) -> RecordedRun | None:
 def _read_table(folder: Path, name: str, problems: list[str]) -> RecordedTable | None:
     path = folder / f"{name}.csv"
     try:
-        rows = Table(path, *TABLES[name]).rows()
+        rows = Table(path, TABLES[name]).rows()
         content = path.read_bytes()
     except BenchError as error:
         problems.append(f"{_without_remedy(error)}: skipped")

@@ -10,28 +10,12 @@ from pathlib import Path
 from types import TracebackType
 
 from xconv_bench.errors import UsageError
-from xconv_bench.results import columns
 from xconv_bench.results.files import explained
+from xconv_bench.results.schema import TABLES
 from xconv_bench.results.table import Row, Table
 
 RUNS = Path("runs")
 """Where runs go that are not told where to, below the current directory."""
-
-TABLES = {
-    "memory": (columns.MEMORY_COLUMNS, columns.MEMORY_KEY),
-    "max_batch": (columns.MAX_BATCH_COLUMNS, columns.MAX_BATCH_KEY),
-    "frontier": (columns.FRONTIER_COLUMNS, columns.FRONTIER_KEY),
-    "runtime": (columns.RUNTIME_COLUMNS, columns.RUNTIME_KEY),
-    "layers": (columns.LAYERS_COLUMNS, columns.LAYERS_KEY),
-    "error": (columns.ERROR_COLUMNS, columns.ERROR_KEY),
-    "age": (columns.AGE_COLUMNS, columns.AGE_KEY),
-    "advice": (columns.ADVICE_COLUMNS, columns.ADVICE_KEY),
-    "variance": (columns.VARIANCE_COLUMNS, columns.VARIANCE_KEY),
-    "estimates": (columns.ESTIMATES_COLUMNS, columns.ESTIMATES_KEY),
-    "training": (columns.TRAINING_COLUMNS, columns.TRAINING_KEY),
-    "variance_law": (columns.LAW_COLUMNS, columns.LAW_KEY),
-}
-"""The columns of each table by the table's name: all, and those by which its rows are known."""
 
 _LONGEST_MODEL_NAME = 80
 
@@ -70,7 +54,7 @@ class RunDirectory:
 
     def table(self, name: str) -> Table:
         """The table ``name``, one of ``TABLES``; there is no file before its first row."""
-        return Table(self.path / f"{name}.csv", *TABLES[name])
+        return Table(self.path / f"{name}.csv", TABLES[name])
 
     @property
     def environment(self) -> Path:
@@ -118,7 +102,7 @@ def read_tables(run: Path, names: Iterable[str]) -> dict[str, list[Row]]:
 
     Raises BenchError for a file that is no table of this version.
     """
-    return {name: Table(run / f"{name}.csv", *TABLES[name]).rows() for name in names}
+    return {name: Table(run / f"{name}.csv", TABLES[name]).rows() for name in names}
 
 
 def _make(experiment: str, model: str) -> Path:

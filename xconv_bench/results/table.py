@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from xconv_bench.errors import BenchError
-from xconv_bench.results.columns import Cell, read_cell, write_cell
 from xconv_bench.results.files import append_durably, explained, write_whole
-from xconv_bench.results.older import ADDED, complete, is_older
+from xconv_bench.results.older import complete, is_older
+from xconv_bench.results.schema import Cell, Schema
 
 Row = dict[str, Cell]
 
@@ -22,17 +22,19 @@ Row = dict[str, Cell]
 class Table:
     """The rows of one CSV, at most one for each key.
 
-    ``columns`` is the header; ``key_columns``, some of them, tell one row from another. Nothing
+    The names of the ``schema`` are its header; its key tells one row from another. Nothing
     is kept in memory and no file exists before the first row is put. One process writes at a time
     (``RunDirectory`` sees to that); any number may read. Every method raises BenchError, naming
     the file, where it cannot be used or is not a table with these columns. That of an earlier
     version is one; it gets the new columns when a row is put.
     """
 
-    def __init__(self, path: Path, columns: Sequence[str], key_columns: Sequence[str]) -> None:
+    def __init__(self, path: Path, schema: Schema) -> None:
         self.path = path
-        self.columns = tuple(columns)
-        self.key_columns = tuple(key_columns)
+        self.schema = schema
+        self.columns = schema.names
+        self.key_columns = schema.key
+        self._by_name = {column.name: column for column in schema.columns}
 
     def rows(self) -> list[Row]:
         """All rows in the order of the file, every column in each, None where a cell is empty."""
@@ -105,12 +107,12 @@ class Table:
         header = tuple(lines[0])
         self._check_header(header)
         rows = [self._parse_line(n, line, header) for n, line in enumerate(lines[1:], start=2)]
-        return rows if header == self.columns else [complete(row, self.columns) for row in rows]
+        return rows if header == self.columns else [complete(row, self.schema) for row in rows]
 
     def _check_header(self, header: Sequence[str]) -> None:
-        if header == self.columns or is_older(header, self.columns):
+        if header == self.columns or is_older(header, self.schema):
             return
-        missing = [c for c in self.columns if c not in header and c not in ADDED]
+        missing = [c.name for c in self.schema.columns if c.name not in header and not c.is_added]
         unknown = [column for column in header if column not in self.columns]
         reasons = [
             f"column {missing[0]} is missing" if missing else "",
@@ -124,7 +126,7 @@ class Table:
         row: Row = {}
         for column, text in zip(header, line, strict=True):
             try:
-                row[column] = read_cell(column, text)
+                row[column] = self._by_name[column].read(text)
             except ValueError as error:
                 raise self._foreign(f"line {number}: {text!r} is no {column}") from error
         return row
@@ -137,7 +139,7 @@ class Table:
 
     def _key(self, row: Mapping[str, Cell]) -> tuple[str, ...]:
         # As text: what was read and what is about to be written then compare alike.
-        return tuple(write_cell(column, row.get(column)) for column in self.key_columns)
+        return tuple(column.write(row.get(column.name)) for column in self.schema.settings)
 
     def _has_our_header(self, content: bytes) -> bool:
         """Whether rows may be appended: there are none yet, or none of an earlier version."""
@@ -148,7 +150,7 @@ class Table:
 
     def _lines(self, rows: Iterable[Mapping[str, Cell]]) -> bytes:
         return _encode(
-            [write_cell(column, row.get(column)) for column in self.columns] for row in rows
+            [column.write(row.get(column.name)) for column in self.schema.columns] for row in rows
         )
 
 

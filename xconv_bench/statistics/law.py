@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from xconv_bench.results.columns import ALL_LAYERS, LAW_KEY, Cell
+from xconv_bench.results.schema import ALL_LAYERS, Cell
+from xconv_bench.results.schema.variance_law import VARIANCE_LAW
 
 Row = Mapping[str, Cell]
 
@@ -57,13 +58,13 @@ def fit_laws(rows: Sequence[Row], target_ratio: float = 1.0) -> list[dict[str, A
     groups: dict[tuple[Cell, ...], list[Row]] = {}
     for row in rows:
         if row["probes"] and row["status"] == "ok" and row["variance_ratio"] is not None:
-            groups.setdefault(tuple(row[column] for column in LAW_KEY), []).append(row)
+            groups.setdefault(tuple(row[column] for column in VARIANCE_LAW.key), []).append(row)
     partly_exact: dict[tuple[Cell, ...], set[int]] = {}
     for key, group in groups.items():
         exact = {r for r, ratio in _ratios(group).items() if ratio <= ROUNDING}
         partly_exact.setdefault(_setting(key), set()).update(exact)
     return [
-        dict(zip(LAW_KEY, key, strict=True))
+        dict(zip(VARIANCE_LAW.key, key, strict=True))
         | _law_row(group, target_ratio, partly_exact[_setting(key)] if _is_all(key) else set())
         for key, group in groups.items()
     ]
@@ -92,11 +93,13 @@ def fit(probes: Sequence[float], ratios: Sequence[float], errors: Sequence[float
 
 def _setting(key: tuple[Cell, ...]) -> tuple[Cell, ...]:
     """The same for all layers of a network."""
-    return tuple(value for name, value in zip(LAW_KEY, key, strict=True) if name != "layer")
+    return tuple(
+        value for name, value in zip(VARIANCE_LAW.key, key, strict=True) if name != "layer"
+    )
 
 
 def _is_all(key: tuple[Cell, ...]) -> bool:
-    return key[LAW_KEY.index("layer")] == ALL_LAYERS
+    return key[VARIANCE_LAW.key.index("layer")] == ALL_LAYERS
 
 
 def _ratios(group: Sequence[Row]) -> dict[int, float]:

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from xconv_bench.errors import UsageError
-from xconv_bench.results.columns import COLUMNS, Cell
-from xconv_bench.results.run_directory import TABLES
+from xconv_bench.results.schema import TABLES, Cell, Column
 from xconv_bench.results.table import Row, Table
 
 _MACHINE = (
@@ -38,7 +37,7 @@ class Baseline:
 
     def devices(self, table: str, key: Mapping[str, Cell]) -> list[str]:
         """The devices of the rows that have this key but for the device."""
-        names = TABLES[table][1]
+        names = TABLES[table].key
         wanted = tuple(key[name] for name in names if name != "device")
         return [
             str(row["device"])
@@ -48,11 +47,11 @@ class Baseline:
 
     def _of(self, table: str) -> dict[tuple[Cell, ...], Row]:
         if table not in self._rows:
-            columns, key = TABLES[table]
+            schema = TABLES[table]
             path = self.path / f"{table}.csv" if self.path.is_dir() else self.path
             is_this = self.path.is_dir() or self.path.stem == table
-            rows = Table(path, columns, key).rows() if is_this else []
-            self._rows[table] = {tuple(row[name] for name in key): row for row in rows}
+            rows = Table(path, schema).rows() if is_this else []
+            self._rows[table] = {tuple(row[name] for name in schema.key): row for row in rows}
         return self._rows[table]
 
 
@@ -66,14 +65,14 @@ def read_environment(folder: Path) -> dict[str, Any] | None:
 
 
 def why_not_comparable(
-    metric: str, device: Cell, ours: Mapping[str, Any] | None, theirs: Mapping[str, Any] | None
+    column: Column, device: Cell, ours: Mapping[str, Any] | None, theirs: Mapping[str, Any] | None
 ) -> str | None:
-    """Return why a metric of two rows of ``device`` says nothing about a change; None if it does.
+    """Return why two figures of ``device`` say nothing about a change; None where they do.
 
-    Each column declares how far its figure holds. ``ours`` and ``theirs`` are the records of the
-    environments that the rows were measured in.
+    The ``column`` declares how far its figures hold. ``ours`` and ``theirs`` are the records of the
+    environments that they were measured in.
     """
-    if not COLUMNS[metric].is_of_its_machine(device):
+    if not column.is_of_its_machine(device):
         return None
     if ours is None or theirs is None:
         return "no record of the machine lies beside it (environment.json)"

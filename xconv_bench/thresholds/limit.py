@@ -20,8 +20,8 @@ from math import inf, isfinite
 from typing import Literal
 
 from xconv_bench.errors import UsageError, suggest
-from xconv_bench.results.columns import COLUMNS, Cell, is_number, larger_is_better, read_cell
-from xconv_bench.results.run_directory import TABLES
+from xconv_bench.results.schema import TABLES, Cell, Column
+from xconv_bench.results.schema.column import Better
 
 Reference = Literal["exact", "baseline"]
 
@@ -42,10 +42,11 @@ _EXPECTED = (
 
 @dataclass(frozen=True)
 class Limit:
-    """The ``metric`` of the rows ``where`` is at most (or at least) ``factor`` times a reference.
+    """Demand that a ``metric`` is at most, or at least, ``factor`` times a reference.
 
-    Without a ``reference`` the factor is the limit itself. ``beyond_noise``: only what is beyond
-    the limit with its whole interval (``*_low`` to ``*_high``, or three standard errors) fails.
+    It is demanded of the rows ``where``. Without a ``reference`` the factor is the limit itself.
+    ``beyond_noise``: only what is beyond the limit with its whole interval (that of its column, or
+    three standard errors) fails.
 
     >>> read_limit("error: cosine >= 0.75 * baseline").bound(8.0)
     6.0
@@ -61,6 +62,11 @@ class Limit:
 
     def __str__(self) -> str:
         return f"{self.rows}: {self.demand}"
+
+    @property
+    def column(self) -> Column:
+        """The column of the metric."""
+        return TABLES[self.table][self.metric]
 
     @property
     def rows(self) -> str:
@@ -98,7 +104,7 @@ _PATH = ("model", "method")
 
 @dataclass(frozen=True)
 class Bounds:
-    """What a ``[[threshold]]`` demands: any of them."""
+    """The demands of a ``[[threshold]]``: any of them."""
 
     largest: float | None = None
     smallest: float | None = None
@@ -108,7 +114,7 @@ class Bounds:
 
 
 def read_limit(text: str) -> Limit:
-    """The short form read. Raises UsageError, which shows it."""
+    """Return the limit that the short form says. Raises UsageError, which shows it."""
     match = _SHORT.fullmatch(text)
     if match is None:
         raise UsageError(f"limit {text!r}: {_EXPECTED}")
@@ -144,7 +150,8 @@ def read_limit(text: str) -> Limit:
 def limits_of(
     table: str, where: Mapping[str, Cell], metric: str, bounds: Bounds, beyond_noise: bool
 ) -> list[Limit]:
-    """The limits of a ``[[threshold]]``. Raises UsageError for what cannot be."""
+    """Return the limits of a ``[[threshold]]``. Raises UsageError for what cannot be."""
+    table = table.replace("-", "_")
     demands: list[tuple[bool, float, Reference | None]] = []
     if bounds.largest is not None:
         demands.append((True, bounds.largest, None))
@@ -155,72 +162,67 @@ def limits_of(
     if bounds.min_ratio_to_exact is not None:
         demands.append((False, bounds.min_ratio_to_exact, "exact"))
     if bounds.max_regression is not None:
-        demands.append(_no_regression(metric, bounds.max_regression))
+        demands.append(_no_regression(_metric(table, metric), bounds.max_regression))
     if not demands:
         raise UsageError(
             f"the threshold of {metric} demands nothing: expected max, min, max_ratio_to_exact, "
             "min_ratio_to_exact or max_regression"
         )
-    table = table.replace("-", "_")
     return [_checked(Limit(table, where, metric, *demand, beyond_noise)) for demand in demands]
 
 
-def _no_regression(metric: str, allowed: str | float) -> tuple[bool, float, Reference]:
+def _no_regression(column: Column, allowed: str | float) -> tuple[bool, float, Reference]:
     """Return the demand that a metric is worse than the baseline by a part at the most."""
     part = _part(allowed)
-    if larger_is_better(metric):
-        if part >= 1:
-            raise UsageError(
-                f"max_regression = {allowed!r} of {metric}, of which more is better, allows "
-                "anything: expected a part below 100 %"
-            )
-        return False, 1 - part, "baseline"
-    if metric in COLUMNS and COLUMNS[metric].is_number and COLUMNS[metric].better is None:
+    if column.better is Better.LESS:
+        return True, 1 + part, "baseline"
+    if column.better is None:
         raise UsageError(
-            f"max_regression of {metric}: neither more nor less of it is better; give max and min, "
-            f'or limits such as "{metric} <= 1.02 * baseline"'
+            f"max_regression of {column.name}: neither more nor less of it is better; give max and "
+            f'min, or limits such as "{column.name} <= 1.02 * baseline"'
         )
-    return True, 1 + part, "baseline"
+    if part >= 1:
+        raise UsageError(
+            f"max_regression = {allowed!r} of {column.name}, of which more is better, allows "
+            "anything: expected a part below 100 %"
+        )
+    return False, 1 - part, "baseline"
 
 
 def _checked(limit: Limit) -> Limit:
-    """The limit with the values of its columns read. Raises UsageError for a name that is none."""
-    if limit.table not in TABLES:
-        raise UsageError(f"table {limit.table!r} is unknown: {suggest(limit.table, TABLES)}")
-    columns, key = TABLES[limit.table]
-    metrics = [column for column in columns if is_number(column) and column not in key]
-    if limit.metric not in metrics:
-        raise UsageError(
-            f"metric {limit.metric!r} is no number in {limit.table}.csv: "
-            f"{suggest(limit.metric, metrics)}"
-        )
+    """Return the limit with the values of its columns read.
+
+    Raises UsageError for a name that is none.
+    """
+    metric = _metric(limit.table, limit.metric)
     if not _is_finite(limit.factor):
         raise UsageError(f"the limit of {limit.metric} is not finite: expected a finite one")
-    if limit.beyond_noise and not spread_columns(limit.metric, columns):
+    if limit.beyond_noise and not metric.spread:
         raise UsageError(
-            f"noise of {limit.metric} is not in {limit.table}.csv: expected a metric with "
-            "an interval (_low, _high) or a standard error (_se), such as step_ratio of runtime"
+            f"noise of {limit.metric} is not in {limit.table}.csv: expected a metric with an "
+            "interval or a standard error there, such as step_ratio of runtime"
         )
     where = {column: _selected(limit.table, column, limit.where[column]) for column in limit.where}
     return Limit(**{**limit.__dict__, "where": where})
 
 
-def spread_columns(metric: str, columns: tuple[str, ...]) -> tuple[str, ...]:
-    """The columns that say how far chance may have moved a metric; none where there are none."""
-    interval = (f"{metric}_low", f"{metric}_high")
-    if all(column in columns for column in interval):
-        return interval
-    error = f"{metric}_se"
-    return (error,) if error in columns else ()
+def _metric(table: str, name: str) -> Column:
+    """Return the column of a metric. Raises UsageError where there is none."""
+    if table not in TABLES:
+        raise UsageError(f"table {table!r} is unknown: {suggest(table, TABLES)}")
+    metrics = {column.name: column for column in TABLES[table].figures if column.is_number}
+    if name not in metrics:
+        raise UsageError(f"metric {name!r} is no number in {table}.csv: {suggest(name, metrics)}")
+    return metrics[name]
 
 
 def _selected(table: str, column: str, value: Cell) -> Cell:
-    columns, key = TABLES[table]
-    if column not in columns:
-        raise UsageError(f"column {column!r} is not in {table}.csv: {suggest(column, key)}")
-    if is_number(column) and isinstance(value, str):
+    schema = TABLES[table]
+    if column not in schema.names:
+        raise UsageError(f"column {column!r} is not in {table}.csv: {suggest(column, schema.key)}")
+    if schema[column].is_number and isinstance(value, str):
         try:
-            return read_cell(column, value)
+            return schema[column].read(value)
         except ValueError:
             raise UsageError(f"{column}={value}: expected a number") from None
     return value

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from xconv_bench.errors import BenchError, UsageError
 from xconv_bench.results.files import explained, write_whole
-from xconv_bench.results.run_directory import TABLES, read_tables
+from xconv_bench.results.run_directory import read_tables
+from xconv_bench.results.schema import TABLES
 from xconv_bench.results.table import Row, Table
 from xconv_bench.thresholds.limit import Limit
 from xconv_bench.thresholds.verdict import number, selected_rows
@@ -61,7 +62,7 @@ def _before(baseline: Path, names: Iterable[str]) -> dict[str, list[Row]]:
     rows = {}
     for name in names:
         try:
-            rows[name] = Table(folder / f"{name}.csv", *TABLES[name]).rows()
+            rows[name] = Table(folder / f"{name}.csv", TABLES[name]).rows()
         except BenchError:
             rows[name] = []
     return rows
@@ -70,7 +71,7 @@ def _before(baseline: Path, names: Iterable[str]) -> dict[str, list[Row]]:
 def _changes(
     limit: Limit, ours: Mapping[str, list[Row]], theirs: Mapping[str, list[Row]]
 ) -> Iterator[Change]:
-    names = TABLES[limit.table][1]
+    names = TABLES[limit.table].key
     before = {tuple(row[name] for name in names): row for row in theirs[limit.table]}
     for row in selected_rows(limit, ours[limit.table]):
         old = before.pop(tuple(row[name] for name in names), None)

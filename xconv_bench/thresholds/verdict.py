@@ -9,18 +9,18 @@ from typing import Any
 
 from xconv_bench.configuration import KNOBS, SIMULATED
 from xconv_bench.errors import suggest
-from xconv_bench.results.columns import ALL_LAYERS, DOUBTFUL, Cell
-from xconv_bench.results.run_directory import TABLES
+from xconv_bench.results.schema import ALL_LAYERS, TABLES, Cell
+from xconv_bench.results.statuses import DOUBTFUL
 from xconv_bench.results.table import Row
 from xconv_bench.thresholds.baseline import Baseline, why_not_comparable
-from xconv_bench.thresholds.limit import Limit, spread_columns
+from xconv_bench.thresholds.limit import Limit
 
 _STANDARD_ERRORS = 3
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a limit says of a row, or of the lack of one.
+    """The outcome of a limit for a row, or for the lack of one.
 
     ``outcome`` is ``pass``, ``fail`` or ``skip``. ``bound`` is the limit in the metric's unit,
     ``reference`` what it is a multiple of; ``excess`` is how far the value is beyond the bound, as
@@ -59,7 +59,10 @@ def judge(
 
 
 def selected_rows(limit: Limit, rows: Sequence[Row]) -> list[Row]:
-    """Those that a limit is about: of a table with layers the network's, unless it says another."""
+    """Return the rows that a limit is about.
+
+    In a table with layers it is about the network's row, unless it names another.
+    """
     return [row for row in rows if _is_selected(limit, row)]
 
 
@@ -103,13 +106,13 @@ def _judge_row(
 
 def _is_real(limit: Limit, row: Row) -> bool:
     """Whether a figure was measured: in doubt are the simulated ones of a doubtful row alone."""
-    return row["device"] != SIMULATED and not limit.metric.startswith("simulated")
+    return row["device"] != SIMULATED and not limit.column.is_simulated
 
 
 def _judge_against(
     limit: Limit, row: Row, value: float, environment: Mapping[str, Any] | None, baseline: Baseline
 ) -> Verdict:
-    key = {name: row[name] for name in TABLES[limit.table][1]}
+    key = {name: row[name] for name in TABLES[limit.table].key}
     before = baseline.find(limit.table, key)
     if before is None:
         devices = baseline.devices(limit.table, key)
@@ -121,7 +124,7 @@ def _judge_against(
     if number(before, limit.metric) is None:
         message = f"{limit.metric} is empty in the baseline: `check --update` renews it"
         return Verdict(limit, "fail", row, value, message=message)
-    reason = why_not_comparable(limit.metric, row["device"], environment, baseline.environment)
+    reason = why_not_comparable(limit.column, row["device"], environment, baseline.environment)
     if reason is not None:
         reference = number(before, limit.metric)
         message = f"the baseline is not comparable: {reason}"
@@ -151,11 +154,11 @@ def _compare(
 def _edge(row: Row, limit: Limit, towards_less: bool) -> float:
     """The end of the interval of a metric; the metric itself where the row has none."""
     value = number(row, limit.metric) or 0.0
-    columns = spread_columns(limit.metric, TABLES[limit.table][0])
-    if len(columns) == 2:
-        end = number(row, columns[0 if towards_less else 1])
+    spread = limit.column.spread
+    if len(spread) == 2:
+        end = number(row, spread[0 if towards_less else 1])
         return value if end is None else end
-    error = _STANDARD_ERRORS * (number(row, columns[0]) or 0.0)
+    error = _STANDARD_ERRORS * (number(row, spread[0]) or 0.0)
     return value - error if towards_less else value + error
 
 
@@ -165,7 +168,7 @@ def _is_selected(limit: Limit, row: Row) -> bool:
 
 
 def _has_network_row(table: str) -> bool:
-    key = TABLES[table][1]
+    key = TABLES[table].key
     return "layer" in key and "weight_index" not in key
 
 
@@ -191,7 +194,7 @@ def _is_exact_of(row: Row, other: Row, table: str) -> bool:
     # A batch that was chosen for the memory belongs to the method.
     is_chosen = other.get("memory_budget_bytes") is not None and "batch_size" in other
     within = {"method", *KNOBS, *(["batch_size"] if is_chosen else [])}
-    names = [name for name in TABLES[table][1] if name not in within]
+    names = [name for name in TABLES[table].key if name not in within]
     return row["method"] == "exact" and all(row[name] == other[name] for name in names)
 
 

@@ -9,7 +9,7 @@ import pytest
 from own_networks import name
 
 from xconv import Plan
-from xconv_bench.results.columns import ADVICE_COLUMNS
+from xconv_bench.results.schema import TABLES
 
 Command = Callable[..., Any]
 DATA = ("--image-size", 24, "--data", "synthetic", "--samples", 20, "--batch-size", 4)
@@ -21,7 +21,7 @@ def test_from_end_to_end_and_again(command: Command, tmp_path: Path) -> None:
     finished = command("advise", *given)
     assert finished.code == 0, finished.errors
     table = pd.read_csv(tmp_path / "advice.csv")
-    assert tuple(table.columns) == ADVICE_COLUMNS
+    assert tuple(table.columns) == TABLES["advice"].names
     whole = table[table.layer == "all"].iloc[0]
     assert whole.predicted_peak_bytes <= 195 * 1024
     assert whole.predicted_peak_bytes == pytest.approx(whole.peak_bytes, rel=0.02)

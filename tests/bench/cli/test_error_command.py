@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from own_networks import name
 
-from xconv_bench.results.columns import AGE_COLUMNS, ERROR_COLUMNS
+from xconv_bench.results.schema import TABLES
 
 Command = Callable[..., Any]
 
@@ -28,7 +28,7 @@ def test_from_end_to_end_and_again(command: Command, tmp_path: Path) -> None:
     )
     assert finished.code == 0, finished.errors
     table = pd.read_csv(tmp_path / "run/error.csv")
-    assert tuple(table.columns) == ERROR_COLUMNS
+    assert tuple(table.columns) == TABLES["error"].names
     assert list(table["layer"]) == ["0", "4", "all"] * 3
     assert list(table["method"]) == ["exact"] * 3 + ["xconv"] * 6
     assert set(table["status"]) == {"ok"}
@@ -91,7 +91,7 @@ def test_the_average_error(command: Command, tmp_path: Path) -> None:
     finished = measure(command, tmp_path, "--age")
     assert finished.code == 0, finished.errors
     table = pd.read_csv(tmp_path / "age.csv")
-    assert tuple(table.columns) == AGE_COLUMNS
+    assert tuple(table.columns) == TABLES["age"].names
     assert set(table["minibatch_count"]) == {5} and table["memory_budget_bytes"].isna().all()
     assert "batch normalisation: the full gradient is the mean over batches of 4" in finished.output
     assert {path.name for path in (tmp_path / "plots").iterdir()} == {"age.png", "age.svg"}

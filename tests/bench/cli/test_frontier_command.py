@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 from own_networks import name
 
-from xconv_bench.results.columns import FRONTIER_COLUMNS
+from xconv_bench.results.schema import TABLES
 
 Command = Callable[..., Any]
 SMALL = (
@@ -21,7 +21,7 @@ def test_from_end_to_end_and_again(command: Command, tmp_path: Path) -> None:
     finished = command("frontier", *SMALL, "--output", tmp_path)
     assert finished.code == 0, finished.errors
     table = pd.read_csv(tmp_path / "frontier.csv")
-    assert tuple(table.columns) == FRONTIER_COLUMNS
+    assert tuple(table.columns) == TABLES["frontier"].names
     memory, error = (pd.read_csv(tmp_path / f"{name}.csv") for name in ("memory", "error"))
     assert list(table.method) == ["exact"] + ["xconv"] * 2 + ["checkpoint"] + ["quantized"] * 3 + [
         "invertible"

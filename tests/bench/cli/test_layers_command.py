@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from own_networks import name
 
-from xconv_bench.results.columns import LAYERS_COLUMNS
+from xconv_bench.results.schema import TABLES
 
 Command = Callable[..., Any]
 SMALL = ("--model", name("normalized"), "--image-size", 24, "--batch-size", 4)
@@ -20,7 +20,7 @@ def test_from_end_to_end_and_again(command: Command, tmp_path: Path) -> None:
     finished = command("layers", *SMALL, *options)
     assert finished.code == 0, finished.errors
     table = pd.read_csv(tmp_path / "layers.csv")
-    assert tuple(table.columns) == LAYERS_COLUMNS
+    assert tuple(table.columns) == TABLES["layers"].names
     counts = table.groupby("method").size()
     assert counts["exact"] == counts["xconv"] == 22 < counts["checkpoint"]
     assert list(table[table.method == "invertible"].status) == ["unsupported"]

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from own_networks import name
 
-from xconv_bench.results.columns import MAX_BATCH_COLUMNS
+from xconv_bench.results.schema import TABLES
 
 Command = Callable[..., Any]
 SMALL = ("--model", name("plain"), "--image-size", "12,24", "--memory-budget", "1MiB")
@@ -20,7 +20,7 @@ def test_from_end_to_end_and_again(command: Command, tmp_path: Path) -> None:
     finished = command("max-batch", *SMALL, *options)
     assert finished.code == 0, finished.errors
     table = pd.read_csv(tmp_path / "max_batch.csv")
-    assert tuple(table.columns) == MAX_BATCH_COLUMNS and "batch_size" not in table.columns
+    assert tuple(table.columns) == TABLES["max_batch"].names and "batch_size" not in table.columns
     sizes = table.pivot(index="method", columns="image_size", values="max_batch_size")
     assert (sizes.loc["xconv"] > sizes.loc["exact"]).all()
     assert (sizes[12] > sizes[24])[["exact", "xconv", "checkpoint", "offload"]].all()

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from own_networks import name
 
-from xconv.convert import FAMILIES
+from xconv.conversion import FAMILIES
 from xconv_bench.meters.waiting import REMARK
-from xconv_bench.results.columns import MEMORY_COLUMNS
+from xconv_bench.results.schema import TABLES
 
 Command = Callable[..., Any]
 
@@ -27,7 +27,7 @@ def test_a_real_run_from_end_to_end(command: Command, tmp_path: Path) -> None:
     assert finished.code == 0, finished.errors
 
     table = pd.read_csv(tmp_path / "run/memory.csv")
-    assert tuple(table.columns) == MEMORY_COLUMNS
+    assert tuple(table.columns) == TABLES["memory"].names
     assert list(table["method"]) == ["exact", "xconv", "xconv"]
     assert list(table["scheme"].dropna()) == ["independent", "spectral"]
     assert list(table["status"]) == ["ok", "ok", "ok"]

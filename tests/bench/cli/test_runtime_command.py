@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from xconv_bench.results.columns import RUNTIME_COLUMNS
+from xconv_bench.results.schema import TABLES
 
 Command = Callable[..., Any]
 SMALL = (
@@ -19,7 +19,7 @@ def test_from_end_to_end_and_again(command: Command, tmp_path: Path) -> None:
     finished = command("runtime", *SMALL, "--probes", "1,2", "--output", tmp_path)
     assert finished.code == 0, finished.errors
     table = pd.read_csv(tmp_path / "runtime.csv")
-    assert tuple(table.columns) == RUNTIME_COLUMNS
+    assert tuple(table.columns) == TABLES["runtime"].names
     assert list(table.method) == ["exact", "xconv", "xconv"] * 4
     exact, probed = table[table.method == "exact"], table[table.method == "xconv"]
     assert exact.step_ratio.isna().all() and (probed.step_ratio > 0).all()

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from own_networks import name
 
-from xconv_bench.results.columns import ESTIMATES_COLUMNS, LAW_COLUMNS, VARIANCE_COLUMNS
+from xconv_bench.results.schema import TABLES
 
 Command = Callable[..., Any]
 
@@ -23,7 +23,7 @@ def test_from_end_to_end_and_again(command: Command, tmp_path: Path) -> None:
     finished = command("variance", *SMALL, "--output", tmp_path / "run")
     assert finished.code == 0, finished.errors
     table = pd.read_csv(tmp_path / "run/variance.csv")
-    assert tuple(table.columns) == VARIANCE_COLUMNS
+    assert tuple(table.columns) == TABLES["variance"].names
     assert list(table["layer"]) == ["0", "4", "all"] * 10
     assert set(table["status"]) == {"ok"}
     probed = table[table.method == "xconv"]
@@ -33,10 +33,10 @@ def test_from_end_to_end_and_again(command: Command, tmp_path: Path) -> None:
     assert (by_batch.max() == by_batch.min()).all()
 
     single = pd.read_csv(tmp_path / "run/estimates.csv")
-    assert tuple(single.columns) == ESTIMATES_COLUMNS
+    assert tuple(single.columns) == TABLES["estimates"].names
     assert (single["exact_low"] < single["exact_high"]).all()
     laws = pd.read_csv(tmp_path / "run/variance_law.csv")
-    assert tuple(laws.columns) == LAW_COLUMNS
+    assert tuple(laws.columns) == TABLES["variance_law"].names
     assert len(laws) == 2 * 2 * 3 and (laws["exponent"] < 0).all()
 
     answers = [line for line in finished.output.splitlines() if " the estimator adds " in line]

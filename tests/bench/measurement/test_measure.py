@@ -18,7 +18,7 @@ from xconv_bench.measurement.simulated import COUNT, simulate
 from xconv_bench.measurement.training import Training, place, prepare
 from xconv_bench.meters import waiting
 from xconv_bench.models import Architecture
-from xconv_bench.results.columns import MEMORY_COLUMNS
+from xconv_bench.results.schema import TABLES
 
 EXACT = Configuration(name("normalized"), batch_size=2, image_size=12)
 PROBED = replace(
@@ -59,7 +59,7 @@ def measured(configuration: Configuration, steps: int = 1) -> Outcome:
 def test_every_column(configuration: Configuration) -> None:
     outcome = measured(configuration)
     assert outcome.readings.keys() == REALLY
-    assert set(MEMORY_COLUMNS) >= REALLY
+    assert set(TABLES["memory"].names) >= REALLY
     assert None not in outcome.readings.values()
 
 

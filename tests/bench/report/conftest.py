@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from xconv_bench.configuration import MemoryConfiguration
-from xconv_bench.results.columns import MEMORY_COLUMNS, Cell
+from xconv_bench.results.schema import TABLES, Cell
 
 MakeRow = Callable[..., dict[str, Cell]]
 
@@ -15,7 +15,7 @@ def make_row() -> MakeRow:
     """Make a row of ``memory.csv``, given any of its columns."""
 
     def make(**cells: Cell) -> dict[str, Cell]:
-        row: dict[str, Cell] = dict.fromkeys(MEMORY_COLUMNS)
+        row: dict[str, Cell] = dict.fromkeys(TABLES["memory"].names)
         return {**row, **MemoryConfiguration("resnet50").key, "status": "ok", **cells}
 
     return make

@@ -9,7 +9,7 @@ import pytest
 from gradient_rows import age_row, age_sweep
 
 from xconv_bench.report.average_error_plot import plot_average_error
-from xconv_bench.report.average_error_table import print_average_error_table
+from xconv_bench.report.tables.age import print_average_error_table
 
 Rows = list[dict[str, Any]]
 BUDGET = 16 * 2**30

@@ -14,7 +14,7 @@ from xconv_bench.report.error_bytes_plot import draw_error_bytes
 from xconv_bench.report.error_plot import plot_error
 from xconv_bench.report.error_probes_plot import draw_error_probes
 from xconv_bench.report.settings import settings_of
-from xconv_bench.results.columns import ERROR_KEY
+from xconv_bench.results.schema import TABLES
 
 Rows = list[dict[str, Any]]
 MANY_LAYERS = tuple(f"stage{i}.conv" for i in range(21))
@@ -32,7 +32,7 @@ def lines(axes: Axes) -> list[list[tuple[float, float]]]:
 
 
 def panels(rows: Rows, layers: list[str] | None = None) -> list[Axes]:
-    (setting,) = settings_of(rows, ERROR_KEY)
+    (setting,) = settings_of(rows, TABLES["error"].key)
     picture = draw_error_probes(setting, layers)
     assert picture is not None
     return [axes for axes in picture.axes if axes.get_visible()]
@@ -103,7 +103,7 @@ def test_of_many_layers_those_that_matter_are_named(tmp_path: Path) -> None:
 
 def test_error_against_bytes_shows_the_network_beside_exact() -> None:
     rows = error_sweep(schemes=("independent", "multi"))
-    (setting,) = settings_of(rows, ERROR_KEY)
+    (setting,) = settings_of(rows, TABLES["error"].key)
     picture = draw_error_bytes(setting)
     assert picture is not None
     (axes,) = picture.axes

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from gradient_rows import CIFAR_LAYERS, error_row, error_sweep, estimated, exactly
 
-from xconv_bench.report.error_table import print_error_table
+from xconv_bench.report.tables.error import print_error_table
 
 Rows = list[dict[str, Any]]
 

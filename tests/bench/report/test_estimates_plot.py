@@ -9,7 +9,7 @@ from variance_rows import Row, estimates_sweep, variance_row
 
 from xconv_bench.report import estimates_plot
 from xconv_bench.report.estimates_plot import plot_estimates
-from xconv_bench.results.columns import ESTIMATES_COLUMNS
+from xconv_bench.results.schema import TABLES
 
 Rows = list[Row]
 
@@ -103,7 +103,7 @@ def test_a_single_minibatch_has_no_band(tmp_path: Path) -> None:
 
 
 def test_without_estimates_nothing_is_drawn(tmp_path: Path) -> None:
-    failed = variance_row(ESTIMATES_COLUMNS, method="xconv", probes=4, status="oom")
+    failed = variance_row(TABLES["estimates"].names, method="xconv", probes=4, status="oom")
     exact = [row | {"method": "exact", "probes": None} for row in estimates_sweep(probes=(4,))]
     for rows in ([], [failed], exact):
         assert plot_estimates(rows, tmp_path / "plots") == []

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from gradient_rows import error_row, estimated
 
-from xconv_bench.report.error_table import print_error_table
-from xconv_bench.report.frontier_table import print_frontier_table
-from xconv_bench.report.memory_table import print_memory_table
-from xconv_bench.results.columns import FRONTIER_COLUMNS, MEMORY_COLUMNS
+from xconv_bench.report.tables.error import print_error_table
+from xconv_bench.report.tables.frontier import print_frontier_table
+from xconv_bench.report.tables.memory import print_memory_table
+from xconv_bench.results.schema import TABLES
 
 
 def printed(show: Any, rows: list[dict[str, Any]]) -> str:
@@ -29,8 +29,8 @@ def other_rows(columns: tuple[str, ...], floor: float, **cells: Any) -> list[dic
 
 @pytest.mark.parametrize("floor", [0.0, 0.0123])
 def test_the_floor_is_shown_where_there_is_one(floor: float) -> None:
-    memory = other_rows(MEMORY_COLUMNS, floor, gradient_relative_error=0.5)
-    frontier = other_rows(FRONTIER_COLUMNS, floor, relative_error=0.5, peak_bytes=100)
+    memory = other_rows(TABLES["memory"].names, floor, gradient_relative_error=0.5)
+    frontier = other_rows(TABLES["frontier"].names, floor, relative_error=0.5, peak_bytes=100)
     for text in (
         printed(print_error_table, error_rows(floor)),
         printed(print_memory_table, memory),

@@ -8,8 +8,8 @@ import pytest
 
 from xconv_bench.configuration import GradientConfiguration
 from xconv_bench.report.frontier_plot import plot_frontier
-from xconv_bench.report.frontier_table import print_frontier_table
-from xconv_bench.results.columns import FRONTIER_COLUMNS
+from xconv_bench.report.tables.frontier import print_frontier_table
+from xconv_bench.results.schema import TABLES
 
 Rows = list[dict[str, Any]]
 
@@ -27,7 +27,7 @@ def row(peak: int | None, error: float | None, seconds: float | None, **cell: An
         "step_seconds": seconds,
         "step_ratio": seconds,
     }
-    return {**dict.fromkeys(FRONTIER_COLUMNS), **known, **cell}
+    return {**dict.fromkeys(TABLES["frontier"].names), **known, **cell}
 
 
 ROWS = [

@@ -6,9 +6,9 @@ from typing import Any
 
 from xconv_bench.configuration import Configuration
 from xconv_bench.report.layers_plot import plot_layers
-from xconv_bench.report.layers_table import held_by, peak_of, print_layers_table
 from xconv_bench.report.published import published_layers_peak
-from xconv_bench.results.columns import LAYERS_COLUMNS
+from xconv_bench.report.tables.layers import held_by, peak_of, print_layers_table
+from xconv_bench.results.schema import TABLES
 
 MIB = 2**20
 STEP = [
@@ -22,7 +22,8 @@ STEP = [
 def step(cell: Configuration, scale: float = 1.0) -> list[dict[str, Any]]:
     return [
         {
-            **dict.fromkeys(LAYERS_COLUMNS), **cell.key, "position": position, "status": "ok",
+            **dict.fromkeys(TABLES["layers"].names), **cell.key, "position": position,
+            "status": "ok",
             "phase": phase, "layer": layer, "kind": "Conv2d", "start_bytes": 10 * MIB,
             "layer_bytes": int(scale * now * MIB), "layer_peak_bytes": int(scale * peak * MIB),
         }
@@ -36,7 +37,7 @@ PROBED = Configuration(
     device="simulated",
 )  # fmt: skip
 FAILED = {
-    **dict.fromkeys(LAYERS_COLUMNS),
+    **dict.fromkeys(TABLES["layers"].names),
     **Configuration("resnet50", "offload", batch_size=128, image_size=64, device="simulated").key,
     "position": 0,
     "status": "unsupported",

@@ -8,13 +8,13 @@ from run_directories import XCONV
 from xconv_bench.configuration import MaxBatchConfiguration
 from xconv_bench.report.max_batch_plot import plot_max_batch
 from xconv_bench.report.pictures import kept_as
-from xconv_bench.results.columns import MAX_BATCH_COLUMNS
+from xconv_bench.results.schema import TABLES
 
 
 def row(size: int | None, **cells: Any) -> dict[str, Any]:
     key = MaxBatchConfiguration("resnet50").key
     status = "oom" if size is None else "ok"
-    nothing = dict.fromkeys(MAX_BATCH_COLUMNS)
+    nothing = dict.fromkeys(TABLES["max_batch"].names)
     return {**nothing, **key, "status": status, "max_batch_size": size, **cells}
 
 

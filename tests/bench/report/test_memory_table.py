@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from xconv_bench.report.memory_table import print_memory_table
+from xconv_bench.report.tables.memory import print_memory_table
 
 MakeRow = Callable[..., dict[str, Any]]
 Rows = Sequence[dict[str, Any]]

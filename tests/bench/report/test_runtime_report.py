@@ -6,8 +6,8 @@ from typing import Any
 
 from xconv_bench.configuration import Configuration
 from xconv_bench.report.runtime_plot import plot_runtime
-from xconv_bench.report.runtime_table import is_win, print_runtime_table, wins
-from xconv_bench.results.columns import RUNTIME_COLUMNS
+from xconv_bench.report.tables.runtime import is_win, print_runtime_table, wins
+from xconv_bench.results.schema import TABLES
 
 Row = dict[str, Any]
 
@@ -23,12 +23,12 @@ def row(size: int, seconds: float, ratio: float | None = None, half: float = 0.1
         figures |= {f"{phase}_ratio": ratio for phase in ("forward", "backward", "step")}
         figures |= {"step_ratio_low": ratio - half, "step_ratio_high": ratio + half}
     known = {**cell.key, **method, "status": "ok", "message": "", "rounds": 9}
-    return {**dict.fromkeys(RUNTIME_COLUMNS), **known, **figures}
+    return {**dict.fromkeys(TABLES["runtime"].names), **known, **figures}
 
 
 def failed(size: int) -> Row:
     figures = {
-        column: None for column in RUNTIME_COLUMNS if "seconds" in column or "ratio" in column
+        name: None for name in TABLES["runtime"].names if "seconds" in name or "ratio" in name
     }
     return {**row(size, 1.0, 1.0), **figures, "status": "oom", "message": "no room"}
 
@@ -51,8 +51,18 @@ def test_a_win_is_one_of_the_whole_interval() -> None:
 def test_the_printed_table() -> None:
     lines = printed(ROWS)
     assert lines[0] == "conv:4, batch 2, float32, cpu, 9 rounds"
-    assert lines[2].split() == ["image", "method", "forward", "backward", "step", "step", "ratio"]
-    assert "0.50× (0.40 to 0.60)" in lines[4] and lines[4].startswith("    8  xconv multi r=8 conv")
+    assert lines[2].split() == [
+        "image",
+        "(px)",
+        "method",
+        "forward",
+        "backward",
+        "step",
+        "step",
+        "ratio",
+    ]
+    assert "0.50× (0.40 to 0.60)" in lines[4]
+    assert lines[4].startswith("         8  xconv multi r=8 conv")
     assert any("out of memory" in line for line in lines)
     assert lines[-1].endswith("in 1 of 2 shapes: 8 px")
     assert printed([]) == ["Nothing was measured."]

@@ -11,13 +11,14 @@ from PIL import Image
 from scipy.stats import ttest_1samp
 
 from xconv_bench.configuration import TrainingConfiguration
+from xconv_bench.naming import training_name
 from xconv_bench.report.page.findings import outcome_of
-from xconv_bench.report.page.kinds import KINDS, condensed
+from xconv_bench.report.page.kinds import condensed
+from xconv_bench.report.tables.training import print_training_table
 from xconv_bench.report.training_pictures import draw_training_pictures
 from xconv_bench.report.training_plot import plot_training
-from xconv_bench.report.training_table import print_training_table
-from xconv_bench.report.training_words import Gap, file_name, gap, gap_words, trained_in
-from xconv_bench.results.columns import TRAINING_COLUMNS
+from xconv_bench.report.training_words import Gap, gap, gap_words, trained_in
+from xconv_bench.results.schema import TABLES
 
 XCONV = {"method": "xconv", "scheme": "independent", "probes": 4, "distribution": "rademacher",
          "compress": "conv,relu"}  # fmt: skip
@@ -26,7 +27,7 @@ MEASURES = {"exact": [0.90, 0.92, 0.91], "xconv": [0.85, 0.90, 0.84]}
 
 def row(epoch: int, **columns: Any) -> dict[str, Any]:
     cell = TrainingConfiguration("net", epochs=2).key
-    found = {**dict.fromkeys(TRAINING_COLUMNS), **cell, "status": "ok", "epoch": epoch}
+    found = {**dict.fromkeys(TABLES["training"].names), **cell, "status": "ok", "epoch": epoch}
     return found | columns
 
 
@@ -104,13 +105,13 @@ def test_what_diverged_or_failed_is_said() -> None:
 
 
 def test_what_a_page_says_of_a_setting_is_a_mean_over_its_seeds() -> None:
-    (setting,) = condensed(KINDS["training"], rows())
+    (setting,) = condensed(TABLES["training"], rows())
     assert setting.title.endswith("classification, digits, learning rate 0.001, 2 epochs")
     exact, xconv = setting.rows
     assert exact["accuracy"] == pytest.approx(0.91) and exact["gap"] is None
     assert xconv["accuracy"] == pytest.approx(np.mean(MEASURES["xconv"]))
     assert str(xconv["gap"]).startswith("-0.047 ± 0.06")
-    text = outcome_of(KINDS["training"], setting)
+    text = outcome_of(TABLES["training"], setting)
     assert text.startswith(
         "largest accuracy 0.863 with xconv independent r=4 conv,relu, where exact"
     )
@@ -150,7 +151,7 @@ def test_curves(tmp_path: Path) -> None:
 def test_pictures_of_what_was_made(tmp_path: Path) -> None:
     found = rows(2)
     for each in found:
-        folder = tmp_path / "pictures" / file_name(each)
+        folder = tmp_path / "pictures" / training_name(each)
         folder.mkdir(parents=True, exist_ok=True)
         for name in ("input", "truth", "output"):
             Image.fromarray(np.zeros((8, 8), np.uint8)).save(folder / f"{name}.png")
@@ -165,7 +166,7 @@ def test_pictures_of_what_was_made(tmp_path: Path) -> None:
 def test_each_setting_has_its_pictures(tmp_path: Path) -> None:
     found = rows(1) + [each | {"batch_size": 64} for each in rows(1)]
     for each in found:
-        folder = tmp_path / "pictures" / file_name(each)
+        folder = tmp_path / "pictures" / training_name(each)
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.zeros((8, 8), np.uint8)).save(folder / "output.png")
     paths = plot_training(found, tmp_path)
@@ -177,10 +178,10 @@ def test_each_setting_has_its_pictures(tmp_path: Path) -> None:
 
 
 def test_names_of_files_differ_with_everything_that_decides() -> None:
-    names = {file_name(each) for each in rows()}
+    names = {training_name(each) for each in rows()}
     assert len(names) == 6
     changes = ({"learning_rate": 0.1}, {"first": "compressed"}, {"equal_memory": 1}, {"epochs": 9})
-    assert len({file_name(row(0, **change)) for change in changes} | names) == 10
+    assert len({training_name(row(0, **change)) for change in changes} | names) == 10
 
 
 def test_a_training_under_way_says_how_far_it_is() -> None:

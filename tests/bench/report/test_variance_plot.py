@@ -16,7 +16,7 @@ from xconv_bench.report.variance_laws import BATCHES_TOGETHER, laws_by_key
 from xconv_bench.report.variance_plot import plot_variance
 from xconv_bench.report.variance_probes_plot import DEVIATION, ROUNDING, draw_against_probes
 from xconv_bench.report.variance_ratio_plot import draw_ratio
-from xconv_bench.results.columns import VARIANCE_KEY
+from xconv_bench.results.schema import TABLES
 from xconv_bench.statistics.law import fit_laws
 
 Rows = list[Row]
@@ -40,7 +40,7 @@ def shown(picture: Figure | None) -> list[Axes]:
 
 
 def ratio_panels(rows: Rows, target: float = 1.0, layers: list[str] | None = None) -> list[Axes]:
-    (setting,) = settings_of(rows, VARIANCE_KEY)
+    (setting,) = settings_of(rows, TABLES["variance"].key)
     return shown(draw_ratio(setting, laws_by_key(fit_laws(rows, target)), layers))
 
 
@@ -83,7 +83,7 @@ def test_without_an_exact_row_the_exact_deviation_is_that_of_the_minibatches() -
 
 def test_with_one_batch_size_the_deviation_is_drawn_against_probes() -> None:
     rows = variance_sweep(probes=(4, 16))
-    (setting,) = settings_of(rows, VARIANCE_KEY)
+    (setting,) = settings_of(rows, TABLES["variance"].key)
     whole = shown(draw_against_probes(setting, None, DEVIATION))[-1]
     sampling = 4 / 128
     points = [(r, pytest.approx(sqrt((1 + 1024 / r) * sampling))) for r in (4.0, 16.0)]
@@ -163,7 +163,7 @@ def test_only_the_layers_asked_for_are_drawn(tmp_path: Path) -> None:
 def test_at_half_precision_the_error_is_drawn_over_the_rounding(tmp_path: Path) -> None:
     rows = rounded(variance_sweep(("0",), ("multi",), (4, 16)), 0.0004)
     assert "variance_rounding.png" in plotted(rows, tmp_path)
-    (setting,) = settings_of(rows, VARIANCE_KEY)
+    (setting,) = settings_of(rows, TABLES["variance"].key)
     whole = shown(draw_against_probes(setting, None, ROUNDING))[-1]
     points = [(r, pytest.approx(sqrt(1024 / r * 4 / 128))) for r in (4.0, 16.0)]
     level = pytest.approx(0.02)

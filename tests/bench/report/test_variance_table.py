@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from variance_rows import CIFAR_LAYERS, Row, estimator, rounded, variance_row, variance_sweep
 
+from xconv_bench.report.tables.variance import print_variance_table
 from xconv_bench.report.variance_laws import answers
-from xconv_bench.report.variance_table import print_variance_table
 from xconv_bench.statistics.law import fit_laws
 
 Rows = list[Row]

@@ -5,29 +5,25 @@ from dataclasses import fields
 import pytest
 
 from xconv_bench.configuration import MemoryConfiguration
-from xconv_bench.results.column import LONGEST_TEXT, Holds
-from xconv_bench.results.columns import (
-    COLUMNS,
-    FINAL_STATUSES,
-    MEMORY_COLUMNS,
-    MEMORY_KEY,
-    STATUSES,
-    Cell,
-    larger_is_better,
-    read_cell,
-    write_cell,
-)
-from xconv_bench.results.run_directory import TABLES
+from xconv_bench.report.words import STATUS_WORDS
+from xconv_bench.results.schema import COLUMNS, TABLES, Cell
+from xconv_bench.results.schema.column import LONGEST_TEXT, Better, Holds
+from xconv_bench.results.statuses import FINAL_STATUSES
 
 
 def test_a_row_begins_with_its_configuration() -> None:
-    assert MEMORY_COLUMNS[: len(MEMORY_KEY)] == MEMORY_KEY
-    assert tuple(field.name for field in fields(MemoryConfiguration)) == MEMORY_KEY
-    assert len(set(MEMORY_COLUMNS)) == len(MEMORY_COLUMNS)
+    memory = TABLES["memory"]
+    assert memory.names[: len(memory.key)] == memory.key
+    assert tuple(field.name for field in fields(MemoryConfiguration)) == memory.key
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_no_table_has_a_column_twice(table: str) -> None:
+    assert len(set(TABLES[table].names)) == len(TABLES[table].names)
 
 
 def test_bad_luck_is_tried_again() -> None:
-    assert set(STATUSES) - FINAL_STATUSES == {"error", "timeout"}
+    assert STATUS_WORDS.keys() - FINAL_STATUSES == {"error", "timeout"}
 
 
 @pytest.mark.parametrize(
@@ -43,12 +39,12 @@ def test_bad_luck_is_tried_again() -> None:
     ids=str,
 )
 def test_a_value_survives(column: str, value: Cell) -> None:
-    assert read_cell(column, write_cell(column, value)) == value
+    assert COLUMNS[column].read(COLUMNS[column].write(value)) == value
 
 
 def test_values_take_the_type_of_their_column() -> None:
-    assert write_cell("saved_bytes", 3.0) == "3"
-    assert write_cell("step_seconds", 3) == "3.0"
+    assert COLUMNS["saved_bytes"].write(3.0) == "3"
+    assert COLUMNS["step_seconds"].write(3) == "3.0"
 
 
 @pytest.mark.parametrize(
@@ -56,8 +52,8 @@ def test_values_take_the_type_of_their_column() -> None:
 )
 def test_bits_are_written_as_one_says_them(text: str, bits: float | None) -> None:
     """Whole numbers as tables had them when there were no others."""
-    assert read_cell("bits", text) == bits
-    assert write_cell("bits", bits) == text.removesuffix(".0")
+    assert COLUMNS["bits"].read(text) == bits
+    assert COLUMNS["bits"].write(bits) == text.removesuffix(".0")
 
 
 @pytest.mark.parametrize(
@@ -74,39 +70,37 @@ def test_bits_are_written_as_one_says_them(text: str, bits: float | None) -> Non
     ids=ascii,
 )
 def test_a_message_becomes_one_line(message: str, line: str) -> None:
-    assert write_cell("message", message) == line
+    assert COLUMNS["message"].write(message) == line
 
 
 def test_a_long_message_is_cut() -> None:
-    assert len(write_cell("message", "x" * 10**6)) == LONGEST_TEXT
+    assert len(COLUMNS["message"].write("x" * 10**6)) == LONGEST_TEXT
 
 
 def test_what_is_no_number_is_refused() -> None:
     with pytest.raises(ValueError):
-        read_cell("probes", "eight")
+        COLUMNS["probes"].read("eight")
 
 
 def test_an_integer_that_nothing_can_be_done_with_is_refused() -> None:
     for digits in (301, 5000):
         with pytest.raises(ValueError):
-            read_cell("saved_bytes", "9" * digits)
+            COLUMNS["saved_bytes"].read("9" * digits)
 
 
 @pytest.mark.parametrize("table", TABLES)
 def test_every_column_says_which_way_is_better(table: str) -> None:
     """It names a direction, or has none for a reason that is told from what it is."""
-    names, key = TABLES[table]
-    for name in names:
-        column = COLUMNS[name]
-        assert column.name == name
+    for column in TABLES[table].columns:
+        name = column.name
         has_none = (
-            name in key
+            name in TABLES[table].key
             or not column.is_number
             or name.endswith(("_se", "_low", "_high", "_noise", "_rate"))
             or name in WITHOUT_A_DIRECTION
         )
         assert (column.better is None) == has_none, name
-        assert larger_is_better(name) == (name in MORE_IS_BETTER), name
+        assert (column.better is Better.MORE) == (name in MORE_IS_BETTER), name
 
 
 MORE_IS_BETTER = {
@@ -133,14 +127,12 @@ WITHOUT_A_DIRECTION = {
 @pytest.mark.parametrize("table", TABLES)
 def test_every_column_says_how_far_it_holds(table: str) -> None:
     """Times and what a driver, an allocator or the system reports are of their machine."""
-    names, key = TABLES[table]
     of_its_machine = ("allocated_", "reserved_", "nvml_", "rss_", "forward_", "backward_", "step_")
-    machine = {
-        name for name in names if name.startswith((*of_its_machine, "epoch_seconds", "cpu_wait_"))
-    }
-    for name in names:
-        assert (COLUMNS[name].holds is Holds.ON_ITS_MACHINE) == (name in machine), name
-        if COLUMNS[name].better is not None and name not in ("saved_bytes", "simulated_peak_bytes"):
-            assert COLUMNS[name].is_of_its_machine("cuda:1"), name
-        assert COLUMNS[name].is_of_its_machine("cpu") == (name in machine)
-        assert not (name in key and COLUMNS[name].is_of_its_machine("cuda"))
+    for column in TABLES[table].columns:
+        name = column.name
+        is_machines = name.startswith((*of_its_machine, "epoch_seconds", "cpu_wait_"))
+        assert (column.holds is Holds.ON_ITS_MACHINE) == is_machines, name
+        if column.better is not None and name not in ("saved_bytes", "simulated_peak_bytes"):
+            assert column.is_of_its_machine("cuda:1"), name
+        assert column.is_of_its_machine("cpu") == is_machines
+        assert not (name in TABLES[table].key and column.is_of_its_machine("cuda"))

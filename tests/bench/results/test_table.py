@@ -10,8 +10,7 @@ import pytest
 
 from xconv_bench.configuration import MemoryConfiguration
 from xconv_bench.errors import BenchError
-from xconv_bench.results.columns import MEMORY_COLUMNS, MEMORY_KEY, Cell
-from xconv_bench.results.run_directory import TABLES
+from xconv_bench.results.schema import TABLES, Cell
 from xconv_bench.results.table import Table
 
 XCONV = MemoryConfiguration("resnet50", "xconv", "multi", 8, "rademacher", "relu,pool", seed=7)
@@ -23,7 +22,7 @@ def row(configuration: MemoryConfiguration = XCONV, **cells: Cell) -> dict[str, 
 
 @pytest.fixture
 def table(tmp_path: Path) -> Table:
-    return Table(tmp_path / "memory.csv", MEMORY_COLUMNS, MEMORY_KEY)
+    return Table(tmp_path / "memory.csv", TABLES["memory"])
 
 
 def refusal(table: Table) -> str:
@@ -52,7 +51,7 @@ def test_rows_come_back_as_they_were(table: Table) -> None:
     table.put(exact)
     table.put(probed)
 
-    empty: dict[str, Cell] = dict.fromkeys(MEMORY_COLUMNS)
+    empty: dict[str, Cell] = dict.fromkeys(TABLES["memory"].names)
     assert table.rows() == [
         {**empty, **exact},
         {**empty, **probed, "message": "two lines, and a comma"},
@@ -66,7 +65,7 @@ def test_the_key_read_back_is_that_of_the_configuration(
 ) -> None:
     table.put(row(configuration))
     (read,) = table.rows()
-    assert {column: read[column] for column in MEMORY_KEY} == configuration.key
+    assert {column: read[column] for column in TABLES["memory"].key} == configuration.key
     assert table.find(configuration.key) == read
     assert table.find(MemoryConfiguration("other").key) is None
 
@@ -92,7 +91,7 @@ def test_pandas_needs_only_the_path(table: Table) -> None:
     table.put(row(saved_bytes=2**40, step_seconds=0.25))
     table.put(row(MemoryConfiguration("resnet50"), saved_bytes=1, step_seconds=0.5))
     frame = pd.read_csv(table.path)
-    assert list(frame.columns) == list(MEMORY_COLUMNS)
+    assert list(frame.columns) == list(TABLES["memory"].names)
     assert frame["saved_bytes"].dtype == "int64"
     assert frame["batch_size"].dtype == "int64"
     assert frame["step_seconds"].dtype == "float64"
@@ -119,10 +118,13 @@ def test_wherever_a_kill_tears_the_last_line_it_is_ignored_and_repaired(table: T
         (b"a,b\n1,2\n", "column model is missing, column 'a' is unknown"),
         (b"notes without a line break", "it does not begin with the header of this table"),
         ("modèle,méthode\n".encode("latin-1"), "it is not a CSV file in UTF-8"),
-        (",".join(reversed(MEMORY_COLUMNS)).encode() + b"\n", "its columns are in another order"),
         (
-            ",".join(MEMORY_COLUMNS).encode() + b"\nx,y\n",
-            f"line 2 has 2 cells instead of {len(MEMORY_COLUMNS)}",
+            ",".join(reversed(TABLES["memory"].names)).encode() + b"\n",
+            "its columns are in another order",
+        ),
+        (
+            ",".join(TABLES["memory"].names).encode() + b"\nx,y\n",
+            f"line 2 has 2 cells instead of {len(TABLES['memory'].names)}",
         ),
     ],
     ids=["columns", "text", "latin-1", "order", "cells"],
@@ -230,7 +232,7 @@ def test_tables_of_earlier_versions_are_read(table: Table, without: set[str]) ->
 
 
 def test_a_training_said_where_the_first_layer_was_left_alone(tmp_path: Path) -> None:
-    table = Table(tmp_path / "training.csv", *TABLES["training"])
+    table = Table(tmp_path / "training.csv", TABLES["training"])
     names = [column for column in table.columns if column not in ("first", "cpu_wait_part")]
     names.insert(names.index("data") + 1, "first")
     found = {}

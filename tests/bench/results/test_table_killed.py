@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from xconv_bench.results.columns import MEMORY_COLUMNS, MEMORY_KEY
+from xconv_bench.results.schema import TABLES
 from xconv_bench.results.table import Table
 
 KILLS = 30
@@ -17,13 +17,13 @@ WRITER = """
 import os
 import sys
 from pathlib import Path
-from xconv_bench.results.columns import MEMORY_COLUMNS, MEMORY_KEY
+from xconv_bench.results.schema import TABLES
 from xconv_bench.results.table import Table
 
 write = os.write
 os.write = lambda descriptor, content: write(descriptor, content[:1])
 os.fsync = lambda descriptor: None
-table = Table(Path(sys.argv[1]), MEMORY_COLUMNS, MEMORY_KEY)
+table = Table(Path(sys.argv[1]), TABLES["memory"])
 number = int(sys.argv[2])
 while True:
     seed = number if number % 3 else number // 2
@@ -35,7 +35,7 @@ while True:
 
 def test_no_kill_tears_a_row_or_loses_one(tmp_path: Path) -> None:
     chance = random.Random(20240501)
-    table = Table(tmp_path / "memory.csv", MEMORY_COLUMNS, MEMORY_KEY)
+    table = Table(tmp_path / "memory.csv", TABLES["memory"])
     number = 1
     acknowledged: dict[int, int] = {}
     for _ in range(KILLS):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from variance_rows import Row, estimator, variance_row
 
-from xconv_bench.results.columns import LAW_COLUMNS
+from xconv_bench.results.schema import TABLES
 from xconv_bench.statistics.law import fit, fit_laws
 
 
@@ -137,7 +137,7 @@ def test_layers_and_settings_have_laws_of_their_own() -> None:
     assert [(each["layer"], each["batch_size"], each["smallest_probes"]) for each in laws] == [
         ("0", 32, 256), ("0", 64, 512), ("all", 32, 2560), ("all", 64, 5120),
     ]  # fmt: skip
-    assert {*laws[0]} == {*LAW_COLUMNS}
+    assert {*laws[0]} == {*TABLES["variance_law"].names}
 
 
 @pytest.mark.parametrize(

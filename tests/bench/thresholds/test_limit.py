@@ -3,8 +3,8 @@
 import pytest
 
 from xconv_bench.errors import UsageError
-from xconv_bench.results.columns import COLUMNS, larger_is_better
-from xconv_bench.results.run_directory import TABLES
+from xconv_bench.results.schema import TABLES
+from xconv_bench.results.schema.column import Better
 from xconv_bench.thresholds.limit import Bounds, limits_of, read_limit
 
 
@@ -120,18 +120,18 @@ def test_regressions_of_all_columns(table: str) -> None:
 
     So it is where the figure is negative, too.
     """
-    names, key = TABLES[table]
-    for metric in names:
-        if metric in key or not COLUMNS[metric].is_number:
+    for column in TABLES[table].figures:
+        metric = column.name
+        if not column.is_number:
             continue
-        if COLUMNS[metric].better is None:
+        if column.better is None:
             with pytest.raises(UsageError, match="neither more nor less of it is better"):
                 limits_of(table, {}, metric, Bounds(max_regression="2%"), False)
             continue
         (limit,) = limits_of(table, {}, metric, Bounds(max_regression="2%"), False)
         for before in (100.0, -100.0):
-            worse = before - 5 if larger_is_better(metric) else before + 5
-            better = before + 5 if larger_is_better(metric) else before - 5
+            worse = before - 5 if column.better is Better.MORE else before + 5
+            better = before + 5 if column.better is Better.MORE else before - 5
             bound = limit.bound(before)
             assert (worse > bound) if limit.is_upper else (worse < bound), (metric, before)
             for value in (before, better):

@@ -10,7 +10,7 @@ import threshold_rows as rows
 from threshold_rows import XCONV
 
 from xconv_bench.errors import BenchError, UsageError
-from xconv_bench.results.run_directory import TABLES
+from xconv_bench.results.schema import COLUMNS, TABLES
 from xconv_bench.thresholds.baseline import Baseline, why_not_comparable
 from xconv_bench.thresholds.limit import read_limit
 from xconv_bench.thresholds.verdict import Verdict, judge
@@ -166,11 +166,11 @@ def test_times_are_compared_on_the_same_machine_only(
 def test_what_a_clock_or_a_gpu_says_is_not_compared_between_machines(
     table: str, metric: str, device: str
 ) -> None:
-    assert metric in TABLES[table][0]
+    column = TABLES[table][metric]
     other = {**MACHINE, "gpus": [{"name": "H100"}]}
-    reason = why_not_comparable(metric, device, MACHINE, other)
+    reason = why_not_comparable(column, device, MACHINE, other)
     assert reason == "another gpus: H100, here none"
-    assert why_not_comparable(metric, device, MACHINE, MACHINE) is None
+    assert why_not_comparable(column, device, MACHINE, MACHINE) is None
 
 
 @pytest.mark.parametrize("name", ["continued", "machines"])
@@ -178,14 +178,14 @@ def test_a_run_on_several_machines_has_none_to_be_compared_with(name: str) -> No
     """Resumed on another machine, or measured on those of a cluster: which row is whose?"""
     other = {**MACHINE, "cpu": {"model": "B", "torch_threads": 2}}
     mixed = {**MACHINE, name: [other]}
-    assert why_not_comparable("step_seconds", "cpu", MACHINE, mixed) == (
+    assert why_not_comparable(COLUMNS["step_seconds"], "cpu", MACHINE, mixed) == (
         "it was measured with more than one cpu model"
     )
-    assert why_not_comparable("step_seconds", "cpu", mixed, MACHINE) == (
+    assert why_not_comparable(COLUMNS["step_seconds"], "cpu", mixed, MACHINE) == (
         "another cpu model: A, here B"
     )
     same = {**MACHINE, name: [MACHINE]}
-    assert why_not_comparable("step_seconds", "cpu", MACHINE, same) is None
+    assert why_not_comparable(COLUMNS["step_seconds"], "cpu", MACHINE, same) is None
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_a_run_on_several_machines_has_none_to_be_compared_with(name: str) -> No
     ],
 )  # fmt: skip
 def test_what_is_counted_or_seeded_is_compared_everywhere(metric: str, device: str) -> None:
-    assert why_not_comparable(metric, device, MACHINE, None) is None
+    assert why_not_comparable(COLUMNS[metric], device, MACHINE, None) is None
 
 
 @pytest.mark.parametrize(

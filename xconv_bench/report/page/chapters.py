@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from xconv_bench.report.page.drawing import Beside, Embedded, embedded_pictures
 from xconv_bench.report.page.findings import Finding, findings, statuses
-from xconv_bench.report.page.kinds import KINDS, Kind
 from xconv_bench.report.page.sheets import Sheet, sheet_of
 from xconv_bench.results.recorded import RecordedRun
+from xconv_bench.results.schema import TABLES, Schema
 
 MOST_FINDINGS = 6
 """Settings of a table and run that the summary speaks of."""
@@ -20,7 +20,7 @@ MOST_DOWNLOAD_BYTES = 16 * 2**20
 
 @dataclass(frozen=True)
 class Gallery:
-    """The pictures of a run, and what they do not show."""
+    """The pictures of a run, and remarks on what they do not show."""
 
     run: str
     pictures: list[Embedded]
@@ -38,10 +38,10 @@ class Download:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a table of a run says in words; ``more`` settings are not spoken of."""
+    """The findings of a table of a run; ``more`` settings are not spoken of."""
 
     run: str
-    kind: Kind
+    kind: Schema
     rows: int
     statuses: str
     findings: list[Finding]
@@ -50,9 +50,9 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Chapter:
-    """All that there is on one table."""
+    """One table: its findings, pictures, rows and downloads."""
 
-    kind: Kind
+    kind: Schema
     outcomes: list[Outcome]
     galleries: list[Gallery]
     sheet: Sheet
@@ -60,13 +60,13 @@ class Chapter:
 
 
 def chapters_of(runs: Sequence[RecordedRun]) -> list[Chapter]:
-    """In the order of the report."""
-    measured = [kind for kind in KINDS.values() if any(kind.name in run.tables for run in runs)]
+    """Return a chapter for each table that any run has."""
+    measured = [kind for kind in TABLES.values() if any(kind.name in run.tables for run in runs)]
     return [_chapter(kind, [run for run in runs if kind.name in run.tables]) for kind in measured]
 
 
-def outcomes_of(kind: Kind, runs: Sequence[RecordedRun]) -> list[Outcome]:
-    """What the table says in each of the runs that have it."""
+def outcomes_of(kind: Schema, runs: Sequence[RecordedRun]) -> list[Outcome]:
+    """Return what the table says in each of the runs that have it."""
     outcomes = []
     for run in runs:
         if kind.name in run.tables:
@@ -78,12 +78,12 @@ def outcomes_of(kind: Kind, runs: Sequence[RecordedRun]) -> list[Outcome]:
 
 
 def beside_of(run: RecordedRun) -> Beside:
-    """What is drawn into its pictures beside their rows."""
+    """Return what is drawn into the pictures of a run beside their rows."""
     table = run.tables.get("variance_law")
     return Beside(list(table.rows) if table else [], run.path / "pictures")
 
 
-def _chapter(kind: Kind, runs: Sequence[RecordedRun]) -> Chapter:
+def _chapter(kind: Schema, runs: Sequence[RecordedRun]) -> Chapter:
     return Chapter(
         kind,
         outcomes_of(kind, runs),
@@ -93,12 +93,12 @@ def _chapter(kind: Kind, runs: Sequence[RecordedRun]) -> Chapter:
     )
 
 
-def _gallery(kind: Kind, run: RecordedRun) -> Gallery:
+def _gallery(kind: Schema, run: RecordedRun) -> Gallery:
     rows = run.tables[kind.name].rows
     return Gallery(run.name, *embedded_pictures(kind, rows, beside_of(run)))
 
 
-def _download(kind: Kind, run: RecordedRun) -> Download:
+def _download(kind: Schema, run: RecordedRun) -> Download:
     content = run.tables[kind.name].content
     is_small = len(content) <= MOST_DOWNLOAD_BYTES
     text = b64encode(content).decode() if is_small else ""

@@ -9,14 +9,14 @@ from math import inf, isfinite, isnan, log
 from xconv_bench.configuration import KNOBS
 from xconv_bench.plain_text import visible
 from xconv_bench.report import style
-from xconv_bench.report.page.cells import heading, writer
-from xconv_bench.report.page.findings import ROUNDING
-from xconv_bench.report.page.kinds import KINDS, Kind, name_of, shown_figures
+from xconv_bench.report.page.cells import column_of, writer
+from xconv_bench.report.page.findings import is_rounding
+from xconv_bench.report.page.kinds import name_of, shown_figures
 from xconv_bench.report.summary import Row
 from xconv_bench.report.units import format_ratio
 from xconv_bench.report.words import phrases, status_words
-from xconv_bench.results.columns import write_cell
 from xconv_bench.results.recorded import RecordedRun
+from xconv_bench.results.schema import TABLES, Column, Schema
 
 _METHOD = ("method", *KNOBS)
 _NEXT_TO_NOTHING = 0.005
@@ -43,7 +43,7 @@ class Change:
 
     @property
     def ratio_words(self) -> list[str]:
-        """The ratios as people write them; for the first run nothing."""
+        """Ratios as people write them; for the first run nothing."""
         return ["" if ratio is None else format_ratio(ratio) for ratio in self.ratios]
 
 
@@ -57,66 +57,62 @@ class Comparison:
 
     @property
     def count(self) -> int:
-        """Figures that differ by more than half a percent."""
+        """Number of figures that differ by more than half a percent."""
         return sum(change.size > _NEXT_TO_NOTHING for change in self.changes)
 
 
 def compare(runs: Sequence[RecordedRun]) -> Comparison:
-    """What the first run has in common with the others."""
+    """Compare the first run with the others."""
     changes: list[Change] = []
     unmatched = 0
-    for kind in KINDS.values():
-        by_run = [_by_key(kind, run) for run in runs]
+    for schema in TABLES.values():
+        by_run = [_by_key(schema, run) for run in runs]
         keys = list(dict.fromkeys(key for rows in by_run for key in rows))
         shared = [key for key in keys if key in by_run[0] and sum(key in r for r in by_run) > 1]
         unmatched += len(keys) - len(shared)
-        changes += _changes(kind, [[rows.get(key) for rows in by_run] for key in shared])
+        changes += _changes(schema, [[rows.get(key) for rows in by_run] for key in shared])
     changes.sort(key=lambda change: -change.size)
     return Comparison([visible(run.name) for run in runs], changes, unmatched)
 
 
-def _by_key(kind: Kind, run: RecordedRun) -> RowsByKey:
-    table = run.tables.get(kind.name)
-    if table is None or not kind.has_answer:
+def _by_key(schema: Schema, run: RecordedRun) -> RowsByKey:
+    table = run.tables.get(schema.name)
+    if table is None or not schema.main:
         return {}
     # As text, as the tables themselves tell rows apart.
-    return {tuple(write_cell(name, row[name]) for name in kind.key): row for row in table.rows}
+    return {tuple(c.write(row[c.name]) for c in schema.settings): row for row in table.rows}
 
 
-def _changes(kind: Kind, shared: Sequence[Sequence[Row | None]]) -> Iterator[Change]:
+def _changes(schema: Schema, shared: Sequence[Sequence[Row | None]]) -> Iterator[Change]:
     every = [row for rows in shared for row in rows if row is not None]
     if not every:
         return
     firsts = [rows[0] for rows in shared if rows[0] is not None]
     names = [
         name
-        for name in kind.key
+        for name in schema.key
         if name == "model" or (name not in _METHOD and len({row[name] for row in firsts}) > 1)
     ]
-    figures = [
-        name
-        for name in shown_figures(kind, every)
-        if any(isinstance(row[name], int | float) for row in every)
-    ]
-    write = {name: writer(name, every) for name in figures}
+    shown = [column_of(schema, name) for name in shown_figures(schema, every)]
+    figures = [(column, writer(column, every)) for column in shown if column.is_number]
     for rows in shared:
         first = rows[0]
         if first is None:
             continue
         where = phrases({name: first[name] for name in names})
-        common = (kind.name, where, name_of(first), style.shades(str(first["method"])).dark)
+        common = (schema.name, where, name_of(first), style.shades(str(first["method"])).dark)
         if len({row["status"] for row in rows if row is not None}) > 1:
             states = ["" if row is None else status_words(str(row["status"])) for row in rows]
             yield Change(*common, "outcome", states, [None] * len(rows), inf)
-        for name in figures:
-            if sum(row is not None and row[name] is not None for row in rows) > 1:
-                texts = ["" if row is None else write[name](row) for row in rows]
-                ratios, size = _ratios(name, rows)
-                yield Change(*common, heading(name), texts, ratios, size)
+        for column, write in figures:
+            if sum(row is not None and row[column.name] is not None for row in rows) > 1:
+                texts = ["" if row is None else write(row) for row in rows]
+                ratios, size = _ratios(column, rows)
+                yield Change(*common, column.heading, texts, ratios, size)
 
 
-def _ratios(name: str, rows: Sequence[Row | None]) -> tuple[list[float | None], float]:
-    values = [_value(name, row) for row in rows]
+def _ratios(column: Column, rows: Sequence[Row | None]) -> tuple[list[float | None], float]:
+    values = [_value(column, row) for row in rows]
     first = values[0]
     ratios: list[float | None] = [None]
     size = 0.0
@@ -134,8 +130,8 @@ def _ratios(name: str, rows: Sequence[Row | None]) -> tuple[list[float | None], 
     return ratios, size
 
 
-def _value(name: str, row: Row | None) -> float | None:
-    value = None if row is None else row[name]
+def _value(column: Column, row: Row | None) -> float | None:
+    value = None if row is None else row[column.name]
     if not isinstance(value, int | float):
         return None
-    return 0.0 if name.endswith("_error") and abs(value) < ROUNDING else float(value)
+    return 0.0 if is_rounding(column, value) else float(value)

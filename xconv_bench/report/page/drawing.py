@@ -11,11 +11,12 @@ from tempfile import TemporaryDirectory
 from xconv_bench import interrupts
 from xconv_bench.errors import BenchError
 from xconv_bench.report.page.findings import outcome_of
-from xconv_bench.report.page.kinds import Kind, condensed, first_methods
+from xconv_bench.report.page.kinds import condensed, first_methods
 from xconv_bench.report.pictures import kept_as
 from xconv_bench.report.settings import Setting, settings_of
 from xconv_bench.report.summary import Row, summarize
 from xconv_bench.report.variance_laws import BATCHES_TOGETHER
+from xconv_bench.results.schema import Schema
 
 MOST_EMBEDDED = 3
 """Settings of a table, run by run, that a page shows pictures of."""
@@ -49,7 +50,7 @@ class Embedded:
 
 
 def embedded_pictures(
-    kind: Kind, rows: Sequence[Row], beside: Beside
+    kind: Schema, rows: Sequence[Row], beside: Beside
 ) -> tuple[list[Embedded], list[str]]:
     """The pictures of the first settings, and sentences on what is not shown."""
     groups = _groups(kind, rows)
@@ -64,7 +65,7 @@ def embedded_pictures(
 
 
 def write_pictures(
-    kind: Kind, rows: Sequence[Row], beside: Beside, folder: Path, kinds: Sequence[str]
+    kind: Schema, rows: Sequence[Row], beside: Beside, folder: Path, kinds: Sequence[str]
 ) -> tuple[list[Path], list[str]]:
     """Write pictures in the formats ``kinds`` and return their paths, and sentences as above.
 
@@ -80,7 +81,7 @@ def write_pictures(
 
 
 def _drawn(
-    kind: Kind, rows: Sequence[Row], beside: Beside, folder: Path
+    kind: Schema, rows: Sequence[Row], beside: Beside, folder: Path
 ) -> tuple[list[Path], list[str]]:
     try:
         with warnings.catch_warnings(action="ignore"):  # of figures that have no place on an axis
@@ -130,7 +131,7 @@ _ONE_PICTURE = ("memory", "runtime")
 """Tables of which all settings are in one picture."""
 
 
-def _groups(kind: Kind, rows: Sequence[Row]) -> list[list[Row]]:
+def _groups(kind: Schema, rows: Sequence[Row]) -> list[list[Row]]:
     """What is drawn together, with no more methods than can be told apart."""
     if kind.name == "variance_law":
         return []
@@ -165,7 +166,7 @@ def _bars(setting: Setting) -> int:
 
 
 def _remarks(
-    kind: Kind, groups: Sequence[Sequence[Row]], rows: Sequence[Row], most: int
+    kind: Schema, groups: Sequence[Sequence[Row]], rows: Sequence[Row], most: int
 ) -> list[str]:
     drawn = sum(len(group) for group in groups[:most])
     if not groups or drawn == len(rows):
@@ -187,13 +188,13 @@ _PARTS = {
 }
 
 
-def _words(kind: Kind, rows: Sequence[Row], path: Path) -> tuple[str, str]:
+def _words(kind: Schema, rows: Sequence[Row], path: Path) -> tuple[str, str]:
     """The caption of a picture, and what it shows to who cannot see it."""
     settings = condensed(kind, rows)
     title = settings[0].title if len(settings) == 1 else f"{len(settings)} settings"
     part = _PARTS.get(path.stem)
     caption = f"{kind.title}, {part}: {title}" if part else f"{kind.title}: {title}"
-    if not kind.has_answer:
+    if not kind.main:
         return caption, f"{caption}. The figures are in the table below."
     outcomes = [
         f"{each.title if len(settings) > 1 else 'outcome'}: {outcome_of(kind, each)}"

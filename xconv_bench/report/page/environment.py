@@ -23,8 +23,10 @@ _NAMES = {
     "gpus": "GPUs",
     "python": "Python",
 }
+_BYTES = frozenset({"memory_bytes", "total_bytes"})
+"""Entries of a record that are bytes."""
 _EXPECTED = frozenset({"started", "command"})
-"""They differ in any two runs."""
+"""Entries that differ in any two runs."""
 _LONGEST = 400
 
 
@@ -48,7 +50,7 @@ class Continuation:
 
 
 def properties_of(runs: Sequence[RecordedRun]) -> list[Property]:
-    """All properties, those first in which the runs differ."""
+    """Return all properties, first the ones in which the runs differ."""
     records = [dict(_flat(run.environment or {})) for run in runs]
     names = list(dict.fromkeys(name for record in records for name in record))
     found = []
@@ -61,7 +63,7 @@ def properties_of(runs: Sequence[RecordedRun]) -> list[Property]:
 
 
 def continuations_of(runs: Sequence[RecordedRun]) -> list[Continuation]:
-    """The later commands of all runs, in their order."""
+    """Return the later commands of all runs, in their order."""
     found = []
     for run in runs:
         first = dict(_flat(run.environment or {}))
@@ -97,7 +99,7 @@ def _text(name: str, value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, int) and name.endswith("_bytes"):
+    if isinstance(value, int) and name.rpartition(".")[2] in _BYTES:
         return format_bytes(value)
     if isinstance(value, list):
         return "; ".join(_text(name, each) for each in value)[:_LONGEST]
@@ -110,4 +112,6 @@ def _text(name: str, value: Any) -> str:
 def _plain(name: str) -> str:
     for group in ("packages.", "flags."):
         name = name.removeprefix(group)
-    return name.removesuffix("_bytes").replace("_", " ").replace(".", " ")
+    if name in _BYTES:
+        name = name.removesuffix("_bytes")
+    return name.replace("_", " ").replace(".", " ")

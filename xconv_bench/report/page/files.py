@@ -11,9 +11,9 @@ from xconv_bench.report.page.chapters import beside_of
 from xconv_bench.report.page.comparison import compare
 from xconv_bench.report.page.document import changed
 from xconv_bench.report.page.drawing import write_pictures
-from xconv_bench.report.page.kinds import KINDS
 from xconv_bench.report.pictures import kept_as
 from xconv_bench.results.recorded import RecordedRun
+from xconv_bench.results.schema import TABLES
 
 
 def write_all_pictures(
@@ -32,7 +32,7 @@ def write_all_pictures(
     for run in runs:
         folder = _folder(run, runs, output)
         for name, table in run.tables.items():
-            some, said = write_pictures(KINDS[name], table.rows, beside_of(run), folder, [kind])
+            some, said = write_pictures(TABLES[name], table.rows, beside_of(run), folder, [kind])
             paths += some
             remarks += [f"{run.name}, {name}: {line}" for line in said]
     if len(runs) > 1:

@@ -4,102 +4,104 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from xconv_bench.report.page.cells import heading, writer
-from xconv_bench.report.page.kinds import Kind, candidates, condensed, name_of, shown_figures
+from xconv_bench.report.page.cells import column_of, writer
+from xconv_bench.report.page.kinds import candidates, condensed, name_of, shown_figures
 from xconv_bench.report.settings import Setting, is_reference, number
 from xconv_bench.report.summary import Row
 from xconv_bench.report.units import format_ratio
 from xconv_bench.report.words import status_words
-from xconv_bench.results.columns import (
-    DOUBTFUL,
-    MEASURED_STATUSES,
-    MEASURES,
-    larger_is_better,
-)
+from xconv_bench.results.schema import Column, Schema
+from xconv_bench.results.schema.column import Better, Unit
+from xconv_bench.results.schema.training import MEASURES
+from xconv_bench.results.statuses import DOUBTFUL, MEASURED_STATUSES
 
-_COMPARED_ENDS = ("_bytes", "_seconds", "max_batch_size")
-ROUNDING = 1e-6
-"""A relative error below this is none."""
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found in a setting, which ``title`` names."""
+    """The outcome in a setting, which ``title`` names."""
 
     title: str
     text: str
 
 
-def findings(kind: Kind, rows: Sequence[Row], most: int) -> tuple[list[Finding], int]:
-    """The outcomes of the first ``most`` settings, and how many settings there are."""
-    if not kind.has_answer:
+def findings(schema: Schema, rows: Sequence[Row], most: int) -> tuple[list[Finding], int]:
+    """Return the outcomes of the first ``most`` settings, and how many settings there are."""
+    if not schema.main:
         return [], 0
-    settings = condensed(kind, rows)
-    return [Finding(each.title, outcome_of(kind, each)) for each in settings[:most]], len(settings)
+    settings = condensed(schema, rows)
+    return [Finding(each.title, outcome_of(schema, each)) for each in settings[:most]], len(
+        settings
+    )
 
 
-def outcome_of(kind: Kind, setting: Setting) -> str:
-    """The best method of a setting with its main figures, in a sentence."""
-    figures = shown_figures(kind, setting.rows)
+def outcome_of(schema: Schema, setting: Setting) -> str:
+    """Return a sentence on the best method of a setting with its main figures."""
+    figures = [column_of(schema, name) for name in shown_figures(schema, setting.rows)]
     if not figures:
         return _failures(setting.rows) or "nothing was measured"
     best = figures[0]
-    rows = candidates(kind, setting.rows, best)
+    rows = candidates(schema, setting.rows, best.name)
     exact = next((row for row in setting.rows if is_reference(row)), None)
     if not rows:
         return _alone(best, setting.rows, exact)
-    extreme, choose = ("largest", max) if larger_is_better(best) else ("smallest", min)
-    row = choose(rows, key=lambda each: number(each, best) or 0)
+    extreme, choose = ("largest", max) if best.better is Better.MORE else ("smallest", min)
+    row = choose(rows, key=lambda each: number(each, best.name) or 0)
     words = figure_words(best, row, exact, setting.rows)
-    name = heading(best).removeprefix(f"{extreme} ")
+    name = best.heading.removeprefix(f"{extreme} ")
     text = f"{extreme} {name} {words} with {name_of(row)}"
     beside = exact is not None and _plain(best, exact, setting.rows)
-    if beside and (best in MEASURES or best.endswith(_COMPARED_ENDS)):
+    if beside and (best.name in MEASURES or best.is_compared):
         text = f"{text}, where exact has {beside}"
     others = [
-        f"{heading(name)} {figure_words(name, row, exact, setting.rows)}"
-        for name in figures[1:]
-        if row.get(name) is not None
+        f"{column.heading} {figure_words(column, row, exact, setting.rows)}"
+        for column in figures[1:]
+        if row.get(column.name) is not None
     ]
     return ". ".join(filter(None, ["; ".join([text, *others]), _failures(setting.rows)]))
 
 
-def figure_words(column: str, row: Row, exact: Row | None, rows: Sequence[Row]) -> str:
-    """``338 MiB (0.79×)``: a figure, and its ratio to that of exact."""
-    value = number(row, column)
-    if column.endswith("_error") and value is not None and abs(value) < ROUNDING:
+def figure_words(column: Column, row: Row, exact: Row | None, rows: Sequence[Row]) -> str:
+    """Return ``338 MiB (0.79×)``: a figure, and its ratio to that of exact."""
+    value = number(row, column.name)
+    if value is not None and is_rounding(column, value):
         return "that of rounding" if value else "0"
     text = _plain(column, row, rows)
     ratio = _ratio(column, row, exact)
     return text if ratio is None else f"{text} ({format_ratio(ratio)})"
 
 
+def is_rounding(column: Column, value: float) -> bool:
+    """Return whether a distance from the exact gradient is no larger than rounding."""
+    return column.unit is Unit.RELATIVE and abs(value) < _ROUNDING
+
+
 def statuses(rows: Sequence[Row]) -> str:
-    """``18 ok, 1 out of memory``."""
+    """Return ``18 ok, 1 out of memory``."""
     counts = Counter(str(row["status"]) for row in rows)
     return ", ".join(f"{count:,} {status_words(status)}" for status, count in counts.items())
 
 
-def _ratio(column: str, row: Row, exact: Row | None) -> float | None:
-    """That of the table where it has one, such as a median over rounds."""
-    if not column.endswith(_COMPARED_ENDS) or is_reference(row) or exact is None:
+def _ratio(column: Column, row: Row, exact: Row | None) -> float | None:
+    """Return the ratio that the table has, such as a median over rounds, or else that of two."""
+    if not column.is_compared or is_reference(row) or exact is None:
         return None
-    own = "_ratio".join(column.rsplit(f"_{column.rsplit('_', 1)[-1]}", 1))
-    if row.get(own) is not None:
-        return number(row, own)
-    value, whole = number(row, column), number(exact, column)
+    if column.ratio is not None and row.get(column.ratio) is not None:
+        return number(row, column.ratio)
+    value, whole = number(row, column.name), number(exact, column.name)
     return value / whole if value is not None and whole else None
 
 
-def _plain(column: str, row: Row, rows: Sequence[Row]) -> str:
-    """Without the bounds of an interval, which a sentence has no room for."""
-    bounds = dict.fromkeys((f"{column}_low", f"{column}_high"))
+def _plain(column: Column, row: Row, rows: Sequence[Row]) -> str:
+    """Return a figure without the bounds of an interval, which a sentence has no room for."""
+    bounds = dict.fromkeys(column.spread if len(column.spread) == 2 else ())
     return writer(column, rows)({**row, **bounds})
 
 
-def _alone(best: str, rows: Sequence[Row], exact: Row | None) -> str:
+def _alone(best: Column, rows: Sequence[Row], exact: Row | None) -> str:
     text = _plain(best, exact, rows) if exact else ""
-    said = f"{heading(best)} {text} with exact" if text else ""
+    said = f"{best.heading} {text} with exact" if text else ""
     return ". ".join(filter(None, [said, _failures(rows)])) or "nothing was measured"
 
 

@@ -6,46 +6,47 @@ import re
 from collections.abc import Iterator, Sequence
 
 from xconv_bench.plain_text import visible
-from xconv_bench.report.page.cells import heading
+from xconv_bench.report.page.cells import column_of
 from xconv_bench.report.page.chapters import outcomes_of
 from xconv_bench.report.page.comparison import Comparison, compare
 from xconv_bench.report.page.environment import properties_of
 from xconv_bench.report.page.findings import figure_words
-from xconv_bench.report.page.kinds import KINDS, Kind, condensed, name_of, shown_figures
+from xconv_bench.report.page.kinds import condensed, name_of, shown_figures
 from xconv_bench.report.settings import Setting, is_reference
 from xconv_bench.report.summary import Row
 from xconv_bench.report.words import status_words
-from xconv_bench.results.columns import DOUBTFUL
 from xconv_bench.results.recorded import RecordedRun
+from xconv_bench.results.schema import TABLES, Column, Schema
+from xconv_bench.results.statuses import DOUBTFUL
 
 MOST_ROWS = 20
-"""Of a table and run."""
+"""Rows of a table and run."""
 _MOST_FINDINGS = 2
 _LONGEST_CELL = 160
 
 
 def markdown_of(runs: Sequence[RecordedRun], skipped: Sequence[str]) -> str:
-    """A summary, a table of the main figures for each table measured, and what changed."""
-    kinds = [k for k in KINDS.values() if any(k.name in run.tables for run in runs)]
+    """Return a summary, a table of the main figures of each table measured, and what changed."""
+    measured = [s for s in TABLES.values() if any(s.name in run.tables for run in runs)]
     blocks = [
         f"## xconv-bench: {', '.join(_safe(run.name) for run in runs)}",
-        "\n".join(line for kind in kinds for line in _summary(kind, runs)),
+        "\n".join(line for schema in measured for line in _summary(schema, runs)),
         *(["\n".join(f"- {_safe(line)}" for line in skipped)] if skipped else []),
     ]
     if len(runs) > 1:
         blocks += _comparison(compare(runs))
         differing = [each.name for each in properties_of(runs) if each.differs]
         blocks.append(f"The environments differ in {_safe(', '.join(differing) or 'nothing')}.")
-    for kind in kinds:
-        blocks += _chapter(kind, runs)
+    for schema in measured:
+        blocks += _chapter(schema, runs)
     return "\n\n".join(blocks) + "\n"
 
 
-def _summary(kind: Kind, runs: Sequence[RecordedRun]) -> Iterator[str]:
-    for outcome in outcomes_of(kind, runs):
+def _summary(schema: Schema, runs: Sequence[RecordedRun]) -> Iterator[str]:
+    for outcome in outcomes_of(schema, runs):
         whose = f" of {_safe(outcome.run)}" if len(runs) > 1 else ""
         ended = f"{outcome.rows:,} rows, {outcome.statuses}"
-        yield f"- **{kind.title}**{whose}: {ended}"
+        yield f"- **{schema.title}**{whose}: {ended}"
         for finding in outcome.findings[:_MOST_FINDINGS]:
             yield f"  - {_safe(finding.title)}: {_safe(finding.text)}"
         more = outcome.more + len(outcome.findings[_MOST_FINDINGS:])
@@ -53,21 +54,22 @@ def _summary(kind: Kind, runs: Sequence[RecordedRun]) -> Iterator[str]:
             yield f"  - {more:,} further settings"
 
 
-def _chapter(kind: Kind, runs: Sequence[RecordedRun]) -> list[str]:
-    if not kind.has_answer:
+def _chapter(schema: Schema, runs: Sequence[RecordedRun]) -> list[str]:
+    if not schema.main:
         return []
     found = [
         (run.name, setting, row)
         for run in runs
-        if kind.name in run.tables
-        for setting in condensed(kind, run.tables[kind.name].rows)
+        if schema.name in run.tables
+        for setting in condensed(schema, run.tables[schema.name].rows)
         for row in setting.rows
     ]
     # The runs of one configuration stand together.
     places = {place: n for n, place in enumerate(dict.fromkeys(map(_place, found)))}
     found.sort(key=lambda each: places[_place(each)])
     most = MOST_ROWS * len(runs)
-    figures = shown_figures(kind, [row for _, _, row in found])
+    shown = shown_figures(schema, [row for _, _, row in found])
+    figures = [column_of(schema, name) for name in shown]
     titles = {setting.title for _, setting, _ in found}
     names = {"run": len(runs) > 1, "setting": len(titles) > 1, "method": True}
     headings = [name for name, is_shown in names.items() if is_shown]
@@ -75,10 +77,10 @@ def _chapter(kind: Kind, runs: Sequence[RecordedRun]) -> list[str]:
     for run, setting, row in found[:most]:
         identity = {"run": run, "setting": setting.title, "method": name_of(row)}
         lines.append([*(identity[name] for name in headings), *_figures(figures, setting, row)])
-    blocks = [f"### {kind.title}"]
+    blocks = [f"### {schema.title}"]
     if len(titles) == 1:
         blocks.append(_safe(titles.pop()))
-    blocks.append(_table([*headings, *map(heading, figures)], lines, len(headings)))
+    blocks.append(_table([*headings, *(each.heading for each in figures)], lines, len(headings)))
     if len(found) > most:
         blocks.append(f"The first {most} of {len(found):,} rows.")
     return [block for block in blocks if block]
@@ -89,9 +91,9 @@ def _place(found: tuple[str, Setting, Row]) -> tuple[str, str]:
     return setting.title, name_of(row)
 
 
-def _figures(figures: Sequence[str], setting: Setting, row: Row) -> list[str]:
+def _figures(figures: Sequence[Column], setting: Setting, row: Row) -> list[str]:
     exact = next((each for each in setting.rows if is_reference(each)), None)
-    cells = [figure_words(name, row, exact, setting.rows) for name in figures]
+    cells = [figure_words(column, row, exact, setting.rows) for column in figures]
     if row["status"] != "ok" and cells:
         words = status_words(str(row["status"]))
         cells[0] = f"{cells[0]}, {words}" if row["status"] == DOUBTFUL else words
@@ -118,14 +120,14 @@ def _comparison(comparison: Comparison) -> list[str]:
 
 
 def _table(headings: Sequence[str], lines: Sequence[Sequence[str]], words: int) -> str:
-    """The first ``words`` columns from the left, the others, figures, from the right."""
+    """Align the first ``words`` columns at the left, and the others, figures, at the right."""
     rule = ["---"] * words + ["---:"] * (len(headings) - words)
     rows = [[_safe(cell) for cell in line] for line in lines]
     return "\n".join(f"| {' | '.join(row)} |" for row in ([*map(_safe, headings)], rule, *rows))
 
 
 def _safe(text: str) -> str:
-    """What a user named stays text: it makes no table, no tag, no link and calls nobody."""
+    """Keep what a user named text: it makes no table, no tag, no link and calls nobody."""
     text = visible(" ".join(text.split()))
     if len(text) > _LONGEST_CELL * 2:
         text = f"{text[: _LONGEST_CELL * 2]}…"

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from xconv_bench.configuration import KNOBS
 from xconv_bench.report import style
-from xconv_bench.report.page.cells import DOUBTS, heading, writer
-from xconv_bench.report.page.kinds import Kind, name_of
+from xconv_bench.report.page.cells import column_of, writer
+from xconv_bench.report.page.kinds import name_of
 from xconv_bench.report.summary import Row
-from xconv_bench.results.columns import ALL_LAYERS, Cell
-from xconv_bench.results.run_directory import TABLES
+from xconv_bench.results.schema import ALL_LAYERS, Cell, Column, Schema
 
 MOST_ROWS = 300
 """Rows of a table that a page shows; its download holds all."""
@@ -19,15 +18,6 @@ MOST_ROWS = 300
 _METHOD = ("method", *KNOBS)
 _ALWAYS = ("status", "message")
 _LONG_TEXT = 140
-
-
-@dataclass(frozen=True)
-class Column:
-    """``name`` is the column of the CSV file, or what stands for several of them."""
-
-    name: str
-    heading: str
-    is_number: bool
 
 
 @dataclass(frozen=True)
@@ -55,7 +45,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Sheet:
-    """``same`` are headings and values that hold for all rows; ``count`` is how many there are."""
+    """The columns and lines of a table, and headings and values that are the ``same`` in all."""
 
     columns: list[Column]
     lines: list[Line]
@@ -64,28 +54,31 @@ class Sheet:
     remark: str
 
 
-def sheet_of(kind: Kind, rows_by_run: Mapping[str, Sequence[Row]]) -> Sheet:
-    """The rows of all runs; with several runs each says whose it is."""
+def sheet_of(schema: Schema, rows_by_run: Mapping[str, Sequence[Row]]) -> Sheet:
+    """Return the rows of all runs; with several runs each says whose it is."""
     rows: list[Row] = [{"run": name, **row} for name, some in rows_by_run.items() for row in some]
-    shown, remark = _selected(kind, rows)
-    used = [name for name in TABLES[kind.name][0] if any(row[name] is not None for row in rows)]
-    same = [name for name in used if _is_same(kind, name, rows)]
-    own = [name for name in used if _is_shown(name, used) and name not in same]
+    shown, remark = _selected(schema, rows)
+    used = [each for each in schema.columns if any(row[each.name] is not None for row in rows)]
+    doubts = {name for each in schema.columns for name in each.spread}
+    told = [each for each in used if each.name not in (*_METHOD, *_ALWAYS, *doubts)]
+    same = [each for each in told if _is_same(schema, each.name, rows)]
+    own = [each.name for each in told if each not in same]
     run = ["run"] if len(rows_by_run) > 1 else []
-    columns = [*run, "method", *_ordered(kind, own, rows)]
+    names = [*run, "method", *_ordered(schema, own, rows)]
+    columns = [column_of(schema, name) for name in names]
     return Sheet(
-        [Column(name, heading(name), _is_number(name, rows)) for name in columns],
+        columns,
         _lines(shown, columns, rows),
-        [(heading(name), _said(name, rows)) for name in same],
+        [(each.heading, _said(each, rows)) for each in same],
         len(rows),
         remark,
     )
 
 
-def _selected(kind: Kind, rows: Sequence[Row]) -> tuple[Sequence[Row], str]:
+def _selected(schema: Schema, rows: Sequence[Row]) -> tuple[Sequence[Row], str]:
     if len(rows) <= MOST_ROWS:
         return rows, ""
-    whole = "layer" in kind.key
+    whole = "layer" in schema.key
     # Sorting is stable: within these, rows stay in the order of the file.
     ordered = sorted(
         rows, key=lambda row: (row["status"] == "ok", whole and row["layer"] != ALL_LAYERS)
@@ -100,65 +93,52 @@ def _selected(kind: Kind, rows: Sequence[Row]) -> tuple[Sequence[Row], str]:
     )
 
 
-def _is_same(kind: Kind, name: str, rows: Sequence[Row]) -> bool:
-    if name in _METHOD or name in _ALWAYS or name.endswith(DOUBTS):
-        return False
-    if name in kind.key:
+def _is_same(schema: Schema, name: str, rows: Sequence[Row]) -> bool:
+    if name in schema.key:
         return len({row[name] for row in rows}) == 1
     # A row that failed early does not know every fact: that is no difference.
     known = {row[name] for row in rows if row["status"] == "ok" or row[name] is not None}
-    return len(known) == 1 and len(rows) > 1 and name not in kind.figures
+    return len(known) == 1 and len(rows) > 1 and name not in schema.main
 
 
-def _is_shown(name: str, used: Sequence[str]) -> bool:
-    """Whether it has a column of its own."""
-    if name in _METHOD or name in _ALWAYS:
-        return False
-    return not any(name.endswith(end) and name.removesuffix(end) in used for end in DOUBTS)
+def _said(column: Column, rows: Sequence[Row]) -> str:
+    return next(text for row in rows if (text := writer(column, [row])(row)))
 
 
-def _said(name: str, rows: Sequence[Row]) -> str:
-    return next(text for row in rows if (text := writer(name, [row])(row)))
-
-
-def _ordered(kind: Kind, names: Sequence[str], rows: Sequence[Row]) -> list[str]:
-    """What tells a row from others, how it ended, its figures, and what there is to say."""
+def _ordered(schema: Schema, names: Sequence[str], rows: Sequence[Row]) -> list[str]:
+    """Order columns: the key, how a row ended, its figures, and what there is to say."""
     has_failures = any(row["status"] != "ok" for row in rows)
     has_messages = any(row["message"] for row in rows)
     return [
-        *(name for name in names if name in kind.key),
+        *(name for name in names if name in schema.key),
         *(["status"] if has_failures else []),
-        *(name for name in names if name not in kind.key),
+        *(name for name in names if name not in schema.key),
         *(["message"] if has_messages else []),
     ]
 
 
-def _is_number(name: str, rows: Sequence[Row]) -> bool:
-    return any(isinstance(row.get(name), int | float) for row in rows)
-
-
-def _lines(shown: Sequence[Row], columns: Sequence[str], rows: Sequence[Row]) -> list[Line]:
-    write = {name: writer(name, rows) for name in columns}
+def _lines(shown: Sequence[Row], columns: Sequence[Column], rows: Sequence[Row]) -> list[Line]:
+    write = [(column.name, writer(column, rows)) for column in columns]
     ranks = _ranks(shown)
     lines = []
     for row in shown:
         cells = []
-        for name in columns:
+        for name, write_cell in write:
             if name == "method":
                 cells.append(SheetCell(name_of(row), str(ranks[_method(row)])))
                 continue
-            text = write[name](row)
+            text = write_cell(row)
             cells.append(SheetCell(text, _sort(name, row), len(text) > _LONG_TEXT))
         has_failed = row["status"] != "ok"
         reason = None
         if has_failed:
-            cells, reason = _shortened(cells, columns, row)
+            cells, reason = _shortened(cells, [column.name for column in columns], row)
         lines.append(Line(cells, style.shades(str(row["method"])).dark, has_failed, reason))
     return lines
 
 
 def _ranks(rows: Sequence[Row]) -> dict[tuple[tuple[Cell, ...], ...], int]:
-    """Methods in the order of their names and of the values of their knobs."""
+    """Rank methods in the order of their names and of the values of their knobs."""
     return {method: rank for rank, method in enumerate(sorted({_method(row) for row in rows}))}
 
 
@@ -171,7 +151,7 @@ def _method(row: Row) -> tuple[tuple[Cell, ...], ...]:
 def _shortened(
     cells: list[SheetCell], columns: Sequence[str], row: Row
 ) -> tuple[list[SheetCell], str | None]:
-    """Without the cells after the status where there is no figure: the reason stands there."""
+    """Leave out the cells after the status where there is no figure: the reason stands there."""
     end = columns.index("status") + 1
     rest = [cell for cell, name in zip(cells, columns, strict=True) if name != "message"][end:]
     if end == len(columns) or any(cell.text for cell in rest):

@@ -1,0 +1,40 @@
+"""A cache for functions that create tensors, and the use of cached tensors in simulations."""
+
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import Any, ParamSpec, TypeVar
+
+import torch
+from torch import Tensor
+from torch._guards import detect_fake_mode
+from torch.utils._python_dispatch import _disable_current_modes
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+def cached(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Return ``function`` with a cache of results that no active mode can affect.
+
+    Under the mode of a simulation, the cache would hold tensors without contents and return them
+    ever after; in inference mode, it would hold tensors that no graph may save.
+    """
+
+    @lru_cache(maxsize=1024)
+    @wraps(function)
+    def computed(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        with _disable_current_modes(), torch.inference_mode(False), torch.no_grad():
+            return function(*args, **kwargs)
+
+    @wraps(function)
+    def called(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        result: Any = computed(*args, **kwargs)  # type: ignore[arg-type]
+        return simulated(result) if isinstance(result, Tensor) else result  # type: ignore
+
+    return called
+
+
+def simulated(tensor: Tensor) -> Tensor:
+    """Return ``tensor``, or a tensor without contents in its place inside a simulation."""
+    mode = detect_fake_mode()
+    return tensor if mode is None else mode.from_tensor(tensor)

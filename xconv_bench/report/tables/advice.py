@@ -1,0 +1,72 @@
+"""The rows of ``advice.csv`` as a table for people: the plan, then what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+from xconv_bench.report.settings import Setting, number, settings_of
+from xconv_bench.report.summary import Row
+from xconv_bench.report.tables.engine import Figure, columns_of, error_figure, figure_of, no_exact
+from xconv_bench.report.tables.terminal import Column, Part, Printed, print_tables
+from xconv_bench.report.units import format_bytes, format_measured, format_ratio, format_seconds
+from xconv_bench.results.schema import ALL_LAYERS
+from xconv_bench.results.schema.advice import ADVICE
+
+
+def print_advice_table(rows: Sequence[Row], plan: Path, file: IO[str] | None = None) -> None:
+    """Print a line for each module, then predicted and measured figures of the whole.
+
+    ``rows`` are as ``Table.rows`` returns them; ``file`` is standard output where None is given.
+    """
+    parts = [_part(setting, plan) for setting in settings_of(rows, ADVICE.key)]
+    print_tables(Printed(parts), file)
+
+
+def _part(setting: Setting, plan: Path) -> Part:
+    modules = [row for row in setting.rows if row["layer"] != ALL_LAYERS]
+    return Part(
+        setting.title,
+        [Column("module", [str(row["layer"]) for row in modules], "left")],
+        columns_of(_FIGURES, modules, no_exact),
+        [*_whole(setting), f"plan: {plan}"],
+    )
+
+
+def _whole(setting: Setting) -> list[str]:
+    (row,) = (row for row in setting.rows if row["layer"] == ALL_LAYERS)
+    seconds = number(row, "step_seconds")
+    lines = [
+        f"peak of a step: {_bytes(row, 'predicted_peak_bytes')} predicted, "
+        f"{_bytes(row, 'peak_bytes')} measured",
+        f"relative error: {_error(row, 'predicted_error')} predicted, "
+        f"{_error(row, 'relative_error')} measured",
+    ]
+    if seconds is not None:
+        ratio = number(row, "step_ratio")
+        words = "" if ratio is None else f", {format_ratio(ratio)} exact"
+        lines.append(f"time of a step: {format_seconds(seconds)}{words}")
+    return [*lines, *filter(None, [str(row["message"] or "")])]
+
+
+def _bytes(row: Row, column: str) -> str:
+    value = number(row, column)
+    return "?" if value is None else format_bytes(value)
+
+
+def _error(row: Row, column: str) -> str:
+    value = number(row, column)
+    return "?" if value is None else format_measured(value, None) if value else "exact"
+
+
+_FIGURES: tuple[Figure[Row], ...] = (
+    figure_of(ADVICE["setting"]),
+    figure_of(ADVICE["saved_bytes"], heading="bytes"),
+    figure_of(ADVICE["exact_saved_bytes"]),
+    error_figure(
+        ADVICE["predicted_error"],
+        heading="error",
+        meaning="part that it adds to the relative error of the gradient of all weights",
+    ),
+)

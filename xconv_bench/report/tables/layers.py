@@ -1,0 +1,132 @@
+"""The rows of ``layers.csv`` as tables for people: the peaks, and which layers hold the most."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import IO
+
+from xconv_bench.report.notes import notes_of
+from xconv_bench.report.published import published_layers_peak
+from xconv_bench.report.settings import Setting, is_reference, number, settings_of
+from xconv_bench.report.summary import Row
+from xconv_bench.report.tables.engine import Figure, columns_of, in_brackets, ratio_to
+from xconv_bench.report.tables.terminal import Column, Part, Printed, print_tables
+from xconv_bench.report.units import format_bytes
+from xconv_bench.report.words import method_words, status_words
+from xconv_bench.results.schema import ALL_LAYERS
+from xconv_bench.results.schema.layers import LAYERS
+
+MOST_LAYERS = 10
+_PEAK = "layer_peak_bytes"
+
+
+def print_layers_table(rows: Sequence[Row], file: IO[str] | None = None) -> None:
+    """Print the peak of each method, and the layers that hold the most, methods side by side.
+
+    ``rows`` are as ``Table.rows`` returns them; ``file`` is standard output where None is given.
+    """
+    settings = settings_of(rows, LAYERS.setting_key)
+    # Messages are of the step as a whole.
+    firsts = [{**row, "layer": ALL_LAYERS} for row in rows if row["position"] == 0]
+    notes = notes_of(settings_of(firsts, LAYERS.setting_key))
+    parts = [part for setting in settings for part in _parts(setting)]
+    print_tables(Printed(parts, notes), file)
+
+
+def steps_of(setting: Setting) -> dict[str, list[Row]]:
+    """Return the moments of each method's step, by its name in words."""
+    steps: dict[str, list[Row]] = {}
+    for row in setting.rows:
+        steps.setdefault(method_words(row), []).append(row)
+    return steps
+
+
+def above_start(row: Row, column: str) -> float:
+    """Return bytes beyond those before the step."""
+    return (number(row, column) or 0.0) - (number(row, "start_bytes") or 0.0)
+
+
+def peak_of(step: Sequence[Row]) -> Row | None:
+    """Return the moment by which the most was reached; None where nothing was measured."""
+    measured = [row for row in step if number(row, _PEAK) is not None]
+    return max(measured, key=lambda row: number(row, _PEAK) or 0.0, default=None)
+
+
+def held_by(step: Sequence[Row]) -> dict[str, float]:
+    """Return the bytes that each layer's forward pass leaves behind, by the layer's name."""
+    held: dict[str, float] = {}
+    before = above = 0.0
+    for row in step:
+        above = above_start(row, "layer_bytes")
+        if row["phase"] == "forward" and row["layer"] != "loss":
+            name = str(row["layer"])
+            held[name] = held.get(name, 0.0) + above - before
+        before = above
+    return held
+
+
+def _parts(setting: Setting) -> Iterator[Part]:
+    steps = steps_of(setting)
+    # A step of which nothing was measured is spoken of by its first moment.
+    peaks = {name: peak_of(step) or step[0] for name, step in steps.items()}
+    exact = next((row for row in peaks.values() if is_reference(row)), None)
+    columns = columns_of(_FIGURES, list(peaks.values()), lambda row: exact)
+    yield Part(setting.title, [Column("method", list(peaks), "left")], columns)
+    held = {name: held_by(step) for name, step in steps.items() if peak_of(step) is not None}
+    if not held:
+        return
+    first = next(iter(held.values()))
+    layers = sorted(first, key=lambda layer: -first[layer])[:MOST_LAYERS]
+    yield Part(
+        f"the layers that hold the most, by {next(iter(held))}",
+        [Column("layer", layers, "left")],
+        [
+            Column(name, [_bytes(layers_of.get(layer)) for layer in layers], legend=_HOLDS)
+            for name, layers_of in held.items()
+        ],
+    )
+
+
+def _bytes(held: float | None) -> str:
+    if held is None:
+        return ""
+    return f"-{format_bytes(-held)}" if held < 0 else format_bytes(held)
+
+
+def _peak(row: Row, exact: Row | None) -> str:
+    peak = number(row, _PEAK)
+    if peak is None:
+        return status_words(str(row["status"]))
+    whole = None if exact is None else number(exact, _PEAK)
+    return format_bytes(peak) + in_brackets(ratio_to(peak, whole))
+
+
+def _above_start(row: Row, _: Row | None) -> str:
+    return "" if number(row, _PEAK) is None else format_bytes(above_start(row, _PEAK))
+
+
+def _place(row: Row, _: Row | None) -> str:
+    return "" if number(row, _PEAK) is None else f"{row['layer']}, {row['phase']}"
+
+
+def _published(row: Row, _: Row | None) -> str:
+    published = None if number(row, _PEAK) is None else published_layers_peak(row)
+    return "" if published is None else format_bytes(published)
+
+
+_HOLDS = ("holds", "memory that is there behind the layer's forward pass and was not before it")
+_FIGURES = (
+    Figure("peak", _peak, "the most memory of the step"),
+    Figure(
+        "above start",
+        _above_start,
+        "the same less what there was before the step: weights, gradients, the batch",
+    ),
+    Figure(
+        "at",
+        _place,
+        "the layer before whose end it was reached, and in which pass",
+        justify="left",
+    ),
+    Figure("paper", _published),
+)

@@ -1,0 +1,169 @@
+"""Verdicts on thresholds, and changes of a baseline, as tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+from math import inf
+from pathlib import Path
+from typing import IO
+
+from xconv_bench.configuration import (
+    KNOBS,
+    GradientConfiguration,
+    MaxBatchConfiguration,
+    MemoryConfiguration,
+)
+from xconv_bench.report.tables.terminal import Column, Part, Printed, print_tables
+from xconv_bench.report.units import format_bytes, format_measured, format_seconds
+from xconv_bench.report.words import method_words, phrases
+from xconv_bench.results import schema
+from xconv_bench.results.schema import ALL_LAYERS, TABLES, Cell
+from xconv_bench.results.schema.column import Unit
+from xconv_bench.thresholds.update import Change
+from xconv_bench.thresholds.verdict import Verdict
+
+_MARKS = {"pass": "ok", "fail": "FAILED", "skip": "not compared"}
+_WITHIN = frozenset({"method", *KNOBS})
+_OFTEN_USUAL = frozenset({"dtype", "seed", "repeat", "weights", "warmup_steps", "headroom", "most"})
+_USUAL: Mapping[str, object] = {"layer": ALL_LAYERS} | {
+    field.name: field.default
+    for kind in (MemoryConfiguration, GradientConfiguration, MaxBatchConfiguration)
+    for field in fields(kind)
+    if field.name in _OFTEN_USUAL
+}
+"""Settings that are not worth a word."""
+_FAR_PERCENT = 1000
+
+
+def print_verdicts(
+    verdicts: Sequence[Verdict], run: Path, baseline: Path | None, file: IO[str] | None = None
+) -> None:
+    """Print a line for each verdict that is not a pass, and one for all passes of a limit.
+
+    That line shows the row that is nearest to the bound. ``file`` is standard output where None is
+    given.
+    """
+    against = f", baseline {baseline}" if baseline else ""
+    lines = [[verdict] for verdict in verdicts if verdict.outcome != "pass"]
+    lines += _passes(verdicts)
+    shown = [line[0] for line in lines]
+    part = Part(
+        f"thresholds of {run}{against}",
+        [
+            Column("verdict", [_MARKS[each.outcome] for each in shown], "left"),
+            Column("limit", [f"{v.limit.table}: {v.limit.demand}" for v in shown], "left"),
+            Column("row", [_rows_words(line) for line in lines], "left"),
+        ],
+        _filled(
+            Column("value", [_figure(each, each.value) for each in shown]),
+            Column("bound", [_figure(each, each.bound) for each in shown]),
+            Column("reference", [_figure(each, each.reference) for each in shown]),
+            Column("beyond", [excess_words(each) for each in shown]),
+            Column("remark", [each.message for each in shown], "left"),
+        ),
+    )
+    print_tables(Printed([part], [_count(verdicts)]), file)
+
+
+def print_changes(changes: Sequence[Change], baseline: Path, file: IO[str] | None = None) -> None:
+    """Print what a new baseline changes; ``file`` is standard output where None is given."""
+    changed = [change for change in changes if change.before != change.after]
+    words = [_figures(change) for change in changed]
+    part = Part(
+        f"baseline {baseline}",
+        _filled(
+            Column("metric", [f"{c.limit.table}: {c.limit.metric}" for c in changed], "left"),
+            Column("row", [_row_words(c.limit.table, c.row) for c in changed], "left"),
+        ),
+        _filled(
+            Column("before", [before for before, _ in words]),
+            Column("after", [after for _, after in words]),
+            Column("change", [_change(c) for c in changed]),
+        ),
+    )
+    notes = [f"{len(changed)} of {len(changes)} figures changed"]
+    print_tables(Printed([part], notes), file)
+
+
+def row_words(verdict: Verdict) -> str:
+    """Return the row that a verdict is on; where there is none, what was to be selected."""
+    if verdict.row is None:
+        return verdict.limit.rows
+    return _row_words(verdict.limit.table, verdict.row)
+
+
+def excess_words(verdict: Verdict) -> str:
+    """Return ``+3.2 %`` beyond the bound, ``-12 %`` within."""
+    excess = verdict.excess
+    if excess is None:
+        return ""
+    percent = 100 * excess
+    if abs(percent) >= _FAR_PERCENT:
+        return f"{'beyond +' if percent > 0 else 'below -'}{_FAR_PERCENT} %"
+    return f"{percent:+.2g} %" if abs(percent) < 100 else f"{percent:+.0f} %"
+
+
+def figure_words(column: schema.Column, value: float | None) -> str:
+    """Return a figure with its unit; numbers without one as limits are written."""
+    if value is None:
+        return ""
+    if column.unit is Unit.BYTES:
+        return format_bytes(value)
+    if column.unit is Unit.SECONDS:
+        return format_seconds(value)
+    return str(int(value)) if float(value).is_integer() else format_measured(value, None)
+
+
+def _passes(verdicts: Sequence[Verdict]) -> list[list[Verdict]]:
+    """Return the passes of each limit, the one nearest to its bound first."""
+    found: dict[str, list[Verdict]] = {}
+    for verdict in verdicts:
+        if verdict.outcome == "pass":
+            found.setdefault(str(verdict.limit), []).append(verdict)
+    return [
+        sorted(some, key=lambda each: -inf if each.excess is None else each.excess, reverse=True)
+        for some in found.values()
+    ]
+
+
+def _filled(*columns: Column) -> list[Column]:
+    return [column for column in columns if any(column.cells)]
+
+
+def _rows_words(line: Sequence[Verdict]) -> str:
+    more = f"{len(line)} rows, the nearest: " if len(line) > 1 else ""
+    return more + row_words(line[0])
+
+
+def _row_words(table: str, row: Mapping[str, Cell]) -> str:
+    setting = {
+        name: row[name]
+        for name in TABLES[table].key
+        if name not in _WITHIN and row[name] != _USUAL.get(name)
+    }
+    if table == "layers":  # a moment of a step has a number, and is known to people by its layer
+        setting["position"] = f"{row['layer']} {row['phase']}"
+    return f"{method_words(row)}, {phrases(setting)}"
+
+
+def _figure(verdict: Verdict, value: float | None) -> str:
+    return figure_words(verdict.limit.column, value)
+
+
+def _figures(change: Change) -> Iterable[str]:
+    values = (change.before, change.after)
+    return [figure_words(change.limit.column, value) or "-" for value in values]
+
+
+def _change(change: Change) -> str:
+    if change.before is None:
+        return "new"
+    if change.after is None:
+        return "gone"
+    return f"{100 * (change.after / change.before - 1):+.2g} %" if change.before else ""
+
+
+def _count(verdicts: Sequence[Verdict]) -> str:
+    counts = {mark: sum(each.outcome == name for each in verdicts) for name, mark in _MARKS.items()}
+    return ", ".join(f"{count} {mark}" for mark, count in counts.items() if count)

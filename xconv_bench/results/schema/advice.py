@@ -1,0 +1,45 @@
+"""The columns of ``advice.csv``: what a plan sets each module to, and what came of it."""
+
+from xconv_bench.configuration import AdviceConfiguration
+from xconv_bench.results.schema import shared
+from xconv_bench.results.schema.column import Better, Column, Holds, Schema, Unit
+from xconv_bench.results.schema.settings import settings
+
+ADVICE = Schema(
+    "advice",
+    "Plans",
+    "What each module keeps by a plan, and what that adds to the error; predicted and "
+    "measured peak and error of the whole.",
+    (*settings(AdviceConfiguration), shared.LAYER),
+    (
+        *shared.OUTCOME,
+        Column("family", str, "family", "family of modules that it belongs to"),
+        Column(
+            "setting", str, "keeps",
+            "how the module keeps what it needs for the backward pass",
+        ),
+        shared.SAVED.told("memory that the module keeps so"),
+        Column(
+            "exact_saved_bytes", int, "exactly", "memory that it would keep exactly", Unit.BYTES
+        ),
+        Column(
+            "predicted_error", float, "predicted error",
+            "part that the module adds to the relative error of the gradient of all weights, those "
+            "of linear layers too; for all modules the root of the sum of squares",
+            Unit.RELATIVE, Better.LESS, Holds.OFF_GPUS,
+        ),
+        shared.ERROR.told(
+            "relative error of the gradient of all weights, those of linear layers too, measured; "
+            "`error.csv` has that of the convolutions' weights alone"
+        ),
+        Column(
+            "predicted_peak_bytes", int, "predicted peak",
+            "the most memory that a training step is predicted to take",
+            Unit.BYTES, Better.LESS, Holds.OFF_GPUS,
+        ),
+        shared.PEAK,
+        shared.STEP,
+        shared.STEP_RATIO,
+    ),
+    main=("predicted_peak_bytes", "peak_bytes", "predicted_error", "relative_error"),
+)  # fmt: skip
