@@ -15,7 +15,7 @@ from xconv.conversion import FAMILIES
 from xconv.schemes import SCHEMES
 
 HAS_TRITON = importlib.util.find_spec("triton") is not None
-"""Without which kernels cannot be imported."""
+"""Whether kernels can be imported."""
 
 MODULES = [
     package.__name__ if module is None else module.name
