@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from xconv_bench.configuration import KNOBS
+from xconv_bench.knobs import KNOBS
 from xconv_bench.report import style
 from xconv_bench.report.summary import REFERENCE, Row
 from xconv_bench.report.units import format_budget

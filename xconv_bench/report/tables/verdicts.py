@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
 from math import inf
 from pathlib import Path
 from typing import IO
 
-from xconv_bench.configuration import (
-    KNOBS,
-    GradientConfiguration,
-    MaxBatchConfiguration,
-    MemoryConfiguration,
-)
+from xconv_bench.configuration import KNOBS, usual_values
 from xconv_bench.report.tables.terminal import Column, Part, Printed, print_tables
 from xconv_bench.report.units import format_bytes, format_measured, format_seconds
 from xconv_bench.report.words import method_words, phrases
@@ -25,12 +19,9 @@ from xconv_bench.thresholds.verdict import Verdict
 
 _MARKS = {"pass": "ok", "fail": "FAILED", "skip": "not compared"}
 _WITHIN = frozenset({"method", *KNOBS})
-_OFTEN_USUAL = frozenset({"dtype", "seed", "repeat", "weights", "warmup_steps", "headroom", "most"})
-_USUAL: Mapping[str, object] = {"layer": ALL_LAYERS} | {
-    field.name: field.default
-    for kind in (MemoryConfiguration, GradientConfiguration, MaxBatchConfiguration)
-    for field in fields(kind)
-    if field.name in _OFTEN_USUAL
+_USUAL: Mapping[str, object] = {
+    **usual_values("dtype", "seed", "repeat", "weights", "warmup_steps", "headroom", "most"),
+    "layer": ALL_LAYERS,
 }
 """Settings that are not worth a word."""
 _FAR_PERCENT = 1000
