@@ -94,7 +94,8 @@ def convert(
     """Swap memory-saving layers into ``model``, in place, and return it.
 
     Args:
-        model: any module; one that was converted before is converted anew with these arguments.
+        model: any module, on any device, of any floating-point dtype; one that was converted
+            before is converted anew with these arguments.
         probes: probes of each convolution, for the schemes that probe; 0 leaves convolutions exact.
         scheme: how inputs of convolutions are kept, one of ``xconv.schemes.SCHEMES``. Without one,
             ``probes`` mean ``"independent"``, the paper's; ``keep`` means ``"sampling"``; nothing
@@ -122,13 +123,29 @@ def convert(
         act_bits: bits of each slope that an activation of ``"act"`` keeps, 4 or 8; activations of
             two slopes, such as ``ReLU6``, keep one bit and are exact.
         plan: what each module keeps, as ``xconv.advise`` worked it out, or the path of its file, in
-            place of all other arguments; modules that it does not name are exact. Raises OSError
-            for a file that cannot be read.
+            place of all other arguments; modules that it does not name are exact.
 
-    Subclasses with a forward pass of their own, parametrized weights, lazy modules and modules
-    whose ``forward`` was replaced are left alone: ``account`` lists them. Raises ValueError or
-    TypeError for values not listed here, and for names not in the model. Whatever is raised, the
-    model is as it was. Revert before eager quantization, which does not know our classes.
+    Returns:
+        ``model`` itself. Its modules have other classes; parameters, buffers, hooks, ``state_dict``
+        and training mode are those that it had. ``revert`` undoes it.
+
+    Raises:
+        ValueError: a value that is not listed here, a name in ``skip`` or ``plan`` that the model
+            does not have, an argument beside a plan.
+        TypeError: a value of another type; a model that is no module.
+        OSError: the file of a plan cannot be read.
+
+    Whatever is raised, the model is as it was. Subclasses with a forward pass of their own,
+    parametrized weights, lazy modules and modules whose ``forward`` was replaced are left alone:
+    ``account`` lists them. Revert before eager quantization, which does not know our classes.
+
+    >>> import torch
+    >>> from xconv import convert
+    >>> convert(torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU()), bits=1)
+    Sequential(
+      (0): XConv2d(3, 8, kernel_size=(3, 3), stride=(1, 1), bits=1, scheme=spectral)
+      (1): BitReLU()
+    )
     """
     if plan is not None:
         _refuse_beside_plan(locals())
@@ -256,7 +273,19 @@ def _reach_functions(
 def revert(model: nn.Module) -> nn.Module:
     """Undo ``convert``, in place: torch's own classes again, nothing added to any module.
 
-    Layers that were built as probed layers stay what they are.
+    Args:
+        model: any module; one that was never converted stays as it is, and so do layers that were
+            built as probed layers.
+
+    Returns:
+        ``model`` itself.
+
+    >>> import torch
+    >>> from xconv import convert, revert
+    >>> revert(convert(torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3))))
+    Sequential(
+      (0): Conv2d(3, 8, kernel_size=(3, 3), stride=(1, 1))
+    )
     """
     for module in contents.modules(model):
         state = state_of(module)
@@ -286,7 +315,7 @@ def _set_class(module: nn.Module, kind: type) -> None:
 
 
 def why_not(module: nn.Module) -> str | None:
-    """Why a module of one of the families cannot be swapped, or None where it can."""
+    """Return why a module of one of the families cannot be swapped, or None where it can."""
     base = _base(module, _KINDS)
     if base is None:
         return None

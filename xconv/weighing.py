@@ -1,4 +1,4 @@
-"""The bytes that a network keeps for its backward pass, by module, without computing anything."""
+"""Weigh what a network keeps for its backward pass, by module, without computing anything."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def on_copy(
 
 
 def _tensors(model: nn.Module, arguments: Arguments) -> list[Tensor]:
-    """All tensors of a model, those too that are plain attributes, and of its arguments."""
+    """Return all tensors of a model, those too that are plain attributes, and of its arguments."""
     attributes = (each for module in modules(model) for each in vars(module).values())
     found = [*parameters(model), *buffers(model), *attributes, *tree_iter(arguments)]
     return [each for each in found if isinstance(each, Tensor)]

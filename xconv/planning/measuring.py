@@ -1,4 +1,4 @@
-"""What settings cost: the bytes that modules keep, and the variance that they add to gradients.
+"""Measure settings: the bytes that modules keep, and the variance that they add to gradients.
 
 A convolution or linear layer adds to the gradient of its own weight only, so one step in which all
 of them are swapped tells the variance of each. A normalisation or activation adds to the gradients
@@ -27,12 +27,12 @@ from xconv.random import seeds_from
 _MEASURED_ALONE = {"norm": Setting(norm_bits=2), "act": Setting(act_bits=4)}
 
 Costs = dict[str, dict[Setting | None, float]]
-"""Of each module by name, of each of its settings; None stands for the exact module."""
+"""Figures of modules by name and by setting; None stands for the exact module."""
 
 
 @dataclass
 class Steps:
-    """Steps of ``model`` with always the same ``inputs`` and the same random numbers.
+    """Run steps of ``model`` with always the same ``inputs`` and the same random numbers.
 
     ``loss`` makes a scalar of the model's output. What is measured are gradients of weights:
     parameters of two dimensions or more.
@@ -65,7 +65,7 @@ def _gpus(inputs: Any) -> list[int]:
 
 @dataclass
 class Variances:
-    """``squared_norm`` of the exact gradient of all weights, and the variance of estimates."""
+    """Hold ``squared_norm`` of the exact gradient of all weights, and variances of estimates."""
 
     squared_norm: float
     costs: Costs
@@ -74,7 +74,7 @@ class Variances:
 def measure_variances(
     steps: Steps, families: Mapping[str, str], repeats: int
 ) -> Generator[float, None, Variances]:
-    """Yield the part that is done; return what every setting of the modules of ``families`` adds,
+    """Yield the part that is done; return the variance that every setting of ``families`` adds,
     the mean over ``repeats`` seeds.
 
     The model is reverted at the end.
@@ -127,7 +127,7 @@ def measure_error(steps: Steps, plan: Plan, repeats: int) -> float:
 def _errors(
     steps: Steps, plan: Plan, exact: Mapping[int, Tensor], repeats: int
 ) -> list[dict[int, float]]:
-    """Squared errors of each weight's gradient, seed by seed."""
+    """Return squared errors of each weight's gradient, seed by seed."""
     convert(steps.model, plan=plan)
     if any(setting.scheme == "spectral" for setting in plan.layers.values()):
         steps.gradients()  # in a first step it has not seen the output's gradient yet
@@ -152,7 +152,7 @@ def measure_bytes(
 ) -> dict[str, dict[Setting | None, int]]:
     """Return the bytes that each module of ``families`` keeps, setting by setting.
 
-    What two modules keep together counts for both; ``inputs`` count for none, nor do parameters.
+    A storage that two modules save counts for both; ``inputs`` count for none, nor do parameters.
     Shapes alone count; the model is reverted at the end.
     """
     base = base_plan(families)
@@ -177,6 +177,6 @@ def measure_bytes(
 
 
 def _candidate(family: str, number: int) -> Setting | None:
-    """The candidate of this number, the last one where there are fewer; exact before the first."""
+    """Return the candidate of this number, the last where there are fewer, None before the first."""
     candidates = CANDIDATES[family]
     return None if number < 0 else candidates[min(number, len(candidates) - 1)]
