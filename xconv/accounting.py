@@ -20,7 +20,7 @@ from xconv.schemes import SCHEMES
 from xconv.state import SWAPPED, State, state_of
 from xconv.weighing import Arguments, kept_by_holder, on_copy
 
-_MIB = 2**20
+_UNITS = {"MiB": 2**20, "KiB": 2**10}
 _ELSEWHERE = {
     "functions": "kept by functions that its forward pass calls",
     "checkpoint": "what enters a block that is computed again, and has to be exact",
@@ -113,21 +113,20 @@ class Account(tuple[Entry, ...]):
             rows = [(_name(e), e.kind, "yes" if e.swapped else "no", e.reason) for e in self]
             heading = ("module", "class", "swapped", "how, or why not")
             return "\n".join([*_table(heading, rows), counts])
-        bytes = ("MiB", "exactly", "share")
+        unit = "MiB" if self.exact_bytes >= _UNITS["MiB"] else "KiB"
+        bytes = (unit, "exactly", "share")
         modules = _table(
             ("module", "class", "family", *bytes, "how, or why not"),
-            [(_name(e), e.kind, e.family, *_cells(e, self.kept_bytes), e.reason) for e in self],
+            [(_name(e), e.kind, e.family, *_cells(e, self, unit), e.reason) for e in self],
             numbers=range(3, 6),
         )
         families = _table(
             ("family", "modules", *bytes),
-            [(f.family, str(f.modules), *_cells(f, self.kept_bytes)) for f in self.families],
+            [(f.family, str(f.modules), *_cells(f, self, unit)) for f in self.families],
             numbers=range(1, 5),
         )
-        last = (
-            f"{self.kept_bytes / _MIB:.2f} MiB kept for the backward pass, "
-            f"{self.exact_bytes / _MIB:.2f} exactly; {counts}"
-        )
+        kept, exact, _ = _cells(self, self, unit)
+        last = f"{kept} {unit} kept for the backward pass, {exact} exactly; {counts}"
         return "\n".join([*modules, "", *families, "", last])
 
 
@@ -262,11 +261,11 @@ def _name(entry: Entry) -> str:
     return entry.name or "(model)"
 
 
-def _cells(entry: Entry | Total, total: int) -> tuple[str, str, str]:
+def _cells(some: Entry | Total | Account, all: Account, unit: str) -> tuple[str, str, str]:
     """Return bytes now and exactly, and the share of all that is kept now."""
-    kept, exact = entry.kept_bytes or 0, entry.exact_bytes or 0
-    share = f"{kept / total:.1%}" if total else ""
-    return f"{kept / _MIB:.2f}", f"{exact / _MIB:.2f}", share
+    kept, exact = some.kept_bytes or 0, some.exact_bytes or 0
+    share = f"{kept / all.kept_bytes:.1%}" if all.kept_bytes else ""
+    return f"{kept / _UNITS[unit]:.2f}", f"{exact / _UNITS[unit]:.2f}", share
 
 
 def _table(

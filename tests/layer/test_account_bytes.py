@@ -138,9 +138,10 @@ def test_nobody_notices() -> None:
     model = convert(small_network(), compress="all")
     model(images())
     before, state = copy.deepcopy(model.state_dict()), torch.get_rng_state()
-    with torch.no_grad():  # of the caller's, which is none in training
-        found = account(model, images())
-    assert found.kept_bytes > 0
+    for mode in torch.no_grad, torch.inference_mode:  # the caller's, which is none in training
+        with mode():
+            found = account(model, images())
+        assert found.kept_bytes > 0
     assert torch.get_rng_state().equal(state)
     assert all(before[name].equal(value) for name, value in model.state_dict().items())
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())

@@ -177,6 +177,6 @@ def measure_bytes(
 
 
 def _candidate(family: str, number: int) -> Setting | None:
-    """Return the candidate of this number, the last where there are fewer, None before the first."""
+    """Return the candidate of this number, or the last one; None before the first."""
     candidates = CANDIDATES[family]
     return None if number < 0 else candidates[min(number, len(candidates) - 1)]
