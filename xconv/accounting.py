@@ -1,4 +1,4 @@
-"""What of a model is compressed and what is not, why, and how many bytes each module keeps."""
+"""List what of a model is compressed and what is not, why, and how many bytes each module keeps."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from xconv.schemes import SCHEMES
 from xconv.state import SWAPPED, State, state_of
 from xconv.weighing import ModelArguments, kept_by_holder, on_copy
 
-_MIB = 2**20
+_UNITS = {"MiB": 2**20, "KiB": 2**10}
 _ELSEWHERE = {
     "functions": "kept by functions that its forward pass calls",
     "checkpoint": "what enters a block that is computed again, and has to be exact",
@@ -32,7 +32,7 @@ _ELSEWHERE = {
 
 @dataclass(frozen=True)
 class Entry:
-    """One module of a model.
+    """Describe one module of a model.
 
     ``swapped`` says whether it compresses what it keeps, ``reason`` how if it does, and why not
     otherwise. ``family`` is the one of ``convert`` that it belongs to; else ``"functions"`` for a
@@ -53,7 +53,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Total:
-    """What the modules of one family keep together; ``modules`` counts those that keep anything."""
+    """Sum up the bytes of one family; ``modules`` counts those of it that keep anything."""
 
     family: str
     modules: int
@@ -62,9 +62,9 @@ class Total:
 
 
 class Account(tuple[Entry, ...]):
-    """Entries of modules; printing it shows a table.
+    """Hold the entries of a model's modules; printing it shows a table.
 
-    In the order of the model's modules; with an example, those that keep most come first.
+    They are in the order of the model's modules; with an example, those that keep most come first.
     """
 
     __slots__ = ()
@@ -113,21 +113,20 @@ class Account(tuple[Entry, ...]):
             rows = [(_name(e), e.kind, "yes" if e.swapped else "no", e.reason) for e in self]
             heading = ("module", "class", "swapped", "how, or why not")
             return "\n".join([*_table(heading, rows), counts])
-        bytes = ("MiB", "exactly", "share")
+        unit = "MiB" if self.exact_bytes >= _UNITS["MiB"] else "KiB"
+        bytes = (unit, "exactly", "share")
         modules = _table(
             ("module", "class", "family", *bytes, "how, or why not"),
-            [(_name(e), e.kind, e.family, *_cells(e, self.kept_bytes), e.reason) for e in self],
+            [(_name(e), e.kind, e.family, *_cells(e, self, unit), e.reason) for e in self],
             numbers=range(3, 6),
         )
         families = _table(
             ("family", "modules", *bytes),
-            [(f.family, str(f.modules), *_cells(f, self.kept_bytes)) for f in self.families],
+            [(f.family, str(f.modules), *_cells(f, self, unit)) for f in self.families],
             numbers=range(1, 5),
         )
-        last = (
-            f"{self.kept_bytes / _MIB:.2f} MiB kept for the backward pass, "
-            f"{self.exact_bytes / _MIB:.2f} exactly; {counts}"
-        )
+        kept, exact, _ = _cells(self, self, unit)
+        last = f"{kept} {unit} kept for the backward pass, {exact} exactly; {counts}"
         return "\n".join([*modules, "", *families, "", last])
 
 
@@ -181,7 +180,7 @@ def attribute(model: nn.Module, kept: Mapping[Holder, int]) -> Account:
 
 
 def _weighed(model: nn.Module, arguments: ModelArguments) -> Account:
-    """The account of a model that may be changed."""
+    """Return the account of a model, which is reverted."""
     kept = kept_by_holder(model, arguments)
     entries = list(_entries(model))  # why a layer is exact shows once it has run
     is_converted = any(state_of(module) for module in modules(model))
@@ -208,7 +207,7 @@ def _attributed(
 
 
 def _entries(model: nn.Module) -> Iterator[Entry]:
-    """Entries of the modules that belong to a family, in the order of the model."""
+    """Yield the entries of modules that belong to a family, in the order of the model."""
     bases = tuple(base for family in FAMILIES.values() for base in family)
     for name, module in named_modules(model):
         if isinstance(module, (*bases, Reaching)):
@@ -216,7 +215,7 @@ def _entries(model: nn.Module) -> Iterator[Entry]:
 
 
 def _how(module: nn.Module) -> tuple[bool, str]:
-    """Whether a module of a family compresses, and how, or why not."""
+    """Return whether a module of a family compresses, and how, or why not."""
     state = state_of(module) or State()
     if isinstance(module, Reaching) and state.mark == SWAPPED and (reason := why_not(module)):
         return False, reason
@@ -242,7 +241,7 @@ def _swapped(state: State) -> tuple[bool, str]:
 
 
 def _elsewhere(holder: Holder, named: Mapping[str, nn.Module]) -> Entry:
-    """An entry of what belongs to no family that ``convert`` knows."""
+    """Return the entry of a holder that belongs to no family of ``convert``."""
     if holder.module is None:
         return Entry("(outside)", "", False, _ELSEWHERE["loss"], "loss")
     module = named[holder.module]
@@ -262,17 +261,17 @@ def _name(entry: Entry) -> str:
     return entry.name or "(model)"
 
 
-def _cells(entry: Entry | Total, total: int) -> tuple[str, str, str]:
-    """Bytes now and exactly, and the share of all that is kept now."""
-    kept, exact = entry.kept_bytes or 0, entry.exact_bytes or 0
-    share = f"{kept / total:.1%}" if total else ""
-    return f"{kept / _MIB:.2f}", f"{exact / _MIB:.2f}", share
+def _cells(some: Entry | Total | Account, all: Account, unit: str) -> tuple[str, str, str]:
+    """Return bytes now and exactly, and the share of all that is kept now."""
+    kept, exact = some.kept_bytes or 0, some.exact_bytes or 0
+    share = f"{kept / all.kept_bytes:.1%}" if all.kept_bytes else ""
+    return f"{kept / _UNITS[unit]:.2f}", f"{exact / _UNITS[unit]:.2f}", share
 
 
 def _table(
     heading: tuple[str, ...], rows: Iterable[tuple[str, ...]], numbers: Collection[int] = ()
 ) -> list[str]:
-    """Lines of a table; the columns ``numbers`` stand to the right."""
+    """Return the lines of a table; the columns ``numbers`` stand to the right."""
     lines = [heading, *rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return [

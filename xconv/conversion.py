@@ -94,7 +94,8 @@ def convert(
     """Swap memory-saving layers into ``model``, in place, and return it.
 
     Args:
-        model: any module; one that was converted before is converted anew with these arguments.
+        model: any module, on any device, of any floating-point dtype; one that was converted
+            before is converted anew with these arguments.
         probes: probes of each convolution, for the schemes that probe; 0 leaves convolutions exact.
         scheme: how inputs of convolutions are kept, one of ``xconv.schemes.SCHEMES``. Without one,
             ``probes`` mean ``"independent"``, the paper's; ``keep`` means ``"sampling"``; nothing
@@ -122,13 +123,26 @@ def convert(
         act_bits: bits of each slope that an activation of ``"act"`` keeps, 4 or 8; activations of
             two slopes, such as ``ReLU6``, keep one bit and are exact.
         plan: what each module keeps, as ``xconv.advise`` worked it out, or the path of its file, in
-            place of all other arguments; modules that it does not name are exact. Raises OSError
-            for a file that cannot be read.
+            place of all other arguments; modules that it does not name are exact.
 
-    Subclasses with a forward pass of their own, parametrized weights, lazy modules and modules
-    whose ``forward`` was replaced are left alone: ``account`` lists them. Raises ValueError or
-    TypeError for values not listed here, and for names not in the model. Whatever is raised, the
-    model is as it was. Revert before eager quantization, which does not know our classes.
+    Returns:
+        ``model`` itself. Its modules have other classes; parameters, buffers, hooks, ``state_dict``
+        and training mode are those that it had. ``revert`` undoes it.
+
+    Raises:
+        ValueError: a value that is not listed here, a name in ``skip`` or ``plan`` that the model
+            does not have, an argument beside a plan.
+        TypeError: a value of another type; a model that is no module.
+        OSError: the file of a plan cannot be read.
+
+    Whatever is raised, the model is as it was. Subclasses with a forward pass of their own,
+    parametrized weights, lazy modules and modules whose ``forward`` was replaced are left alone:
+    ``account`` lists them. Revert before eager quantization, which does not know our classes.
+
+    >>> import torch
+    >>> from xconv import convert
+    >>> convert(torch.nn.Sequential(torch.nn.ReLU()))[0]
+    BitReLU()
     """
     if plan is not None:
         _refuse_beside_plan(locals())
@@ -169,7 +183,7 @@ def convert(
 def _probed_state(
     module: nn.Module, probing: Probing, budget: Budget | None = None, is_first: bool = False
 ) -> State | None:
-    """The state of a module of ours whose input is kept by a scheme; None for any other."""
+    """Return the state of a module of ours that keeps its input by a scheme, else None."""
     if isinstance(module, modules.Probed):
         return new_state(probing, SWAPPED, budget, is_first)
     if isinstance(module, XLinear):
@@ -240,8 +254,9 @@ def usual_allotment(scheme: str) -> str:
 def _reach_functions(
     model: nn.Module, compress: Collection[str], skipped: set[nn.Module], bits: int
 ) -> None:
-    """Give modules that may call functions a forward pass in which those of ``compress`` are ours;
-    those that are skipped, one in which none is, wherever they are called from.
+    """Swap the functions that modules call in their forward passes.
+
+    In modules of ``skipped`` no function is swapped, wherever they are called from.
     """
     families = tuple(name for name in REACHED if name in compress)
     kinds = {kind for name in families for kind in FAMILIES[name]}
@@ -257,7 +272,17 @@ def _reach_functions(
 def revert(model: nn.Module) -> nn.Module:
     """Undo ``convert``, in place: torch's own classes again, nothing added to any module.
 
-    Layers that were built as probed layers stay what they are.
+    Args:
+        model: any module; one that was never converted stays as it is, and so do layers that were
+            built as probed layers.
+
+    Returns:
+        ``model`` itself.
+
+    >>> import torch
+    >>> from xconv import convert, revert
+    >>> revert(convert(torch.nn.Sequential(torch.nn.ReLU())))[0]
+    ReLU()
     """
     for module in contents.modules(model):
         state = state_of(module)
@@ -287,7 +312,7 @@ def _set_class(module: nn.Module, kind: type) -> None:
 
 
 def why_not(module: nn.Module) -> str | None:
-    """Why a module of one of the families cannot be swapped, or None where it can."""
+    """Return why a module of one of the families cannot be swapped, or None where it can."""
     base = _base(module, _KINDS)
     if base is None:
         return None
@@ -314,7 +339,7 @@ def _base(module: nn.Module, kinds: Collection[type[nn.Module]]) -> type[nn.Modu
 
 
 def _name(kind: type) -> tuple[str, str]:
-    """Module and name of a class, of one that need not be imported."""
+    """Return the module and the name of a class, which need not be imported."""
     return kind.__module__, kind.__qualname__
 
 
@@ -338,7 +363,7 @@ def _original(ours: type) -> type:
 
 
 def _targets(compress: Collection[str] | str) -> dict[type[nn.Module], type[nn.Module]]:
-    """What the families in ``compress`` swap; ValueError for one that does not exist."""
+    """Return the classes that ``compress`` swaps; ValueError for an unknown family."""
     names = FAMILIES if compress == ALL else compress
     unknown = [names] if isinstance(names, str) else [n for n in names if n not in FAMILIES]
     if unknown:
@@ -350,8 +375,9 @@ def _targets(compress: Collection[str] | str) -> dict[type[nn.Module], type[nn.M
 
 
 def _first_layer(model: nn.Module) -> nn.Module | None:
-    """The convolution or linear layer whose input is the batch itself, as far as the order of
-    modules tells.
+    """Return the first convolution or linear layer in the order of modules.
+
+    Its input is taken to be the batch itself.
     """
     for module in contents.modules(model):
         if isinstance(module, (*CONVOLUTIONS, nn.Linear)):

@@ -1,4 +1,4 @@
-"""What autograd keeps between the forward and the backward pass, and in whose forward pass."""
+"""Count what autograd keeps between the forward and the backward pass, and for which module."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from xconv.storages import storages_of
 
 
 class Holder(NamedTuple):
-    """Where something was saved: while ``module`` ran, the innermost, by its name.
+    """Name who had something saved: ``module``, the innermost that ran.
 
     ``module`` is None outside of every module. ``enters_checkpoint`` marks what enters a block
     that ``torch.utils.checkpoint`` computes again.
@@ -118,7 +118,7 @@ class KeptMeter:
 
 
 class _Saved:
-    """What autograd holds in place of a tensor: it lives exactly as long as the tensor is saved."""
+    """Stand in for a tensor that autograd keeps, and live exactly as long as that is saved."""
 
     def __init__(self, tensor: Tensor, holder: Holder, number: int) -> None:
         self.tensor, self.holder, self.number = tensor, holder, number
@@ -137,7 +137,7 @@ def _leave(running: list[str]) -> None:
 
 
 def _enters_checkpoint(caller: FrameType | None) -> bool:
-    """Whether a checkpoint saves what it is called with: nothing else is saved from its file."""
+    """Return whether a checkpoint saves its arguments: nothing else is saved from its file."""
     while caller is not None and caller.f_globals.get("__name__") == "torch.autograd.function":
         caller = caller.f_back
     name = None if caller is None else caller.f_globals.get("__name__")

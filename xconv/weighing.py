@@ -1,4 +1,4 @@
-"""The bytes that a network keeps for its backward pass, by module, without computing anything."""
+"""Weigh what a network keeps for its backward pass, by module, without computing anything."""
 
 from __future__ import annotations
 
@@ -27,10 +27,14 @@ def kept_by_holder(model: nn.Module, arguments: ModelArguments) -> Mapping[Holde
     """
     owners = {name: [module] for name, module in named_modules(model)}
     meter = KeptMeter([*parameters(model), *buffers(model)], owners)
-    with torch.enable_grad(), torch.random.fork_rng(_gpus(arguments)), plans_kept():
-        with meter:
-            output = model(*arguments)
-        shares = meter.shares()
+    with (
+        torch.enable_grad(),
+        torch.random.fork_rng(_gpus(arguments)),
+        plans_kept(),
+        meter,
+    ):
+        output = model(*arguments)
+    shares = meter.shares()
     del output  # until here it holds the graph, and the graph what is kept
     return shares
 
@@ -46,25 +50,23 @@ def on_copy(
     network that cannot be run so, since it reads numbers that it computed, is copied and run as it
     is. Raises ValueError where that fails, too.
     """
-    mode = FakeTensorMode(allow_non_fake_inputs=True)
-    try:
-        without_contents = {
-            id(tensor): mode.from_tensor(tensor) for tensor in _tensors(model, arguments)
-        }
-        copied, given = copy.deepcopy((model, arguments), without_contents)
-        with mode:
-            return measure(copied, given)
-    except Exception:  # whatever it is: the real run tells, and says it in the network's own words
-        pass
-    try:
-        copied, given = copy.deepcopy((model, arguments))
-        return measure(copied, given)
-    except Exception as error:
-        said = (str(error).strip() or "no reason given").splitlines()[0]
-        raise ValueError(
-            f"the model does not run on the example: {type(error).__name__}: {said}; give what it "
-            "is called with in training, a tensor or a tuple of arguments"
-        ) from error
+    with torch.inference_mode(False):  # in which copies could not be changed
+        try:
+            mode = FakeTensorMode(allow_non_fake_inputs=True)
+            fakes = {id(each): mode.from_tensor(each) for each in _tensors(model, arguments)}
+            copied, given = copy.deepcopy((model, arguments), fakes)
+            with mode:
+                return measure(copied, given)
+        except Exception:  # whatever it is, the real run says it in the network's own words
+            pass
+        try:
+            return measure(*copy.deepcopy((model, arguments)))
+        except Exception as error:
+            said = (str(error).strip() or "no reason given").splitlines()[0].rstrip(":;. ")
+            raise ValueError(
+                f"the model does not run on the example: {type(error).__name__}: {said}; give what "
+                "it is called with in training, a tensor or a tuple of arguments"
+            ) from error
 
 
 def _tensors(model: nn.Module, arguments: ModelArguments) -> list[Tensor]:

@@ -1,4 +1,4 @@
-"""What holds the memory of a training step, as a measurement hands it to a table."""
+"""Explain what holds the memory of a training step; measurements hand this to tables."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Held:
-    """What one module keeps for the backward pass, in bytes.
+    """Say what one module keeps for the backward pass, in bytes.
 
     ``family`` is one of those of ``xconv.account``; ``how`` says how the module is compressed, or
     why it is not.
@@ -21,7 +21,7 @@ class Held:
 
 @dataclass(frozen=True)
 class Peak:
-    """What is there in the moment of the most memory: ``parts`` add up to ``bytes``.
+    """Say what lives in the moment of the most memory: ``parts`` add up to ``bytes``.
 
     ``phase`` is ``"forward"`` or ``"backward"``, ``layer`` the module that runs in the
     forward pass, or the loss; empty in the backward pass.
@@ -35,8 +35,11 @@ class Peak:
 
 @dataclass(frozen=True)
 class Explanation:
-    """``held`` has the modules that keep most first; ``peak`` is None where a further step of the
-    network did not reach the same peak."""
+    """List who keeps what, and what lives at the peak.
+
+    ``held`` has the modules that keep most first; ``peak`` is None where a further step of the
+    network did not reach the same peak.
+    """
 
     held: tuple[Held, ...]
     peak: Peak | None

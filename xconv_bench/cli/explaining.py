@@ -1,4 +1,4 @@
-"""``--explain``: what holds the memory, printed below the table of an experiment."""
+"""Add ``--explain`` to an experiment: what holds the memory, printed below its table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds the memory of each configuration: who keeps it, and what is there at the peak."""
+"""Explain the memory of each configuration: who keeps it, and what lives at the peak."""
 
 from __future__ import annotations
 

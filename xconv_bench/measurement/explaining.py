@@ -1,4 +1,4 @@
-"""What holds the memory of a training step: who keeps it, and what is there at the peak."""
+"""Measure what holds the memory of a training step: who keeps it, and what lives at the peak."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ EXPLANATION = "explanation"
 
 @dataclass(frozen=True)
 class Explaining:
-    """Yields ``EXPLANATION``, of the step that ``memory`` counts.
+    """Yield ``EXPLANATION``, that of the step which ``memory`` counts.
 
     Raises what the network raises, Unsupported for what is compiled: it saves unseen.
     """
@@ -84,7 +84,7 @@ def _where(running: str | None) -> str:
 
 
 def _parts(training: Training, live: LiveMeter, kept: KeptMeter, peak_bytes: int) -> dict[str, int]:
-    """Bytes of what lives at the peak, each storage once, for the first part that has it."""
+    """Return the bytes that live at the peak, each storage once, for the first part that has it."""
     gradients = (parameter.grad for parameter in parameters(training.model))
     groups: dict[str, list[Tensor]] = {
         "weights and buffers": list(training.state()),

@@ -1,4 +1,4 @@
-"""What autograd keeps between the forward and the backward pass, as a column."""
+"""Measure what autograd keeps between the forward and the backward pass, as a column."""
 
 from xconv.kept import KeptMeter
 

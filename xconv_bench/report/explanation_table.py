@@ -1,4 +1,4 @@
-"""What holds the memory of each method, as tables for people."""
+"""Print what holds the memory of each method, as tables for people."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def _saved(heading: str, found: Explanation, exact: Explanation | None) -> Part:
 
 
 def _largest(held: Held, unit: Unit) -> str:
-    """A module with what it keeps; the loss is none."""
+    """Return a module with what it keeps; the loss is none."""
     return "" if held.family == _LOSS else f"{held.layer}, {unit.format(held.saved_bytes)}"
 
 
@@ -122,7 +122,7 @@ def _peak(peak: Peak, allocated: object) -> Part:
 
 
 def _by_family(found: Explanation) -> dict[str, list[Held]]:
-    """What each family keeps, the largest first, and in it the largest module first."""
+    """Return what each family keeps, the largest first, and in it the largest module first."""
     families: dict[str, list[Held]] = {}
     for held in found.held:
         families.setdefault(held.family, []).append(held)
@@ -134,7 +134,7 @@ def _total(some: Sequence[Held]) -> int:
 
 
 def _with_ratios(pairs: Sequence[tuple[int, int | None]]) -> list[str]:
-    """Bytes, all in one unit, with their ratio to what exact keeps where that is known."""
+    """Return bytes, all in one unit, with their ratio to what exact keeps where that is known."""
     unit = bytes_unit(max(count for count, _ in pairs))
     return aligned(
         [
