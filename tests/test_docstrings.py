@@ -2,28 +2,15 @@
 
 import doctest
 import importlib
-import importlib.util
-import pkgutil
 from typing import Any
 
 import pytest
 import torch
+from package_modules import MODULES
 
 import xconv
-import xconv_bench
 from xconv.conversion import FAMILIES
 from xconv.schemes import SCHEMES
-
-HAS_TRITON = importlib.util.find_spec("triton") is not None
-"""Whether kernels can be imported."""
-
-MODULES = [
-    package.__name__ if module is None else module.name
-    for package in (xconv, xconv_bench)
-    for module in (None, *pkgutil.walk_packages(package.__path__, f"{package.__name__}."))
-    if module is None or not module.name.endswith("__main__")
-    if module is None or HAS_TRITON or not module.name.startswith("xconv.kernels.")
-]
 
 
 @pytest.mark.parametrize("name", MODULES)

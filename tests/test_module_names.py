@@ -7,7 +7,7 @@ import pkgutil
 
 import pytest
 from layer_cases import small_network
-from test_docstrings import MODULES
+from package_modules import MODULES
 
 import xconv
 import xconv.accounting

@@ -84,7 +84,7 @@ def fault(words: Words) -> str:
     text = words.text.strip()
     first = re.split(r"[\s,.;:]", text, maxsplit=1)[0]
     if words.kind == "function" and first not in VERBS:
-        return f"begins with {first!r}, which is no verb that tests/prose.py knows"
+        return f"begins with {first!r}, which is no verb that tests/support/prose.py knows"
     if words.kind == "docstring" and (found := _FRAGMENT.match(text)):
         return f"begins with {found[1]!r}, which leaves out its noun"
     if words.kind == "help" and (found := _FRAGMENT.match(text[:1].upper() + text[1:])):

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 class ImageSizes:
     """A set of image sizes in pixels a side, with ``in`` and with ``str`` for messages.
 
-    >>> 64 in Sizes(smallest=63), 40 in Sizes(multiple=16)
+    >>> 64 in ImageSizes(smallest=63), 40 in ImageSizes(multiple=16)
     (True, False)
-    >>> str(Sizes(smallest=63)), str(Sizes(multiple=16)), str(Sizes(smallest=224, largest=224))
+    >>> str(ImageSizes(smallest=63)), str(ImageSizes(multiple=16)), str(ImageSizes(smallest=224, largest=224))
     ('at least 63 pixels', 'a multiple of 16 pixels', 'exactly 224 pixels')
     """
 

@@ -3,10 +3,11 @@
 import io
 from typing import Any
 
+from xconv_bench.results.columns import MEMORY_COLUMNS
+
 from xconv_bench.configuration import Configuration
 from xconv_bench.explanation import Explanation, Held, Peak
 from xconv_bench.report.explanation_table import MOST_FAMILIES, print_explanations
-from xconv_bench.results.columns import MEMORY_COLUMNS
 
 MIB = 2**20
 EXACT = Explanation(
