@@ -75,6 +75,15 @@ def test_the_rest_is_summed() -> None:
     assert lines[start + MOST_FAMILIES + 1].split()[:4] == ["all", "others", "3", "39.0"]
 
 
+def test_one_more_is_not_summed() -> None:
+    held = tuple(
+        Held(str(n), "Module", f"family{n}", (20 - n) * MIB, "not converted")
+        for n in range(MOST_FAMILIES + 1)
+    )
+    lines = printed((row("exact"), Explanation(held, None)))
+    assert any(line.startswith(f"family{MOST_FAMILIES}") for line in lines)
+
+
 def test_what_the_allocator_takes_beyond() -> None:
     lines = printed((row("exact", allocated_peak_bytes=850 * MIB), EXACT))
     assert (
