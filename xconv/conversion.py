@@ -58,19 +58,19 @@ FAMILIES: dict[str, dict[type[nn.Module], type[nn.Module]]] = {
     "linear": {nn.Linear: XLinear},
     "functions": {},
 }
-"""What ``compress`` may name, and what each name swaps: torch's class by ours; of functions, calls
-in forward passes."""
+"""Families that ``compress`` may name, with torch's class and ours for each that is swapped;
+``"functions"`` are calls in forward passes."""
 
 _KINDS = {theirs: ours for family in FAMILIES.values() for theirs, ours in family.items()}
 _ORIGINALS = {ours: theirs for theirs, ours in _KINDS.items()}
 
 ALL = "all"
-"""What ``compress`` may be in place of names: every family there is."""
+"""Word for every family there is, which ``compress`` may be in place of names."""
 
 ALLOT = ("network", "layer")
-"""What ``allot`` may be."""
+"""Values of ``allot``."""
 FIRST = ("exact", "compressed")
-"""What ``first`` may be."""
+"""Values of ``first``."""
 
 Skip = Collection[str] | Callable[[str, nn.Module], bool]
 
@@ -183,7 +183,7 @@ def convert(
 def _probed_state(
     module: nn.Module, probing: Probing, budget: Budget | None = None, is_first: bool = False
 ) -> State | None:
-    """The state of a module of ours whose input is kept by a scheme; None for any other."""
+    """Return the state of a module of ours whose input is kept by a scheme; None for any other."""
     if isinstance(module, modules.Probed):
         return new_state(probing, SWAPPED, budget, is_first)
     if isinstance(module, XLinear):
@@ -305,7 +305,7 @@ def _all_or_nothing(model: nn.Module) -> Iterator[None]:
 
 
 def _set_class(module: nn.Module, kind: type) -> None:
-    """Past ``__setattr__``, which a class may have overridden."""
+    """Set the class past ``__setattr__``, which a class may have overridden."""
     object.__setattr__(module, "__class__", kind)
 
 
@@ -332,17 +332,17 @@ def why_not(module: nn.Module) -> str | None:
 
 
 def _base(module: nn.Module, kinds: Collection[type[nn.Module]]) -> type[nn.Module] | None:
-    """Which of ``kinds`` the class of ``module`` is derived from, the nearest."""
+    """Return which of ``kinds`` the class of ``module`` is derived from, the nearest."""
     return next((kind for kind in type(module).__mro__ if kind in kinds), None)
 
 
 def _name(kind: type) -> tuple[str, str]:
-    """Module and name of a class, of one that need not be imported."""
+    """Return module and name of a class, of one that need not be imported."""
     return kind.__module__, kind.__qualname__
 
 
 def _original(ours: type) -> type:
-    """torch's class for one of ours, or for a class derived from ours.
+    """Return torch's class for one of ours, or for a class derived from ours.
 
     A module that is parametrized after it was converted has a class of its own, made for it alone.
     """
@@ -361,7 +361,7 @@ def _original(ours: type) -> type:
 
 
 def _targets(compress: Collection[str] | str) -> dict[type[nn.Module], type[nn.Module]]:
-    """What the families in ``compress`` swap; ValueError for one that does not exist."""
+    """Return what the families in ``compress`` swap; ValueError for one that does not exist."""
     names = FAMILIES if compress == ALL else compress
     unknown = [names] if isinstance(names, str) else [n for n in names if n not in FAMILIES]
     if unknown:
@@ -373,8 +373,8 @@ def _targets(compress: Collection[str] | str) -> dict[type[nn.Module], type[nn.M
 
 
 def _first_layer(model: nn.Module) -> nn.Module | None:
-    """The convolution or linear layer whose input is the batch itself, as far as the order of
-    modules tells."""
+    """Return the convolution or linear layer whose input is the batch itself, as far as the order
+    of modules tells."""
     for module in contents.modules(model):
         if isinstance(module, (*CONVOLUTIONS, nn.Linear)):
             return module
@@ -384,7 +384,7 @@ def _first_layer(model: nn.Module) -> nn.Module | None:
 
 
 def _predicate(model: nn.Module, skip: Skip) -> Callable[[str, nn.Module], bool]:
-    """``skip`` as a predicate; ValueError for a name that the model does not have."""
+    """Return ``skip`` as a predicate; ValueError for a name that the model does not have."""
     if callable(skip):
         return skip
     if not isinstance(skip, Collection):

@@ -1,4 +1,4 @@
-"""What each module of a network may be set to, and the plans by which that is measured."""
+"""List what each module of a network may be set to, and make plans to measure that."""
 
 from __future__ import annotations
 
