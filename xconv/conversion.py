@@ -58,19 +58,19 @@ FAMILIES: dict[str, dict[type[nn.Module], type[nn.Module]]] = {
     "linear": {nn.Linear: XLinear},
     "functions": {},
 }
-"""What ``compress`` may name, and what each name swaps: torch's class by ours; of functions, calls
-in forward passes."""
+"""Families that ``compress`` may name, with torch's class and ours for each that is swapped;
+``"functions"`` are calls in forward passes."""
 
 _KINDS = {theirs: ours for family in FAMILIES.values() for theirs, ours in family.items()}
 _ORIGINALS = {ours: theirs for theirs, ours in _KINDS.items()}
 
 ALL = "all"
-"""What ``compress`` may be in place of names: every family there is."""
+"""Word for every family there is, which ``compress`` may be in place of names."""
 
 ALLOT = ("network", "layer")
-"""What ``allot`` may be."""
+"""Values of ``allot``."""
 FIRST = ("exact", "compressed")
-"""What ``first`` may be."""
+"""Values of ``first``."""
 
 Skip = Collection[str] | Callable[[str, nn.Module], bool]
 
@@ -307,7 +307,7 @@ def _all_or_nothing(model: nn.Module) -> Iterator[None]:
 
 
 def _set_class(module: nn.Module, kind: type) -> None:
-    """Past ``__setattr__``, which a class may have overridden."""
+    """Set the class past ``__setattr__``, which a class may have overridden."""
     object.__setattr__(module, "__class__", kind)
 
 
@@ -334,7 +334,7 @@ def why_not(module: nn.Module) -> str | None:
 
 
 def _base(module: nn.Module, kinds: Collection[type[nn.Module]]) -> type[nn.Module] | None:
-    """Which of ``kinds`` the class of ``module`` is derived from, the nearest."""
+    """Return which of ``kinds`` the class of ``module`` is derived from, the nearest."""
     return next((kind for kind in type(module).__mro__ if kind in kinds), None)
 
 
@@ -344,7 +344,7 @@ def _name(kind: type) -> tuple[str, str]:
 
 
 def _original(ours: type) -> type:
-    """Torch's class for one of ours, or for a class derived from ours.
+    """Return torch's class for one of ours, or for a class derived from ours.
 
     A module that is parametrized after it was converted has a class of its own, made for it alone.
     """
@@ -388,7 +388,7 @@ def _first_layer(model: nn.Module) -> nn.Module | None:
 
 
 def _predicate(model: nn.Module, skip: Skip) -> Callable[[str, nn.Module], bool]:
-    """``skip`` as a predicate; ValueError for a name that the model does not have."""
+    """Return ``skip`` as a predicate; ValueError for a name that the model does not have."""
     if callable(skip):
         return skip
     if not isinstance(skip, Collection):

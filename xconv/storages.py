@@ -1,4 +1,4 @@
-"""The storages that a tensor consists of."""
+"""Find the storages that a tensor consists of."""
 
 from __future__ import annotations
 

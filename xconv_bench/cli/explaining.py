@@ -21,7 +21,7 @@ Explain = Annotated[
     typer.Option(
         "--explain",
         help="Show what holds the memory: which modules keep how much for the backward pass, and "
-        "what else is there at the peak. Takes two more steps for each method.",
+        "what else lives at the peak. Each method is measured once more.",
     ),
 ]
 

@@ -14,7 +14,7 @@ from xconv_bench.report.words import method_words
 from xconv_bench.results.schema import TABLES
 
 MOST_FAMILIES = 6
-"""Lines of a table; what keeps less is one more line."""
+"""Families with a line of their own; those that keep less share one more."""
 
 _FAMILIES = {
     "conv": "convolutions",
@@ -75,7 +75,8 @@ def _saved(heading: str, found: Explanation, exact: Explanation | None) -> Part:
     before = {} if exact is None else {n: _total(some) for n, some in _by_family(exact).items()}
     whole = None if exact is None else exact.saved_bytes
     lines = [(_FAMILIES.get(name, name), some, before.get(name)) for name, some in families.items()]
-    if rest := lines[MOST_FAMILIES:]:
+    if len(lines) > MOST_FAMILIES + 1:  # one more takes no more room than its sum
+        rest = lines[MOST_FAMILIES:]
         together = [each for _, some, _ in rest for each in some]
         known = [count for *_, count in rest if count is not None]
         lines = [*lines[:MOST_FAMILIES], ("all others", together, sum(known) if known else None)]

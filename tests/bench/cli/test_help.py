@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 import typer
-from xconv.convert import FAMILIES
 
+from xconv.conversion import FAMILIES
 from xconv.random import DISTRIBUTIONS
 from xconv.schemes import SCHEMES
 from xconv_bench.cli import options

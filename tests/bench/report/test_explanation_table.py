@@ -3,11 +3,10 @@
 import io
 from typing import Any
 
-from xconv_bench.results.columns import MEMORY_COLUMNS
-
 from xconv_bench.configuration import Configuration
 from xconv_bench.explanation import Explanation, Held, Peak
 from xconv_bench.report.explanation_table import MOST_FAMILIES, print_explanations
+from xconv_bench.results.schema.memory import MEMORY_COLUMNS
 
 MIB = 2**20
 EXACT = Explanation(
@@ -74,6 +73,15 @@ def test_the_rest_is_summed() -> None:
     start = next(n for n, line in enumerate(lines) if line.startswith("kept by"))
     assert len(lines[start + 1 : lines.index("", start)]) == MOST_FAMILIES + 2
     assert lines[start + MOST_FAMILIES + 1].split()[:4] == ["all", "others", "3", "39.0"]
+
+
+def test_one_more_is_not_summed() -> None:
+    held = tuple(
+        Held(str(n), "Module", f"family{n}", (20 - n) * MIB, "not converted")
+        for n in range(MOST_FAMILIES + 1)
+    )
+    lines = printed((row("exact"), Explanation(held, None)))
+    assert any(line.startswith(f"family{MOST_FAMILIES}") for line in lines)
 
 
 def test_what_the_allocator_takes_beyond() -> None:
