@@ -6,7 +6,7 @@ from typing import Any
 from xconv_bench.configuration import Configuration
 from xconv_bench.explanation import Explanation, Held, Peak
 from xconv_bench.report.explanation_table import MOST_FAMILIES, print_explanations
-from xconv_bench.results.schema.memory import MEMORY_COLUMNS
+from xconv_bench.results.schema.memory import MEMORY
 
 MIB = 2**20
 EXACT = Explanation(
@@ -27,7 +27,7 @@ SMALLER = Explanation(
 
 def row(method: str, **columns: Any) -> dict[str, Any]:
     cell = Configuration("resnet50", method, batch_size=64)
-    return {**dict.fromkeys(MEMORY_COLUMNS), **cell.key, "status": "ok", **columns}
+    return {**dict.fromkeys(MEMORY.names), **cell.key, "status": "ok", **columns}
 
 
 def printed(*explained: tuple[dict[str, Any], Explanation | str]) -> list[str]:
