@@ -1,4 +1,4 @@
-"""Explain the memory of each configuration: who keeps it, and what lives at the peak."""
+"""Explanations of memory: who keeps it in each configuration, and what is there at the peak."""
 
 from __future__ import annotations
 

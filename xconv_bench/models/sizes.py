@@ -9,10 +9,9 @@ class ImageSizes:
 
     >>> 64 in ImageSizes(smallest=63), 40 in ImageSizes(multiple=16)
     (True, False)
-    >>> str(ImageSizes(smallest=63)), str(ImageSizes(multiple=16))
-    ('at least 63 pixels', 'a multiple of 16 pixels')
-    >>> str(ImageSizes(smallest=224, largest=224))
-    'exactly 224 pixels'
+    >>> sizes = ImageSizes(smallest=63), ImageSizes(multiple=16), ImageSizes(224, largest=224)
+    >>> tuple(map(str, sizes))
+    ('at least 63 pixels', 'a multiple of 16 pixels', 'exactly 224 pixels')
     """
 
     smallest: int = 1
