@@ -121,7 +121,7 @@ def name_of(row: Row) -> str:
 
 
 def file_name(key: Mapping[str, Cell]) -> str:
-    """Return a name for the files of a training: readable, and different for each in a run."""
+    """A name for the files of a training: readable, and another one for each in a run."""
     words = [key["task"], method_words(key)]
     words += [f"batch {key['batch_size']}", f"lr {key['learning_rate']}", f"{key['epochs']} epochs"]
     words += [key["data"], key["model"], key["image_size"], key["dtype"], key["device"]]

@@ -10,7 +10,7 @@ from xconv_bench.results.schema.column import Unit as Measure
 
 @dataclass(frozen=True)
 class Unit:
-    """A unit of ``size`` bytes or seconds, for values from ``smallest`` bytes or seconds on."""
+    """A unit of ``size`` bytes or seconds, used for values of at least ``smallest`` of those."""
 
     name: str
     size: float
@@ -18,7 +18,7 @@ class Unit:
     decimals: int = 2
 
     def format(self, value: float) -> str:
-        """Return ``value``, in bytes or seconds, as a number of this unit and its name."""
+        """``value``, in bytes or seconds, as a number of this unit and its name."""
         return f"{_number(value / self.size, self.decimals)} {self.name}"
 
 
@@ -38,18 +38,17 @@ _PLAIN = (1e-3, 1e5)
 
 
 def bytes_unit(largest: float) -> Unit:
-    """Return the unit for figures the largest of which is ``largest`` bytes."""
+    """The unit for figures of which the largest is ``largest`` bytes."""
     return _fitting(_BYTES, largest)
 
 
 def seconds_unit(largest: float) -> Unit:
-    """Return the unit for figures the largest of which is ``largest`` seconds."""
+    """The unit for figures of which the largest is ``largest`` seconds."""
     return _fitting(_SECONDS, largest)
 
 
 def format_bytes(count: float) -> str:
-    """Return bytes in the unit that fits.
-
+    """
     >>> format_bytes(3499 * 2**20), format_bytes(15083 * 2**20), format_bytes(512)
     ('3499 MiB', '15083 MiB', '512 B')
     """
@@ -57,7 +56,7 @@ def format_bytes(count: float) -> str:
 
 
 def format_budget(count: int) -> str:
-    """Return bytes that somebody chose: a whole number of GiB or MiB where they are one.
+    """Bytes that somebody chose: a whole number of GiB or MiB where they are one.
 
     >>> format_budget(16 * 2**30), format_budget(500 * 2**20), format_budget(8 * 10**9)
     ('16 GiB', '500 MiB', '7629 MiB')
@@ -67,8 +66,7 @@ def format_budget(count: int) -> str:
 
 
 def format_seconds(seconds: float) -> str:
-    """Return a time in the unit that fits.
-
+    """
     >>> format_seconds(1.5), format_seconds(0.0123)
     ('1.50 s', '12.3 ms')
     """
@@ -76,7 +74,7 @@ def format_seconds(seconds: float) -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """Return how long somebody has to wait.
+    """What somebody has to wait.
 
     >>> format_duration(0.4), format_duration(47), format_duration(150), format_duration(7500)
     ('1 s', '47 s', '2.5 min', '2.1 h')
@@ -87,8 +85,7 @@ def format_duration(seconds: float) -> str:
 
 
 def format_ratio(ratio: float) -> str:
-    """Return a ratio with its sign.
-
+    """
     >>> format_ratio(0.6433), format_ratio(12)
     ('0.64×', '12.0×')
     """
@@ -96,8 +93,7 @@ def format_ratio(ratio: float) -> str:
 
 
 def format_error(error: float) -> str:
-    """Return an error with three decimals, or an exponent.
-
+    """
     >>> format_error(0.21), format_error(0.00012)
     ('0.210', '1.2e-04')
     """
@@ -105,7 +101,7 @@ def format_error(error: float) -> str:
 
 
 def format_measured(value: float, standard_error: float | None) -> str:
-    """Return ``value`` as far as its standard error lets it be known, and to three digits at most.
+    """``value`` as far as its standard error lets it be known, and to three digits at most.
 
     >>> format_measured(0.41234, 0.0031), format_measured(0.41234, 1e-5)
     ('0.412 ± 0.003', '0.412 ± <0.001')
@@ -127,8 +123,7 @@ def format_measured(value: float, standard_error: float | None) -> str:
 
 
 def format_p_value(probability: float) -> str:
-    """Return a probability with two decimals, or an exponent.
-
+    """
     >>> format_p_value(0.314), format_p_value(0.00012), format_p_value(3e-12)
     ('0.31', '1.2e-04', '3.0e-12')
     """
@@ -163,7 +158,7 @@ def _fitting(units: tuple[Unit, ...], largest: float) -> Unit:
 
 
 def _number(value: float, most_decimals: int = 2) -> str:
-    """Return three significant digits, with at most ``most_decimals`` decimals, 2 of them or fewer.
+    """Three significant digits, and no more than ``most_decimals``, of which there are at most 2.
 
     >>> [_number(value) for value in (0, 0.004, 0.5, 9.996, 99.96, 1234.5, float("nan"))]
     ['0', '<0.01', '0.50', '10.0', '100', '1234', 'nan']
@@ -177,6 +172,6 @@ def _number(value: float, most_decimals: int = 2) -> str:
 
 
 def _decimals(value: float, digits: int) -> int:
-    """Return how many decimals ``value``, other than zero, has when written with so many digits."""
+    """How many ``value`` has, other than zero, when it is written with so many digits."""
     rounded = float(f"{value:.{digits - 1}e}")
     return max(0, digits - 1 - floor(log10(abs(rounded))))
