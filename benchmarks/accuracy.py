@@ -1,8 +1,8 @@
-"""The study of docs/accuracy.md: ResNet-18 on photographs, before and after some training.
+"""Measure the study of docs/accuracy.md: ResNet-18 on photographs, before and after training.
 
-Run ``python -m benchmarks.accuracy``: half an hour on two cores; interrupted, it goes on.
-It calls ``xconv-bench error`` and ``xconv-bench variance``, copies their tables and pictures, and
-puts the figures into the page.
+Run ``python -m benchmarks.accuracy``. It takes half an hour on two cores, and continues where it
+was interrupted. It calls ``xconv-bench error`` and ``xconv-bench variance``, copies their tables
+and pictures, and puts the figures into the page.
 """
 
 import argparse
@@ -26,17 +26,17 @@ KEPT = ("error.csv", "variance.csv", "variance_law.csv", "environment.json", "pl
 
 
 def main() -> None:
-    """Measure what is not measured yet, then write the page."""
+    """Measure what has not been measured yet, then write the page."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--output", type=Path, default=Path("docs"), help="where the page is")
-    parser.add_argument("--page-only", action="store_true", help="of what was measured before")
+    parser.add_argument("--output", type=Path, default=Path("docs"), help="folder of the page")
+    parser.add_argument("--page-only", action="store_true", help="measure nothing")
     arguments = parser.parse_args()
     folder = arguments.output / "accuracy"
     if not arguments.page_only:
         for start, options in STARTS.items():
             for experiment, more in EXPERIMENTS.items():
                 measure([experiment, *COMMON, *more, *options], RUNS / start)
-        # Not earlier: what is measured should come from files that are committed.
+        # Copied last, so that measurements record a checkout without changes.
         for start in STARTS:
             keep(RUNS / start, folder / start, KEPT)
     write_page(arguments.output / "accuracy.md", folder, list(STARTS))

@@ -1,4 +1,4 @@
-"""The tables of docs/accuracy.md, put between the marks that stand there."""
+"""Tables of docs/accuracy.md, written between the marks in the page."""
 
 from pathlib import Path
 
@@ -23,14 +23,14 @@ def write_page(page: Path, folder: Path, starts: list[str]) -> None:
 
 
 def cell(value: float) -> str:
-    """Two or three digits; a dash where the layer falls back to the exact gradient."""
+    """Format ``value`` with two or three digits; a dash means an exact gradient."""
     if value < 1e-4:
         return "–"
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 1 else f"{value:.2f}"
 
 
 def _by_layer(table: pd.DataFrame, column: str) -> pd.DataFrame:
-    """A line a layer in the order of the network, a column for each scheme and r."""
+    """Return a table with a row for each layer and a column for each scheme and dial."""
     probed = table[(table.method == "xconv") & (table.status == "ok")]
     dial = [
         f"{bits:g} bits" if pd.isna(probes) else f"r={probes:.0f}"
@@ -47,7 +47,7 @@ def _by_layer(table: pd.DataFrame, column: str) -> pd.DataFrame:
 
 
 def _smallest(law: pd.DataFrame) -> pd.DataFrame:
-    """For each layer the fewest independent probes that keep the ratio at its target."""
+    """Return for each layer the fewest independent probes that keep the ratio at its target."""
     independent = law[law.scheme == "independent"].set_index("layer")
     cells = independent.smallest_probes.map(lambda r: "" if pd.isna(r) else f"{r:.0f}")
     return cells.rename("independent, r for a ratio of 1").to_frame()

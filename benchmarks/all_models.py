@@ -1,7 +1,8 @@
-"""Every network that has a name here, checked and counted: ``python -m benchmarks.all_models``.
+"""Check every network that has a name here, and count what it keeps.
 
-Each is converted, trained for a step and reverted at a small image size, for real; what autograd
-keeps of its forward pass is counted at the image size that it was designed for, simulated.
+Run ``python -m benchmarks.all_models``. Each network is converted, trained for a step and reverted
+at a small image size, for real. A simulation
+counts what autograd keeps of its forward pass, at the image size that the network was designed for.
 """
 
 import argparse
@@ -29,14 +30,14 @@ from xconv_bench.models.messages import reason
 
 PROBES = 8
 CHECKED_SIZE = 64
-"""Pixels a side of the images of the check; more where the network takes no such images."""
+"""Pixels a side of the images of the check; larger for networks that refuse such images."""
 CHECKED_BATCH = 2
 COUNTED_BATCH = 16
 
 
 @dataclass(frozen=True)
 class Count:
-    """What of a network is converted, and what autograd keeps without and with it."""
+    """The converted parts of a network, and the bytes that autograd keeps before and after."""
 
     parameters: int
     convolutions: int
@@ -50,11 +51,11 @@ class Count:
     exact_saved_bytes: int
     xconv_saved_bytes: int
     saved_ratio: float
-    """Of xconv's bytes to the exact network's."""
+    """Ratio of xconv's bytes to the exact network's."""
 
 
 def count(architecture: Architecture) -> Count:
-    """Simulated: shapes and nothing in them, so that any size is quick."""
+    """Count a network in a simulation, where tensors are empty and any size is quick."""
     mode = FakeTensorMode(allow_non_fake_inputs=True)
     configuration = Configuration(
         architecture.name,
@@ -89,7 +90,7 @@ def _saved_bytes(training: Training) -> int:
     with meter:
         loss = training.forward()
     reading = meter.reading["saved_bytes"]
-    del loss  # which held the graph, and with it what was saved
+    del loss  # frees the graph, and with it what was saved
     return reading
 
 
@@ -102,7 +103,8 @@ def _other_activations(model: nn.Module) -> list[str]:
 
 
 def _tally(names: Sequence[str]) -> str:
-    """
+    """Return how often each of ``names`` occurs, in words.
+
     >>> _tally(["SiLU", "Sigmoid", "SiLU"])
     '2 × SiLU, 1 × Sigmoid'
     """
@@ -110,12 +112,12 @@ def _tally(names: Sequence[str]) -> str:
 
 
 def small_size(architecture: Architecture) -> int:
-    """Pixels a side that the check takes."""
+    """Return the pixels a side that the check takes."""
     return next(size for size in itertools.count(CHECKED_SIZE) if size in architecture.sizes)
 
 
 def examine(architecture: Architecture) -> dict[str, Any]:
-    """The row of one network. What goes wrong is in its column ``check``."""
+    """Return the row of one network; its column ``check`` says what went wrong."""
     row: dict[str, Any] = {
         "model": architecture.name,
         "family": architecture.family,
@@ -133,7 +135,7 @@ def examine(architecture: Architecture) -> dict[str, Any]:
 
 
 def write(rows: Sequence[dict[str, Any]], folder: Path) -> None:
-    """``models.csv``, every column, and ``models.md``, for people."""
+    """Write all columns to ``models.csv``, and a page for people to ``models.md``."""
     folder.mkdir(parents=True, exist_ok=True)
     columns = list(dict.fromkeys(column for row in rows for column in row))
     with (folder / "models.csv").open("w", newline="") as file:
@@ -144,9 +146,9 @@ def write(rows: Sequence[dict[str, Any]], folder: Path) -> None:
 
 
 def main() -> int:
-    """Print a line for each network as soon as it is known; 1 if any check failed."""
+    """Print a line for each network as soon as it is known; return 1 if any check failed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help="all of them if none is given")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="networks (default: all)")
     parser.add_argument("--output", type=Path, help="folder for models.md and models.csv")
     options = parser.parse_args()
     networks = [find(name) for name in options.names] or listing()

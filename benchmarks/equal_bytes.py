@@ -1,8 +1,8 @@
-"""The study of docs/spectral.md: gradient errors of all schemes at equal bytes, five networks.
+"""Measure the study of docs/spectral.md: errors of all schemes at equal bytes, five networks.
 
-Run ``python -m benchmarks.equal_bytes``: minutes on a GPU, hours on two cores; interrupted, it goes
-on. It calls ``xconv-bench error`` for each network, trained for 100 steps on photographs, copies
-the tables and puts the figures into the page.
+Run ``python -m benchmarks.equal_bytes``. It takes minutes on a GPU and hours on two cores, and
+continues where it was interrupted. It calls ``xconv-bench error`` for each network, trained for 100
+steps on photographs, copies the tables and puts the figures into the page.
 """
 
 import argparse
@@ -28,10 +28,10 @@ KEPT = ("error.csv", "environment.json")
 
 
 def main() -> None:
-    """Measure what is not measured yet, then write the page."""
+    """Measure what has not been measured yet, then write the page."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--output", type=Path, default=Path("docs"), help="where the page is")
-    parser.add_argument("--page-only", action="store_true", help="of what was measured before")
+    parser.add_argument("--output", type=Path, default=Path("docs"), help="folder of the page")
+    parser.add_argument("--page-only", action="store_true", help="measure nothing")
     parser.add_argument("--only", choices=NETWORKS, help="measure this network, write no page")
     arguments = parser.parse_args()
     folder = arguments.output / "equal_bytes"

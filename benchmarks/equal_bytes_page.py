@@ -1,4 +1,4 @@
-"""The tables and the picture of docs/spectral.md, made from errors and bytes of each layer."""
+"""Tables and picture of docs/spectral.md, made from errors and bytes of each layer."""
 
 import itertools
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ import pandas as pd
 from benchmarks.page import put
 
 BITS = (0.25, 0.5, 1.0, 2.0)
-"""Of float32 inputs, an element: where schemes are compared."""
+"""Bits per element of float32 inputs at which schemes are compared."""
 SCHEMES = ("spectral", "quantized", "independent")
 GOALS = (
     (0.25, "quantized", 1.0, 0.6),
@@ -19,16 +19,21 @@ GOALS = (
     (0.5, "independent", None, 1 / 12),
     (1.0, "quantized", 2.0, 0.4),
 )
-"""Bits of spectral, another scheme and its bits (None: as many bytes), the error over its error."""
+"""Goals for the error of spectral over that of another scheme.
+
+Each has the bits of spectral, the other scheme, its bits (None for as many bytes), and the ratio.
+"""
 FLOAT_BITS = 32
 
 Curve = list[tuple[float, float]]
-"""Bits an element and errors, by rising bits."""
+"""Bits per element and errors, by rising bits."""
 
 
 def write_page(page: Path, folder: Path, networks: Sequence[str]) -> None:
-    """Renew what is between ``<!-- NAME -->`` and ``<!-- end -->``, and draw the curves, of those
-    networks that were measured."""
+    """Renew what is between ``<!-- NAME -->`` and ``<!-- end -->``, and draw the curves.
+
+    Only networks that were measured are included.
+    """
     tables = {name: folder / name / "error.csv" for name in networks}
     curves = {name: _curves(pd.read_csv(path)) for name, path in tables.items() if path.exists()}
     text = page.read_text()
@@ -44,7 +49,7 @@ def write_page(page: Path, folder: Path, networks: Sequence[str]) -> None:
 
 
 def _curves(table: pd.DataFrame) -> dict[tuple[str, str], Curve]:
-    """Errors over all convolutions but the first against the bits that their inputs are kept in."""
+    """Return errors over all convolutions but the first, by the bits in which inputs are kept."""
     layers = table[(table.layer != "all") & (table.status == "ok")]
     first = layers.layer.iloc[0]
     layers = layers[layers.layer != first]
@@ -60,9 +65,9 @@ def _curves(table: pd.DataFrame) -> dict[tuple[str, str], Curve]:
 
 
 def at(curve: Curve, bits: float) -> float | None:
-    """Return the error at ``bits``, on the line through the neighbours in logarithms.
+    """Return the error at ``bits``, interpolated linearly between neighbours in logarithms.
 
-    None outside of what was measured, by more than a twentieth.
+    Return None further than a twentieth outside of what was measured.
     """
     for (b0, e0), (b1, e1) in itertools.pairwise(curve):
         if b0 / 1.05 <= bits <= b1 * 1.05 and e0 > 0 and e1 > 0:
@@ -81,7 +86,10 @@ def _line(curves: dict[tuple[str, str], Curve], allot: str) -> dict[str, str]:
 
 
 def _ratios(curves: dict[tuple[str, str], Curve]) -> dict[str, str]:
-    """Spectral, divided over the network, against the others with the same bits in each layer."""
+    """Return the errors of spectral, divided over the network, over those of the other schemes.
+
+    The others keep the same bits in each layer.
+    """
     found = {}
     for bits, other, theirs, goal in GOALS:
         spectral = at(curves["spectral", "network"], bits)

@@ -1,4 +1,4 @@
-"""Time of one 3×3 layer, forward and backward, against ``torch.nn.Conv2d``: ``make bench``.
+"""Time one 3×3 layer, forward and backward, against ``torch.nn.Conv2d``: ``make bench``.
 
 Every cell times the exact layer and all variants of ours in turns, round after round, and compares
 their medians. Only the ratios mean something: seconds differ from machine to machine.
@@ -34,7 +34,7 @@ KINDS: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 """Scheme and dial of each variant."""
 MANY_CHANNELS = 128
-"""From so many on a layer is worth the most: they have a mean of their own."""
+"""Number of channels from which on layers have a mean of their own; there xconv is worth most."""
 GRIDS = {
     "cpu": ((16, 32, 64), (16, 64, 256), (14, 28, 56, 112, 224)),
     "cuda": ((16, 32, 64), (64, 128, 256), (32, 64, 128, 256, 512)),
@@ -64,16 +64,16 @@ class Cell:
 
     @property
     def variant(self) -> str:
-        """Scheme and dial in words."""
+        """Return scheme and dial in words."""
         return _words(self.scheme, self.probes, self.bits)
 
 
 Step = Callable[[int], float]
-"""Runs so many steps and returns the median of their seconds."""
+"""A function that runs a number of steps and returns the median of their seconds."""
 
 
 def step_of(layer: nn.Module, input: Tensor, grad_output: Tensor) -> Step:
-    """Forward, and backward down to the input."""
+    """Return a step: forward, and backward down to the input."""
 
     def zero_grad() -> None:
         layer.zero_grad(set_to_none=True)
@@ -94,7 +94,7 @@ def step_of(layer: nn.Module, input: Tensor, grad_output: Tensor) -> Step:
 
 
 def compare(exact: Step, variants: Sequence[Step]) -> tuple[float, list[float]]:
-    """Medians of seconds, all measured in turns after warming up."""
+    """Return medians of seconds, all measured in turns after warming up."""
     steps = [exact, *variants]
     for step in steps:
         step(1)
@@ -108,10 +108,10 @@ def compare(exact: Step, variants: Sequence[Step]) -> tuple[float, list[float]]:
 
 
 def measure(batch: int, channels: int, size: int, dtype: str, device: str) -> Iterator[Cell]:
-    """All variants for one shape.
+    """Yield all variants for one shape.
 
-    The input is smooth and has zeros, as behind a ReLU: ``spectral`` divides its bits by what it
-    sees, and noise would have it keep what no image needs.
+    The input is smooth and has zeros, as after a ReLU: ``spectral`` divides its bits by what it
+    sees, and noise would make it keep what no image needs.
     """
     torch.manual_seed(0)
     make = functools.partial(torch.randn, dtype=getattr(torch, dtype), device=device)
@@ -138,21 +138,21 @@ def measure(batch: int, channels: int, size: int, dtype: str, device: str) -> It
 def settle_heap() -> None:
     """Free a block of 32 MiB, as any training loop soon does.
 
-    Only then does the C library keep blocks up to this size for the next call. Until then each is
+    Only then does the C library keep blocks up to this size for the next call. Before, each is
     given back, and the next one pays for its pages again: seconds would depend on history.
     """
     torch.zeros(2**23 - 64)
 
 
 def shapes(device: str, largest_elements: int) -> list[tuple[int, int, int]]:
-    """The grid, the quickest first, without inputs that have more elements than the largest."""
+    """Return the grid, the quickest shapes first, without inputs above ``largest_elements``."""
     grid = itertools.product(*GRIDS[device])
     fitting = [(b, c, n) for b, c, n in grid if b * c * n * n <= largest_elements]
     return sorted(fitting, key=lambda shape: shape[0] * shape[1] ** 2 * shape[2] ** 2)
 
 
 def table(cells: Sequence[Cell]) -> str:
-    """Ratios to the exact layer in Markdown, a line for each shape, and their geometric means."""
+    """Return ratios to the exact layer as Markdown, a line for each shape, and geometric means."""
     variants = [_words(scheme, **dial) for scheme, dial in KINDS]
     rows: dict[tuple[str, int, int, int], dict[str, Cell]] = {}
     for cell in cells:
@@ -183,17 +183,18 @@ def table(cells: Sequence[Cell]) -> str:
 
 
 def _words(scheme: str, probes: int | None = None, bits: float | None = None) -> str:
-    """``independent r=8``, ``spectral 0.5 bits``"""
+    """Return a text such as ``independent r=8`` or ``spectral 0.5 bits``."""
     return f"{scheme} r={probes}" if bits is None else f"{scheme} {bits:g} bits"
 
 
 def page(cells: Sequence[Cell]) -> str:
-    """The table, and what made it."""
+    """Return the page: the table, and what made it."""
     command = shlex.join(["python", "-m", "benchmarks.layer_speed", *sys.argv[1:]])
     return f"""# Time of one layer
 
-Forward and backward, input gradient included, of a 3×3 layer with as many output channels as input
-channels, relative to `torch.nn.Conv2d` measured in turns in the same run; medians. Made by
+This page compares the time of one 3×3 layer of ours with `torch.nn.Conv2d`: medians of forward and
+backward, input gradient included, with as many output channels as input channels, measured in turns
+in the same run. Made by
 `{command}` with torch {torch.__version__} on
 {_processor(cells[0].device)}. Below 1 our layer is quicker; forward and input gradient alone are
 two thirds of the exact layer's work, so about 0.67 is what to expect at best. Layers of a
@@ -211,12 +212,12 @@ def _processor(device: str) -> str:
 
 
 def main() -> None:
-    """Measure, write rows as they exist, then the page; Ctrl-C keeps what there is."""
+    """Measure and write each row at once, then the page; Ctrl-C keeps what there is."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", default="cpu", choices=sorted(GRIDS))
     parser.add_argument("--dtype", nargs="+", default=["float32"])
-    parser.add_argument("--largest-elements", type=int, default=2**27, help="of a layer's input")
-    parser.add_argument("--output", type=Path, help="CSV; a page in Markdown is written beside it")
+    parser.add_argument("--largest-elements", type=int, default=2**27, help="skip larger inputs")
+    parser.add_argument("--output", type=Path, help="CSV to write, beside a Markdown page")
     options = parser.parse_args()
     output = options.output or Path(f"docs/benchmarks/layer_speed_{options.device}.csv")
     output.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""One network: converted, trained for a step and reverted, with nothing lost on the way."""
+"""A check of one network: converted, trained for a step and reverted, with nothing lost."""
 
 import copy
 from dataclasses import dataclass
@@ -15,19 +15,22 @@ from xconv_bench.models import Architecture
 
 _SEED = 0
 _ROUNDING = 1e-3
-"""Error of a gradient, relative to its norm, above which it is another one, not rounded anew."""
+"""Error of a gradient, relative to its norm, above which it is not explained by rounding."""
 _ROUNDING_OF_ZERO = 1e-8
-"""The same for gradients that are zero but for rounding, as those of biases before a softmax:
-relative to the largest norm among the network's gradients."""
+"""The same bound for gradients that are zero up to rounding.
+
+Gradients of biases before a softmax are. It is relative to the largest norm of a gradient of the
+network.
+"""
 
 
 class CheckFailed(Exception):
-    """What did not hold, in one line."""
+    """Raised with the check that failed, in one line."""
 
 
 @dataclass(frozen=True)
 class _Original:
-    """What a network was before it was converted."""
+    """A network's classes, weights and outputs before it was converted."""
 
     classes: list[type[nn.Module]]
     state: dict[str, Tensor]
@@ -45,16 +48,16 @@ class _Step:
 def check(
     architecture: Architecture, image_size: int, batch_size: int = 2, probes: int = 8
 ) -> None:
-    """Raise CheckFailed unless converting changes weight gradients of convolutions and no more.
+    """Raise CheckFailed unless converting changes only weight gradients of convolutions.
 
-    Equal bit for bit: outputs in evaluation mode and the loss of a training step, converted against
-    exact; classes, weights and outputs after ``revert``, against those before ``convert``. The
-    gradients of whatever is no convolution are the same but for rounding.
+    These are equal bit for bit: outputs in evaluation mode and the loss of a training step,
+    converted against exact; and classes, weights and outputs after ``revert`` against those before
+    ``convert``. Gradients of parameters outside of convolutions are equal up to rounding.
     """
     torch.manual_seed(_SEED)
     model = architecture.build(image_size)
     samples = batch(architecture, batch_size, image_size, torch.float32, "cpu", _SEED)
-    training = Training(model, samples, architecture.task)
+    training = Training.of(model, samples, architecture.objective)
     original = _remember(training)
     exact = _step(training, without=_of_convolutions(model))
     model.load_state_dict(original.state)
@@ -82,7 +85,7 @@ def _check_step(probed: _Step, exact: _Step) -> None:
 
 
 def _check_update(model: nn.Module, original: _Original) -> None:
-    """A step of SGD leads to other weights, all finite."""
+    """Raise CheckFailed unless a step of SGD leads to other weights, all finite."""
     torch.optim.SGD(model.parameters(), lr=0.1).step()
     parameters = dict(model.named_parameters())
     _require(all(p.isfinite().all() for p in parameters.values()), "weights that are not finite")
@@ -125,7 +128,7 @@ def _step(training: Training, without: frozenset[str] = frozenset()) -> _Step:
 
 
 def _of_convolutions(model: nn.Module) -> frozenset[str]:
-    """Names of the parameters of all convolutions."""
+    """Return the names of the parameters of all convolutions."""
     own = {id(p) for m in model.modules() if isinstance(m, CONVOLUTIONS) for p in m.parameters()}
     return frozenset(name for name, p in model.named_parameters() if id(p) in own)
 

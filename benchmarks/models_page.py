@@ -6,13 +6,16 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from xconv_bench.report.units import format_bytes, format_ratio
+from xconv_bench.amounts import format_bytes
+from xconv_bench.report.units import format_ratio
 
 _INTRODUCTION = """\
 # Every model, converted
 
-`python -m benchmarks.all_models --output docs` has made this page and [models.csv](models.csv),
-with torch {torch} and torchvision {torchvision}, on a CPU. {passed} of {all} networks pass.
+This page shows that every network with a name here can be converted, trained for a step and
+reverted, and how much memory that saves. {passed} of {all} networks pass.
+`python -m benchmarks.all_models --output docs` has made it and [models.csv](models.csv), with torch
+{torch} and torchvision {torchvision}, on a CPU.
 
 **check** is real. At 64 pixels a side, or the next size that the network takes, and a batch of 2,
 the network is converted (`xconv.convert`, 8 probes), trained for a step and reverted. `ok` says:
@@ -29,7 +32,7 @@ simulated. **convolutions** and **ReLUs** say how many modules are swapped, of h
 those of squeeze-and-excitation and of pooled features, which see one pixel, for the most part.
 **saved** is what autograd keeps of a forward pass, and **ratio** relates the two.
 
-What holds the ratio up:
+Why ratios are not lower:
 
 - Batch normalisation keeps its input, the output of a convolution: ResNets, RegNets, DenseNets,
   MnasNets and ShuffleNets end between 0.46 and 0.68, and SqueezeNet, without it, near 0.4.
@@ -43,11 +46,11 @@ What holds the ratio up:
 """
 
 _SMALL = "the sketch would be no smaller than the input"
-"""The reason that ``xconv.account`` gives."""
+"""The reason that ``xconv.account`` gives for small convolutions."""
 
 
 def page(rows: Sequence[dict[str, Any]]) -> str:
-    """A table for each family of networks, below what its columns mean."""
+    """Return the page: the meaning of its columns, then a table for each family of networks."""
     passed = sum(row["check"] == "ok" for row in rows)
     introduction = _INTRODUCTION.format(
         torch=version("torch"), torchvision=version("torchvision"), passed=passed, all=len(rows)
@@ -67,7 +70,7 @@ def _section(family: str, rows: Sequence[dict[str, Any]]) -> str:
 
 
 def line(row: dict[str, Any]) -> str:
-    """One row of a table."""
+    """Return one row of a table."""
     known = "parameters" in row
     cells = [
         row["model"],

@@ -1,9 +1,9 @@
-"""What a measurement costs beside itself: a process, its pipe, a row on the disk.
+"""Measure the overhead of a measurement: a process, its pipe, a row on the disk.
 
     python -m benchmarks.overhead
 
-The same simulations twice: one after another in this process, and as the command makes them, each
-in a process of its own with its row in a table. The difference is the overhead. The first
+The same simulations run twice: one after another in this process, and as the command runs them,
+each in a process of its own with its row in a table. The difference is the overhead. The first
 measurement, which starts the fork server and imports torch there, is shown apart.
 """
 
@@ -19,9 +19,9 @@ from rich.console import Console
 from rich.table import Table as Printed
 
 from xconv_bench.configuration import SIMULATED, Configuration, MemoryConfiguration
+from xconv_bench.events import Progress
 from xconv_bench.experiments.memory import measure_memory
 from xconv_bench.launch import Launcher
-from xconv_bench.launch.job import Stage
 from xconv_bench.measurement.simulated import simulate
 from xconv_bench.results.run_directory import RunDirectory
 
@@ -31,29 +31,29 @@ MODELS = ("conv:16", "paper/cifar", "resnet18")
 
 
 class Clock:
-    """Notes when each measurement is on the disk."""
+    """A listener that notes when each measurement is on the disk."""
 
     def __init__(self) -> None:
         self.times = [time.perf_counter()]
 
     def started(self, configuration: Configuration) -> None:
-        """Nothing to note."""
+        """Ignore the start of a measurement."""
 
-    def progressed(self, configuration: Configuration, done: float | Stage) -> None:
-        """Nothing to note."""
+    def progressed(self, configuration: Configuration, progress: Progress) -> None:
+        """Ignore progress inside a measurement."""
 
     def finished(self, configuration: Configuration, row: dict[str, Any], known: bool) -> None:
-        """It is on the disk."""
+        """Note that a measurement is on the disk."""
         self.times.append(time.perf_counter())
 
     @property
     def seconds(self) -> list[float]:
-        """How long each took."""
+        """Return the seconds that each measurement took."""
         return [after - before for before, after in zip(self.times, self.times[1:], strict=False)]
 
 
 def in_this_process(cells: list[MemoryConfiguration]) -> list[float]:
-    """Seconds of each simulation by itself, the imports of the first not counted."""
+    """Return the seconds of each simulation alone, without the imports of the first."""
     simulate(cells[0])
     seconds = []
     for cell in cells:
@@ -64,7 +64,7 @@ def in_this_process(cells: list[MemoryConfiguration]) -> list[float]:
 
 
 def as_measured(cells: list[MemoryConfiguration], folder: Path) -> list[float]:
-    """Seconds from one row on the disk to the next."""
+    """Return the seconds from one row on the disk to the next."""
     clock = Clock()
     with RunDirectory("memory", "overhead", folder) as run:
         measure_memory(cells, run.table("memory"), Launcher(600), clock, cross_check=False)

@@ -1,4 +1,4 @@
-"""Tables and texts put between the marks that stand in a page."""
+"""Replacement of tables and texts between the marks in a page."""
 
 import re
 
@@ -11,9 +11,9 @@ def put(text: str, name: str, table: pd.DataFrame) -> str:
 
 
 def put_text(text: str, name: str, content: str) -> str:
-    """Renew what is between ``<!-- NAME -->`` and ``<!-- end -->``.
+    """Replace what is between ``<!-- NAME -->`` and ``<!-- end -->`` in ``text``.
 
-    Exits where the page has no such marks.
+    Exits if the page has no such marks.
     """
     begin = f"<!-- {name} -->"
     pattern = re.compile(f"{re.escape(begin)}.*?<!-- end -->", re.DOTALL)

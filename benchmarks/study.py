@@ -1,4 +1,4 @@
-"""A study: commands of xconv-bench, and what of their runs is kept beside the page on them."""
+"""Commands of xconv-bench whose results a page presents, and the copy that is kept beside it."""
 
 import shutil
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def measure(arguments: Sequence[str], run: Path) -> None:
-    """Call ``xconv-bench`` into ``run``; exits where it fails."""
+    """Call ``xconv-bench`` with its output in ``run``; exit if it fails."""
     command = [sys.executable, "-m", "xconv_bench", *arguments, "--output", str(run)]
     code = subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode
     if code:
@@ -16,7 +16,7 @@ def measure(arguments: Sequence[str], run: Path) -> None:
 
 
 def keep(run: Path, folder: Path, patterns: Sequence[str]) -> None:
-    """Copy what matches into ``folder``, without the folders that it lies in."""
+    """Copy the files that match ``patterns`` into ``folder``, without their parent folders."""
     folder.mkdir(parents=True, exist_ok=True)
     for pattern in patterns:
         for path in run.glob(pattern):

@@ -1,8 +1,8 @@
-"""The study of docs/training.md: six tasks, classification by another network, the MNIST table.
+"""Measure the study of docs/training.md: six tasks, another classifier, the MNIST table.
 
-Run ``python -m benchmarks.training``: some hours on two cores; interrupted, it goes on. It calls
-``xconv-bench``, copies its tables and pictures, and puts the figures into the page. With
-``--processes 16`` that many trainings run side by side, of one thread each.
+Run ``python -m benchmarks.training``. It takes some hours on two cores, and continues where it was
+interrupted. It calls ``xconv-bench``, copies its tables and pictures, and puts the figures into the
+page. With ``--processes 16`` that many trainings run side by side, of one thread each.
 """
 
 import argparse
@@ -30,11 +30,11 @@ KEPT = ("training.csv", "environment.json", "plots/*.png")
 
 
 def main() -> None:
-    """Train what is not trained yet, then write the page."""
+    """Train what has not been trained yet, then write the page."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--output", type=Path, default=Path("docs"), help="where the page is")
-    parser.add_argument("--page-only", action="store_true", help="of what was trained before")
-    parser.add_argument("--only", choices=COMMANDS, help="leave the others as they are")
+    parser.add_argument("--output", type=Path, default=Path("docs"), help="folder of the page")
+    parser.add_argument("--page-only", action="store_true", help="train nothing")
+    parser.add_argument("--only", choices=COMMANDS, help="run this command only")
     parser.add_argument("--processes", type=int, default=1, help="trainings at a time")
     arguments = parser.parse_args()
     folder = arguments.output / "training"
@@ -45,14 +45,14 @@ def main() -> None:
                 for experiment in experiments(name):
                     train(experiment, RUNS / name, arguments.processes)
             measure(COMMANDS[name], RUNS / name)
-        # Not earlier: what is measured should come from files that are committed.
+        # Copied last, so that measurements record a checkout without changes.
         for name in chosen:
             keep(RUNS / name, folder / name, KEPT)
     write_page(arguments.output / "training.md", folder)
 
 
 def experiments(name: str) -> Iterator[Mapping[str, Any]]:
-    """Yield what a command trains; nothing of those that only run one after the other."""
+    """Yield the experiments that a command trains, except those that cannot run side by side."""
     profile = tomllib.loads(PROFILE.read_text())
     if name == "tasks":
         yield from ({**profile["settings"], **each} for each in profile["experiment"])

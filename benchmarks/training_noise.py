@@ -1,8 +1,8 @@
-"""How noisy the gradients of each training task are: what docs/training.md explains its gaps by.
+"""Measure how noisy the gradients of each training task are, for docs/training.md.
 
-Run ``python -m benchmarks.training_noise``: two minutes on two cores. Each task is trained exactly
-for some epochs; then the gradient of one batch, over all weights of convolutions, is estimated by
-each method with several seeds, and held against the exact one of the same weights and batch.
+Run ``python -m benchmarks.training_noise``, two minutes on two cores. Each task is trained exactly
+for some epochs. Then the gradient of one batch, over all weights of convolutions, is estimated by
+each method with several seeds, and compared with the exact one for the same weights and batch.
 """
 
 import argparse
@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from benchmarks.page import put
 from xconv_bench.configuration import TrainingConfiguration
-from xconv_bench.measurement.task_step import TaskStep, build
+from xconv_bench.measurement.task_setup import build_task
+from xconv_bench.measurement.training import Training
 from xconv_bench.meters.gradient import SameRandomNumbers, relative_error, weight_gradients
 from xconv_bench.report.words import method_words
 from xconv_bench.tasks import TASKS, Task, TaskOptions, make_task
@@ -35,7 +36,7 @@ METHODS: tuple[dict[str, Any], ...] = (
 def main() -> None:
     """Measure, and renew the table of the page."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--page", type=Path, default=Path("docs/training.md"), help="where it goes")
+    parser.add_argument("--page", type=Path, default=Path("docs/training.md"), help="page to renew")
     page: Path = parser.parse_args().page
     table = pd.DataFrame({name: _errors(name) for name in TASKS})
     table.insert(1, "the CIFAR network", _errors("classification", "paper/cifar"))
@@ -43,7 +44,7 @@ def main() -> None:
 
 
 def _errors(name: str, network: str | None = None) -> dict[str, str]:
-    """Method by method, ‖ĝ − g‖ / ‖g‖, mean over the seeds of the estimator."""
+    """Return ‖ĝ − g‖ / ‖g‖ of each method, a mean over the seeds of the estimator."""
     task = make_task(name, TaskOptions(model=network))
     exact = TrainingConfiguration(task.model, task=name)
     model = _trained(task, exact)
@@ -52,7 +53,7 @@ def _errors(name: str, network: str | None = None) -> dict[str, str]:
     errors = {}
     for knobs in METHODS:
         cell = TrainingConfiguration(task.model, task=name, **knobs)
-        own = build(task, cell)
+        own = build_task(task, cell)
         own.load_state_dict(model.state_dict())
         found = [_error(_gradients(task, own, batch, seed), reference) for seed in range(REPEATS)]
         errors[f"`{method_words(cell.key)}`"] = f"{mean(found):.2g}"
@@ -60,11 +61,11 @@ def _errors(name: str, network: str | None = None) -> dict[str, str]:
 
 
 def _trained(task: Task, cell: TrainingConfiguration) -> nn.Module:
-    model = build(task, cell)
+    model = build_task(task, cell)
     optimizer = task.optimizer(model, task.learning_rate)
     for epoch in range(1, EPOCHS + 1):
         for batch in task.batches(epoch):
-            TaskStep(task, model, batch)()
+            Training(model, batch, task.loss).step()
             optimizer.step()
     return model
 
@@ -74,7 +75,7 @@ def _gradients(
 ) -> dict[str, Tensor]:
     torch.manual_seed(seed)
     with SameRandomNumbers(0):
-        TaskStep(task, model, batch)()
+        Training(model, batch, task.loss).step()
     return {name: gradient.clone() for name, gradient in weight_gradients(model).items()}
 
 

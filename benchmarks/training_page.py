@@ -1,4 +1,4 @@
-"""The tables of docs/training.md, put between the marks that stand there."""
+"""Tables of docs/training.md, written between the marks in the page."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -6,11 +6,12 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.page import put
+from xconv_bench.amounts import format_bytes
 from xconv_bench.report.published import published_accuracy
 from xconv_bench.report.settings import number
 from xconv_bench.report.summary import Row
 from xconv_bench.report.training_words import JUDGED, means_over_seeds
-from xconv_bench.report.units import format_bytes, format_ratio
+from xconv_bench.report.units import format_ratio
 from xconv_bench.report.words import method_words
 from xconv_bench.results.schema import TABLES
 from xconv_bench.results.table import Table
@@ -40,7 +41,7 @@ def _rows(run: Path) -> Sequence[Row]:
 
 
 def _summary(of_task: Mapping[str, Sequence[Row]]) -> pd.DataFrame:
-    """A line a task: exact's measure, and how far each other method is from it."""
+    """Return a row for each task: exact's measure, and the distance of each other method."""
     lines = {}
     for task, rows in of_task.items():
         exact, *others = means_over_seeds(rows)
@@ -55,12 +56,15 @@ def _summary(of_task: Mapping[str, Sequence[Row]]) -> pd.DataFrame:
 
 
 def _brief(row: Row) -> str:
-    """``r=4``, ``quantized 2 bits``: what the lines of the summary have in common is left out."""
+    """Return a text such as ``r=4`` or ``quantized 2 bits``.
+
+    It leaves out what the rows of the summary have in common.
+    """
     return f"r={row['probes']}" if row["probes"] else method_words({**row, "compress": None})
 
 
 def _of_task(rows: Sequence[Row]) -> pd.DataFrame:
-    """A line a method: measures, gap, peak, and the time of a whole training without evaluation."""
+    """Return a row for each method: measures, gap, peak, and training time without evaluation."""
     means = [{**row, "training_seconds": _seconds(row)} for row in means_over_seeds(rows)]
     exact = next(row for row in means if row["method"] == "exact")
     measures = [name for name in JUDGED if exact[name] is not None]
@@ -83,7 +87,7 @@ def _seconds(row: Row) -> float | None:
 
 
 def _beside(row: Row, exact: Row, column: str, write: Callable[[float], str]) -> str:
-    """``20.1 MiB (0.49×)``."""
+    """Return a text such as ``20.1 MiB (0.49×)``."""
     value, whole = number(row, column), number(exact, column)
     if value is None or whole is None:
         return ""
@@ -92,7 +96,10 @@ def _beside(row: Row, exact: Row, column: str, write: Callable[[float], str]) ->
 
 
 def _beside_published(rows: Sequence[Row]) -> pd.DataFrame:
-    """A line for each number of probes, a column a batch: accuracy here, and in the paper."""
+    """Return a row for each number of probes, a column for each batch size.
+
+    Cells have the accuracy here and in the paper.
+    """
     cells = {}
     for row in means_over_seeds(rows):
         name = _brief(row)

@@ -1,7 +1,7 @@
-"""Train the cells of an experiment side by side, and put what they find into one run.
+"""Parallel training of the cells of an experiment, with results merged into one run.
 
-Each training has one thread: as many as there are cores do not disturb each other, and what is
-found does not depend on how many there are.
+Each training has one thread: as many trainings as there are cores do not disturb each other, and
+their results do not depend on how many run at a time.
 """
 
 import itertools
@@ -22,7 +22,10 @@ DIALS = {"independent": "probes", "spectral": "bits", "quantized": "bits", "rad-
 
 
 def cells(experiment: Mapping[str, Any]) -> Iterator[list[str]]:
-    """Yield the options of each training of ``experiment``: those of a profile, lists of values."""
+    """Yield the options of each training of ``experiment``.
+
+    They are the options of a profile, which are lists of values.
+    """
     common = [
         option
         for name in ("model", "first")
@@ -49,7 +52,7 @@ def _ways(method: str, experiment: Mapping[str, Any]) -> Iterator[list[str]]:
 def train(experiment: Mapping[str, Any], run: Path, processes: int) -> None:
     """Train all cells, ``processes`` at a time, each in a directory below ``run``; then merge them.
 
-    A cell whose rows are there already is not trained again.
+    A cell whose rows exist is not trained again.
     """
     parts = {run / "parts" / _name(cell): cell for cell in cells(experiment)}
     with ThreadPoolExecutor(processes) as pool:
@@ -71,7 +74,7 @@ def _train(part: Path, cell: Sequence[str]) -> None:
 
 
 def merge(parts: Sequence[Path], run: Path) -> None:
-    """Put rows and pictures of ``parts`` into ``run``; the record of the machine is the first's."""
+    """Merge rows and pictures of ``parts`` into ``run``, with the first part's environment."""
     run.mkdir(parents=True, exist_ok=True)
     whole = Table(run / "training.csv", TABLES["training"])
     for part in parts:

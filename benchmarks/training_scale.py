@@ -1,8 +1,8 @@
-"""What the measures of docs/training.md are to be held against, beside exact gradients.
+"""Measure reference values for docs/training.md, besides exact gradients.
 
-Run ``python -m benchmarks.training_scale``: two minutes on two cores. It prints the accuracy of
-networks whose convolutions stay as they were drawn, the Fréchet distance of real digits, and what
-the photographs of the restorations are given as.
+Run ``python -m benchmarks.training_scale``, two minutes on two cores. It prints the accuracy of
+networks whose convolutions keep their initial weights, the Fréchet distance of real digits, and the
+quality of the photographs that restoration starts from.
 """
 
 from collections.abc import Iterator
@@ -15,6 +15,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor, nn
 
 from xconv_bench.configuration import TrainingConfiguration
+from xconv_bench.events import Rows
 from xconv_bench.measurement.task_training import TaskTraining
 from xconv_bench.meters.gradient import CONVOLUTIONS
 from xconv_bench.tasks import TaskOptions
@@ -29,10 +30,10 @@ OF_EACH_CLASS = 20
 
 
 class Frozen(Classification):
-    """Only what is no convolution is trained."""
+    """A network in which everything but the convolutions is trained."""
 
     def build(self) -> nn.Module:
-        """The network, its convolutions without gradients."""
+        """Return the network with convolutions that get no gradients."""
         model = super().build()
         for module in model.modules():
             if isinstance(module, CONVOLUTIONS):
@@ -65,12 +66,12 @@ def _frozen_accuracy(name: str, seed: int) -> float:
     )  # fmt: skip
     with TemporaryDirectory() as folder:
         training = TaskTraining(cell, lambda: task, Path(folder, "a.pt"), Path(folder))
-        (rows,) = [readings["rows"] for readings in training() if "rows" in readings]
+        rows = [row for event in training() if isinstance(event, Rows) for row in event.rows]
     return float(rows[-1]["accuracy"])
 
 
 def _draws(labels: Tensor) -> Iterator[Tensor]:
-    """Numbers of random samples, as many of each class."""
+    """Yield the numbers of random samples, equally many of each class."""
     chance = torch.Generator().manual_seed(0)
     classes = [(labels == label).nonzero()[:, 0] for label in labels.unique()]
     for _ in range(DRAWS):

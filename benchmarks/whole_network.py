@@ -1,7 +1,7 @@
-"""Peaks of whole networks, method by method: ``python -m benchmarks.whole_network``.
+"""Measure peaks of whole networks, method by method: ``python -m benchmarks.whole_network``.
 
-Simulated: a step is not computed. The largest batch is where the line through the peaks of two
-batches meets the budget. Rows that the table has already are not measured again.
+Steps are simulated, not computed. The largest batch is where the line through the peaks of two
+batches meets the budget. Rows that are in the table already are not measured again.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.whole_network_page import page
-from xconv.convert import FAMILIES
+from xconv.conversion import FAMILIES
 from xconv_bench.configuration import SIMULATED, Configuration
 from xconv_bench.measurement.counting import Simulation
 from xconv_bench.models import find, listing
@@ -22,7 +22,7 @@ from xconv_bench.models.messages import reason
 
 BATCHES = (16, 64)
 BUDGET_BYTES = int(0.92 * 24 * 2**30)
-"""What a step may take of 24 GiB."""
+"""Bytes that a step may take of 24 GiB."""
 
 _ALL: dict[str, Any] = {
     "scheme": "spectral", "bits": 0.5, "compress": ",".join(FAMILIES), "first": "exact",
@@ -47,11 +47,11 @@ FIRST: tuple[tuple[str, int | None, tuple[int, int]], ...] = (
     ("densenet121", None, BATCHES), ("googlenet", None, BATCHES),
     ("deeplabv3_resnet50", 224, BATCHES), ("swin_t", None, BATCHES), ("paper/unet", None, BATCHES),
 )  # fmt: skip
-"""Networks that have a goal, at an image size and two batches."""
+"""Networks that have a goal, with an image size and two batches."""
 
 
 def measure(model: str, image_size: int, batches: tuple[int, int], name: str) -> dict[str, Any]:
-    """Return the row of one network and method; what goes wrong is in its column ``message``."""
+    """Return the row of one network and method; its column ``message`` says what went wrong."""
     few, many = batches
     row: dict[str, Any] = {
         "model": model, "image_size": image_size, "batch_size": many, "method": name,
@@ -94,7 +94,7 @@ def wanted(names: Sequence[str]) -> list[tuple[str, int, tuple[int, int]]]:
 
 
 def write(rows: Iterable[dict[str, Any]], folder: Path) -> None:
-    """``whole_network.csv``, and ``whole_network.md`` for people."""
+    """Write ``whole_network.csv``, and ``whole_network.md`` for people."""
     rows = list(rows)
     with (folder / "whole_network.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
@@ -115,7 +115,7 @@ def known(folder: Path) -> list[dict[str, Any]]:
 def main() -> int:
     """Measure what is missing, network by network, and write the page after each."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help="all of them if none is given")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="networks (default: all)")
     parser.add_argument("--output", type=Path, default=Path("docs"), help="folder of the page")
     parser.add_argument("--jobs", type=int, default=2, help="simulations side by side")
     options = parser.parse_args()

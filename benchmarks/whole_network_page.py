@@ -11,7 +11,9 @@ _MIB = 2**20
 _INTRODUCTION = """\
 # Whole networks
 
-`python -m benchmarks.whole_network` has made this page and
+This page compares peak memory and largest batches of whole networks with exact convolutions, with
+probes, with everything compressed, and with checkpoints.
+`python -m benchmarks.whole_network` has made it and
 [whole_network.csv](whole_network.csv), with torch {torch} and torchvision {torchvision}. Every
 figure is simulated: the second of two steps, forward, loss, `zero_grad` and backward, the
 optimizer's own step outside. Parameters and gradients are counted, workspaces of kernels are not.
@@ -32,7 +34,7 @@ simulated itself.
 _GOALS = {
     "resnet50": 1130, "resnet18": 540, "vgg16": 2600, "mobilenet_v2": 2000, "squeezenet1_0": 3900,
 }  # fmt: skip
-"""MiB at the most that **all** was to take, at the batch of the table."""
+"""Goals for the peak of **all** in MiB, at the batch of the table."""
 
 _MISSED = """\
 ResNet-50 was to take 900 MiB with 2 bits or less, and does not: with `norm_bits=2` it takes
@@ -51,14 +53,14 @@ _HALF = ("efficientnet_b0", "convnext_tiny", "densenet121", "googlenet", "deepla
 
 
 def page(rows: Sequence[dict[str, Any]]) -> str:
-    """Goals, then a line for each network."""
+    """Return the page: goals, then a line for each network."""
     networks = _networks(rows)
     introduction = _INTRODUCTION.format(torch=version("torch"), torchvision=version("torchvision"))
     return "\n".join([introduction, *_goals(networks), "", *_table(networks), ""])
 
 
 def _networks(rows: Sequence[dict[str, Any]]) -> list[dict[str, dict[str, Any]]]:
-    """The rows of each network by method, in the order of the table."""
+    """Return the rows of each network by method, in the order of the table."""
     keys = itemgetter("model", "image_size")
     return [{row["method"]: row for row in some} for _, some in groupby(rows, key=keys)]
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from xconv.layout import Layout, from_memory_order, in_memory_order
 from xconv.probing import Probing
 from xconv.schemes import PROBED
-from xconv.schemes.independent import Part
+from xconv.schemes.independent import ProbeColumns
 
 WAYS: dict[str, dict[str, Any]] = {
     "multi": {"scheme": "multi"},
@@ -63,15 +63,15 @@ def handed_out(probing: Probing, probes: Tensor, images: int = 0, columns: int =
     of which are more than one where zero."""
     total = probes.shape[1]
 
-    def parts(self: Any, layout: Layout, *_: Any) -> Iterator[Part]:
+    def parts(self: Any, layout: Layout, *_: Any) -> Iterator[ProbeColumns]:
         step = images or layout.shape[0]
         for start in range(0, layout.shape[0], step):
             for column in range(0, total, columns or total):
                 last = min(column + (columns or total), total)
                 some = slice(start, min(start + step, layout.shape[0]))
-                yield Part(some, slice(column, last), 0, last == total)
+                yield ProbeColumns(some, slice(column, last), 0, last == total)
 
-    def draw_single(self: Any, seed: Tensor, part: Part, layout: Layout, _: Any) -> Tensor:
+    def draw_single(self: Any, seed: Tensor, part: ProbeColumns, layout: Layout, _: Any) -> Tensor:
         of_images = slice(None) if probing.shared else part.images
         return laid(probes[of_images, part.columns, 0], layout)
 

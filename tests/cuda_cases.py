@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from xconv.convert import FAMILIES
+from xconv.conversion import FAMILIES
 
 DEVICE = torch.device("cuda")
 FAMILY_SETS = [(name,) for name in FAMILIES] + [tuple(FAMILIES)]

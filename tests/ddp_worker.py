@@ -17,7 +17,7 @@ from torch.nn.parallel import DistributedDataParallel
 from xconv import convert
 from xconv.saved.norm import XSyncBatchNorm
 from xconv.saved.normalizing import estimated
-from xconv.saved.rules import SyncBatch
+from xconv.saved.rules import SyncBatchNormRule
 
 PATIENCE = timedelta(seconds=60)
 
@@ -92,7 +92,7 @@ def synchronized_norm(rank: int) -> dict[str, Tensor]:
     layer = XSyncBatchNorm(8, norm_bits=8, track_running_stats=False)
     nn.init.constant_(layer.weight, 1.5)
     x = images(5, 8)[2 * rank : 2 + 3 * rank].clone().requires_grad_()
-    rule = SyncBatch(0.1, layer.eps, dist.group.WORLD, dist.get_world_size())
+    rule = SyncBatchNormRule(0.1, layer.eps, dist.group.WORLD, dist.get_world_size())
     with (
         mock.patch("torch.batch_norm_stats", statistics),
         mock.patch("torch.batch_norm_gather_stats_with_counts", gathered),

@@ -17,9 +17,9 @@ from cuda_cases import tf32
 from torch import Tensor
 
 from xconv.layout import Layout, is_channels_last
+from xconv.packing import unpack_codes
 from xconv.spectrum.blocks import blocks_of, by_frequency, inverse_transform, places, transform
-from xconv.spectrum.packing import unpack_codes
-from xconv.spectrum.plan import BITS, Part, Plan, divide, most_bits, nominal_importance
+from xconv.spectrum.plan import BITS, BlockPlan, Contribution, divide, most_bits, nominal_importance
 from xconv.spectrum.rounding import (
     GROUP,
     SCALE_BITS,
@@ -145,12 +145,12 @@ class Input:
         return Layout.of(self.values)
 
     @property
-    def plan(self) -> Plan:
+    def plan(self) -> BlockPlan:
         """One for natural images, or for such as have a steeper spectrum."""
         blocks = blocks_of(tuple(self.values.shape[2:]))
         importance = nominal_importance(blocks) ** self.steepness
         most = most_bits(self.values.dtype)
-        part = Part(importance, blocks.number, math.prod(blocks.pixels), most_bits=most)
+        part = Contribution(importance, blocks.number, math.prod(blocks.pixels), most_bits=most)
         return divide([part], self.bits)[0]
 
     def coefficients(self, frequencies: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from xconv_bench.configuration import Configuration
-from xconv_bench.methods import Method
+from xconv_bench.methods.base import Method
 
 
 class Rolled(Method):

@@ -1,15 +1,73 @@
 """What holds the house together (CONTRIBUTING.md): who knows whom, and how long things may get."""
 
 import ast
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("xconv", "xconv_bench")
+FLOORS = {
+    "xconv": (
+        "autocast bits capture contents differentiation geometry layout precision quantization "
+        "scripting storages symbolic wholes",
+        "cached packing kept",
+        "random",
+        "grouped narrowing spectrum",
+        "kernels",
+        "schemes",
+        "probing",
+        "budget compiled",
+        "estimator state weighing",
+        "saved",
+        "functional plan",
+        "modules",
+        "derived",
+        "conversion",
+        "accounting planning",
+    ),
+    "xconv_bench": (
+        "amounts errors explanation interrupts plain_text randomness",
+        "events parsing plans",
+        "knobs",
+        "configuration naming objectives",
+        "models results",
+        "data meters methods statistics thresholds",
+        "profiles report tasks",
+        "measurement",
+        "launch",
+        "experiments",
+        "cli",
+        "__main__",
+    ),
+}
+"""The files and folders of both packages, from the ground up.
+
+Each imports only from floors below its own: no neighbour, and nothing above. A folder counts as
+one; what its files may import of each other is that there is no circle.
+"""
+
+PLACE = re.compile(r"(xconv(?:_bench)?(?:\.\w+)+):\w+")
+"""A string that names something to import when it is used, as ``pkgutil.resolve_name`` takes it."""
+
+SAME_MEANING = {
+    "Arguments": "parameters of any function",
+    "Function": "a function of any kind",
+    "Result": "what a function returns, whatever it is",
+    "Row": "a row of a table: one to write, or one to read",
+}
+"""Names of aliases that several files define for the same thing."""
+
+NOT_YET_TOLD_APART = frozenset(
+    ("Change", "Column", "Draw", "Entry", "Line", "Lines", "Outcome", "Part", "Setting")
+)
+"""Names in ``report/`` that mean another thing elsewhere; the list only gets shorter."""
+
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 50
 HEAVY_MODULES = (
@@ -46,20 +104,56 @@ def module_name(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imported_modules(path: Path) -> Iterator[str]:
+def imported_names(path: Path) -> Iterator[str]:
     """Absolute names of everything ``path`` imports, at any depth, relative imports resolved.
 
-    ``from a import b`` yields ``a`` and ``a.b``: the text alone does not say whether b is a module.
+    Imports for type checkers count, those inside functions, and names in strings such as
+    ``"package.module:name"``. ``from a import b`` yields ``a.b``: the text alone does not say
+    whether b is a module.
     """
-    package = path.relative_to(ROOT).parent.parts
-    for node in ast.walk(ast.parse(path.read_text())):
+    yield from names_imported(path.read_text(), path.relative_to(ROOT).parent.parts)
+
+
+def names_imported(source: str, package: tuple[str, ...] = ()) -> Iterator[str]:
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             origin = package[: len(package) - node.level + 1] if node.level else ()
             base = ".".join((*origin, *(node.module or "").split("."))).rstrip(".")
-            yield base
             yield from (f"{base}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Constant) and PLACE.fullmatch(str(node.value)):
+            yield str(node.value).replace(":", ".")
+
+
+def import_graph(package: str) -> dict[str, set[str]]:
+    """What each module of a package imports of it, by the names of modules."""
+    files = {module_name(path): path for path in python_files(package)}
+    return {
+        module: {_module_of(name, files) for name in imported_names(path)} - {module, ""}
+        for module, path in files.items()
+    }
+
+
+def _module_of(name: str, modules: Container[str]) -> str:
+    """The module that ``name`` is or lies in; empty where it is none of ``modules``."""
+    while name and name not in modules:
+        name = name.rpartition(".")[0]
+    return name
+
+
+def floor_name(module: str) -> str:
+    """The file or folder, below the package itself, that a module belongs to."""
+    return module.split(".")[1] if "." in module else "__init__"
+
+
+def circle(graph: Mapping[str, set[str]]) -> list[str]:
+    """The modules of a circle in the order in which they import each other; empty without one."""
+    try:
+        list(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        return list(error.args[1])
+    return []
 
 
 def is_inside(module: str, *packages: str) -> bool:
@@ -71,7 +165,7 @@ def imports_of(files: list[Path], *forbidden: str) -> list[str]:
     return [
         f"{module_name(path)} imports {module}"
         for path in files
-        for module in imported_modules(path)
+        for module in imported_names(path)
         if is_inside(module, *forbidden)
     ]
 
@@ -87,10 +181,75 @@ def code_lines(function: Function) -> int:
     return lines
 
 
-@pytest.mark.parametrize("folder", [*PACKAGES, "xconv_bench/results", "xconv_bench/report"])
-def test_there_is_something_to_check(folder: str) -> None:
-    """A renamed folder would otherwise pass every rule below."""
-    assert python_files(folder)
+def test_every_way_to_import_is_seen() -> None:
+    source = """
+from typing import TYPE_CHECKING
+if TYPE_CHECKING:
+    from a.types import Kind
+from .beside import name
+def later():
+    import a.lazy
+    return resolve_name("xconv_bench.methods.exact:Exact")
+"""
+    found = set(names_imported(source, ("a", "inside")))
+    assert {
+        "a.types.Kind",
+        "a.inside.beside.name",
+        "a.lazy",
+        "xconv_bench.methods.exact.Exact",
+    } <= found
+
+
+def test_a_circle_would_be_found() -> None:
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"d"}}) == []
+    assert set(circle({"a": {"b"}, "b": {"c"}, "c": {"a"}})) == {"a", "b", "c"}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_module_imports_itself_by_way_of_others(package: str) -> None:
+    graph = import_graph(package)
+    assert sum(map(len, graph.values())) > len(graph), "imports are not seen"
+    assert circle(graph) == []
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_folder_imports_itself_by_way_of_others(package: str) -> None:
+    folders: dict[str, set[str]] = {}
+    for module, imported in import_graph(package).items():
+        if module != package:
+            others = {floor_name(name) for name in imported} - {floor_name(module), "__init__"}
+            folders.setdefault(floor_name(module), set()).update(others)
+    assert circle(folders) == []
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_file_and_folder_has_its_floor(package: str) -> None:
+    named = [name for floor in FLOORS[package] for name in floor.split()]
+    there = {floor_name(module) for module in import_graph(package)} - {"__init__"}
+    assert sorted(named) == sorted(there)
+
+
+def imports_up(graph: Mapping[str, set[str]], floors: Sequence[str]) -> set[str]:
+    """The imports that do not go to a floor below, readable."""
+    heights = {n: height for height, floor in enumerate(floors) for n in floor.split()}
+    return {
+        f"{module} imports {name}"
+        for module, imported in graph.items()
+        for name in imported
+        if "." in module and "." in name and floor_name(name) != floor_name(module)
+        if heights[floor_name(name)] >= heights[floor_name(module)]
+    }
+
+
+def test_a_wrong_way_would_be_found() -> None:
+    graph = {"p.low.a": {"p.low.b"}, "p.high": {"p.low.a", "p", "p.beside"}, "p.low.c": {"p.high"}}
+    wrong = {"p.high imports p.beside", "p.low.c imports p.high"}
+    assert imports_up(graph, ("low", "high beside")) == wrong
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_imports_go_down(package: str) -> None:
+    assert imports_up(import_graph(package), FLOORS[package]) == set()
 
 
 def test_the_layer_does_not_know_the_benchmark() -> None:
@@ -107,27 +266,36 @@ def test_the_layer_needs_only_torch() -> None:
     strangers = {
         f"{module_name(path)} imports {module}"
         for path in python_files("xconv")
-        for module in imported_modules(path)
+        for module in imported_names(path)
         if module.split(".")[0] not in (allowed | {"triton"} if is_kernel(path) else allowed)
     }
     assert strangers == set()
 
 
-@pytest.mark.parametrize("reader", ["results", "report"])
-def test_what_is_on_disk_does_not_know_how_it_was_measured(reader: str) -> None:
-    measuring = [f"xconv_bench.{name}" for name in ("meters", "methods", "experiments", "cli")]
-    assert imports_of(python_files(f"xconv_bench/{reader}"), *measuring) == []
+def named_things(path: Path) -> Iterator[str]:
+    """Classes and aliases that are defined in a file, but for the annotations of options."""
+    tree = ast.parse(path.read_text())
+    yield from (node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and not ast.unparse(node.value).startswith("Annotated"):
+            names = [target.id for target in node.targets if isinstance(target, ast.Name)]
+            yield from (name for name in names if name[0].isupper() and not name.isupper())
 
 
-def test_nothing_knows_the_command_line() -> None:
-    entry = ROOT / "xconv_bench" / "__main__.py"
-    command_line = ROOT / "xconv_bench" / "cli"
-    others = [
-        path
-        for path in python_files(*PACKAGES)
-        if path != entry and not path.is_relative_to(command_line)
-    ]
-    assert imports_of(others, "xconv_bench.cli") == []
+def test_a_name_means_one_thing() -> None:
+    """No class and no alias has the name of another, but for those that mean the same."""
+    places: dict[str, list[str]] = {}
+    for path in python_files(*PACKAGES):
+        for name in named_things(path):
+            places.setdefault(name, []).append(module_name(path))
+    several = {name: found for name, found in places.items() if len(found) > 1}
+    assert several.keys() - SAME_MEANING.keys() - NOT_YET_TOLD_APART == set(), several
+    assert SAME_MEANING.keys() <= several.keys(), "no longer needed"
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_types_are_offered_to_users(package: str) -> None:
+    assert (ROOT / package / "py.typed").is_file()
 
 
 def test_files_are_short() -> None:

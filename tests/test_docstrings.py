@@ -4,11 +4,15 @@ import doctest
 import importlib
 import importlib.util
 import pkgutil
+from typing import Any
 
 import pytest
+import torch
 
 import xconv
 import xconv_bench
+from xconv.conversion import FAMILIES
+from xconv.schemes import SCHEMES
 
 HAS_TRITON = importlib.util.find_spec("triton") is not None
 """Without which kernels cannot be imported."""
@@ -24,10 +28,25 @@ MODULES = [
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_run(name: str) -> None:
-    # Not `xconv.account`: in the package, functions stand before the modules of that name.
-    names = vars(xconv) if name.partition(".")[0] == "xconv" else {}
+    known = {"torch": torch, "nn": torch.nn, **vars(xconv)}
+    names = known if name.partition(".")[0] == "xconv" else {}
     results = doctest.testmod(importlib.import_module(name), extraglobs=names)
     assert results.failed == 0
+
+
+def public_things() -> list[Any]:
+    """Everything that ``xconv`` offers by name: functions, layers, schemes, swapped modules."""
+    offered = [getattr(xconv, name) for name in xconv.__all__ if name != "functional"]
+    functions = [getattr(xconv.functional, name) for name in xconv.functional.__all__]
+    swapped = [ours for family in FAMILIES.values() for ours in family.values()]
+    schemes = [type(scheme) for scheme in SCHEMES.values()]
+    return [*dict.fromkeys([*offered, *functions, *swapped, *schemes])]
+
+
+@pytest.mark.parametrize("thing", public_things(), ids=lambda thing: thing.__name__)
+def test_what_is_public_has_an_example(thing: Any) -> None:
+    own = vars(thing).get("__doc__") if isinstance(thing, type) else thing.__doc__
+    assert ">>> " in (own or "")
 
 
 @pytest.mark.parametrize(("package", "fewest"), [("xconv", 2), ("xconv_bench", 6)])

@@ -1,4 +1,4 @@
-"""How ``torch.autocast`` treats the layers: as torch's own, whose gradients it leaves alone."""
+"""Casts that ``torch.autocast`` makes for torch's own layers, made here for ours."""
 
 from contextlib import AbstractContextManager, nullcontext
 
@@ -13,11 +13,11 @@ _IN_FLOAT32 = {
     for kind in ("CPU", "CUDA", "XPU", "MPS")
     if torch._C._dispatch_has_kernel_for_dispatch_key(f"aten::{operator}", f"Autocast{kind}")
 }
-"""Operators, and the kinds of devices on which autocast has them in float32."""
+"""Normalisations that autocast computes in float32, each with the device types where it does."""
 
 
 def cast(tensor: Tensor) -> Tensor:
-    """What ``torch.autocast`` would hand to torch's own convolution."""
+    """Return ``tensor`` in the dtype in which ``torch.autocast`` runs convolutions."""
     kind = tensor.device.type
     if kind == _UNKNOWN_TO_AUTOCAST or not torch.is_autocast_enabled(kind):
         return tensor
@@ -27,7 +27,10 @@ def cast(tensor: Tensor) -> Tensor:
 
 
 def widened(operator: str, tensor: Tensor) -> Tensor:
-    """What ``torch.autocast`` would hand to torch's own normalisation ``operator``."""
+    """Return ``tensor`` in the dtype in which ``torch.autocast`` runs a normalisation.
+
+    ``operator`` names the normalisation, as in ``torch.ops.aten``.
+    """
     kind = tensor.device.type
     if (operator, kind) not in _IN_FLOAT32 or not torch.is_autocast_enabled(kind):
         return tensor
@@ -35,7 +38,7 @@ def widened(operator: str, tensor: Tensor) -> Tensor:
 
 
 def switched_off(kind: str) -> AbstractContextManager[object]:
-    """Inside, nothing is cast on devices of this kind."""
+    """Return a context in which autocast is off on devices of type ``kind``."""
     if kind == _UNKNOWN_TO_AUTOCAST:
         return nullcontext()
     return torch.autocast(kind, enabled=False)

@@ -19,22 +19,25 @@ _PIECE_ELSEWHERE = 2**25
 
 
 def pieces(count: int, device: torch.device, shrunk: int = 1) -> Iterator[slice]:
-    """``count`` elements some at a time, whole bytes of bits each: on a CPU few enough to stay in
-    its cache, elsewhere few enough for what is computed of them to be small; fewer by a factor
-    where more is computed of each."""
+    """Yield slices that divide ``count`` elements into pieces of whole bytes of packed bits.
+
+    On a CPU a piece is small enough to stay in its cache; elsewhere it is small enough for its
+    temporary tensors to be negligible. A larger ``shrunk`` divides the size, for callers that
+    compute more bytes of each element.
+    """
     size = _PIECE.get(device.type, _PIECE_ELSEWHERE) // shrunk
     return (slice(start, min(start + size, count)) for start in range(0, count, size))
 
 
 def packed_size(count: int) -> int:
-    """Bytes that ``count`` booleans take."""
+    """Return the number of bytes that ``count`` booleans take."""
     return (count + 7) // 8
 
 
 def pack(mask: Tensor) -> Tensor:
     """Pack a flat bool tensor of n elements into ⌈n/8⌉ bytes (uint8), first element lowest.
 
-    ``mask`` is a tensor of its own, not a slice: its memory is read eight bytes at a time.
+    ``mask`` must be a tensor of its own, not a slice: its memory is read eight bytes at a time.
     """
     padding = -mask.numel() % 8
     if padding:
@@ -44,6 +47,6 @@ def pack(mask: Tensor) -> Tensor:
 
 
 def unpack(packed: Tensor, count: int) -> Tensor:
-    """The first ``count`` booleans of ``packed`` (uint8), as a flat bool tensor."""
+    """Return the first ``count`` booleans of ``packed`` (uint8), as a flat bool tensor."""
     words = packed.to(torch.int64).mul_(_COPY).bitwise_and_(_SELECT)
     return words.view(torch.uint8)[:count].ne(0)

@@ -1,4 +1,4 @@
-"""CUDA graphs replay what was captured, random numbers of the capture included."""
+"""Refusal of CUDA graphs, which replay the random numbers that were drawn during capture."""
 
 import torch
 
@@ -6,8 +6,8 @@ import torch
 def refuse_capture(device: torch.device) -> None:
     """Raise RuntimeError while a CUDA graph is captured on ``device``'s current stream.
 
-    Numbers drawn from a seed on the CPU would be those of the capture in every replay: the mean
-    over steps would no longer be the exact gradient, and nothing would show it.
+    A captured kernel would use the same random numbers in every replay: the mean over steps would
+    no longer be the exact gradient, and nothing would show it.
     """
     if device.type == "cuda" and torch.cuda.is_current_stream_capturing():
         raise RuntimeError(

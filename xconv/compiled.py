@@ -1,12 +1,13 @@
-"""What is kept and what is made of it as one operator each, for those who reorder operators.
+"""The sketch and the estimate, each as one operator, for tools that reorder operators.
 
 ``torch.compile`` leaves an operator whole: it cannot undo a sketch to save the input instead, and
 the probes keep being drawn again rather than carried from the forward pass to the backward.
-Selective checkpoints save or repeat it as a whole: sketch and seed come from the same run.
+Selective checkpoints save or repeat an operator as a whole, so sketch and seed come from the same
+run.
 """
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, List, Sequence  # noqa: UP035 (what torch 2.6 knows in a schema)
+from typing import Any, List, Sequence  # noqa: UP035 (torch 2.6 accepts only this form in a schema)
 
 import torch
 import torch.utils.checkpoint
@@ -21,7 +22,7 @@ from xconv.geometry import Geometry
 from xconv.layout import Layout
 from xconv.probing import Probing
 from xconv.schemes import SCHEMES
-from xconv.spectrum.plan import Plan
+from xconv.spectrum.plan import BlockPlan
 
 _SELECTIVE = tuple(
     getattr(torch.utils.checkpoint, name)
@@ -31,19 +32,23 @@ _SELECTIVE = tuple(
 
 
 def is_selective() -> bool:
-    """Whether a selective checkpoint is at work, which may save some results and repeat others."""
+    """Return whether a selective checkpoint is active, which saves only some results."""
     if not torch._C._len_torch_dispatch_stack():
         return False
     return any(isinstance(mode, _SELECTIVE) for mode in _get_current_dispatch_mode_stack())
 
 
 def is_watched() -> bool:
-    """Whether operators are written down, counted or simulated: by a compiler, or by a mode."""
+    """Return whether a compiler or a dispatch mode records, counts or simulates operators."""
     return torch.compiler.is_compiling() or bool(torch._C._len_torch_dispatch_stack())
 
 
 def unseen() -> AbstractContextManager[Any]:
-    """Inside, a selective checkpoint does not see operators: those that not every run has."""
+    """Return a context that hides operators from a selective checkpoint.
+
+    A checkpoint compares the operators of both its runs, and some operators run in only one of
+    them.
+    """
     return _disable_current_modes() if is_selective() else nullcontext()
 
 
@@ -54,9 +59,9 @@ def keep(
     layout: Layout,
     weight_shape: torch.Size,
     output_shape: torch.Size,
-    plan: Plan | None = None,
+    plan: BlockPlan | None = None,
 ) -> tuple[Tensor, ...]:
-    """``probing.keep`` as one operator."""
+    """Run ``probing.keep`` as one operator."""
     counts: tuple[int, ...] = ()
     tables: list[Tensor] = []
     if plan is not None:
@@ -78,7 +83,7 @@ def estimate(
     weight: Tensor,
     dtype: torch.dtype,
 ) -> Tensor:
-    """``probing.estimate_gradient`` as one operator, which has no derivative and says so."""
+    """Run ``probing.estimate_gradient`` as one operator, whose derivative raises RuntimeError."""
     return _estimate(
         list(kept), grad_output, weight, dtype, layout.shape, layout.channels_last,
         probing.dial[1], probing.scheme, probing.distribution, probing.shared,
@@ -120,8 +125,8 @@ def _(
     return [torch.empty_like(seed), *like]
 
 
-def _plan(counts: Sequence[int], tables: Sequence[Tensor]) -> Plan | None:
-    return Plan(tuple(counts), *tables) if tables else None
+def _plan(counts: Sequence[int], tables: Sequence[Tensor]) -> BlockPlan | None:
+    return BlockPlan(tuple(counts), *tables) if tables else None
 
 
 @torch.library.custom_op("xconv::estimate", mutates_args=())
@@ -164,7 +169,7 @@ def _(
 
 
 def refuse_derivative(ctx: Any, gradient: Tensor) -> None:
-    """Raise RuntimeError: what an estimate's operator has for a derivative."""
+    """Raise RuntimeError, as the derivative of an estimated weight gradient."""
     raise RuntimeError(
         "an estimated weight gradient has no derivative; for derivatives of the weight gradient "
         "leave this layer exact (probes=0, or skip= of xconv.convert)"

@@ -1,8 +1,8 @@
-"""What a module consists of, read from where ``torch.nn.Module`` keeps it.
+"""Submodules, parameters and buffers, read from the dictionaries of ``torch.nn.Module``.
 
-``modules``, ``parameters``, ``named_buffers`` and their like are methods, which a class may
-override for purposes of its own, and each of torch's calls others of them. These functions are
-torch's in order, names and duplicates, and call none.
+A class may override ``modules``, ``parameters``, ``named_buffers`` and similar methods for its own
+purposes, and torch's versions call one another. These functions return what torch's do, in the same
+order, with the same names and the same treatment of duplicates, and call no method of the module.
 """
 
 from collections.abc import Iterator
@@ -13,23 +13,23 @@ from torch import Tensor, nn
 def named_modules(
     module: nn.Module, prefix: str = "", remove_duplicate: bool = True
 ) -> Iterator[tuple[str, nn.Module]]:
-    """Return ``module`` and all modules in it, by name, each before those in it."""
+    """Yield ``module`` and all modules inside it with their names, each before its own children."""
     return _walk(module, prefix, set(), remove_duplicate)
 
 
 def modules(module: nn.Module) -> Iterator[nn.Module]:
-    """Return the same without the names."""
+    """Return ``module`` and all modules inside it, in the order of ``named_modules``."""
     return (each for _, each in named_modules(module))
 
 
 def children(module: nn.Module) -> Iterator[nn.Module]:
-    """Return the modules that stand directly in ``module``."""
+    """Return the direct children of ``module``."""
     found = {id(child): child for child in module._modules.values() if child is not None}
     return iter(found.values())
 
 
 def named_parameters(module: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
-    """Return all parameters by name, each once, by the first of its names."""
+    """Yield each parameter once, under the first of its names."""
     seen: set[int] = set()
     for prefix, each in named_modules(module):
         for name, parameter in each._parameters.items():
@@ -39,7 +39,7 @@ def named_parameters(module: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
 
 
 def named_buffers(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """Return all buffers by name, those too that no ``state_dict`` has, each once."""
+    """Yield each buffer once, including buffers that are not part of a ``state_dict``."""
     seen: set[int] = set()
     for prefix, each in named_modules(module):
         for name, buffer in each._buffers.items():

@@ -1,8 +1,8 @@
-"""Classes for modules whose class is derived from torch's and runs as torch's does.
+"""Classes for modules whose class is derived from torch's but runs torch's forward pass.
 
-Such a class adds a name, a constructor or a helper, and leaves the forward pass alone:
-torchvision's video networks have some. Swapped, a module gets a class that is both ours and its
-own.
+Such a class adds a name, a constructor or a helper and leaves the forward pass alone; some of
+torchvision's video networks have such classes. ``convert`` gives the module a new class that is
+derived both from ours and from its own.
 """
 
 from typing import Any
@@ -13,11 +13,11 @@ _DECISIVE = (
     "__call__", "forward", "_conv_forward", "_output_padding", "_apply_instance_norm", "weight",
     "bias",
 )  # fmt: skip
-"""What makes up a forward pass, where a class defines it."""
+"""Attributes that decide a forward pass."""
 
 
 def runs_as(kind: type[nn.Module], base: type[nn.Module]) -> bool:
-    """Whether ``kind``, derived from ``base`` or ``base`` itself, has its forward pass."""
+    """Return whether ``kind``, derived from ``base`` or ``base`` itself, has its forward pass."""
     return all(getattr(kind, name, None) is getattr(base, name, None) for name in _DECISIVE)
 
 
@@ -25,7 +25,10 @@ _MADE: dict[tuple[type, type], type[nn.Module]] = {}
 
 
 def derive(ours: type[nn.Module], theirs: type[nn.Module]) -> type[nn.Module]:
-    """``theirs`` with the forward pass of ``ours``: ``ours`` itself where that is all there is."""
+    """Return a class with the forward pass of ``ours`` that is also derived from ``theirs``.
+
+    The result is ``ours`` itself if ``ours`` is derived from ``theirs``.
+    """
     if issubclass(ours, theirs):
         return ours
     if (ours, theirs) not in _MADE:
@@ -36,12 +39,12 @@ def derive(ours: type[nn.Module], theirs: type[nn.Module]) -> type[nn.Module]:
 
 
 def underived(kind: type) -> type | None:
-    """What ``kind`` was derived from for a module, or None where it was not."""
+    """Return the class from which ``derive`` made ``kind``, or None for any other class."""
     return kind.__bases__[1] if vars(kind).get("__reduce_ex__") is _reduce else None
 
 
 def _reduce(module: nn.Module, protocol: int) -> tuple[Any, ...]:
-    """For pickling: the class cannot be imported by name, but made again."""
+    """Return what pickle needs to derive the class again, which cannot be imported by name."""
     ours, theirs = next(k for k in type(module).__mro__ if underived(k)).__bases__
     return _new, (ours, theirs), vars(module)
 

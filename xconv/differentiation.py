@@ -1,4 +1,4 @@
-"""Whether there will be a backward pass to keep anything for, and which part of it is asked for."""
+"""Questions about the call in progress: will a backward pass follow, and what will it need?"""
 
 from typing import Any
 
@@ -6,44 +6,54 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+TRANSFORMED = "torch.func and forward-mode derivatives: exact gradient"
+"""Reason why a call under a transform or a forward-mode derivative keeps its input."""
+
 
 def is_exporting() -> bool:
-    """Whether ``torch.export`` is at work. torch before 2.7 does not tell; export under
-    ``no_grad`` there.
+    """Return whether ``torch.export`` is tracing.
 
-    Not ``torch.compiler.is_exporting``, which before torch 2.13 is true of every compilation.
+    Before torch 2.7 there is no way to tell, so export under ``no_grad`` there.
+    ``torch.compiler.is_exporting`` is no substitute: before torch 2.13 it returns True in every
+    compilation.
     """
     return bool(getattr(torch.compiler, "_is_exporting_flag", False))
 
 
 def is_traced() -> bool:
-    """Whether this call is written down as a program of torch's operators, which runs forward:
-    by ``torch.export``, ``torch.jit.trace`` or the ONNX exporter that is built on it."""
+    """Return whether this call is recorded as a program that only runs forward.
+
+    ``torch.export``, ``torch.jit.trace`` and the ONNX exporter built on it record such programs of
+    torch's operators.
+    """
     return is_exporting() or torch.jit.is_tracing()
 
 
 def is_transformed() -> bool:
-    """Whether a transform of ``torch.func`` or a forward-mode derivative is at work: these need
-    formulas for every direction, which torch's own operators have and a sketch cannot have."""
+    """Return whether a transform of ``torch.func`` or a forward-mode derivative is active.
+
+    These need a derivative formula for every direction, which torch's operators have and a sketch
+    cannot have.
+    """
     return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
 
 
 def is_recording() -> bool:
-    """Whether autograd records what follows, in a way in which less than all can be kept."""
+    """Return whether autograd records this call and allows keeping less than torch does."""
     return torch.is_grad_enabled() and not is_traced() and not is_transformed()
 
 
 def is_differentiated(*tensors: Tensor | None) -> bool:
-    """Whether autograd follows any of these, in such a way."""
+    """Return whether autograd records this call and any of ``tensors`` requires a gradient."""
     return is_recording() and any(t is not None and t.requires_grad for t in tensors)
 
 
 def may_run_again() -> bool:
-    """Whether this is the inside of an autograd function's forward pass: that of a reentrant
-    checkpoint, or of a reversible block, which runs again with gradients.
+    """Return whether this call is inside the forward pass of another autograd function.
 
-    Only there, and under ``inference_mode``, are derivatives off in both directions.
-    A compiler cannot ask.
+    Reentrant checkpoints and reversible blocks run such a call again later, with gradients. Only
+    there, and under ``inference_mode``, are both backward-mode and forward-mode derivatives off.
+    The answer is False during compilation, where it cannot be found out.
     """
     return not (
         torch.compiler.is_compiling()
@@ -54,35 +64,38 @@ def may_run_again() -> bool:
 
 
 def needed(ctx: Any, count: int) -> list[bool]:
-    """Return for each of the first ``count`` inputs of an autograd function, each a tensor or None,
-    whether the backward pass that is running needs its gradient.
+    """Return which of the first ``count`` inputs of an autograd function need a gradient now.
 
-    ``ctx.needs_input_grad`` tells which inputs require one. ``autograd.grad(loss, x)`` and
-    ``backward(inputs=[x])`` ask for some of these only, which the engine knows.
+    Each of these inputs is a tensor or None. ``ctx.needs_input_grad`` tells which inputs require a
+    gradient; ``autograd.grad(loss, x)`` and ``backward(inputs=[x])`` ask for only some of these,
+    which the engine knows.
     """
     needs: list[bool] = list(ctx.needs_input_grad[:count])
     if torch.compiler.is_compiling():
         return needs
-    nodes = [node for node, _ in ctx.next_functions]  # one for each input that is a tensor
+    nodes = [node for node, _ in ctx.next_functions]  # one node for each input that is a tensor
     return [need and _is_asked_for(nodes[i]) for i, need in enumerate(needs)]
 
 
 def _is_asked_for(node: Any) -> bool:
-    """Whether the engine is going to use a gradient that is handed on to ``node``."""
+    """Return whether the running backward pass will use a gradient handed on to ``node``."""
     try:
         return torch._C._will_engine_execute_node(node)
-    except RuntimeError:  # a leaf that autograd.grad was asked for, or an engine that cannot tell
+    except RuntimeError:  # for leaves of autograd.grad, and engines that cannot tell
         return True
 
 
 def refuse_batched(grad_output: Tensor) -> None:
-    """Raise RuntimeError if ``grad_output`` stands for several: ``is_grads_batched=True``, or
-    ``torch.vmap`` over a backward pass. Random numbers cannot be drawn for several at once."""
+    """Raise RuntimeError if ``grad_output`` is a batch of several output gradients.
+
+    ``is_grads_batched=True``, and ``torch.vmap`` over a backward pass, make such batches. Random
+    numbers cannot be drawn for several gradients at once.
+    """
     if torch.compiler.is_compiling():
         return
     functorch = torch._C._functorch
     if functorch.is_batchedtensor(grad_output) or functorch.is_legacy_batchedtensor(grad_output):
         raise RuntimeError(
-            "an estimated weight gradient is found for one output gradient at a time; ask for each "
-            "with a call of its own, or for the input's gradient only, or leave this layer exact"
+            "a weight gradient is estimated for one output gradient at a time; ask for each in a "
+            "call of its own, or for the input's gradient only, or leave this layer exact"
         )

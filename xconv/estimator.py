@@ -1,4 +1,4 @@
-"""The one autograd function behind every layer: what is kept, and what it is turned into."""
+"""The one autograd function behind every layer: exact outputs, estimated weight gradients."""
 
 from typing import Any
 
@@ -6,19 +6,19 @@ import torch
 from torch import Tensor
 
 from xconv import autocast, compiled
+from xconv.budget import Member
 from xconv.differentiation import needed, refuse_batched
 from xconv.geometry import Geometry
 from xconv.layout import Layout
 from xconv.probing import Probing, estimate_gradient, keep
-from xconv.spectrum.budget import Member
-from xconv.spectrum.plan import Plan
+from xconv.spectrum.plan import BlockPlan
 
 
 class SketchedConvolution(torch.autograd.Function):
     """A convolution that keeps a sketch of its input, or nothing, in place of the input.
 
-    Forward and input gradient are exact, the bias gradient too, and so are their derivatives.
-    Without a ``seed`` no sketch is made and the weight gets no gradient.
+    Output, input gradient and bias gradient are exact, and so are their derivatives. Without a
+    ``seed`` no sketch is made and the weight gets no gradient.
     """
 
     @staticmethod
@@ -30,14 +30,14 @@ class SketchedConvolution(torch.autograd.Function):
         seed: Tensor | None,
         geometry: Geometry,
         probing: Probing,
-        plan: Plan | None,
+        plan: BlockPlan | None,
         observer: Member | None,
     ) -> Tensor:
-        """Shapes as ``torch.nn.functional.conv*d`` takes them, batched.
+        """Convolve a batch, with the shapes of ``torch.nn.functional.conv*d``, and keep a sketch.
 
-        The weight is kept as it came: under autocast, a copy of it in fewer bits would be kept
-        for every call. ``plan`` divides the bits of the spectral scheme; an ``observer`` looks at
-        the input and at its gradient for the next plan.
+        The weight is saved in its own dtype: under autocast, saving the cast weight would keep one
+        copy for every call. ``plan`` divides the bits of the spectral scheme; ``observer`` records
+        the spectra of the input and of its output gradient for the next plan.
         """
         bias = None if bias is None else autocast.cast(bias)
         output = geometry.convolve(input, autocast.cast(weight), bias)
@@ -56,9 +56,10 @@ class SketchedConvolution(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
-        """Built of differentiable operations, should its result be differentiated in turn.
+        """Return the gradients of input, weight and bias, built from differentiable operations.
 
-        The estimated weight gradient cannot be: there, one operator that says so takes its place.
+        The estimated weight gradient is an exception: under ``create_graph`` it is one operator
+        whose derivative raises RuntimeError.
         """
         weight, *kept = ctx.saved_tensors
         needs_input, needs_weight, needs_bias = needed(ctx, 3)

@@ -1,10 +1,10 @@
-"""Convolutions as functions, the way ``torch.nn.functional`` has them, with ``probes``."""
+"""Convolutions as functions, in the style of ``torch.nn.functional``, with estimated gradients."""
 
 import torch
 from torch import Tensor
 
 from xconv import autocast
-from xconv.differentiation import is_recording, is_transformed, may_run_again
+from xconv.differentiation import TRANSFORMED, is_recording, is_transformed, may_run_again
 from xconv.estimator import SketchedConvolution
 from xconv.geometry import Geometry, Sizes, per_dimension, resolve_padding
 from xconv.probing import Probing
@@ -14,9 +14,6 @@ from xconv.schemes.scheme import NO_SMALLER
 from xconv.state import State
 
 __all__ = ["bit_relu", "conv", "conv_transpose"]
-
-TRANSFORMED = "torch.func and forward-mode derivatives: exact gradient"
-"""Why a call falls back to keeping its input, one of the reasons."""
 
 _PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 
@@ -38,12 +35,41 @@ def conv(
     keep: float | None = None,
     shared: bool = False,
 ) -> Tensor:
-    """``torch.nn.functional.conv1d``, ``conv2d`` or ``conv3d``, whichever ``weight`` is made for.
+    """Convolve ``input`` in 1, 2 or 3 dimensions, and keep a stand-in of it for the backward pass.
 
-    Shapes, dtypes and errors are torch's. Forward, input gradient and bias gradient are exact; the
-    weight gradient is estimated from ``probes`` probes by ``scheme`` (arXiv 2106.06998, section
-    3), unless the sketch would not be smaller than the input or ``probes`` is 0. ``shared`` is the
-    published form of ``"independent"``, as ``xconv.convert`` says.
+    This is ``torch.nn.functional.conv1d``, ``conv2d`` or ``conv3d`` with another weight gradient.
+    Outputs, input gradients and bias gradients are exact. The weight gradient, linear in the input,
+    is estimated without bias from a random stand-in of the input (arXiv 2106.06998, section 3).
+
+    Args:
+        input: (batch, in_channels, *pixels) or (in_channels, *pixels), any floating dtype.
+        weight: (out_channels, in_channels / groups, *kernel); its dimensions choose 1d, 2d or 3d.
+        bias: (out_channels), or None.
+        stride: step of the kernel, one number or one for each dimension.
+        padding: pixels added on both sides, one number or one for each dimension; ``"same"`` or
+            ``"valid"``.
+        dilation: distance of the kernel's elements, one number or one for each dimension.
+        groups: number of groups of channels.
+        padding_mode: ``"zeros"``, ``"reflect"``, ``"replicate"`` or ``"circular"``.
+        probes: see ``xconv.XConv1d``, as for all arguments that follow.
+        scheme: name of the scheme.
+        distribution: distribution of the probes.
+        bits: bits per element of the input.
+        keep: share of the pixels.
+        shared: use the same probes for all images of a batch.
+
+    Returns:
+        (batch, out_channels, *pixels), or without the batch, exactly as torch returns it.
+
+    Raises:
+        ValueError: for a ``weight`` of other than 3, 4 or 5 dimensions, an unknown padding mode,
+            and values that ``xconv.XConv1d`` refuses.
+        TypeError: for values that ``xconv.XConv1d`` refuses.
+        RuntimeError: as torch, for shapes that do not fit and for ``padding="same"`` with a stride.
+
+    >>> input, weight = torch.zeros(2, 3, 32, 32), torch.zeros(8, 3, 3, 3, requires_grad=True)
+    >>> conv(input, weight, padding=1, probes=8).shape
+    torch.Size([2, 8, 32, 32])
     """
     size = _dimensions(weight)
     if padding_mode not in _PADDING_MODES:
@@ -79,7 +105,41 @@ def conv_transpose(
     keep: float | None = None,
     shared: bool = False,
 ) -> Tensor:
-    """``torch.nn.functional.conv_transpose1d``, ``2d`` or ``3d``, as ``conv`` above."""
+    """Apply a transposed convolution to ``input``, and keep a stand-in of it for the backward pass.
+
+    This is ``torch.nn.functional.conv_transpose1d``, ``2d`` or ``3d`` with another weight gradient,
+    estimated as that of ``conv``. All other gradients are exact.
+
+    Args:
+        input: (batch, in_channels, *pixels) or (in_channels, *pixels), any floating dtype.
+        weight: (in_channels, out_channels / groups, *kernel); its dimensions choose 1d, 2d or 3d.
+        bias: (out_channels), or None.
+        stride: step of the kernel over the output, one number or one for each dimension.
+        padding: pixels cut off on both sides of the output, one number or one for each dimension.
+        output_padding: pixels added on one side of the output, one number or one for each
+            dimension.
+        groups: number of groups of channels.
+        dilation: distance of the kernel's elements, one number or one for each dimension.
+        probes: see ``xconv.XConv1d``, as for all arguments that follow.
+        scheme: name of the scheme.
+        distribution: distribution of the probes.
+        bits: bits per element of the input.
+        keep: share of the pixels.
+        shared: use the same probes for all images of a batch.
+
+    Returns:
+        (batch, out_channels, *pixels), or without the batch, exactly as torch returns it.
+
+    Raises:
+        ValueError: for a ``weight`` of other than 3, 4 or 5 dimensions, and values that
+            ``xconv.XConv1d`` refuses.
+        TypeError: for values that ``xconv.XConv1d`` refuses.
+        RuntimeError: as torch, for shapes that do not fit.
+
+    >>> input, weight = torch.zeros(2, 8, 16, 16), torch.zeros(8, 3, 2, 2, requires_grad=True)
+    >>> conv_transpose(input, weight, stride=2, probes=8).shape
+    torch.Size([2, 3, 32, 32])
+    """
     size = _dimensions(weight)
     geometry = Geometry(
         per_dimension(stride, size),
@@ -96,12 +156,12 @@ def conv_transpose(
 def convolution(
     input: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry, state: State
 ) -> Tensor:
-    """A convolution of any geometry, batched (batch, channels, *pixels) or not, probed as ``state``
-    says, which is told whether it falls back to the exact gradient.
+    """Apply a convolution of any geometry, and keep of ``input`` what ``state`` says.
 
-    What autograd keeps: the sketch, the seed and the weight where the weight needs a gradient;
-    the weight alone where it needs none; what torch keeps where the sketch would be no smaller,
-    and where torch.func or forward-mode derivatives need it.
+    ``input`` is batched or not. The reason for an exact gradient, or an empty text, is written to
+    ``state.falls_back``. Autograd keeps the sketch, the seed and the weight if the weight needs a
+    gradient, and the weight alone if not. It keeps what torch keeps if the sketch would be no
+    smaller, or if ``torch.func`` or forward-mode derivatives need it.
     """
     probing = state.probing
     is_image = input.dim() in (geometry.dimensions + 1, geometry.dimensions + 2)
@@ -111,7 +171,7 @@ def convolution(
         return convolution(input.unsqueeze(0), weight, bias, geometry, state).squeeze(0)
     recording = is_recording()
     takes = takes_seed(weight) and (recording or may_run_again())
-    reason = why_exact(input, state) if takes else NO_SMALLER
+    reason = state.why_exact(input) if takes else NO_SMALLER
     saves = takes and not reason
     seed = draw_seed() if saves else None
     if recording and weight.requires_grad:
@@ -141,17 +201,8 @@ def convolution(
     return output
 
 
-def why_exact(input: Tensor, state: State) -> str:
-    """Return why ``input`` is kept as it is; empty where it is not."""
-    if state.is_first and not input.requires_grad:
-        if torch.compiler.is_compiling():  # where sizes may be symbols
-            return "its input is the batch, which is held anyway: exact gradient"
-        return f"its input is the batch, {input.nbytes} bytes that are held anyway: exact gradient"
-    return "" if state.probing is None else state.probing.why_exact(input)
-
-
 def _dimensions(weight: Tensor) -> int:
-    """Of the images that ``weight`` (channels, channels, *kernel) convolves."""
+    """Return the number of spatial dimensions of ``weight`` (channels, channels, *kernel)."""
     if not 3 <= weight.dim() <= 5:
         raise ValueError(
             "weight must have 3, 4 or 5 dimensions, for images of 1, 2 or 3; "

@@ -1,7 +1,7 @@
-"""Everything a convolution does to shapes, and the three linear maps that it is made of.
+"""The geometry of a convolution, and the three linear maps that it is made of.
 
-A convolution is linear in its input and in its weight. The forward pass, the gradient of the
-input and the gradient of the weight are each one call of the backend; nothing here is random.
+A convolution is linear in its input and in its weight. The forward pass, the gradient of the input
+and the gradient of the weight are each one call of the backend; nothing here is random.
 """
 
 from collections.abc import Sequence
@@ -29,9 +29,10 @@ _FORWARD: dict[tuple[bool, int], Any] = {
 class Geometry:
     """Stride, padding, dilation and groups of a convolution in 1, 2 or 3 dimensions.
 
-    ``border`` is what is padded before the convolution proper, as ``torch.nn.functional.pad``
-    takes it (last dimension first, empty for none), in ``border_mode``: padding modes other than
-    zeros, and the odd pixel of an even kernel under ``padding="same"``.
+    ``border`` is padding that is applied before the convolution, in the form of
+    ``torch.nn.functional.pad`` (last dimension first, empty for none) and in ``border_mode``. It
+    holds padding modes other than zeros, and the odd pixel of an even kernel under
+    ``padding="same"``.
     """
 
     stride: tuple[int, ...]
@@ -45,11 +46,11 @@ class Geometry:
 
     @property
     def dimensions(self) -> int:
-        """1, 2 or 3."""
+        """Return the number of spatial dimensions: 1, 2 or 3."""
         return len(self.stride)
 
     def convolve(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """The forward pass: torch's own, and torch's own errors for shapes that do not fit."""
+        """Run torch's own forward pass, which raises torch's errors for shapes that do not fit."""
         function = _FORWARD[self.transposed, self.dimensions]
         if self.transposed:
             return function(
@@ -61,11 +62,11 @@ class Geometry:
         )
 
     def input_gradient(self, grad_output: Tensor, weight: Tensor, shape: torch.Size) -> Tensor:
-        """Gradient of an input of ``shape`` (batch, channels, *pixels).
+        """Return the gradient of an input of ``shape`` (batch, channels, *pixels).
 
-        The input's values are not needed. On the CPU, ``convolution_backward`` would fill a whole
-        stand-in tensor all the same, so there the adjoint is called by name: a convolution is the
-        input gradient of a transposed one and the other way about, with the same result.
+        The values of the input are not needed. On the CPU, ``convolution_backward`` would still
+        fill a whole stand-in tensor, so the adjoint is called by name there: a convolution is the
+        input gradient of a transposed convolution and the reverse, with the same result.
         """
         padded = self._padded_shape(shape)
         if grad_output.device.type == "cpu":
@@ -76,11 +77,11 @@ class Geometry:
         return self._unpad(gradient, shape)
 
     def weight_gradient(self, grad_output: Tensor, input: Tensor, weight: Tensor) -> Tensor:
-        """Gradient of ``weight``, whose values are not used: ``input ⋆ grad_output``."""
+        """Return ``input ⋆ grad_output``, the gradient of ``weight``, whose values are not used."""
         return self._backward(grad_output, self.pad(input), weight, [False, True, False])[1]
 
     def pad(self, input: Tensor) -> Tensor:
-        """``input`` with its border, as the convolution proper sees it."""
+        """Return ``input`` with its border."""
         return F.pad(input, self.border, self.border_mode) if self.border else input
 
     def _padded_shape(self, shape: torch.Size) -> tuple[int, ...]:
@@ -122,9 +123,9 @@ class Geometry:
         )
 
     def _unpad(self, gradient: Tensor, shape: torch.Size) -> Tensor:
-        """The adjoint of ``pad``, without the input that ``F.pad``'s own nodes would have saved.
+        """Return the adjoint of ``pad`` applied to ``gradient``, which is overwritten.
 
-        Overwrites ``gradient``.
+        ``F.pad``'s own backward pass would need the input to have been saved.
         """
         for i in range(0, len(self.border), 2):
             dim = gradient.dim() - 1 - i // 2
@@ -132,7 +133,7 @@ class Geometry:
         return gradient.clone() if self.border else gradient
 
     def _fold(self, gradient: Tensor, dim: int, before: int, size: int) -> Tensor:
-        """Add what fell on the border to the pixels that it was copied from, and drop it."""
+        """Add the gradient of the border to the pixels it was copied from, and drop the border."""
         after = gradient.shape[dim] - before - size
         head = gradient.narrow(dim, 0, before)
         inner = gradient.narrow(dim, before, size)
@@ -150,7 +151,10 @@ class Geometry:
 
 
 def same_padding(kernel: tuple[int, ...], dilation: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
-    """Pixels before and after each dimension that keep its size; the odd one comes after."""
+    """Return the pixels before and after each dimension that keep its size.
+
+    An odd pixel comes after.
+    """
     totals = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
     return tuple((total // 2, total - total // 2) for total in totals)
 
@@ -161,9 +165,9 @@ def resolve_padding(
     kernel: tuple[int, ...],
     dilation: tuple[int, ...],
 ) -> tuple[tuple[int, ...], tuple[int, ...], str]:
-    """What torch's padding arguments mean: ``(padding, border, border_mode)`` of a Geometry.
+    """Return ``(padding, border, border_mode)`` of a Geometry for torch's padding arguments.
 
-    Raises RuntimeError, as torch, for a padding word other than ``"same"`` and ``"valid"``.
+    Raises RuntimeError, as torch does, for a word other than ``"same"`` and ``"valid"``.
     """
     if isinstance(padding, str) and padding not in ("same", "valid"):
         raise RuntimeError(f"invalid padding {padding!r}; expected 'same', 'valid' or integers")
@@ -181,11 +185,11 @@ def resolve_padding(
 
 
 def per_dimension(value: Sizes, dimensions: int) -> tuple[int, ...]:
-    """One number for every dimension; a single one stands for all, as in torch."""
+    """Return one number for each dimension; a single one is repeated, as in torch."""
     numbers = (value,) if isinstance(value, int) else tuple(value)
     return numbers * dimensions if len(numbers) == 1 else numbers
 
 
 def pixels(shape: torch.Size | tuple[int, ...]) -> int:
-    """Pixels of one channel of a tensor (batch, channels, *pixels)."""
+    """Return the number of pixels of one channel of a tensor (batch, channels, *pixels)."""
     return prod(shape[2:])

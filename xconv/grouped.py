@@ -1,24 +1,24 @@
-r"""A few bits for each number, with a range for each group of neighbours.
+"""Numbers rounded to a few bits each, with one range for each group of neighbours.
 
 A group has bounds ``low`` and ``high``; with b bits its levels lie ``Δ = (high − low) / (2^b − 1)``
 apart. A number is kept as the whole number ``q = ⌊(x − low)/Δ + r⌋``, r uniform in [0, 1), and
-given back in one of two ways:
+restored in one of two ways:
 
     x̂ = low + q Δ              stochastic rounding,  variance f (1 − f) Δ², f = (x − low)/Δ mod 1
     x̂ = low + (q − r + ½) Δ    subtractive dither,   variance Δ²/12, r drawn again from the seed
 
-Both have the mean x. The first as q is the larger of the two levels around x with probability f;
-the second as (x − low)/Δ + r − q is uniform in [0, 1), whatever x is, so that errors depend neither
-on x nor on each other. The second has the least variance but where many numbers lie on a level, as
-the zeros behind a ReLU do. Which way a group goes never depends on r, so that the mean stays x; the
-order in which the bounds are kept tells.
+Both have the mean x. In the first, q is the larger of the two levels around x with probability f.
+In the second, (x − low)/Δ + r − q is uniform in [0, 1) for every x, so errors depend neither on x
+nor on each other. The second has the smaller variance unless many numbers lie on a level, as the
+zeros after a ReLU do. The choice between them never depends on r, so that the mean stays x; the
+order in which the bounds are stored records it.
 """
 
 import torch
 from torch import Tensor
 
+from xconv.packing import pack_codes, unpack_codes
 from xconv.random import random_words
-from xconv.spectrum.packing import pack_codes, unpack_codes
 
 BITS = (1, 2, 4, 8)
 GROUP = 256
@@ -26,34 +26,38 @@ GROUP = 256
 
 _RANGE_BYTES = 8
 _FRACTION_BITS = 24
-"""Of the random numbers in [0, 1): as many as float32 holds."""
+"""Bits of a random number in [0, 1): as many as float32 holds."""
 
 
 def groups_for(count: int) -> int:
-    """Return the groups that ``count`` numbers fill."""
+    """Return the number of groups that ``count`` numbers fill."""
     return -(-count // GROUP)
 
 
 def kept_bytes(groups: int, bits: int) -> int:
-    """Return the bytes of whole groups: the numbers, and two bounds each."""
+    """Return the bytes of whole groups: packed numbers and two bounds for each group."""
     return groups * (GROUP * bits // 8 + _RANGE_BYTES)
 
 
 def code_bytes(groups: slice, bits: int) -> slice:
-    """Return where the packed numbers of ``groups`` lie."""
+    """Return the slice of bytes that holds the packed numbers of ``groups``."""
     return slice(groups.start * GROUP * bits // 8, groups.stop * GROUP * bits // 8)
 
 
 def empty_groups(groups: int, bits: int, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Return room for packed numbers (uint8, flat) and for bounds (groups, 2), float32, on the
-    device of ``like``."""
+    """Return empty tensors for packed numbers (uint8, flat) and bounds (groups, 2), float32.
+
+    Both are on the device of ``like``.
+    """
     packed = like.new_empty(groups * GROUP * bits // 8, dtype=torch.uint8)
     return packed, like.new_empty(groups, 2, dtype=torch.float32)
 
 
 def room_for(count: int, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Return groups (m, GROUP), float32, and a flat view of the ``count`` numbers to write there,
-    after which ``fill`` gives the last group its rest."""
+    """Return empty groups (m, GROUP), float32, and a flat view of the first ``count`` numbers.
+
+    Write the numbers to the view, then call ``fill`` to complete the last group.
+    """
     values = like.new_empty(groups_for(count), GROUP, dtype=torch.float32)
     return values, values.view(-1)[:count]
 
@@ -68,10 +72,11 @@ def fill(values: Tensor, count: int) -> Tensor:
 def encode(
     values: Tensor, bits: int, seed: Tensor, stream: int, dithered: bool | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Return packed numbers (uint8, flat) and bounds (m, 2), float32, of ``values`` (m, GROUP),
-    float32, which are overwritten.
+    """Return ``values`` (m, GROUP), float32, as packed numbers and the bounds of each group.
 
-    ``dithered`` says which way groups go; None takes the one with less variance for each.
+    Packed numbers are uint8, flat; bounds are float32, (m, 2). ``values`` are overwritten.
+    ``dithered`` chooses subtractive dither (True) or stochastic rounding (False) for all groups;
+    None chooses the one with the smaller variance for each group.
     """
     low, high = values.aminmax(dim=1, keepdim=True)
     spans = (high - low).clamp_(min=torch.finfo(torch.float32).tiny)
@@ -88,7 +93,10 @@ def encode(
 def decode(
     packed: Tensor, bounds: Tensor, bits: int, seed: Tensor, stream: int, scale: float = 1.0
 ) -> Tensor:
-    """Return ``scale`` x̂ (m, GROUP), float32, from what ``encode`` gave for seed and stream."""
+    """Return ``scale`` x̂ (m, GROUP), float32, from what ``encode`` returned.
+
+    ``seed`` and ``stream`` are those given to ``encode``.
+    """
     levels = unpack_codes(packed, bits).view(-1, GROUP).float()
     first, second = bounds[:, :1], bounds[:, 1:]
     shift = _chances(seed, stream, levels).sub_(0.5).mul_(first > second)
@@ -98,18 +106,18 @@ def decode(
 
 
 def dither_variances(bounds: Tensor, bits: int) -> Tensor:
-    """Return the variance of each x̂ of dithered groups, (m, 1): Δ²/12."""
+    """Return the variance Δ²/12 of the numbers of each dithered group, (m, 1)."""
     return (bounds[:, 1:] - bounds[:, :1]).div_(2**bits - 1).square_().div_(12)
 
 
 def _is_dithered(levels: Tensor) -> Tensor:
-    """Whether a dither has less variance than stochastic rounding, of each group, (groups, 1)."""
+    """Return for each group whether dither has the smaller variance, (groups, 1)."""
     fractions = levels.frac()
     energies = fractions.square().sum(1, keepdim=True)
     return fractions.sum(1, keepdim=True) - energies > GROUP / 12
 
 
 def _chances(seed: Tensor, stream: int, like: Tensor) -> Tensor:
-    """r for the numbers of one part, uniform in [0, 1)."""
+    """Return r for each number of one part, uniform in [0, 1)."""
     words = random_words(seed, stream, like.numel(), torch.int32, like.device)
     return words.bitwise_and_(2**_FRACTION_BITS - 1).view_as(like).mul(2.0**-_FRACTION_BITS)

@@ -1,6 +1,7 @@
-"""The layers: subclasses of ``torch.nn``'s convolutions that differ in their weight gradient only.
+"""Subclasses of torch's convolutions that differ from them in the weight gradient only.
 
-Same parameters, same ``state_dict`` keys, same initialisation. ``probes=0`` is the exact layer.
+Parameters, ``state_dict`` keys and initialisation are torch's. With ``probes=0`` the whole layer
+is.
 """
 
 from typing import Any
@@ -19,11 +20,13 @@ from xconv.symbolic import as_leaf
 
 
 class Probed(PassedOver):
-    """What the probed layers add to torch's: one attribute, a ``State``, and nothing that a class
-    derived from torch's could have named alike."""
+    """Base of the probed layers: torch's attributes and one more, a ``State``.
+
+    It defines no other name that a class derived from torch's could also have defined.
+    """
 
     def extra_repr(self: Any) -> str:
-        """torch's, then how the weight gradient is found."""
+        """Return torch's description, followed by how the weight gradient is found."""
         words = [super().extra_repr()]  # type: ignore[misc]
         state = state_of(self)
         if state is not None and state.probing is not None:
@@ -47,10 +50,25 @@ def set_probing(
     keep: float | None = None,
     shared: bool = False,
 ) -> None:
-    """Probe ``layer``, one of ours, with these from its next call on.
+    """Change how ``layer`` keeps its input, from its next call on.
 
-    Raises ValueError or TypeError for values that ``XConv1d`` refuses, TypeError for a layer that
-    is not one of ours.
+    Args:
+        layer: a layer of this module, or one that ``xconv.convert`` swapped.
+        probes: see ``XConv1d``, as for all arguments that follow.
+        scheme: name of the scheme.
+        distribution: distribution of the probes.
+        bits: bits per element of the input.
+        keep: share of the pixels.
+        shared: use the same probes for all images of a batch.
+
+    Raises:
+        ValueError: for values that ``XConv1d`` refuses.
+        TypeError: for values that ``XConv1d`` refuses, and for any other layer.
+
+    >>> layer = XConv2d(3, 8, kernel_size=3, probes=4)
+    >>> set_probing(layer, scheme="quantized", bits=4)
+    >>> layer
+    XConv2d(3, 8, kernel_size=(3, 3), stride=(1, 1), bits=4, scheme=quantized)
     """
     probing = Probing(probes, scheme, distribution, bits, keep, shared)
     if not isinstance(layer, Probed):
@@ -93,7 +111,7 @@ class _Convolution(Probed):
     def _conv_forward(self: Any, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         if torch.jit.is_scripting():
             return self._xconv_exact(input, weight, bias)
-        else:  # which TorchScript does not read
+        else:  # TorchScript does not compile this branch
             return _probed(self, input, weight, bias)
 
 
@@ -130,15 +148,15 @@ class _TransposedConvolution(Probed):
         set_state(self, state)  # type: ignore[arg-type]
 
     def forward(self: Any, input: Tensor, output_size: list[int] | None = None) -> Tensor:
-        """As torch's, ``output_size`` included."""
+        """Run torch's forward pass, ``output_size`` included, and keep a stand-in of the input."""
         if torch.jit.is_scripting():
             return self._xconv_exact(input, output_size)
-        else:  # which TorchScript does not read
+        else:  # TorchScript does not compile this branch
             return _probed_transposed(self, input, output_size)
 
 
 def _probed(layer: Any, input: Any, weight: Tensor, bias: Tensor | None) -> Any:
-    """The call of a convolution; its geometry is what torch's own forward pass reads."""
+    """Call a convolution whose geometry is what torch's own forward pass would read."""
     if isinstance(input, fx.Proxy):
         return as_leaf(layer, input)
     state = layer._xconv
@@ -149,10 +167,10 @@ def _probed(layer: Any, input: Any, weight: Tensor, bias: Tensor | None) -> Any:
     if layer.padding_mode == "zeros":
         word = layer.padding
         word = word if isinstance(word, str) else per_dimension(word, size)
-        if word == "same" and any(step != 1 for step in stride):  # which torch refuses
+        if word == "same" and any(step != 1 for step in stride):  # torch raises an error
             return type(layer)._xconv_exact(layer, input, weight, bias)
         padding, border, mode = resolve_padding(word, "zeros", tuple(weight.shape[2:]), dilation)
-    else:  # as it was at construction, whatever ``padding`` says since
+    else:  # torch reads ``padding`` only at construction
         padding, border = (0,) * size, tuple(layer._reversed_padding_repeated_twice)
         mode = layer.padding_mode
     geometry = Geometry(stride, padding, dilation, layer.groups, border=border, border_mode=mode)
@@ -160,7 +178,7 @@ def _probed(layer: Any, input: Any, weight: Tensor, bias: Tensor | None) -> Any:
 
 
 def _probed_transposed(layer: Any, input: Any, output_size: list[int] | None) -> Any:
-    """The call of a transposed convolution."""
+    """Call a transposed convolution."""
     if isinstance(input, fx.Proxy):
         return as_leaf(layer, input, output_size)
     state, weight = layer._xconv, layer.weight
@@ -183,25 +201,39 @@ def _probed_transposed(layer: Any, input: Any, output_size: list[int] | None) ->
 
 
 def _is_plain(state: State) -> bool:
-    """Whether this call is torch's own, whatever its tensors."""
+    """Return whether this call is torch's own, whatever its tensors are."""
     exact = state.probing is None or state.probing.is_exact
     return exact or is_traced() or not (torch.is_grad_enabled() or may_run_again())
 
 
 class XConv1d(_Convolution, nn.Conv1d):
-    """``torch.nn.Conv1d`` that keeps ``probes`` projections of its input instead of its input.
+    """``torch.nn.Conv1d`` that keeps a compressed stand-in of its input for the backward pass.
 
-    Takes every argument of ``torch.nn.Conv1d``, and by name:
+    The weight gradient is linear in the input x. A random stand-in x̂ with E[x̂] = x therefore
+    gives an unbiased estimate of it. Outputs, input gradients and bias gradients are exact.
 
     Args:
-        probes: random projections of each input, 0 for the exact layer.
-        scheme: ``"independent"``, ``"multi"`` or ``"orthogonal"`` (arXiv 2106.06998, section 3).
-        distribution: ``"rademacher"`` or ``"gaussian"`` probes.
-        shared: independent probes as published, the same for all images of a batch and of all of
-            the input; otherwise each image has its own, and means of channels are kept apart.
+        in_channels: as all arguments up to ``dtype``, the argument of ``torch.nn.Conv1d``.
+        probes: number of random projections of each input, for the schemes ``"independent"``,
+            ``"multi"`` and ``"orthogonal"``; 0 makes the layer exact.
+        scheme: ``"independent"``, ``"multi"`` or ``"orthogonal"`` (arXiv 2106.06998, section 3),
+            ``"spectral"``, ``"quantized"`` or ``"sampling"``. If empty, ``probes`` mean
+            ``"independent"``, ``keep`` means ``"sampling"``, and ``bits`` or nothing mean
+            ``"spectral"``.
+        distribution: distribution of the probes, ``"rademacher"`` or ``"gaussian"``.
+        bits: bits per element of the input: above 0 and at most 8 for ``"spectral"`` (default 0.5);
+            1, 2, 4 or 8 for ``"quantized"`` (default 2).
+        keep: share of the pixels for ``"sampling"``, above 0 and at most 1 (default 0.1).
+        shared: use the same independent probes for all images of a batch and do not keep means of
+            channels apart, as the paper does. Otherwise each image has probes of its own.
 
-    Raises ValueError or TypeError for other values of these. Input (batch, channels, length) or
-    (channels, length), any floating dtype.
+    Raises:
+        ValueError: for an unknown word, a number out of range, or a dial of another scheme.
+        TypeError: for a value of the wrong type.
+
+    Input (batch, channels, length) or (channels, length), any floating dtype; the output's shape
+    and dtype are torch's. Where the stand-in would be no smaller than the input, a call keeps the
+    input and its weight gradient is exact.
 
     >>> layer = XConv1d(3, 8, kernel_size=5, padding="same", probes=4)
     >>> layer(torch.zeros(2, 3, 100)).shape
@@ -212,37 +244,83 @@ class XConv1d(_Convolution, nn.Conv1d):
 
 
 class XConv2d(_Convolution, nn.Conv2d):
-    """``torch.nn.Conv2d`` that keeps ``probes`` projections of its input; see ``XConv1d``.
+    """``torch.nn.Conv2d`` that keeps a compressed stand-in of its input for the backward pass.
 
-    Input (batch, channels, height, width) or (channels, height, width).
+    Arguments and errors are those of ``XConv1d``. Input (batch, channels, height, width) or
+    (channels, height, width), any floating dtype.
 
-    >>> layer = XConv2d(3, 8, kernel_size=3, probes=4, scheme="multi")
+    >>> layer = XConv2d(3, 8, kernel_size=3, scheme="spectral", bits=0.5)
     >>> layer(torch.zeros(2, 3, 32, 32)).shape
     torch.Size([2, 8, 30, 30])
+
+    The mean of the estimated weight gradient is the exact one:
+
+    >>> _ = torch.manual_seed(0)
+    >>> x, layer = torch.randn(2, 3, 16, 16), XConv2d(3, 4, 3, probes=64)
+    >>> exact = torch.nn.functional.conv2d(x, layer.weight, layer.bias)
+    >>> (exact_gradient,) = torch.autograd.grad(exact.square().sum(), layer.weight)
+    >>> def estimate():
+    ...     return torch.autograd.grad(layer(x).square().sum(), layer.weight)[0]
+    >>> mean = sum(estimate() for _ in range(100)) / 100
+    >>> bool((mean - exact_gradient).norm() < 0.1 * exact_gradient.norm())
+    True
     """
 
     _xconv_exact = exactly(nn.Conv2d._conv_forward)
 
 
 class XConv3d(_Convolution, nn.Conv3d):
-    """``torch.nn.Conv3d`` that keeps ``probes`` projections of its input; see ``XConv1d``."""
+    """``torch.nn.Conv3d`` that keeps a compressed stand-in of its input for the backward pass.
+
+    Arguments and errors are those of ``XConv1d``. Input (batch, channels, depth, height, width) or
+    (channels, depth, height, width), any floating dtype.
+
+    >>> layer = XConv3d(2, 4, kernel_size=3, scheme="quantized", bits=2)
+    >>> layer(torch.zeros(1, 2, 8, 8, 8)).shape
+    torch.Size([1, 4, 6, 6, 6])
+    """
 
     _xconv_exact = exactly(nn.Conv3d._conv_forward)
 
 
 class XConvTranspose1d(_TransposedConvolution, nn.ConvTranspose1d):
-    """``torch.nn.ConvTranspose1d`` that keeps ``probes`` projections of its input."""
+    """``torch.nn.ConvTranspose1d`` that keeps a compressed stand-in of its input.
+
+    Takes the arguments of ``torch.nn.ConvTranspose1d``, and by name ``probes``, ``scheme``,
+    ``distribution``, ``bits``, ``keep`` and ``shared`` of ``XConv1d``, with the same errors. Input
+    (batch, channels, length) or (channels, length), any floating dtype.
+
+    >>> layer = XConvTranspose1d(8, 3, kernel_size=4, stride=2, padding=1, probes=4)
+    >>> layer(torch.zeros(2, 8, 50)).shape
+    torch.Size([2, 3, 100])
+    """
 
     _xconv_exact = exactly(nn.ConvTranspose1d.forward)
 
 
 class XConvTranspose2d(_TransposedConvolution, nn.ConvTranspose2d):
-    """``torch.nn.ConvTranspose2d`` that keeps ``probes`` projections of its input."""
+    """``torch.nn.ConvTranspose2d`` that keeps a compressed stand-in of its input.
+
+    Arguments and errors are those of ``XConvTranspose1d``. Input (batch, channels, height, width)
+    or (channels, height, width), any floating dtype.
+
+    >>> layer = XConvTranspose2d(8, 3, kernel_size=2, stride=2, scheme="sampling", keep=0.1)
+    >>> layer(torch.zeros(2, 8, 16, 16)).shape
+    torch.Size([2, 3, 32, 32])
+    """
 
     _xconv_exact = exactly(nn.ConvTranspose2d.forward)
 
 
 class XConvTranspose3d(_TransposedConvolution, nn.ConvTranspose3d):
-    """``torch.nn.ConvTranspose3d`` that keeps ``probes`` projections of its input."""
+    """``torch.nn.ConvTranspose3d`` that keeps a compressed stand-in of its input.
+
+    Arguments and errors are those of ``XConvTranspose1d``. Input (batch, channels, depth, height,
+    width) or (channels, depth, height, width), any floating dtype.
+
+    >>> layer = XConvTranspose3d(4, 2, kernel_size=2, stride=2)
+    >>> layer(torch.zeros(1, 4, 8, 8, 8)).shape
+    torch.Size([1, 2, 16, 16, 16])
+    """
 
     _xconv_exact = exactly(nn.ConvTranspose3d.forward)

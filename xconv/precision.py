@@ -1,4 +1,4 @@
-"""Matrix products that follow the policy of convolutions.
+"""Matrix products that follow torch's precision setting for convolutions.
 
 On CUDA, float32 convolutions may use TF32 by default while matrix products may not. A sketch is
 part of a convolution, so its products are computed as the convolution would be.
@@ -13,8 +13,10 @@ import torch
 
 
 def allows_tf32() -> bool:
-    """Return whether convolutions in float32 may use TF32: torch's flag, and the variable by which
-    NVIDIA's libraries may be forbidden to."""
+    """Return whether float32 convolutions may use TF32.
+
+    torch's flag decides, unless the variable ``NVIDIA_TF32_OVERRIDE=0`` forbids TF32 altogether.
+    """
     if os.environ.get("NVIDIA_TF32_OVERRIDE") == "0":
         return False
     cudnn: Any = torch.backends.cudnn
@@ -25,7 +27,7 @@ def allows_tf32() -> bool:
 
 @contextmanager
 def convolution_precision(device: torch.device) -> Iterator[None]:
-    """Inside, float32 matrix products on ``device`` use TF32 exactly where convolutions may."""
+    """Let float32 matrix products on ``device`` use TF32 exactly where convolutions may."""
     cudnn: Any = torch.backends.cudnn
     if device.type != "cuda":
         yield
@@ -39,7 +41,7 @@ def convolution_precision(device: torch.device) -> Iterator[None]:
 
 @contextmanager
 def _borrowed(policy: object, name: str) -> Iterator[None]:
-    """Give the matrix products' flag ``name`` the value ``policy`` for a while."""
+    """Set the flag ``name`` of matrix products to ``policy`` inside the context."""
     products = torch.backends.cuda.matmul
     before = getattr(products, name)
     if before == policy:

@@ -1,4 +1,4 @@
-"""How the input of a layer is kept, and the two things that are done about it."""
+"""The choice of how a layer keeps its input, and the two operations that follow from it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,26 +15,38 @@ from xconv.schemes.scheme import NO_SMALLER
 from xconv.wholes import whole
 
 if TYPE_CHECKING:
-    from xconv.spectrum.plan import Plan
+    from xconv.spectrum.plan import BlockPlan
 
 DIALS = ("probes", "bits", "keep")
-"""Fields of ``Probing`` of which each scheme reads one."""
+"""Fields of ``Probing`` that say how much is kept; each scheme reads one of them."""
 
 
 @dataclass(frozen=True)
 class Probing:
-    """How the input of a layer is kept: a scheme, and how much by it.
+    """A scheme, and how much of the input it keeps.
 
-    ``probes`` belong to ``independent``, ``multi`` and ``orthogonal`` (0 means exactly), ``bits``
-    an element to ``spectral`` and ``quantized``, ``keep``, a share of the pixels, to ``sampling``;
-    ``distribution`` is that of probes; with ``shared`` all images of a batch have the same
-    independent ones and nothing is centred, as published. Without a scheme, ``probes`` mean
-    ``independent``, ``keep`` means ``sampling``, and nothing or ``bits`` mean ``spectral``. A dial
-    that is None and belongs to the scheme takes the scheme's default; that of another scheme is
-    refused.
+    Args:
+        probes: number of random projections, for ``"independent"``, ``"multi"`` and
+            ``"orthogonal"``; 0 keeps the input itself.
+        scheme: one of ``xconv.schemes.SCHEMES``. If empty, the dial given implies it: ``probes``
+            mean ``"independent"``, ``keep`` means ``"sampling"``, and ``bits`` or nothing mean
+            ``"spectral"``.
+        distribution: distribution of the probes, ``"rademacher"`` or ``"gaussian"``.
+        bits: bits per element of the input, for ``"spectral"`` and ``"quantized"``.
+        keep: share of the pixels, above 0 and at most 1, for ``"sampling"``.
+        shared: use the same independent probes for all images of a batch and do not keep means of
+            channels apart, as the paper does.
 
-    Raises ValueError or TypeError, with the value given and the values allowed, when it is made
-    with anything else.
+    Raises:
+        ValueError: for an unknown word, a number out of range, or a dial of another scheme.
+        TypeError: for a value of the wrong type.
+
+    A dial that is None takes the scheme's default.
+
+    >>> Probing(probes=8).scheme
+    'independent'
+    >>> Probing().dial
+    ('bits', 0.5)
     """
 
     probes: int | None = None
@@ -74,39 +86,39 @@ class Probing:
                     scheme.check(value)
 
     def _implied(self) -> str:
-        """The scheme that the dials given mean."""
+        """Return the scheme that the given dials imply."""
         if self.probes is not None:
             return "independent"
         return "spectral" if self.keep is None else "sampling"
 
     @property
     def is_exact(self) -> bool:
-        """Whether nothing is estimated."""
+        """Return whether the input itself is kept, so that nothing is estimated."""
         return self.probes == 0
 
     @property
     def dial(self) -> tuple[str, float]:
-        """Name and value of the dial of the scheme."""
+        """Return name and value of the scheme's dial."""
         name = SCHEMES[self.scheme].dial
         return name, getattr(self, name)
 
     def with_dial(self, value: float) -> "Probing":
-        """Return the same with another value of the dial."""
+        """Return a copy with another value of the dial."""
         return Probing.of_dial(self.scheme, value, self.distribution, self.shared)
 
     @classmethod
     def of_dial(
         cls, scheme: str, value: float, distribution: str, shared: bool = False
     ) -> "Probing":
-        """Return what ``scheme``, the value of its dial, ``distribution`` and ``shared`` say."""
+        """Return a Probing by ``scheme`` with this value of its dial."""
         dial = SCHEMES[scheme].dial
         number: Any = int(value) if dial == "probes" else value
         return cls(scheme=scheme, distribution=distribution, shared=shared, **{dial: number})
 
     def why_exact(self, input: Tensor) -> str:
-        """Return why ``input`` (batch, channels, *pixels) is kept as it is; empty where it is not.
+        """Return the reason to keep ``input`` (batch, channels, *pixels) itself, or an empty text.
 
-        A sketch that is no smaller than the input is one reason.
+        One reason is a sketch that would be no smaller than the input.
         """
         if self.is_exact or input.numel() == 0 or input.is_complex():
             return NO_SMALLER
@@ -121,9 +133,9 @@ def keep(
     layout: Layout,
     weight_shape: torch.Size,
     output_shape: torch.Size,
-    plan: "Plan | None" = None,
+    plan: "BlockPlan | None" = None,
 ) -> tuple[Tensor, ...]:
-    """Return what is kept of ``input``: the seed, then what the scheme keeps."""
+    """Return what is kept of ``input``: the seed, followed by what the scheme keeps."""
     scheme = SCHEMES[probing.scheme]
     return scheme.keep(input, seed, probing, layout, weight_shape, output_shape, plan)
 
@@ -138,11 +150,10 @@ def estimate_gradient(
     weight: Tensor,
     dtype: torch.dtype,
 ) -> Tensor:
-    """Return the weight gradient, in ``dtype``, shape and strides of ``weight``, from what ``keep``
-    gave.
+    """Return the weight gradient from what ``keep`` returned.
 
-    The same random numbers are drawn again. Raises RuntimeError if hooks of saved tensors turned
-    the seed into something else.
+    The same random numbers are drawn again. The gradient has the shape and strides of ``weight``,
+    in ``dtype``. Raises RuntimeError if hooks of saved tensors changed the seed.
     """
     seed, *stored = kept
     if seed.dtype != torch.int64 or seed.dim():
@@ -152,13 +163,16 @@ def estimate_gradient(
         )
     scheme = SCHEMES[probing.scheme]
     gradient = scheme.estimate(stored, seed, grad_output, geometry, probing, layout, weight)
-    gradient = gradient.to(dtype)  # the sum in float32 is gone before it is laid otherwise
+    gradient = gradient.to(dtype)  # frees the float32 sum before another copy is made
     return strided_as(gradient, weight)
 
 
 def strided_as(gradient: Tensor, weight: Tensor) -> Tensor:
-    """Return ``gradient`` as ``weight`` lies: distributed training compares the strides of both,
-    also those of dimensions of size 1, which mean nothing."""
+    """Return ``gradient`` with the strides of ``weight``.
+
+    Distributed training compares the strides of both, including the meaningless ones of dimensions
+    of size 1.
+    """
     if gradient.stride() == weight.stride():
         return gradient
     if weight.is_contiguous():

@@ -1,14 +1,14 @@
-"""Eager quantization knows modules by their class, and passes ours over without a word."""
+"""A warning for eager quantization, which knows modules by their class and skips ours silently."""
 
 import warnings
 from typing import Any
 
 _MARK = "qconfig"
-"""Attribute by which ``torch.ao.quantization`` marks the modules that it is to replace."""
+"""Attribute with which ``torch.ao.quantization`` marks the modules that it will replace."""
 
 
 class PassedOver:
-    """Say so when a module of a class derived from this is prepared for eager quantization."""
+    """Base of modules that warn when they are prepared for eager quantization."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == _MARK and value is not None:

@@ -1,16 +1,16 @@
-"""Probes are a pure function of a seed: drawn in the forward pass, drawn again in the backward.
+"""Random numbers as a pure function of a seed: drawn in the forward pass, again in the backward.
 
-The seed is a 0-d int64 tensor on the CPU, taken from torch's default generator, so that
-``torch.manual_seed`` governs everything; reading it never waits for a device. The numbers come
-from a generator of their own. So a layer moves the default generator by one draw a call, whatever
-its scheme and its probes: dropout on a CPU comes out otherwise than without the layer, by that one
-draw, dropout on a device does not.
+The seed is a 0-d int64 tensor on the CPU, drawn from torch's default generator, so that
+``torch.manual_seed`` governs everything; reading it never waits for a device. The numbers come from
+a generator of their own. A layer therefore advances the default generator by one draw per call,
+whatever its scheme and its number of probes. On a CPU that one draw changes later dropout masks; on
+a device it does not.
 
-Whoever runs a segment twice, as checkpoints do, must find the generator in the same places both
-times. So the draw does not depend on what differs between the two runs: ``takes_seed``.
+Checkpoints run a segment twice and need the generator in the same state both times, so whether a
+seed is drawn depends only on what is the same in both runs: see ``takes_seed``.
 
-The functions that touch a generator are operators with a fake implementation: whoever traces
-or simulates the layer sees tensors of the right shape and no random numbers.
+Functions that touch a generator are operators with a fake implementation: tracers and simulations
+see tensors of the right shape and no random numbers.
 """
 
 import functools
@@ -22,30 +22,30 @@ import torch
 from torch import Tensor, nn
 
 from xconv.bits import pieces
+from xconv.cached import cached
 from xconv.capture import refuse_capture
-from xconv.spectrum.cached import cached
 
 Draw = Callable[[Tensor, int, int, torch.dtype, torch.device], Tensor]
-"""Numbers that follow from a seed and a stream: how many, of which dtype, on which device."""
+"""A function that returns random numbers for a seed, a stream, a count, a dtype and a device."""
 
 SEED_LIMIT = 2**62
-"""Seeds are below it: a draw of one number below this one is the draw of a seed."""
+"""The exclusive upper bound of seeds; a draw of one number below it is the draw of a seed."""
 
 _STREAM_STEP = 0x9E3779B97F4A7C15
 _SIGNATURE = "(Tensor seed, int stream, int count, ScalarType dtype, Device device) -> Tensor"
 
 
 def takes_seed(weight: Tensor) -> bool:
-    """Whether a probed call with ``weight`` makes a draw, where autograd records or may later on.
+    """Return whether a probed call with ``weight`` draws a seed when it is, or may be, recorded.
 
-    One with a frozen parameter does not. A weight that was computed may require a gradient in one
-    run of a segment and none in the other, the one without gradients: it takes a seed in both.
+    A call with a frozen parameter draws none. A computed weight may require a gradient in one run
+    of a checkpointed segment and not in the other, so a call with one draws a seed in both.
     """
     return weight.requires_grad or not isinstance(weight, nn.Parameter)
 
 
 def draw_seed() -> Tensor:
-    """One draw from torch's default CPU generator for a call of a layer: a 0-d int64 tensor."""
+    """Draw a 0-d int64 tensor from torch's default CPU generator, for one call of a layer."""
     if not torch.compiler.is_compiling():
         return _draw_seed()
     seed: Tensor = torch.ops.xconv.draw_seed(_LAST_SEED)
@@ -55,7 +55,7 @@ def draw_seed() -> Tensor:
 
 def _draw_seed() -> Tensor:
     generator = _GENERATOR.get()
-    if generator is None:  # not handed over: who looks for draws of seeds knows this operator
+    if generator is None:  # no generator argument: programs that look for draws know this call
         return torch.randint(SEED_LIMIT, (), dtype=torch.int64, device="cpu")
     return torch.randint(SEED_LIMIT, (), dtype=torch.int64, device="cpu", generator=generator)
 
@@ -65,8 +65,10 @@ _GENERATOR: ContextVar[torch.Generator | None] = ContextVar("_GENERATOR", defaul
 
 @contextmanager
 def seeds_from(generator: torch.Generator) -> Iterator[None]:
-    """Inside, seeds are drawn from ``generator`` and torch's own is left alone, so that a network
-    draws the same with and without us."""
+    """Draw seeds from ``generator`` inside the context, and leave torch's own generator alone.
+
+    A network then draws the same numbers with and without our layers.
+    """
     token = _GENERATOR.set(generator)
     try:
         yield
@@ -75,10 +77,11 @@ def seeds_from(generator: torch.Generator) -> Iterator[None]:
 
 
 _LAST_SEED = torch.zeros((), dtype=torch.int64, device="cpu")
-"""Orders the draws of a compiled program: each reads here what the one before has written.
+"""The seed drawn last in a compiled program.
 
-A compiler may otherwise merge draws, exchange them, or put them off until the backward pass. The
-tag tells it to restore the generator should it compute one again, for a checkpoint.
+Each draw reads it and overwrites it, which fixes their order: a compiler could otherwise merge
+draws, exchange them, or delay them until the backward pass. The tag of the operator makes it
+restore the generator before it repeats a draw for a checkpoint.
 """
 
 torch.library.define(
@@ -97,9 +100,9 @@ def _(last: Tensor) -> Tensor:
 
 
 def _generator(seed: Tensor, stream: int, device: torch.device) -> torch.Generator | None:
-    """A generator for each (seed, stream); the meta device has and needs none.
+    """Return a generator for (seed, stream), or None on the meta device, which needs none.
 
-    torch's generator on a CPU looks at the low 32 bits of a seed only: these depend on both.
+    torch's CPU generator reads only the low 32 bits of a seed, so these depend on both.
     """
     if device.type == "meta":
         return None
@@ -109,10 +112,10 @@ def _generator(seed: Tensor, stream: int, device: torch.device) -> torch.Generat
 
 
 def _operator(draw: Draw) -> Draw:
-    """``draw`` as an operator with a fake implementation."""
+    """Register ``draw`` as an operator with a fake implementation, and return its caller."""
     name = f"xconv::{draw.__name__}"
     torch.library.define(name, _SIGNATURE)
-    torch.library.impl(name, "CompositeExplicitAutograd", draw)  # wherever hooks left the seed
+    torch.library.impl(name, "CompositeExplicitAutograd", draw)  # hooks may move the seed
     torch.library.register_fake(name, _fake)
     operator: Draw = getattr(torch.ops.xconv, draw.__name__).default
 
@@ -127,7 +130,7 @@ def _operator(draw: Draw) -> Draw:
 
 
 def _is_plain(seed: Tensor) -> bool:
-    """Whether nobody traces or simulates: then there is no use for the detour by an operator."""
+    """Return whether nothing traces or simulates, so that the operator can be bypassed."""
     watched = torch._C._len_torch_dispatch_stack() or torch.compiler.is_compiling()
     return type(seed) is Tensor and not watched
 
@@ -142,7 +145,7 @@ def _fake(
 def random_words(
     seed: Tensor, stream: int, count: int, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
-    """``count`` words of random bits, of an integer dtype."""
+    """Return ``count`` words of random bits, of an integer dtype."""
     return _words(count, dtype, device, _generator(seed, stream, device))
 
 
@@ -150,15 +153,18 @@ def random_words(
 def rademacher(
     seed: Tensor, stream: int, count: int, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
-    """``count`` fair signs ±1, a flat tensor, exact in every dtype: one for each random bit."""
+    """Return ``count`` fair signs ±1, each from one random bit, as a flat tensor.
+
+    Signs are exact in every dtype.
+    """
     generator = _generator(seed, stream, device)
     signs = torch.empty(count, dtype=dtype, device=device)
     places = _places(device)
     for piece in pieces(count, device):
         size = piece.stop - piece.start
         words = _words(-(-size // 64), torch.int64, device, generator)
-        # Each bit of a byte in turn becomes its sign. Copied to all bits, that is -1 or 0; with
-        # the last bit set, -1 or 1.
+        # Each bit of a byte in turn becomes its sign bit. Shifting it to all bits gives -1 or 0,
+        # and setting the last bit gives -1 or 1.
         bits = (words.view(torch.int8) * places).view(-1)[:size]
         signs[piece] = bits.bitwise_right_shift_(7).bitwise_or_(1)
     return signs
@@ -166,7 +172,7 @@ def rademacher(
 
 @cached
 def _places(device: torch.device) -> Tensor:
-    """(8, 1): what moves each bit of a byte to its sign, int8."""
+    """Return factors (8, 1), int8, that shift each bit of a byte to the byte's sign."""
     lifts = torch.arange(8, dtype=torch.int8, device=device)[:, None]
     return torch.ones_like(lifts).bitwise_left_shift_(lifts)
 
@@ -175,7 +181,7 @@ def _places(device: torch.device) -> Tensor:
 def gaussian(
     seed: Tensor, stream: int, count: int, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
-    """``count`` standard normal numbers, a flat tensor."""
+    """Return ``count`` standard normal numbers as a flat tensor."""
     numbers = torch.empty(count, dtype=dtype, device=device)
     return numbers.normal_(generator=_generator(seed, stream, device))
 
@@ -184,7 +190,7 @@ def gaussian(
 def uniform(
     seed: Tensor, stream: int, count: int, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
-    """``count`` numbers, uniform in [0, 1), a flat tensor."""
+    """Return ``count`` numbers, uniform in [0, 1), as a flat tensor."""
     numbers = torch.empty(count, dtype=dtype, device=device)
     return numbers.uniform_(generator=_generator(seed, stream, device))
 

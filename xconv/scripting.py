@@ -1,13 +1,13 @@
-"""What TorchScript reads of a layer: torch's own forward pass."""
+"""Access to torch's own forward pass for TorchScript."""
 
 from types import FunctionType
 from typing import Any
 
 
 def exactly(theirs: Any) -> Any:
-    """Return torch's own method under the name that it has on our classes, ``_xconv_exact``.
+    """Return torch's own method under the name ``_xconv_exact``, which it has on our classes.
 
-    TorchScript compiles methods by their names, and knows one of torch's name already.
+    TorchScript compiles methods by their names and already knows a different one by torch's name.
     """
     ours = FunctionType(
         theirs.__code__, theirs.__globals__, "_xconv_exact", theirs.__defaults__, theirs.__closure__

@@ -1,48 +1,64 @@
-"""All that this package puts on a module: one object, in one attribute that nobody else uses."""
+"""The one object, in the one attribute ``_xconv``, that this package attaches to a module."""
 
 from dataclasses import dataclass
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
+from xconv.budget import Budget, Member
 from xconv.probing import Probing
-from xconv.spectrum.budget import Budget, Member
 
 ATTRIBUTE = "_xconv"
 SWAPPED = "swapped"
 SKIPPED = "skipped on request"
 DEFAULT_NORM_BITS = 4
-"""Errors of gradients are then far below the noise of a batch."""
+"""Default bits per element of normalised inputs; the error is far below the noise of a batch."""
 
 
 @dataclass
 class State:
-    """How a module is probed, and what became of it. Pickled and copied with its module; not part
-    of its ``state_dict``."""
+    """The settings of a module and what became of them.
+
+    A state is pickled and copied with its module and is not part of its ``state_dict``.
+    """
 
     probing: Probing | None = None
-    """None for a module that is not probed."""
+    """Scheme of a convolution or linear layer; None for other modules."""
     norm_bits: int = DEFAULT_NORM_BITS
-    """Bits an element of the normalised input, of a normalisation."""
+    """Bits per element of the normalised input, for a normalisation."""
     falls_back: str = ""
-    """Why the last call kept its input and will find the exact gradient; empty where it did not."""
+    """Reason why the last call kept its input and will compute the exact gradient, or empty."""
     is_first: bool = False
-    """Whether its input is the batch itself, unless it needs a gradient."""
+    """Whether the input is the batch itself, unless the input needs a gradient."""
     member: Member | None = None
-    """What has been seen of the layer, and the plan for it, where its scheme or network has any."""
+    """Observed spectra and plan of the layer, where its scheme or its network uses a plan."""
     bits: int = 0
-    """Of each slope that an activation keeps; 0 for other modules, and for the default."""
+    """Bits per slope of an activation; 0 for its default and for other modules."""
     functions: tuple[str, ...] = ()
-    """Families of the functions that are reached in the module's forward pass."""
+    """Families of the functions that are replaced inside the module's forward pass."""
     mark: str = ""
-    """What ``convert`` did: ``SWAPPED``, or why it left the module alone; empty if it did not
-    come by."""
+    """``SWAPPED``, or the reason why ``convert`` left the module alone.
+
+    Empty before any conversion.
+    """
+
+    def why_exact(self, input: Tensor) -> str:
+        """Return the reason to keep ``input`` itself, or an empty text."""
+        if self.is_first and not input.requires_grad:
+            if torch.compiler.is_compiling():  # sizes may be symbols
+                return "its input is the batch, which is held anyway: exact gradient"
+            held = f"{input.nbytes} bytes that are held anyway"
+            return f"its input is the batch, {held}: exact gradient"
+        return "" if self.probing is None else self.probing.why_exact(input)
 
 
 def new_state(
     probing: Probing, mark: str = "", budget: Budget | None = None, is_first: bool = False
 ) -> State:
-    """Return the state of a layer that is probed so; those that share a ``budget`` divide
-    it by what they need. Layers of the spectral scheme have one of their own where none is given.
+    """Return the state of a layer that keeps its input by ``probing``.
+
+    Layers with the same ``budget`` divide it among themselves by what each needs. A layer of the
+    spectral scheme without a ``budget`` gets one of its own.
     """
     member = None
     if budget is not None or probing.scheme == "spectral":
@@ -51,15 +67,15 @@ def new_state(
 
 
 def state_of(module: nn.Module) -> State | None:
-    """Return what this package keeps on ``module``, None where that is nothing."""
+    """Return the state of ``module``, or None if it has none."""
     state: State | None = vars(module).get(ATTRIBUTE)
     return state
 
 
 def set_state(module: nn.Module, state: State | None) -> None:
-    """Put ``state`` on ``module`` in place of what there was; None leaves nothing.
+    """Replace the state of ``module``; None removes it.
 
-    Written past ``__setattr__``, which a class may have overridden.
+    The attribute is written past ``__setattr__``, which a class may have overridden.
     """
     if state is None:
         vars(module).pop(ATTRIBUTE, None)

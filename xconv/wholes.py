@@ -1,8 +1,8 @@
-"""Functions that somebody who simulates may take as a whole.
+"""Functions that a memory simulation may run once and reuse.
 
-What such a function returns, and what it allocates on the way, follows from the shapes of its
-arguments and not from the numbers in them. Whoever counts memory without computing anything may run
-it once for all arguments of the same shapes.
+The result of such a function, and the memory it allocates on the way, depend on the shapes of its
+arguments and not on their values. A program that counts memory without computing anything may run
+the function once for all arguments of the same shapes.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ Result = TypeVar("Result")
 
 
 class Taker(Protocol):
-    """Runs a function, or returns what is like its result."""
+    """A function that runs another function, or returns an equivalent of its result."""
 
     def __call__(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         """Return what ``function(*args)`` returns."""
@@ -25,7 +25,7 @@ _takers: list[Taker] = []
 
 
 def whole(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """Return ``function``, which is called through the taker where there is one."""
+    """Return ``function`` so that the current taker, if there is one, handles its calls."""
 
     @wraps(function)
     def called(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
@@ -39,7 +39,7 @@ def whole(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
 
 @contextmanager
 def taken_by(taker: Taker) -> Iterator[None]:
-    """Let ``taker`` call whole functions inside."""
+    """Let ``taker`` handle calls of whole functions inside the context."""
     _takers.append(taker)
     try:
         yield

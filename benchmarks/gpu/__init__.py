@@ -1,1 +1,1 @@
-"""Everything that is claimed of a GPU, measured by one command: ``make gpu``."""
+"""Measurements behind everything that is claimed of a GPU, by one command: ``make gpu``."""

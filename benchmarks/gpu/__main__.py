@@ -1,10 +1,10 @@
-"""``make gpu``: all that needs a GPU, in parts of at most 8 minutes, the most worth first.
+"""Run all that needs a GPU: ``make gpu``, in parts of at most 8 minutes, the most worthwhile first.
 
     python -m benchmarks.gpu [--part NAME ...] [--output FOLDER] [--minutes N] [--dry-run]
 
-Each part leaves its tables, the log of its commands and ``verdict.txt`` in FOLDER/PART, also where
-it is cut off or ended from outside; FOLDER/summary.md shows them all. A part that was interrupted
-goes on where it was when it is run into the same folder again.
+Each part leaves its tables, the log of its commands and ``verdict.txt`` in FOLDER/PART, even if it
+is cut off or ended from outside; FOLDER/summary.md shows them all. A part that was interrupted
+continues when it is run into the same folder again.
 """
 
 from __future__ import annotations
@@ -25,11 +25,14 @@ from benchmarks.gpu.verdicts import Verdict
 
 PAGE = "summary.md"
 _RESERVED_SECONDS = 15.0
-"""Of the minutes given: for what a command still writes when it is cut off, and for the page."""
+"""Seconds of the given minutes that are reserved for the page.
+
+A command that is cut off also needs some to write what it has.
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the parts: 0 where all goals are met, 1 where one is not or was not measured."""
+    """Run the parts; return 0 if all goals are met, 1 if one is missed or was not measured."""
     given = _parser().parse_args(arguments)
     names = dict.fromkeys(name for words in given.part or PARTS for name in words.split(","))
     unknown = [name for name in names if name not in PARTS]
@@ -67,11 +70,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--output", type=Path, default=Path("runs/gpu"), metavar="FOLDER",
-        help="where tables and verdicts go (default: runs/gpu)",
+        help="folder of tables and verdicts (default: runs/gpu)",
     )  # fmt: skip
     parser.add_argument(
         "--minutes", type=float, default=len(PARTS) * LONGEST_MINUTES, metavar="N",
-        help="end after so many minutes in all (default: 8 for each part)",
+        help="end after N minutes in all (default: 8 for each part)",
     )  # fmt: skip
     parser.add_argument(
         "--dry-run", action="store_true", help="list parts, commands and times; needs no GPU"
@@ -94,7 +97,7 @@ def _show(parts: Sequence[Part], output: Path) -> None:
 
 
 def _carry_out(part: Part, folder: Path, end: float) -> Verdict:
-    """Run the commands of a part one after another, and keep its verdict on the disk."""
+    """Run the commands of a part one after another, and write its verdict to the disk."""
     folder.mkdir(parents=True, exist_ok=True)
     deadline = min(time.monotonic() + LONGEST_MINUTES * 60 - _RESERVED_SECONDS, end)
     remarks = ["not finished"]
@@ -126,7 +129,7 @@ def _words(how: str) -> str:
 
 
 def _judge(part: Part, folder: Path) -> Verdict:
-    """The verdict on what there is; a table that cannot be read must not cost the other parts."""
+    """Return the verdict on the tables so far; unreadable tables must not cost the other parts."""
     try:
         return part.verdict(folder)
     except Exception as error:
@@ -136,7 +139,7 @@ def _judge(part: Part, folder: Path) -> Verdict:
 def _write_page(output: Path) -> None:
     try:
         text = summary([output])
-    except Exception as error:  # as above: what was measured is on the disk
+    except Exception as error:  # measurements are on the disk all the same
         text = f"The page cannot be drawn ({type(error).__name__}: {error}).\n"
     output.mkdir(parents=True, exist_ok=True)
     (output / PAGE).write_text(text)

@@ -1,4 +1,4 @@
-"""One command of a part: what is run, and how long it may be expected to take."""
+"""A command of a part: what to run, and how long it may be expected to take."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 MEASUREMENT_SECONDS = 120
-"""After which ``xconv-bench`` gives up a single measurement: one that hangs costs no more."""
+"""Seconds after which ``xconv-bench`` gives up a measurement, in case it hangs."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,6 @@ def bench(
     timeout: int = MEASUREMENT_SECONDS,
     environment: Mapping[str, str] | None = None,
 ) -> Command:
-    """A command of ``xconv-bench`` on the GPU, with its run in ``output``."""
+    """Return a command of ``xconv-bench`` on the GPU, with its run in ``output``."""
     end = ("--device", "cuda", "--timeout", str(timeout), "--output", str(output))
     return Command(("-m", "xconv_bench", *words, *end), seconds, environment or {})

@@ -1,11 +1,11 @@
-"""Time what kernels are worth: a layer and a step of ResNet-50, with them and without.
+"""Time a layer and a step of ResNet-50 with and without kernels.
 
     python -m benchmarks.gpu.kernels [layers] [step] [programs]
 
-``layers`` times one layer forward and backward beside cuDNN's own, says how far its weight gradient
-is from the exact one, and what the GPU does for how long. ``step`` does so for ResNet-50 and counts
-launches. ``programs`` tries other sizes of the kernels' programs. Without words, the first two;
-they take under three minutes. Exit code 1 where gradients with kernels are less exact than without.
+``layers`` times one layer forward and backward beside cuDNN's own, and prints the error of its
+weight gradient and the kernels that the GPU runs. ``step`` does so for ResNet-50 and counts
+launches. ``programs`` tries other sizes of the kernels' programs. Without words, the first two run;
+they take under three minutes. Exit code 1 if gradients with kernels are less exact than without.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 
 from xconv import XConv2d
+from xconv.budget import plans_kept
 from xconv.kernels.choice import SWITCH
-from xconv.spectrum.budget import plans_kept
 from xconv_bench.configuration import Configuration
 from xconv_bench.measurement.training import prepare
 
@@ -57,13 +57,16 @@ WAYS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 _OWN = "Activity Buffer Request"
 _MUCH_WORSE = 1.25
-"""Times the error without kernels: of some seeds, which differ."""
+"""Allowed ratio of the error with kernels to that without; seeds differ."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """Seconds of a run from start to end, of the CPU until all is launched, and of the GPU, which
-    launches and kernels how long."""
+    """The measured times of a run, and its kernels.
+
+    Times are seconds from start to end, seconds of the CPU until all is launched, and seconds of
+    the GPU, with the number of launches and the time of each kernel.
+    """
 
     seconds: float
     host_seconds: float
@@ -101,7 +104,7 @@ def measure(run: Callable[[], object], repeats: int) -> Reading:
 
 @contextmanager
 def kernels_switched(is_on: bool) -> Iterator[None]:
-    """Inside, kernels are used or not."""
+    """Switch kernels on or off inside the context."""
     before = os.environ.get(SWITCH)
     os.environ[SWITCH] = "on" if is_on else "off"
     try:
@@ -122,7 +125,7 @@ def allow_tf32(is_allowed: bool) -> None:
 
 
 class Layer:
-    """One layer, ours and torch's, and a batch with a spectrum for it."""
+    """One layer, ours and torch's, and a batch for it whose spectrum is that of images."""
 
     def __init__(self, shape: tuple[int, ...], dtype: torch.dtype, last: bool) -> None:
         batch, inputs, outputs, side, kernel = shape
@@ -139,11 +142,11 @@ class Layer:
         self.delta = torch.randn(batch, outputs, side, side, device=DEVICE).to(**to)
 
     def gradients(self, layer: nn.Conv2d) -> tuple[Tensor, ...]:
-        """Gradients of weight and input."""
+        """Return the gradients of weight and input."""
         return torch.autograd.grad(layer(self.input), [layer.weight, self.input], self.delta)
 
     def error(self) -> float:
-        """Return the weight gradient's error, root mean square over some seeds, relative."""
+        """Return the relative error of the weight gradient, root mean square over some seeds."""
         exact = self.gradients(self.exact)[0].double()
         squares = [
             float(((self.gradients(self.ours)[0] - exact).norm() / exact.norm()).square())
@@ -153,7 +156,7 @@ class Layer:
 
 
 def layers() -> int:
-    """Print a line a shape and precision; return 1 where a gradient is worse than it should be."""
+    """Print a line for each shape and precision; return 1 if a gradient is too far off."""
     code = 0
     for name, (dtype, tf32) in PRECISIONS.items():
         allow_tf32(tf32)
@@ -189,7 +192,7 @@ def layers() -> int:
 
 
 def own_kernels(reading: Reading) -> str:
-    """Our kernels and their microseconds, then whatever else took longest."""
+    """Return our kernels with their microseconds, then whatever else took longest."""
     own = ("_prepare", "_sketch", "_round_scales", "_rebuild", "_pack_passing", "_mask_gradient")
     words = [
         f"{name} {seconds * 1e6:.0f}" for name, seconds in reading.kernels.items() if name in own

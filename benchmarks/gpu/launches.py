@@ -1,12 +1,12 @@
-"""Whether a step waits for the GPU or the GPU for the step: ``launches.csv``.
+"""Measure whether a step waits for the GPU or the GPU for the step: ``launches.csv``.
 
     python -m benchmarks.gpu.launches FOLDER
 
-A row for each way to train ResNet-50: how many kernels and copies a step launches, for how long
-they keep the GPU busy, and how long the step takes. A step that takes much longer than its kernels
-is waiting for the CPU to launch them.
+There is a row for each way to train ResNet-50: how many kernels and copies a step launches, how
+long they keep the GPU busy, and how long the step takes. A step that takes much longer than its
+kernels is waiting for the CPU to launch them.
 
-Exit code 1 where one could not be measured, which does not keep the others from it.
+Exit code 1 if a row could not be measured; the others still are.
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ WAYS: tuple[dict[str, Any], ...] = (
 )
 _LONGEST_SECONDS = 60
 _OWN = "Activity Buffer Request"
-"""What the profiler itself does, which it lists among the GPU's work."""
+"""The profiler's own entry among the GPU's work."""
 
 
 @dataclass(frozen=True)
 class Launches:
-    """Yields ``READINGS`` of a step on a GPU: one of those between two renewals of a plan."""
+    """A measurement of a step on a GPU: ``READINGS`` rows of a step without a renewal of plans."""
 
     configuration: Configuration
 
     def __call__(self) -> Iterator[dict[str, Any]]:
-        """Measure."""
+        """Yield a row for each reading."""
         training = prepare(self.configuration)
         yield time_steps(
             training.forward, training.backward, training.zero_grad, "cuda", steps=7, warmup=8
@@ -70,7 +70,7 @@ class Launches:
 
 
 def main(arguments: list[str]) -> int:
-    """Measure all, a process each."""
+    """Measure all ways, each in a process of its own."""
     table = Path(arguments[0]) / "launches.csv"
     table.parent.mkdir(parents=True, exist_ok=True)
     launcher, code = Launcher(_LONGEST_SECONDS), 0

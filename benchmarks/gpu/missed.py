@@ -1,8 +1,8 @@
-"""The rows of ``memory.csv`` that miss the goal, taken apart: ``workspaces.csv`` beside it.
+"""Take apart the rows of ``memory.csv`` that miss the goal: ``workspaces.csv`` beside it.
 
     python -m benchmarks.gpu.missed FOLDER
 
-Exit code 1 where a row could not be taken apart, which does not keep the others from it.
+Exit code 1 if a row could not be taken apart; the others still are.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ _LONGEST_SECONDS = 60
 
 
 def missed(folder: Path) -> list[MemoryConfiguration]:
-    """The cells whose allocated peak is further from simulated than the goal, the worst first."""
+    """Return the cells whose allocated peak misses the simulated one by more than the goal.
+
+    The worst come first.
+    """
     rows = measured(folder / "memory.csv")
     if rows.empty:
         return []
@@ -34,7 +37,7 @@ def missed(folder: Path) -> list[MemoryConfiguration]:
 
 
 def cell_of(row: Any) -> MemoryConfiguration:
-    """The cell that a row of a frame is of."""
+    """Return the cell for a row of a frame."""
     values = {column: row[column] for column in columns_of(MemoryConfiguration)}
     return MemoryConfiguration(**{column: _value(value) for column, value in values.items()})
 
@@ -63,7 +66,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _value(value: Any) -> Any:
-    """A cell as it was written: empty ones are NaN in a frame, and whole numbers floats."""
+    """Return a cell as it was written: in a frame empty ones are NaN, and whole numbers floats."""
     if isinstance(value, str):
         return value
     if value != value:

@@ -1,4 +1,4 @@
-"""What a run has shown, on one page of Markdown: a verdict and a table for each part."""
+"""The results of a run on one page of Markdown: a verdict and a table for each part."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MIB = 2**20
 
 
 def summary(folders: Sequence[Path]) -> str:
-    """The page on what lies in ``folders``; a part is taken from the last that has it."""
+    """Return the page on ``folders``; a part is taken from the last folder that has it."""
     lines = [_machine(folders), ""]
     for name, part in PARTS.items():
         lines += [f"## {name}: {part.shows}", ""]
@@ -34,19 +34,19 @@ def summary(folders: Sequence[Path]) -> str:
 
 
 def folder_of(part: str, folders: Sequence[Path]) -> Path | None:
-    """Where the results of a part lie."""
+    """Return the folder that has the results of a part, or None."""
     found = [each / part for each in folders if (each / part / VERDICT).is_file()]
     return found[-1] if found else None
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """A table as GitHub draws it; its index is not shown."""
+    """Return a table in GitHub's Markdown, without its index."""
     rows = [list(table.columns), ["---"] * len(table.columns), *table.astype(str).values.tolist()]
     return "\n".join(f"| {' | '.join(map(str, row))} |" for row in rows)
 
 
 def _machine(folders: Sequence[Path]) -> str:
-    """One line: the card and what ran on it, from the first record of an environment."""
+    """Return one line on the card and the software, from the first record of an environment."""
     for folder in reversed(folders):
         for path in sorted(folder.rglob("environment.json")):
             record = json.loads(path.read_text())
@@ -103,7 +103,7 @@ def _layer_time(folder: Path) -> Iterable[pd.DataFrame]:
 
 
 def _times(folder: Path, precision: str = "") -> Iterable[pd.DataFrame]:
-    """Milliseconds of exact, and ratios of the others to it, a line for each shape."""
+    """Yield milliseconds of exact, and ratios of the others to it, a line for each shape."""
     rows = measured(folder / "runtime.csv")
     if rows.empty:
         return

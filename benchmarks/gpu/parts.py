@@ -1,4 +1,4 @@
-"""The parts of ``make gpu`` in the order of their worth, and the commands that each consists of."""
+"""The parts of ``make gpu``, the most worthwhile first, and the commands of each."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from benchmarks.gpu.settings import (
 )
 
 LONGEST_MINUTES = 8.0
-"""No part takes longer."""
+"""Minutes after which a part is cut off."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """A part: ``commands`` of a folder, and the ``verdict`` on whatever lies in it by now."""
+    """A part: ``commands`` of a folder, and the ``verdict`` on its results so far."""
 
     name: str
     shows: str
@@ -34,18 +34,21 @@ class Part:
     tables: tuple[str, ...]
 
     def seconds(self, folder: Path) -> float:
-        """What it is expected to take."""
+        """Return the seconds that it is expected to take."""
         return sum(command.seconds for command in self.commands(folder))
 
 
 def files_with_cuda_tests() -> list[Path]:
-    """The test files with the mark, by their text: others may import what is not installed."""
+    """Return the test files with the mark, by their text: others may import missing packages."""
     files = sorted((ROOT / "tests").rglob("test_*.py"))
     return [path for path in files if "mark.cuda" in path.read_text()]
 
 
 def _tests(folder: Path) -> list[Command]:
-    """Side by side, since most of them wait for compilers; what fills the GPU has it alone."""
+    """Return commands that run tests side by side, and alone if they fill the GPU.
+
+    Most of them wait for compilers, which is why they share it.
+    """
     files = files_with_cuda_tests()
     alone = [path for path in files if path.stem.endswith("_alone")]
     others = [path for path in files if path not in alone]
@@ -104,7 +107,10 @@ def _layer_time(folder: Path) -> list[Command]:
 
 
 def _grid() -> Iterator[tuple[list[str], float]]:
-    """The paper's grid, the quickest first; the last input alone has 8 GiB, and few fit at once."""
+    """Yield the paper's grid, the quickest shapes first.
+
+    The last input alone has 8 GiB, and few fit at once.
+    """
     shared = ["runtime", "--method", "exact,xconv", "--compress", "conv", "--rounds", "9"]
     usual = [*shared, *schemes(), "--probes", PROBES]
     all_channels = ["--model", "conv:64,conv:128,conv:256"]
@@ -165,4 +171,4 @@ PARTS = {
         ),
     )
 }  # fmt: skip
-"""By name, the most worth first."""
+"""All parts by name, the most worthwhile first."""

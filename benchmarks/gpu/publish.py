@@ -1,4 +1,4 @@
-"""What runs on a GPU have left, put into docs/gpu.md and docs/gpu/.
+"""Publish what runs on a GPU have left, in docs/gpu.md and docs/gpu/.
 
     python -m benchmarks.gpu.publish FOLDER... [--docs docs]
 
@@ -19,9 +19,9 @@ from benchmarks.page import put_text
 
 
 def publish(runs: Sequence[Path], docs: Path) -> list[str]:
-    """Copy tables and verdicts, renew the page; the parts there are.
+    """Copy tables and verdicts, renew the page, and return the parts that there are.
 
-    Of the machine only what the page says of it: records name more than a page should.
+    Only what the page says of the machine is published: records name more than a page should.
     """
     page = docs / "gpu.md"
     text = put_text(page.read_text(), "results", summary(runs).strip())
@@ -42,10 +42,10 @@ def publish(runs: Sequence[Path], docs: Path) -> list[str]:
 
 
 def main() -> int:
-    """Exit code 1 where no folder holds a part of a run."""
+    """Publish; return 1 if no folder holds a part of a run."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("runs", nargs="+", type=Path, metavar="FOLDER", help="a run's --output")
-    parser.add_argument("--docs", type=Path, default=Path("docs"), help="where the page is")
+    parser.add_argument("runs", nargs="+", type=Path, metavar="FOLDER", help="--output of a run")
+    parser.add_argument("--docs", type=Path, default=Path("docs"), help="folder of the page")
     given = parser.parse_args()
     if not any(folder_of(name, given.runs) for name in PARTS):
         words = ", ".join(map(str, given.runs))

@@ -1,4 +1,4 @@
-"""A plugin of pytest: a row for each test as soon as it is over, so that a cut costs no results."""
+"""A plugin of pytest that writes a row for each test when it ends, so that a cut loses none."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _LONGEST = 300
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Record where a table is named; in the process that hears of all tests only."""
+    """Record if a table is named, and only in the process that hears of all tests."""
     path = os.environ.get(TABLE)
     if path and not hasattr(config, "workerinput"):
         config.pluginmanager.register(Recorder(Path(path)), "xconv-gpu-recorder")
 
 
 class Recorder:
-    """Writes ``status`` passed, failed or skipped, with the last line of what went wrong."""
+    """A writer of ``status`` passed, failed or skipped, with the last line of what went wrong."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -30,13 +30,13 @@ class Recorder:
         self._write("w", COLUMNS)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """A test passed once its call did; it fails or is skipped in its setup, too."""
+        """Record a test as passed after its call; setup may fail or skip it, too."""
         if report.when == "call" or report.outcome != "passed":
             message = _message(report)
             self._write("a", (report.nodeid, report.outcome, f"{report.duration:.3f}", message))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """A file that cannot be imported is a failure."""
+        """Record a file that cannot be imported as a failure."""
         if report.failed:
             self._write("a", (report.nodeid, "failed", "0", _last_line(report.longreprtext)))
 

@@ -1,4 +1,4 @@
-"""A command in a group of processes of its own, which is ended as a whole at its deadline."""
+"""A command in a process group of its own, which is ended as a whole at its deadline."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from benchmarks.gpu.settings import ROOT
 
 CUT_OFF = "cut off"
 GRACE_SECONDS = 10.0
-"""How long a command has to write what it knows, once it is asked to end."""
+"""Seconds that a command has to write its results after it is asked to end."""
 _TICK_SECONDS = 5.0
 
 
 def run(command: Command, log: Path, deadline: float, tick: Callable[[], object]) -> str:
-    """Run with all output in ``log``; how it ended in words, empty where all was well.
+    """Run a command with all output in ``log``, and return how it ended, empty if all was well.
 
     ``deadline`` is a moment of ``time.monotonic``; ``tick`` is called now and then.
     """
@@ -53,7 +53,7 @@ def _environment(command: Command) -> dict[str, str]:
 def _end(process: subprocess.Popen[bytes]) -> None:
     """Ask the group to end, then end whatever is left of it."""
     if process.poll() is None:
-        process.terminate()  # alone: its workers would leave rows that say they died
+        process.terminate()  # not its workers, which would leave rows that say they died
         with suppress(subprocess.TimeoutExpired):
             process.wait(GRACE_SECONDS)
     with suppress(ProcessLookupError):

@@ -1,4 +1,4 @@
-"""What is compared, read from the packages at run time: what is new there appears here."""
+"""The methods and schemes to compare, read from the packages, so that new ones are included."""
 
 from __future__ import annotations
 
@@ -12,19 +12,22 @@ PRECISIONS: dict[str, tuple[list[str], dict[str, str]]] = {
     "tf32": (["--dtype", "float32"], {}),
     "bfloat16": (["--dtype", "bfloat16"], {}),
 }
-"""How a layer is timed: options, and what NVIDIA's libraries read. TF32 is torch's default."""
+"""Options and variables of NVIDIA's libraries for each precision in which layers are timed.
+
+TF32 is torch's default.
+"""
 
 PROBES = "8,32,128"
 JUDGED_PROBES = 32
 USUAL = "conv,relu"
 TIMED = ("independent", "spectral")
-"""Schemes that are timed layer by layer: of those with probes the paper's, of the others ours."""
+"""Schemes that are timed layer by layer: the paper's with probes, ours without."""
 _COMPILING = "compile-budget"
 
 
 def compress_sets() -> list[str]:
-    """The options of ``--compress``: what the paper compresses, and everything that can be."""
-    from xconv.convert import FAMILIES
+    """Return the options of ``--compress``: what the paper compresses, and everything."""
+    from xconv.conversion import FAMILIES
 
     everything = ",".join(FAMILIES)
     sets = [USUAL] if set(FAMILIES) == set(USUAL.split(",")) else [USUAL, everything]
@@ -32,17 +35,17 @@ def compress_sets() -> list[str]:
 
 
 def compresses_everything(compress: str) -> bool:
-    """Whether a row's ``compress`` names more than the paper compresses."""
+    """Return whether ``compress`` names more than the paper compresses."""
     return set(compress.split(",")) > set(USUAL.split(","))
 
 
 def schemes() -> list[str]:
-    """Options: the schemes that are timed, each with its default but for probes."""
+    """Return the options of the schemes that are timed, each with its default except for probes."""
     return ["--scheme", ",".join(TIMED)]
 
 
 def quick_methods() -> str:
-    """All methods but the one that compiles, which takes minutes, as ``--method`` has them."""
+    """Return all methods as ``--method`` takes them, without the one that compiles for minutes."""
     from xconv_bench.methods import METHODS
 
     return ",".join(name for name in METHODS if name != _COMPILING)

@@ -1,4 +1,4 @@
-"""The CSVs of a part, whatever of them exists by now."""
+"""The CSVs of a part, as far as they exist."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _PROBE_WORDS = {"probes": "r={:.0f}", "bits": "{:g} bits", "keep": "keep={:g}"}
 
 
 def read(path: Path) -> pd.DataFrame:
-    """The rows; none where there is no table, or none of its rows yet."""
+    """Return the rows of ``path``; none if there is no table or no row yet."""
     try:
         return pd.read_csv(path)
     except (FileNotFoundError, pd.errors.EmptyDataError):
@@ -19,12 +19,12 @@ def read(path: Path) -> pd.DataFrame:
 
 
 def tests(folder: Path) -> pd.DataFrame:
-    """The rows of all tests."""
+    """Return the rows of all tests."""
     return pd.concat([read(path) for path in sorted(folder.glob("tests*.csv"))] or [pd.DataFrame()])
 
 
 def measured(path: Path) -> pd.DataFrame:
-    """The rows whose status is ok, with a column ``variant``: the method in a few words."""
+    """Return the rows whose status is ok, with a column ``variant``: the method in a few words."""
     rows = read(path)
     if rows.empty:
         return rows
@@ -34,7 +34,7 @@ def measured(path: Path) -> pd.DataFrame:
 
 
 def failures(path: Path) -> str:
-    """Return how many rows have which status, if neither ok nor said to be impossible."""
+    """Return in words how many rows have which status, except ok and unsupported ones."""
     rows = read(path)
     if rows.empty:
         return ""
@@ -43,7 +43,7 @@ def failures(path: Path) -> str:
 
 
 def variant(row: pd.Series) -> str:
-    """The method of a row and what it was told, as in ``xconv independent r=8 conv,relu``."""
+    """Return the method of a row and its options, such as ``xconv independent r=8 conv,relu``."""
     words = [row.method]
     for knob in KNOBS:
         value = row.get(knob)

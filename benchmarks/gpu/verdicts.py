@@ -1,4 +1,4 @@
-"""What each part has shown by now, in one line: read from its tables, complete or not."""
+"""Verdicts of one line on the tables of each part, complete or not."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from benchmarks.gpu.tables import failures, measured, read, tests
 MEMORY_GOAL = 0.03
 """Largest distance of allocated from simulated, relative to simulated."""
 LAYER_GOAL = 0.9
-"""Time of a layer over cuDNN's: geometric mean for 32 independent probes, and for spectral."""
+"""Largest time of a layer over cuDNN's: geometric mean, 32 independent probes and spectral."""
 STEP_GOAL = 1.15
-"""Time of a step that compresses everything over that of an exact one."""
+"""Largest time of a step that compresses everything over that of an exact one."""
 _MIB = 2**20
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """``met`` is None where nothing was measured that could tell."""
+    """A text, and whether a goal was ``met``: None if nothing was measured that could tell."""
 
     met: bool | None
     text: str
@@ -35,7 +35,7 @@ NOTHING = Verdict(None, "nothing was measured")
 
 
 def of_tests(folder: Path) -> Verdict:
-    """Met where some passed and none failed."""
+    """Judge tests: met if some passed and none failed."""
     rows = tests(folder)
     if rows.empty:
         return NOTHING
@@ -48,7 +48,7 @@ def of_tests(folder: Path) -> Verdict:
 
 
 def of_memory(folder: Path) -> Verdict:
-    """Met where allocated is within the goal of simulated in every row."""
+    """Judge memory: met if allocated is within the goal of simulated in every row."""
     rows = measured(folder / "memory.csv")
     if rows.empty:
         return NOTHING
@@ -68,7 +68,7 @@ def of_memory(folder: Path) -> Verdict:
 
 
 def of_max_batch(folder: Path) -> Verdict:
-    """Met where every answer was trained with, and exact's is within 1 % of the paper's."""
+    """Judge largest batches: met if all trained, and exact's is within 1 % of the paper's."""
     from xconv_bench.report.published import published_max_batch
     from xconv_bench.results.schema import TABLES
     from xconv_bench.results.table import Table
@@ -90,7 +90,10 @@ def of_max_batch(folder: Path) -> Verdict:
 
 
 def of_layer_time(folder: Path) -> Verdict:
-    """Met where 32 probes, and each scheme without probes, reach the goal in every precision."""
+    """Judge layer times: met if 32 probes, and each scheme without probes, reach the goal.
+
+    They have to reach it in every precision.
+    """
     words, met, failed = [], [], ""
     for name in PRECISIONS:
         rows = measured(folder / name / "runtime.csv")
@@ -110,7 +113,10 @@ def of_layer_time(folder: Path) -> Verdict:
 
 
 def of_step(folder: Path) -> Verdict:
-    """Met where a step that compresses everything reaches the goal; unjudged where none does."""
+    """Judge steps: met if a step that compresses everything reaches the goal.
+
+    The goal is open if none was measured.
+    """
     rows = measured(folder / "runtime.csv")
     failed = _with(failures(folder / "runtime.csv"), failures(folder / "max_batch.csv"))
     batches = measured(folder / "max_batch.csv")
@@ -132,7 +138,7 @@ def of_step(folder: Path) -> Verdict:
 
 
 def of_train(folder: Path) -> Verdict:
-    """Met where each training came to its end; accuracies are shown and not judged."""
+    """Judge trainings: met if each came to its end; accuracies are shown and not judged."""
     path = folder / "training.csv"
     rows = read(path)
     if rows.empty:

@@ -1,9 +1,9 @@
-"""A step's allocated peak taken apart: what of it tensors hold, and what libraries, operators.
+"""A step's allocated peak taken apart: bytes of tensors, of libraries and of operators.
 
-With torch's record of every allocation, each block that is there at the moment of the peak is one
-of these: a tensor that was there before the step, or one that an operator returned, both of which
-the simulation counts; or what a library keeps between steps (cuBLAS), or what an operator took for
-itself (cuDNN's workspaces, temporaries), which it cannot know.
+torch records every allocation. Each block that exists at the moment of the peak is one of these: a
+tensor that existed before the step, or one that an operator returned, both of which the simulation
+counts; or memory that a library keeps between steps (cuBLAS), or that an operator took for itself
+(cuDNN's workspaces, temporaries), which the simulation cannot know.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ UNSEEN = (LIBRARIES, INSIDE, UNKNOWN)
 """The parts that no simulation has."""
 
 Part = tuple[str, str]
-"""Which part of the peak, and inside which operator."""
+"""The kind of memory, and the operator inside which it was allocated."""
 _BLOCK_BYTES = 512
 _ENTRIES = 1_000_000
 
 
 @dataclass(frozen=True)
 class Operator:
-    """A call: its allocations are numbers ``first`` to ``behind`` - 1 of the step.
+    """A call, whose allocations are numbers ``first`` to ``behind`` - 1 of the step.
 
     ``returned`` are the addresses of the storages of what it returned.
     """
@@ -48,7 +48,7 @@ class Operator:
 
 
 class Watching(TorchDispatchMode):
-    """Notes the operators that allocate; ``count`` tells the number of allocations so far."""
+    """A mode that notes operators that allocate; ``count`` is the number of allocations so far."""
 
     def __init__(self, count: Callable[[], int]) -> None:
         super().__init__()
@@ -75,10 +75,10 @@ class Watching(TorchDispatchMode):
 def at_peak(
     events: Sequence[dict[str, Any]], operators: Sequence[Operator], start_bytes: int
 ) -> Counter[Part]:
-    """The bytes that each part has at the moment when all together are the most.
+    """Return the bytes of each part at the moment when all together are the most.
 
-    ``events`` are torch's records of allocations and frees of the step, in their order. What is
-    freed without having been allocated was there before.
+    ``events`` are torch's records of allocations and frees of the step, in their order. A block
+    that is freed without having been allocated existed before.
     """
     causes = {number: each for each in operators for number in range(each.first, each.behind)}
     live: dict[int, Part] = {}
@@ -106,15 +106,16 @@ def at_peak(
 
 @dataclass(frozen=True)
 class Breakdown:
-    """Yields ``{"parts": [(part, operator, bytes)]}`` of a step on a GPU, the largest first.
+    """A measurement that yields ``{"parts": [(part, operator, bytes)]}`` of a step on a GPU.
 
-    They add up to the allocated peak of this step, which is not the first.
+    The largest parts come first. They add up to the allocated peak of this step, which is not the
+    first.
     """
 
     configuration: Configuration
 
     def __call__(self) -> Iterator[dict[str, Any]]:
-        """Measure."""
+        """Yield the parts."""
         training = prepare(self.configuration)
         training.step()
         torch.cuda.synchronize()
@@ -141,7 +142,7 @@ def _allocations() -> int:
 
 
 def _tensor_bytes(training: Training) -> int:
-    """What the simulation, too, has before a step."""
+    """Return the bytes that the simulation, too, has before a step."""
     live = LiveMeter(training.batch.input.device)
     live.track(training.batch)
     live.track_model(training.model)

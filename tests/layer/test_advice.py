@@ -123,7 +123,7 @@ def test_where_nothing_fits_it_says_by_how_much_and_what_would() -> None:
 
 def test_one_of_budget_and_error_is_given() -> None:
     for budget, error in ((None, None), (1, 1.0)):
-        with pytest.raises(ValueError, match="give one of memory_budget"):
+        with pytest.raises(ValueError, match="give either memory_budget"):
             xconv.advise(network(), example(), budget, error)
 
 

@@ -12,9 +12,9 @@ from layer_cases import assert_same, gradients, images, small_network
 from torch import Tensor, nn
 
 from xconv import XConv2d, convert
+from xconv.budget import Member
 from xconv.modules import set_probing
-from xconv.spectrum.budget import Member
-from xconv.spectrum.plan import Plan
+from xconv.spectrum.plan import BlockPlan
 
 RENEWED = [2, 3, 5, 9, 17, 33, 65, 129]
 """Calls that have a new plan: those after the calls that are looked at."""
@@ -38,7 +38,7 @@ def train(model: nn.Module, steps: int, start: int = 0, **size: int) -> None:
         gradients(model, images(**size), seed=seed)
 
 
-def same(one: Plan | None, other: Plan | None) -> bool:
+def same(one: BlockPlan | None, other: BlockPlan | None) -> bool:
     if one is None or other is None:
         return one is other
     return (
@@ -218,10 +218,10 @@ def test_spectra_are_measured_from_all_images_and_some_channels() -> None:
     whole = member(layer).energies
     assert float(whole.sum()) == pytest.approx(256 * float(x.square().mean()), rel=1e-5)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("xconv.spectrum.budget._TOGETHER", {"cpu": 0})
+        patch.setattr("xconv.budget._TOGETHER", {"cpu": 0})
         member(layer).see_input(x)
         torch.testing.assert_close(member(layer).energies, whole)
-        patch.setattr("xconv.spectrum.budget._LOOKED_AT", x.numel() // 4)
+        patch.setattr("xconv.budget._LOOKED_AT", x.numel() // 4)
         member(layer).see_input(x)
     some = 256 * float(x[:, ::4].square().mean())
     assert float(member(layer).energies.sum()) == pytest.approx(some, rel=1e-5)

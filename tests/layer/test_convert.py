@@ -13,7 +13,7 @@ from torch.nn.utils import parametrizations, prune
 
 import xconv
 from xconv import BitReLU, XConv2d, convert, revert
-from xconv.convert import FAMILIES
+from xconv.conversion import FAMILIES
 from xconv.probing import Probing
 from xconv_bench.models.torchvision_shim import import_torchvision
 

@@ -31,7 +31,7 @@ from xconv.layout import Layout
 from xconv.probing import Probing
 from xconv.schemes.spectral import Spectral, packed_bytes
 from xconv.spectrum.blocks import blocks_of
-from xconv.spectrum.plan import Plan, nominal_plan
+from xconv.spectrum.plan import BlockPlan, nominal_plan
 from xconv.spectrum.rounding import GROUP, STEPS, VARIANCES, decode, encode
 from xconv.spectrum.sampling import draw_frequencies
 
@@ -346,7 +346,7 @@ def test_a_layer_uses_them(name: str, last: bool) -> None:
     deltas = torch.randn(2, 8, 14, 14, device=device)
     seen: list[tuple[Tensor, ...]] = []
 
-    def keep(input: Tensor, seed: Tensor, layout: Layout, plan: Plan) -> tuple[Tensor, ...]:
+    def keep(input: Tensor, seed: Tensor, layout: Layout, plan: BlockPlan) -> tuple[Tensor, ...]:
         seen.append((seed, *own(input, seed, layout, plan)))
         return seen[-1][1:]
 

@@ -20,8 +20,8 @@ from torch.utils.checkpoint import (
 
 import xconv
 from xconv.layout import Layout
-from xconv.saved.maps import Maps
-from xconv.saved.rows import Rows
+from xconv.saved.maps import NormalizedMaps
+from xconv.saved.rows import NormalizedRows
 from xconv_bench.meters.live import LiveMeter
 
 every_norm = pytest.mark.parametrize("norm", NORMS.values(), ids=NORMS)
@@ -280,15 +280,15 @@ def test_autocast() -> None:
 
 
 PASSES = {
-    "maps": (Maps(32, True), (32, 32, 32, 32), (32,)),
-    "maps of one image": (Maps(4), (1, 32, 128, 128), (1, 4)),
-    "rows": (Rows(512), (1024, 512), (1024, 1)),
+    "maps": (NormalizedMaps(32, True), (32, 32, 32, 32), (32,)),
+    "maps of one image": (NormalizedMaps(4), (1, 32, 128, 128), (1, 4)),
+    "rows": (NormalizedRows(512), (1024, 512), (1024, 1)),
 }
 
 
 @pytest.mark.parametrize(("way", "shape", "statistics"), PASSES.values(), ids=PASSES)
 def test_what_is_needed_for_a_moment(
-    way: Maps | Rows, shape: tuple[int, ...], statistics: tuple[int, ...]
+    way: NormalizedMaps | NormalizedRows, shape: tuple[int, ...], statistics: tuple[int, ...]
 ) -> None:
     """A few parts of 2¹⁸ numbers at the most, however large the input; here half of it."""
     x, delta = (torch.randn(shape) for _ in range(2))

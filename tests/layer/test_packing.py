@@ -6,7 +6,7 @@ from geometries import DRAWN
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xconv.spectrum.packing import pack_codes, unpack_codes
+from xconv.packing import pack_codes, unpack_codes
 
 ALL_BITS = range(1, 9)
 

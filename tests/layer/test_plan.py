@@ -12,7 +12,14 @@ from statistics_checker import check_mean
 from torch import Tensor
 
 from xconv.spectrum.blocks import blocks_of
-from xconv.spectrum.plan import BITS, Part, Plan, divide, nominal_importance, nominal_plan
+from xconv.spectrum.plan import (
+    BITS,
+    BlockPlan,
+    Contribution,
+    divide,
+    nominal_importance,
+    nominal_plan,
+)
 from xconv.spectrum.rounding import GROUP, SCALE_BITS, VARIANCES
 from xconv.spectrum.sampling import draw_frequencies
 
@@ -21,11 +28,11 @@ LEAST_BITS = BITS[0] + SCALE_BITS[BITS[0]] / GROUP
 """Of a block that keeps one coefficient."""
 
 
-def part_of(pixels: tuple[int, ...], decay: float, maps: int, size: float = 1.0) -> Part:
+def part_of(pixels: tuple[int, ...], decay: float, maps: int, size: float = 1.0) -> Contribution:
     """Importances that fall with the frequency, or are all alike where ``decay`` is 0."""
     blocks = blocks_of(pixels)
     importance = size * nominal_importance(blocks) ** decay
-    return Part(importance, maps * blocks.number, maps * prod(pixels))
+    return Contribution(importance, maps * blocks.number, maps * prod(pixels))
 
 
 parts = st.builds(
@@ -38,11 +45,11 @@ parts = st.builds(
 some_bits = st.sampled_from([0.01, 0.05, 0.125, 0.25, 0.5, 1.0, 2.0, 3.3, 8.0])
 
 
-def bits_of(plans: list[Plan], parts: list[Part]) -> float:
+def bits_of(plans: list[BlockPlan], parts: list[Contribution]) -> float:
     return sum(plan.bits_a_block * part.blocks for plan, part in zip(plans, parts, strict=True))
 
 
-def variance(plan: Plan, importance: Tensor) -> float:
+def variance(plan: BlockPlan, importance: Tensor) -> float:
     """What a plan is to make small, from its counts, order and probabilities alone."""
     classes = torch.zeros(len(plan.order), dtype=torch.int64)
     end = len(classes)
@@ -55,7 +62,7 @@ def variance(plan: Plan, importance: Tensor) -> float:
 
 @settings(DRAWN, max_examples=150)
 @given(st.lists(parts, min_size=1, max_size=4), some_bits)
-def test_a_plan_keeps_to_its_bits_and_is_one(several: list[Part], bits: float) -> None:
+def test_a_plan_keeps_to_its_bits_and_is_one(several: list[Contribution], bits: float) -> None:
     plans = divide(several, bits)
     room = bits * sum(part.elements for part in several)
     fewest = sum(
@@ -82,7 +89,7 @@ large_parts = parts.filter(
 
 @settings(DRAWN, max_examples=60)
 @given(large_parts, some_bits.filter(lambda bits: bits >= 0.125))
-def test_nearly_all_bits_are_spent(part: Part, bits: float) -> None:
+def test_nearly_all_bits_are_spent(part: Contribution, bits: float) -> None:
     """All but those of a few coefficients that are alike: they get a bit more together or not."""
     (plan,) = divide([part], bits)
     room = min(bits * part.elements / part.blocks, max(BITS) * part.importance.numel())
@@ -91,7 +98,7 @@ def test_nearly_all_bits_are_spent(part: Part, bits: float) -> None:
 
 @settings(DRAWN, max_examples=60)
 @given(large_parts)
-def test_more_bits_have_less_variance(part: Part) -> None:
+def test_more_bits_have_less_variance(part: Contribution) -> None:
     plans = [divide([part], bits)[0] for bits in (0.125, 0.25, 0.5, 1.0, 2.0, 4.0)]
     for fewer, more in itertools.pairwise(plans):
         assert more.bits_a_block >= fewer.bits_a_block
@@ -101,7 +108,7 @@ def test_more_bits_have_less_variance(part: Part) -> None:
 
 @settings(DRAWN, max_examples=60)
 @given(parts, some_bits.filter(lambda bits: 0.25 <= bits <= 1))
-def test_a_plan_is_no_worse_than_sampling_all_alike(part: Part, bits: float) -> None:
+def test_a_plan_is_no_worse_than_sampling_all_alike(part: Contribution, bits: float) -> None:
     (plan,) = divide([part], bits)
     size = part.importance.numel()
     kept = min(size, plan.bits_a_block / LEAST_BITS)
@@ -114,7 +121,7 @@ def test_a_plan_for_several_is_no_worse_than_one_for_each() -> None:
     together = divide(several, 0.5)
     alone = [divide([part], 0.5)[0] for part in several]
 
-    def total(plans: list[Plan]) -> float:
+    def total(plans: list[BlockPlan]) -> float:
         pairs = zip(plans, several, strict=True)
         return sum(variance(plan, part.importance) * part.blocks for plan, part in pairs)
 
@@ -124,7 +131,7 @@ def test_a_plan_for_several_is_no_worse_than_one_for_each() -> None:
 
 def test_the_price_is_one_whatever_the_unit_of_importance() -> None:
     several = [part_of((16, 16), 1.0, 10), part_of((8, 8), 2.0, 30, size=4.0)]
-    scaled = [Part(part.importance * 1e-20, part.blocks, part.elements) for part in several]
+    scaled = [Contribution(part.importance * 1e-20, part.blocks, part.elements) for part in several]
     for one, other in zip(divide(several, 0.5), divide(scaled, 0.5), strict=True):
         assert one.counts == other.counts
         torch.testing.assert_close(one.probabilities, other.probabilities, rtol=1e-6, atol=1e-9)
@@ -132,14 +139,14 @@ def test_the_price_is_one_whatever_the_unit_of_importance() -> None:
 
 @pytest.mark.parametrize("size", [4, 64, 256])
 def test_importances_of_zero_are_all_alike(size: int) -> None:
-    (plan,) = divide([Part(torch.zeros(size, dtype=torch.float64), 8, 8 * size)], 0.5)
+    (plan,) = divide([Contribution(torch.zeros(size, dtype=torch.float64), 8, 8 * size)], 0.5)
     assert plan.probabilities.max() - plan.probabilities.min() < 1e-9
 
 
 def test_one_frequency_that_counts_gets_the_most_bits_and_the_others_a_chance() -> None:
     importance = torch.zeros(64, dtype=torch.float64)
     importance[5] = 1.0
-    (plan,) = divide([Part(importance, 8, 8 * 64)], 0.5)
+    (plan,) = divide([Contribution(importance, 8, 8 * 64)], 0.5)
     assert plan.order[-1] == 5 and plan.counts[-1] == 1
     assert plan.probabilities.min() > 0
 
@@ -154,7 +161,7 @@ def test_eight_bits_are_eight_bits() -> None:
     assert plan.bits_a_block <= 8 * 64 and plan.kept == 64
 
 
-def draws(plan: Plan, seeds: int) -> Tensor:
+def draws(plan: BlockPlan, seeds: int) -> Tensor:
     """(seeds, n): which frequencies each call keeps, by number."""
     rows = torch.zeros(seeds, len(plan.order), dtype=torch.float64)
     for seed in range(seeds):
@@ -202,7 +209,7 @@ def test_what_matters_alone_is_never_left_to_chance() -> None:
     importance = torch.full((64,), 1e-9, dtype=torch.float64)
     importance[0] = 1.0
     for bits in (0.1, 0.2, 0.25, 0.3, 0.5, 1.0):
-        (plan,) = divide([Part(importance, 8, 8 * 64)], bits)
+        (plan,) = divide([Contribution(importance, 8, 8 * 64)], bits)
         place = plan.order.tolist().index(0)
         assert plan.probabilities[place] == 1
         assert plan.bits_a_block <= bits * 64 * (1 + 1e-9)

@@ -14,7 +14,7 @@ from xconv.layout import Layout
 from xconv.probing import Probing
 from xconv.schemes import SCHEMES
 from xconv.schemes.scheme import NO_SMALLER
-from xconv.spectrum.plan import Plan
+from xconv.spectrum.plan import BlockPlan
 from xconv_bench.meters.saved import SavedMeter
 
 ELEMENTS = 200_000
@@ -123,7 +123,7 @@ def test_layers_of_a_network_share_their_bits(bits: float) -> None:
         kept = saved_bytes(model, images) - outputs - images.nbytes
         assert 0.9 * bits * elements / 8 < kept <= 1.03 * bits * elements / 8, step
         model(images).square().mean().backward()
-    plans: list[Plan] = [model[n]._xconv.member.plan for n in (2, 4, 6)]
+    plans: list[BlockPlan] = [model[n]._xconv.member.plan for n in (2, 4, 6)]
     spent = [plan.bits_a_block / plan.order.numel() for plan in plans]
     assert max(spent) > 1.5 * min(spent)  # not uniform
 

@@ -115,7 +115,7 @@ def no_small_parts() -> Iterator[None]:
     with (
         mock.patch("xconv.spectrum.parts.SMALL", {"cpu": 0}),
         mock.patch("xconv.spectrum.correlation.SMALL", {"cpu": 0}),
-        mock.patch("xconv.spectrum.budget._TOGETHER", {"cpu": 0}),
+        mock.patch("xconv.budget._TOGETHER", {"cpu": 0}),
     ):
         yield
 

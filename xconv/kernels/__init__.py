@@ -1,4 +1,4 @@
-"""Triton kernels that take the place of chains of operators on a GPU; each is held against these.
+"""Triton kernels that replace chains of operators on a GPU; tests hold each against the operators.
 
 Only ``choice`` may be imported where Triton is not installed.
 """

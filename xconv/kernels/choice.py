@@ -1,7 +1,7 @@
-"""Whether kernels are used: where Triton is installed, for tensors on an NVIDIA GPU.
+"""The decision to use kernels: where Triton is installed, for tensors on an NVIDIA GPU.
 
-``XCONV_KERNELS=off`` in the environment, which is read at every call, switches them off. What one
-call has kept by a kernel is read by a kernel all the same.
+``XCONV_KERNELS=off`` in the environment, which is read at every call, switches kernels off. A call
+whose input was kept by a kernel still uses a kernel in its backward pass.
 """
 
 from __future__ import annotations
@@ -23,14 +23,18 @@ def may_be_used(device: torch.device) -> bool:
 
 
 def has_memory(tensor: Tensor) -> bool:
-    """Return whether ``tensor`` is a plain one, whose memory a kernel may read: neither simulated
-    nor of a class of somebody else's."""
+    """Return whether a kernel may read the memory of ``tensor``.
+
+    Simulated tensors, and tensors of foreign classes, have none.
+    """
     return type(tensor) in (Tensor, nn.Parameter) and not torch.compiler.is_compiling()
 
 
 def is_unwatched(tensor: Tensor) -> bool:
-    """Return whether nobody but autograd sees what is done to ``tensor``, so that a kernel may be
-    launched without the detour by an operator."""
+    """Return whether only autograd sees what is done to ``tensor``.
+
+    A kernel may then be launched directly, without an operator around it.
+    """
     functorch = torch._C._functorch
     return (
         has_memory(tensor)
@@ -41,7 +45,7 @@ def is_unwatched(tensor: Tensor) -> bool:
 
 
 def current(device: torch.device) -> AbstractContextManager[object]:
-    """Inside, ``device`` is the current one, where kernels are launched."""
+    """Return a context in which ``device`` is the current one, where kernels are launched."""
     if device.type != "cuda" or device.index in (None, torch.cuda.current_device()):
         return nullcontext()
     return torch.cuda.device(device)

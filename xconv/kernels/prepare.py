@@ -1,19 +1,19 @@
-r"""One program that draws what a call needs from its seed: a rotation, and the frequencies kept.
+"""A program that draws from a seed what a call needs: a rotation, and the kept frequencies.
 
 Numbers come from Philox 4×32 with 10 rounds, whose key is the seed and whose counter is (number,
 stream, 0, 0). (Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011.)
 
-The rotation is a product of reflections, H₁H₂…H₆₄, as Stewart draws one: H_k takes a vector of
-65 − k normal numbers to a multiple of its first axis. It is uniform but for the signs of its rows,
-and these make no difference: levels are symmetric, so a sign leaves Rᵀq where it is. Reflections
-I − vvᵀ, all v of squared length 2, are applied one after the other; a GPU would wait for each. With
-the v as columns of V their product is I − VTVᵀ, T⁻¹ = I + M, M what lies above the diagonal of VᵀV
-(Schreiber and Van Loan, "A storage-efficient WY representation for products of Householder
-transformations", SIAM J. Sci. Stat. Comput. 10(1), 1989), and since M⁶⁴ = 0
+The rotation is a product of reflections, H₁H₂…H₆₄, as Stewart draws one: H_k takes a vector of 65 −
+k normal numbers to a multiple of its first axis. It is uniform up to the signs of its rows, and
+these make no difference: levels are symmetric, so a sign leaves Rᵀq where it is. Reflections I −
+vvᵀ, all v of squared length 2, would be applied one after the other, and a GPU would wait for each.
+With the v as columns of V, their product is I − VTVᵀ, T⁻¹ = I + M, where M is the part of VᵀV above
+the diagonal (Schreiber and Van Loan, "A storage-efficient WY representation for products of
+Householder transformations", SIAM J. Sci. Stat. Comput. 10(1), 1989). Since M⁶⁴ = 0,
 
     T = (I − M)(I + M²)(I + M⁴)(I + M⁸)(I + M¹⁶)(I + M³²):
 
-thirteen products of matrices, whose errors, of float32, add less than 10⁻¹⁰ to the variance.
+thirteen products of matrices, whose float32 errors add less than 10⁻¹⁰ to the variance.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from xconv.kernels.tiles import TINY
 from xconv.spectrum.rounding import GROUP
 
 CELLS = 32
-"""Places where the largest scale is looked for, so that not all programs write to one."""
+"""Places that collect the largest scale, so that not all programs write to a single one."""
 WORK = GROUP * GROUP + CELLS
-"""Numbers (float32) before the weights in what ``prepare`` returns."""
+"""Numbers (float32) that precede the weights in what ``prepare`` returns."""
 ROTATION_STREAM, FREQUENCY_STREAM, SCALE_STREAM = 2, 4, 3
 
 _GROUP = tl.constexpr(GROUP)
@@ -37,7 +37,7 @@ _CELLS = tl.constexpr(CELLS)
 _ROTATION_STREAM = tl.constexpr(ROTATION_STREAM)
 _FREQUENCY_STREAM = tl.constexpr(FREQUENCY_STREAM)
 _DOUBLINGS = tl.constexpr(GROUP.bit_length() - 2)
-"""Factors of T after the first."""
+"""Number of factors of T after the first."""
 
 
 @triton.jit
@@ -61,7 +61,7 @@ def _product(x, y):
 
 @triton.jit
 def _rotation(seed):
-    """Return a rotation (GROUP, GROUP), all of them alike probable but for the signs of rows."""
+    """Return a random rotation (GROUP, GROUP), uniform up to the signs of its rows."""
     line, column = tl.arange(0, _GROUP)[:, None], tl.arange(0, _GROUP)[None, :]
     first, second = random_word(seed, line * _GROUP + column, _ROTATION_STREAM)
     radius = tl.sqrt(-2.0 * tl.log(uniform(first) + 2.0**-25))
@@ -83,13 +83,13 @@ def _rotation(seed):
 
 @triton.jit
 def _draw(seed, tables, frequencies, weights, size, kept, ROWS: tl.constexpr):
-    """Systematic sampling, as ``spectrum.sampling`` has it."""
+    """Draw frequencies by systematic sampling, as ``spectrum.sampling`` does."""
     row = tl.arange(0, ROWS)
     chance, _ = random_word(seed, row * 0, _FREQUENCY_STREAM)
     tick = row.to(tl.float64) + chance.to(tl.float64) * (2.0**-32)
     tick = tl.minimum(tick, kept - 1e-9)
     low, high = row * 0, row * 0 + size
-    for _ in range(10):  # the first end beyond the tick is in [low, high]
+    for _ in range(10):  # a binary search for the first end beyond the tick
         middle = (low + high) // 2
         is_open = low < high
         end = tl.load(tables + middle, mask=is_open, other=0.0)
@@ -111,7 +111,7 @@ def _prepare(
     seed = seed.to(tl.int64)
     line = tl.arange(0, _GROUP)
     turn = _rotation(seed)
-    if PRECISION == "tf32":  # the same numbers for all that turn
+    if PRECISION == "tf32":  # every use of the rotation must have the same numbers
         turn = turn.to(tl.float16).to(work.dtype.element_ty)
     tl.store(work + line[:, None] * _GROUP + line[None, :], turn)
     if DRAW:
@@ -121,12 +121,12 @@ def _prepare(
 
 
 def prepare(seed: int, tables: Tensor, kept: int, precision: str) -> tuple[Tensor, Tensor]:
-    """Return the ``kept`` frequencies (int16), and, flat in float32, a rotation (GROUP, GROUP), as
-    many zeros as there are ``CELLS``, and 1/p of each frequency.
+    """Return the ``kept`` frequencies (int16) and a flat float32 tensor of what sketching needs.
 
-    ``tables`` (3n, float64): where the probabilities of the first, the first two, … frequencies of
-    a plan end, these frequencies, and 1/p of each. For products in TF32 the rotation has numbers
-    that float16 holds.
+    The tensor holds a rotation (GROUP, GROUP), zeros for the ``CELLS``, and 1/p of each frequency.
+    ``tables`` (3n, float64) are the cumulative probabilities of a plan's frequencies, these
+    frequencies, and 1/p of each. For products in TF32 the rotation is rounded to numbers that
+    float16 holds.
     """
     frequencies = torch.empty(kept, dtype=torch.int16, device=tables.device)
     work = torch.empty(WORK + kept, dtype=torch.float32, device=tables.device)
@@ -137,8 +137,10 @@ def prepare(seed: int, tables: Tensor, kept: int, precision: str) -> tuple[Tenso
 
 
 def rotation(seed: int, device: torch.device, precision: str) -> Tensor:
-    """Return the rotation that ``prepare`` drew from ``seed``: (GROUP, GROUP), float16 for products
-    in TF32, else float32."""
+    """Return the rotation (GROUP, GROUP) that ``prepare`` drew from ``seed``.
+
+    It is float16 for products in TF32, else float32.
+    """
     dtype = torch.float16 if precision == "tf32" else torch.float32
     turn = torch.empty(GROUP, GROUP, dtype=dtype, device=device)
     _prepare[(1,)](seed, turn, turn, turn, 0, 0, 1, False, precision, num_warps=8)

@@ -1,6 +1,6 @@
-"""The input again, from what ``sketch`` has kept of it: unpacked, turned back and transformed.
+"""The input restored from what ``sketch`` kept: unpacked, turned back and transformed.
 
-A program has the 64 columns of a tile and some of the pixels of their blocks.
+A program handles the 64 columns of a tile and some of the pixels of their blocks.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ PROGRAMS = {
     "tf32": Program(rows=32, pixels=256, warps=8, stages=2),
     "tf32x3": Program(rows=32, pixels=128, warps=4, stages=2),
 }
-"""By how products are formed; those in TF32 take numbers of float16, which has as many bits."""
+"""Sizes of programs, by the precision of products.
+
+Products in TF32 take float16 numbers, which have as many bits.
+"""
 
 
 @triton.jit
@@ -31,7 +34,7 @@ def _unpack(codes, bits, member):
     word = tl.load(place).to(tl.int32)
     word |= tl.load(place + 1, mask=shift + bits[:, None] > 8, other=0).to(tl.int32) << 8
     number = (word >> shift) & ((1 << bits[:, None]) - 1)
-    number = tl.where(bits[:, None] == 16, number ^ 0x8000, number)  # it is kept with a sign
+    number = tl.where(bits[:, None] == 16, number ^ 0x8000, number)  # 16-bit codes are signed
     return number.to(tl.float32) - ((1 << (bits - 1)).to(tl.float32) - 0.5)[:, None]
 
 
@@ -47,7 +50,7 @@ def _scales(scales, number, narrow):
 
 @triton.jit
 def _largest(place, most):
-    """Return the number (float32) whose four bytes lie there, at most ``most``; NaN stays."""
+    """Return the number (float32) in the four bytes at ``place``, at most ``most``; NaN stays."""
     byte = tl.arange(0, 4)
     number = tl.sum(tl.load(place + byte).to(tl.int32) << (8 * byte), 0)
     number = number.to(tl.float32, bitcast=True)
@@ -56,7 +59,7 @@ def _largest(place, most):
 
 @triton.jit
 def _most(codes, group, groups, kept, end_4, ROWS: tl.constexpr):
-    """Return what no number of a tile exceeds, relative to the largest scale."""
+    """Return an upper bound of the numbers of a tile, relative to the largest scale."""
     most = 0.0
     for start in range(0, kept, ROWS):
         row = tl.minimum(start + tl.arange(0, ROWS), kept - 1)
@@ -71,16 +74,17 @@ def _pixels(
     end_1, end_2, end_3, end_4, end_8, largest_scale, code_bytes, LENGTH: tl.constexpr,
     ROWS: tl.constexpr, CHUNK: tl.constexpr, LAST: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
-    """Return these pixels of the blocks of a tile, (GROUP, CHUNK), (CHUNK, GROUP) for ``LAST``.
+    """Return some pixels of a tile's blocks, (GROUP, CHUNK), or (CHUNK, GROUP) for ``LAST``.
 
-    Basis images and the rotation are on two sides of the codes, so all pixels are turned at once.
+    Basis images and the rotation multiply the codes from two sides, so all pixels are turned at
+    once.
     """
     member = tl.arange(0, GROUP_)
     scales, narrow = codes + code_bytes, end_4 * groups
     end, _ = place_of_scale(kept * groups, narrow)
     largest = _largest(scales + end, largest_scale)
     most = 1.0
-    if PRECISION == "tf32":  # float16 has its bits, but not its range
+    if PRECISION == "tf32":  # operands are float16, whose range is small
         most = _most(scales, group, groups, kept, end_4, ROWS)
     if LAST:
         found = tl.zeros((CHUNK, GROUP_), tl.float32)
@@ -137,9 +141,8 @@ def _rebuild(
         group, pixel, first, channels, length_0, length_1, length_2,
         SIDE_0, SIDE_1, SIDE_2, NUMBER, COUNT_1, COUNT_2, WIDTH, LAST, FULL, EDGE,
     )  # fmt: skip
-    if (
-        not FULL
-    ):  # else no tile belongs to two images, and what knows no mask stores several at once
+    # With FULL no tile belongs to two images, and a store without a mask writes several at once.
+    if not FULL:
         column = group * GROUP_ + tl.arange(0, GROUP_)
         is_column = (column >= start) & (column < end)
         mask = mask & (is_column[None, :] if LAST else is_column[:, None])
@@ -156,9 +159,9 @@ def rebuild(
     largest: float,
     precision: str,
 ) -> None:
-    """Write these images of x̂ to ``output``, no scale above ``largest``.
+    """Write some ``images`` of x̂ to ``output``, with no scale above ``largest``.
 
-    ``packed`` is what ``sketch`` and ``round_scales`` have written, ``turn`` the rotation.
+    ``packed`` was written by ``sketch`` and ``round_scales``; ``turn`` is the rotation.
     """
     an_image = tiling.columns // tiling.layout.shape[0]
     start, end = images.start * an_image, images.stop * an_image

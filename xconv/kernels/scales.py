@@ -1,4 +1,4 @@
-"""Scales in 8 or 16 bits: ``encode_scales`` of ``spectrum.rounding``, in one pass."""
+"""Scales rounded to 8 or 16 bits: ``encode_scales`` of ``spectrum.rounding``, in one pass."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _round_scales(scales, work, packed, start, seed, count, narrow, SIZE: tl.con
     chance, _ = random_word(seed, number, _STREAM)
     is_up = uniform(chance) < (relative - low) / (high - low)
     codes = lower.to(tl.int32) + is_up.to(tl.int32)
-    codes = tl.where(is_wide, codes ^ 0x8000, codes)  # as a signed number, the lower byte first
+    codes = tl.where(is_wide, codes ^ 0x8000, codes)  # signed, little-endian
     target = packed + start
     tl.store(target + place, (codes & 255).to(tl.uint8), mask=mask)
     tl.store(target + place + 1, (codes >> 8).to(tl.uint8), mask=mask & is_wide)
@@ -48,9 +48,11 @@ def _round_scales(scales, work, packed, start, seed, count, narrow, SIZE: tl.con
 def round_scales(
     scales: Tensor, work: Tensor, packed: Tensor, start: int, narrow: int, seed: int
 ) -> None:
-    """Write a code for each of ``scales`` to ``packed`` from byte ``start`` on, the first
-    ``narrow`` in 8 bits, the others in 16, and behind them the largest scale (float32), which
-    ``sketch`` left in ``work``."""
+    """Write a code for each of ``scales`` to ``packed``, from byte ``start`` on.
+
+    The first ``narrow`` take 8 bits, the others 16. They are followed by the largest scale
+    (float32), which ``sketch`` left in ``work``.
+    """
     count = scales.numel()
     grid = (ceil(count / _SIZE),)
     _round_scales[grid](scales, work, packed, start, seed, count, narrow, _SIZE, num_warps=4)

@@ -1,8 +1,8 @@
 """Coefficients of blocks, turned, rounded and packed, in one pass over the input.
 
-A program has the 64 columns of a tile and some rows: the product of basis images and pixels, of
-which each row is a group; its product with the rotation; codes and scales. It is ``encode`` of
-``spectrum.rounding``, but for the norm of a group, which is that before it is turned.
+A program handles the 64 columns of a tile and some rows. It multiplies basis images and pixels,
+which makes each row a group; multiplies with the rotation; and writes codes and scales. It computes
+``encode`` of ``spectrum.rounding``, except that the norm of a group is taken before it is turned.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def _coefficients(
     FULL: tl.constexpr, EDGE: tl.constexpr, ROWS: tl.constexpr, CHUNK: tl.constexpr,
     LENGTH: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
-    """Return what the frequencies have in the blocks, (ROWS, GROUP), float32."""
+    """Return the coefficients at some frequencies in a tile's blocks, (ROWS, GROUP), float32."""
     is_column = group * GROUP_ + tl.arange(0, GROUP_) < count
     found = tl.zeros((ROWS, GROUP_), tl.float32)
     for start in range(0, SIDE_0 * SIDE_1 * WIDTH, CHUNK):
@@ -52,7 +52,7 @@ def _coefficients(
             mask = is_pixel & is_column[:, None]
             values = tl.load(input + place, mask=mask, other=0.0).to(tl.float32)
             values = tl.trans(values)
-        if input.dtype.element_ty == tl.float32:  # TF32 has all numbers of half dtypes
+        if input.dtype.element_ty == tl.float32:  # half dtypes are exact in TF32
             values = rounded(values, PRECISION)
         found = tl.dot(matrix, values, found, input_precision=PRECISION)
     return found
@@ -63,7 +63,7 @@ def _round(values, turned, bits):
     """Return codes (int32) and scales of the groups ``values`` (ROWS, GROUP)."""
     half = (1 << (bits - 1)).to(tl.float32)[:, None]
     norm = tl.sqrt(tl.sum(turned * turned, 1))
-    unit = tl.maximum(norm, TINY) * steps_of(bits) * 0.125  # over the root of GROUP
+    unit = tl.maximum(norm, TINY) * steps_of(bits) * 0.125  # 1/√GROUP
     number = tl.floor(turned / unit[:, None])
     number = tl.minimum(tl.maximum(number, -half), half - 1)
     energy = tl.sum(values * values, 1)
@@ -73,12 +73,14 @@ def _round(values, turned, bits):
 
 @triton.jit
 def _pack(codes, target, bits, is_row, ROWS: tl.constexpr):
-    """Write ``codes`` (ROWS, GROUP) of at most 4 bits without gaps from ``target`` (ROWS) on, the
-    first lowest."""
+    """Write ``codes`` (ROWS, GROUP) of at most 4 bits to ``target`` (ROWS), without gaps.
+
+    The first number takes the lowest bits.
+    """
     eight, four = tl.arange(0, 8)[None, None, :], tl.arange(0, 4)[None, None, :]
     width = bits[:, None, None]
     lines = tl.reshape(codes, (ROWS, GROUP_ // 8, 8))
-    words = tl.sum(lines << (eight * width), 2)  # bytes that eight numbers take
+    words = tl.sum(lines << (eight * width), 2)  # eight numbers in ``width`` bytes
     whole = (words[:, :, None] >> (8 * four)) & 255
     place = tl.arange(0, GROUP_ // 8)[None, :, None] * width + four
     mask = (is_row & (bits <= 4))[:, None, None] & (four < width)
@@ -110,7 +112,7 @@ def _sketch(
         ROWS, CHUNK, LENGTH, PRECISION,
     )  # fmt: skip
     values *= tl.load(work + _WORK + row, mask=is_row, other=0.0)[:, None]
-    turn = tl.load(work + member[None, :] * GROUP_ + member[:, None])  # its transpose
+    turn = tl.load(work + member[None, :] * GROUP_ + member[:, None])  # the transpose
     turned = tl.dot(rounded(values, PRECISION), turn, input_precision=PRECISION)
     bits, before = bits_of(row, end_1, end_2, end_3, end_4, end_8)
     numbers, scale = _round(values, turned, bits)
@@ -119,12 +121,12 @@ def _sketch(
     if (tl.program_id(1) + 1) * ROWS > end_4:
         place = target[:, None] + member[None, :]
         tl.store(place, numbers.to(tl.uint8), mask=(is_row & (bits == 8))[:, None])
-    if (tl.program_id(1) + 1) * ROWS > end_8:  # rows begin at a multiple of 8 bytes
+    if (tl.program_id(1) + 1) * ROWS > end_8:  # rows start at multiples of 8 bytes
         place = target.to(tl.pointer_type(tl.int16), bitcast=True)[:, None] + member[None, :]
         signed = (numbers - 0x8000).to(tl.int16)
         tl.store(place, signed, mask=(is_row & (bits == 16))[:, None])
     tl.store(scales + row.to(tl.int64) * groups + group, scale, mask=is_row)
-    # As whole numbers, positive ones have the same order, and NaN is above them all.
+    # Positive floats compare as their bits do as integers, and NaN is above them all.
     size = scale.to(tl.int32, bitcast=True) & 0x7FFFFFFF
     largest = tl.max(tl.where(is_row, size, 0), 0)
     cells = (work + _TURN).to(tl.pointer_type(tl.int32), bitcast=True)
@@ -142,7 +144,8 @@ def sketch(
 ) -> None:
     """Write the codes (uint8) and scales (float32, a row a frequency) of ``input``.
 
-    ``frequencies`` and ``work`` are what ``prepare`` returned; the largest scales are left there.
+    ``frequencies`` and ``work`` are what ``prepare`` returned; the largest scales are left in
+    ``work``.
     """
     rows, pixels, warps = tiling.shape(PROGRAM)
     _sketch[tiling.groups, ceil(tiling.kept / rows)](

@@ -1,9 +1,9 @@
-"""The spectral scheme by kernels: three launches to keep an input, two to have it again.
+"""The spectral scheme by kernels: three launches to keep an input, two to restore it.
 
-What is kept are the seed, the bytes that ``schemes.spectral`` keeps of an input in one part, each
-frequency filled up to whole groups; the frequencies, on the device (int16); and how many of them
-each class of bits has, on the CPU (int16). x̂ is formed and handed to the backend's own weight
-gradient: it takes the place of the input gradient, which the layer computes next.
+It keeps four things: the seed; the bytes that ``schemes.spectral`` keeps of an input in one part,
+with each frequency filled up to whole groups; the frequencies, on the device (int16); and their
+number in each class of bits, on the CPU (int16). x̂ is formed and passed to the backend's own
+weight gradient: it takes the place of the input gradient, which the layer computes next.
 """
 
 from __future__ import annotations
@@ -26,26 +26,29 @@ from xconv.kernels.tiling import Tiling, known_tiling
 from xconv.layout import Layout, from_memory_order, in_memory_order
 from xconv.precision import allows_tf32
 from xconv.spectrum.blocks import blocks_of
-from xconv.spectrum.plan import Plan
+from xconv.spectrum.plan import BlockPlan
 from xconv.spectrum.rounding import GROUP
 
 AT_A_TIME = 2**25
-"""Elements of x̂ to work on together, or one image."""
+"""Elements of x̂ to process together, if one image has no more."""
 _ENOUGH = 128
-"""Groups of a frequency of which one that is not full makes less than a hundredth."""
+"""Groups of a frequency beyond which an incomplete one wastes less than a hundredth."""
 _MOST = 2**31
-"""Elements that whole numbers of 32 bits count."""
+"""Elements that 32-bit integers can count."""
 _SCALE_BYTES = 4
 _HEADROOM = 256.0
-"""The largest scale in float16, as in ``schemes.spectral``."""
+"""Upper bound of the largest scale in float16, as in ``schemes.spectral``."""
 
 _TABLES: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
-"""By the ``order`` of a plan, and then by device, what ``prepare`` takes."""
+"""The ``tables`` argument of ``prepare``, by the ``order`` of a plan and then by device."""
 
 
 def covers(layout: Layout) -> bool:
-    """Return whether there are kernels for inputs of ``layout``: not for float64, nor where groups
-    that are not full would take room, nor for more elements than 32 bits count."""
+    """Return whether there are kernels for inputs of ``layout``.
+
+    There are none for float64, for inputs whose incomplete groups would waste room, and for more
+    elements than 32 bits count.
+    """
     if layout.dtype not in (torch.float32, torch.float16, torch.bfloat16):
         return False
     if prod(layout.shape) > _MOST:
@@ -54,7 +57,7 @@ def covers(layout: Layout) -> bool:
     return columns % GROUP == 0 or columns >= _ENOUGH * GROUP
 
 
-def kept_like(input: Tensor, layout: Layout, plan: Plan) -> list[Tensor]:
+def kept_like(input: Tensor, layout: Layout, plan: BlockPlan) -> list[Tensor]:
     """Return empty tensors like those of ``keep``."""
     tiling = Tiling.of(layout, plan.counts)
     return [
@@ -64,7 +67,7 @@ def kept_like(input: Tensor, layout: Layout, plan: Plan) -> list[Tensor]:
     ]
 
 
-def keep(input: Tensor, seed: Tensor, layout: Layout, plan: Plan) -> tuple[Tensor, ...]:
+def keep(input: Tensor, seed: Tensor, layout: Layout, plan: BlockPlan) -> tuple[Tensor, ...]:
     """Return bytes, frequencies and counts. Raises RuntimeError while a CUDA graph is captured."""
     refuse_capture(input.device)
     tiling, number = known_tiling(layout, plan.counts), int(seed)
@@ -90,7 +93,7 @@ def estimate(
     layout: Layout,
     weight: Tensor,
 ) -> Tensor:
-    """Return the weight gradient; that of several parts is summed in float32."""
+    """Return the weight gradient; if there are several parts, their sum is in float32."""
     total: Tensor | None = None
     for images, rebuilt in rebuilt_parts(kept, seed, layout):
         is_all = images.stop - images.start == layout.shape[0]
@@ -109,8 +112,10 @@ def estimate(
 def rebuilt_parts(
     kept: Sequence[Tensor], seed: Tensor, layout: Layout
 ) -> Iterator[tuple[slice, Tensor]]:
-    """Return x̂, some images after the other, as these images of ``layout`` lie. In float16 no
-    scale is above 256: x̂ is smaller by so much as the largest scale is above it."""
+    """Yield slices of images with their x̂, in the layout of these images.
+
+    In float16 no scale is above 256: if the largest scale is, x̂ is smaller by the same factor.
+    """
     packed, frequencies, counts = kept
     tiling = known_tiling(layout, tuple(counts.tolist()))
     precision = _precision(layout)
@@ -132,13 +137,17 @@ def _some_images(layout: Layout) -> Iterator[slice]:
 
 
 def _precision(layout: Layout) -> str:
-    """How matrix units multiply: in TF32 where convolutions may, else in three such products."""
+    """Return how matrix units multiply: ``tf32`` where allowed, else ``tf32x3``.
+
+    Convolutions may use TF32 for half dtypes, and for float32 if torch allows it. ``tf32x3`` makes
+    three products in TF32 of each one in float32.
+    """
     if layout.dtype != torch.float32 or allows_tf32():
         return "tf32"
     return "tf32x3"
 
 
-def _tables(plan: Plan, device: torch.device) -> Tensor:
+def _tables(plan: BlockPlan, device: torch.device) -> Tensor:
     known = _TABLES.setdefault(plan.order, {})
     if device not in known:
         chances = plan.probabilities

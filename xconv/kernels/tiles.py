@@ -1,10 +1,10 @@
-"""How coefficients and pixels lie: what several kernels compute alike.
+"""Positions of coefficients and pixels, as several kernels compute them.
 
-A column is one block of one channel of one image; 64 neighbouring columns make a tile, and what a
-tile has of one frequency is a group of numbers that are rounded together. Columns follow each
-other as the maps lie in memory: images, channels, blocks, or images, blocks, channels where
-channels are last. A row is a kept frequency; rows of few bits come first. Maps of one or two sides
-count as maps of three, the first sides being 1.
+A column is one block of one channel of one image. 64 neighbouring columns make a tile, and a tile's
+numbers at one frequency are a group, which is rounded together. Columns follow each other in the
+memory order of the maps: images, channels, blocks, or images, blocks, channels for channels-last. A
+row is a kept frequency; rows of few bits come first. Maps of one or two sides count as maps of
+three, whose first sides are 1.
 """
 
 import triton
@@ -14,7 +14,7 @@ from xconv.spectrum.rounding import GROUP, STEPS
 
 GROUP_ = tl.constexpr(GROUP)
 TINY = tl.constexpr(2.0**-126)
-"""The smallest normal number of float32: in place of 0 where it would be divided by."""
+"""The smallest normal float32 number, which replaces 0 in a division."""
 STEP_1 = tl.constexpr(STEPS[1])
 STEP_2 = tl.constexpr(STEPS[2])
 STEP_3 = tl.constexpr(STEPS[3])
@@ -30,17 +30,17 @@ def places(
     COUNT_1: tl.constexpr, COUNT_2: tl.constexpr, WIDTH: tl.constexpr, LAST: tl.constexpr,
     FULL: tl.constexpr, EDGE: tl.constexpr,
 ):  # fmt: skip
-    """Return where the pixels of a tile's blocks lie from image ``first`` on (int32), whether a
-    block has these pixels, and whether the map has them: (GROUP, n), or (n, GROUP) for ``LAST``.
+    """Return the positions (int32) of a tile's pixels, and whether block and map have them.
 
-    ``FULL``: channels are last and a multiple of GROUP, so that a tile has one block of
-    neighbouring ones. Each of these numbers is formed where it has as few elements as may be, and
-    none is divided by what the compiler does not know: that would take longer than all the rest.
+    All are (GROUP, n), or (n, GROUP) for ``LAST``; positions count from image ``first``. ``FULL``
+    means that channels are last and a multiple of GROUP, so that a tile has one block of
+    neighbouring channels. Each number is computed in a tensor as small as possible, and none is
+    divided by a number unknown to the compiler: that would take longer than all the rest.
     """
     member = tl.arange(0, GROUP_)
     if LAST:
         if FULL:
-            channels = channels // GROUP_ * GROUP_  # tells the compiler
+            channels = channels // GROUP_ * GROUP_  # tells the compiler that it is a multiple
             start = group * GROUP_
             line = start // channels
             place = (start - line * channels + member)[None, :]
@@ -70,9 +70,11 @@ def _places_in_map(
     SIDE_0: tl.constexpr, SIDE_1: tl.constexpr, SIDE_2: tl.constexpr,
     COUNT_1: tl.constexpr, COUNT_2: tl.constexpr, WIDTH: tl.constexpr, EDGE: tl.constexpr,
 ):  # fmt: skip
-    """Return the same in one map. Lines of a block are numbered as if they had ``WIDTH`` pixels, a
-    power of two. Where blocks reach over an ``EDGE``, pixels beyond it have the place of the last
-    one before it."""
+    """Return the same as ``places`` within one map.
+
+    Lines of a block are numbered as if they had ``WIDTH`` pixels, a power of two. If blocks extend
+    over an ``EDGE``, pixels beyond it have the position of the last one before it.
+    """
     stride_1 = length_2 * stride_2
     stride_0 = length_1 * stride_1
     block_0, block_1 = block // (COUNT_1 * COUNT_2), (block % (COUNT_1 * COUNT_2)) // COUNT_2
@@ -98,8 +100,10 @@ def _places_in_map(
 
 @triton.jit
 def rounded(values, PRECISION: tl.constexpr):
-    """Return float32 ``values`` rounded to the nearest of TF32 for products in TF32: matrix units
-    cut off the bits that they do not take, which would make everything smaller."""
+    """Return float32 ``values`` rounded to nearest in TF32, for products in TF32.
+
+    Matrix units cut off the bits that they do not take, which would make everything smaller.
+    """
     if PRECISION == "tf32":
         bits = values.to(tl.int32, bitcast=True)
         nearest = ((bits + 0x1000) & -0x2000).to(tl.float32, bitcast=True)
@@ -109,7 +113,7 @@ def rounded(values, PRECISION: tl.constexpr):
 
 @triton.jit
 def bits_of(row, end_1, end_2, end_3, end_4, end_8):
-    """Return the bits of a number in each ``row``, and those of all rows before it together.
+    """Return the bits of a number in each ``row``, and the bits of all rows before it together.
 
     The rows of 1, 2, 3, 4 and 8 bits end before ``end_1`` … ``end_8``; the rest has 16.
     """
@@ -135,8 +139,10 @@ def steps_of(bits):
 
 @triton.jit
 def place_of_scale(number, narrow):
-    """Return where, behind all codes, the scale with this ``number`` lies, in bytes (int64), and
-    whether it has 16 bits: those before ``narrow`` have 8."""
+    """Return the position in bytes (int64) of scale ``number``, and whether it has 16 bits.
+
+    Positions count from the end of all codes. Scales before ``narrow`` have 8 bits.
+    """
     return number.to(tl.int64) + tl.maximum(number - narrow, 0), number >= narrow
 
 
@@ -148,12 +154,12 @@ def top_of(is_wide):
 
 @triton.jit
 def octave_of(is_wide):
-    """Return how many codes (float32) lie between a scale and twice as large a one."""
+    """Return the number of codes (float32) between a scale and one twice as large."""
     return tl.where(is_wide, 4096.0, 16.0)
 
 
 @triton.jit
 def level(codes, is_wide):
-    """Return what ``codes`` (float32) of scales stand for, relative to the largest."""
+    """Return the scales for ``codes`` (float32), relative to the largest."""
     power = (codes - top_of(is_wide)) / octave_of(is_wide)
     return tl.exp2(power) * (codes > 0).to(tl.float32)

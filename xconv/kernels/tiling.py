@@ -1,4 +1,4 @@
-"""What kernels are told of the shape of an input and of how its coefficients are kept."""
+"""Arguments of kernels that describe an input and how its coefficients are kept."""
 
 from __future__ import annotations
 
@@ -11,23 +11,26 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from xconv.cached import cached
 from xconv.layout import Layout
 from xconv.spectrum.blocks import Blocks, blocks_of, cosines
-from xconv.spectrum.cached import cached
 from xconv.spectrum.plan import BITS
 from xconv.spectrum.rounding import GROUP, SCALE_BITS
 
 _SCALE_BYTES = 4
-"""Of the largest scale."""
+"""Bytes of the largest scale."""
 _LEAST = 16
-"""The shortest side of what a matrix unit takes."""
+"""Shortest side of the operands of a matrix unit."""
 _LEAST_WARPS = 4
-"""Warps that share a matrix unit's work."""
+"""Number of warps that share the work of a matrix unit."""
 
 
 class Program(NamedTuple):
-    """How much one program of a kernel has: at most so many ``rows`` and ``pixels`` at a time, in
-    so many ``warps``, with loads ahead for so many ``stages``."""
+    """The size of one program of a kernel.
+
+    It processes at most ``rows`` and ``pixels`` at a time, in ``warps`` warps, with loads ahead for
+    ``stages`` stages.
+    """
 
     rows: int
     pixels: int
@@ -37,7 +40,7 @@ class Program(NamedTuple):
 
 @dataclass(frozen=True)
 class Tiling:
-    """The arguments that kernels share, for one input and one plan; each is found once."""
+    """The arguments that kernels share, for one input and one plan; each is computed once."""
 
     layout: Layout
     blocks: Blocks
@@ -45,33 +48,33 @@ class Tiling:
 
     @classmethod
     def of(cls, layout: Layout, counts: tuple[int, ...]) -> Tiling:
-        """Return that of an input of ``layout``."""
+        """Return the tiling of an input of ``layout``."""
         return cls(layout, blocks_of(tuple(int(n) for n in layout.shape[2:])), counts)
 
     @cached_property
     def kept(self) -> int:
-        """Frequencies kept."""
+        """Return the number of kept frequencies."""
         return sum(self.counts)
 
     @cached_property
     def columns(self) -> int:
-        """Blocks of all channels and images."""
+        """Return the number of blocks of all channels and images."""
         return self.layout.shape[0] * self.layout.shape[1] * self.blocks.number
 
     @cached_property
     def groups(self) -> int:
-        """Groups of a frequency."""
+        """Return the number of groups of a frequency."""
         return ceil(self.columns / GROUP)
 
     @cached_property
     def code_bytes(self) -> int:
-        """Bytes of all codes; those of the scales follow."""
+        """Return the bytes of all codes; the scales follow them."""
         bits = zip(self.counts, BITS, strict=True)
         return self.groups * GROUP // 8 * sum(count * each for count, each in bits)
 
     @cached_property
     def narrow(self) -> int:
-        """Scales of 8 bits; those of 16 follow."""
+        """Return the number of scales of 8 bits; scales of 16 bits follow them."""
         wide = (
             count for count, bits in zip(self.counts, BITS, strict=True) if SCALE_BITS[bits] == 16
         )
@@ -79,12 +82,12 @@ class Tiling:
 
     @cached_property
     def bytes(self) -> int:
-        """Bytes of codes, scales and the largest scale."""
+        """Return the bytes of codes, scales and the largest scale."""
         return self.code_bytes + 2 * self.kept * self.groups - self.narrow + _SCALE_BYTES
 
     @cached_property
     def length(self) -> int:
-        """Pixels of a block, lines and all up to a power of two."""
+        """Return the pixels of a block, with lines and whole rounded up to powers of two."""
         return _length(self.blocks.sides)
 
     @cached_property
@@ -96,7 +99,7 @@ class Tiling:
         return {}
 
     def shape(self, program: Program) -> tuple[int, int, int]:
-        """Return the rows and pixels that programs have at a time, and the warps for these."""
+        """Return the rows and pixels that a program handles at a time, and its warps."""
         if program not in self._shapes:
             self._shapes[program] = self._shape(program)
         return self._shapes[program]
@@ -109,17 +112,17 @@ class Tiling:
 
     @cached_property
     def ends(self) -> tuple[int, ...]:
-        """Where the frequencies of 1, 2, 3, 4 and 8 bits end."""
+        """Return the ends of the frequencies of 1, 2, 3, 4 and 8 bits."""
         return tuple(accumulate(self.counts[:-1]))
 
     @cached_property
     def lengths(self) -> tuple[int, int, int, int]:
-        """Channels, and pixels of a map along three sides."""
+        """Return the channels, and the pixels of a map along three sides."""
         return self.layout.shape[1], *_three(self.blocks.pixels)
 
     @cached_property
     def cut(self) -> tuple[int | bool, ...]:
-        """What ``tiles.places`` is compiled for."""
+        """Return the compile-time arguments of ``tiles.places``."""
         sides, counts = _three(self.blocks.sides), _three(self.blocks.counts)
         is_last = self.layout.channels_last
         is_full = is_last and self.layout.shape[1] % GROUP == 0
@@ -128,8 +131,10 @@ class Tiling:
         return *sides, self.blocks.number, *counts[1:], width, is_last, is_full, reaches_over
 
     def basis(self, precision: str, dtype: torch.dtype = torch.float32) -> Tensor:
-        """Return the basis images of a block, a row each, filled up with zeros; for products in
-        TF32 such as float16 holds, in float32 or float16."""
+        """Return the basis images of a block, a row each, filled up with zeros.
+
+        For products in TF32 they are rounded to numbers that float16 holds, in float32 or float16.
+        """
         known = self._bases.get((precision, dtype))
         if known is None:
             ways = self.blocks.sides, self.length, self.layout.device, precision == "tf32", dtype
@@ -164,7 +169,7 @@ def _length(sides: tuple[int, ...]) -> int:
 
 
 def _power(count: int) -> int:
-    """The next power of two; Triton's own function is slow."""
+    """Return the next power of two; Triton's own function is slow."""
     return 1 << (count - 1).bit_length()
 
 

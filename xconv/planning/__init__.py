@@ -1,1 +1,1 @@
-"""What each module of a network keeps: plans, what they cost in error, and which is the best."""
+"""Plans of what each module of a network keeps: measured, chosen and written to files."""

@@ -1,4 +1,4 @@
-"""``advise``: measure a network once, and work out what each of its modules should keep."""
+"""``advise``, which measures a network once and works out what each module should keep."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_iter
 
+from xconv.plan import Plan, Setting
 from xconv.planning.candidates import base_plan, planned_modules, with_settings
 from xconv.planning.choosing import (
     NoRoomError,
@@ -23,17 +24,19 @@ from xconv.planning.choosing import (
     total_variance,
 )
 from xconv.planning.measuring import Steps, Variances, measure_bytes, measure_variances
-from xconv.planning.plan import Plan, Setting
 from xconv.saved.function_table import REACHED
 
 _MIB = 2**20
 
 
 @dataclass(frozen=True)
-class Line:
-    """One module of a plan: its ``setting``, None where it is exact; the bytes that it keeps, those
-    that it would keep exactly, and the variance that it adds to the gradient of all weights, in
-    squared gradient norms."""
+class PlanLine:
+    """The setting of one module in a plan, and what it costs.
+
+    ``setting`` is None for an exact module. ``bytes`` is what the module keeps for the backward
+    pass, ``exact_bytes`` what it would keep as an exact module. ``variance`` is what it adds to the
+    variance of the gradient of all weights, in units of that gradient's squared norm.
+    """
 
     name: str
     family: str
@@ -45,14 +48,23 @@ class Line:
 
 @dataclass(frozen=True)
 class Advice:
-    """A plan and what it is expected to cost.
+    """A plan and its expected cost, as ``advise`` returns it; printing it shows a table.
 
-    ``error`` is the expected distance of the gradient of all weights from the exact one, relative
-    to that. Bytes are those that the modules of ``lines`` keep for the backward pass.
+    Attributes:
+        plan: the plan, for ``xconv.convert(model, plan=...)``.
+        lines: a ``PlanLine`` for each module that could be planned, in the order of the model.
+        error: expected relative error of the gradient of all weights, root mean square.
+        saved_bytes: bytes that the modules of ``lines`` keep for the backward pass.
+        exact_bytes: bytes that they would keep as exact modules.
+
+    >>> model = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.BatchNorm2d(8))
+    >>> advice = advise(model, torch.randn(4, 3, 32, 32), error=0.5)
+    >>> advice.saved_bytes < advice.exact_bytes and advice.error <= 0.5
+    True
     """
 
     plan: Plan
-    lines: tuple[Line, ...]
+    lines: tuple[PlanLine, ...]
 
     @property
     def error(self) -> float:
@@ -61,12 +73,12 @@ class Advice:
 
     @property
     def saved_bytes(self) -> int:
-        """Return what all modules together keep."""
+        """Return the bytes that all modules keep together."""
         return sum(line.bytes for line in self.lines)
 
     @property
     def exact_bytes(self) -> int:
-        """Return what they would keep exactly."""
+        """Return the bytes that all modules would keep together as exact modules."""
         return sum(line.exact_bytes for line in self.lines)
 
     def __str__(self) -> str:
@@ -94,7 +106,7 @@ class Advice:
 
 @dataclass(frozen=True)
 class Costs:
-    """What every setting of every module keeps and adds, of a network that was measured."""
+    """The measured costs of every setting of every module of a network."""
 
     families: Mapping[str, str]
     bytes: Mapping[str, Mapping[Setting | None, int]]
@@ -102,12 +114,12 @@ class Costs:
 
     @property
     def names(self) -> list[str]:
-        """Return the modules between whose settings there is a choice."""
+        """Return the names of the modules that have a choice of settings."""
         return list(self.bytes)
 
     @property
     def options(self) -> list[list[Option]]:
-        """Return the settings of each of ``names`` as they are chosen from."""
+        """Return the settings to choose from, for each module of ``names``."""
         norm = self.variances.squared_norm or 1.0
         return [
             [Option(kept, self.variances.costs[name][s] / norm) for s, kept in settings.items()]
@@ -115,8 +127,10 @@ class Costs:
         ]
 
     def within(self, memory_budget: int) -> Advice:
-        """Return the plan of the least error that keeps at most so many bytes. Raises ValueError
-        where there is none."""
+        """Return the plan of least error that keeps at most ``memory_budget`` bytes.
+
+        Raises ValueError where no plan fits.
+        """
         options = self.options
         try:
             return self.advice(choose(options, at_once(options, memory_budget)))
@@ -125,11 +139,11 @@ class Costs:
             raise ValueError(_words(options, least, memory_budget, no_room.missing)) from None
 
     def advice(self, chosen: Sequence[int]) -> Advice:
-        """Return the plan that takes these numbers of ``options``."""
+        """Return the plan that takes option ``chosen[i]`` for module i of ``names``."""
         settings = {n: list(self.bytes[n])[i] for n, i in zip(self.names, chosen, strict=True)}
         taken = [some[i] for some, i in zip(self.options, chosen, strict=True)]
         lines = tuple(
-            Line(
+            PlanLine(
                 name, self.families[name], s, option.bytes, self.bytes[name][None], option.variance
             )
             for (name, s), option in zip(settings.items(), taken, strict=True)
@@ -145,26 +159,41 @@ def advise(
     loss: Callable[[Any], Tensor] | None = None,
     repeats: int = 2,
 ) -> Advice:
-    """Work out what each module of ``model`` should keep, and return it as a plan for ``convert``.
+    """Measure ``model`` and return a plan of what each module should keep.
 
     A copy of the model is measured with ``example``: the bytes that every module keeps, and the
-    variance that it adds to the gradient of all weights, for every setting that it may have.
+    variance that it adds to the gradient of all weights, for every setting that it may have. Errors
+    of different modules are taken as independent, so that their variances add up; the plan
+    minimises the sum within the budget, or the bytes within the error.
 
     Args:
-        model: a network in torch's own form, in the mode in which it is to be trained.
-        example: what it is called with, a tensor or a tuple of arguments: a batch as in training.
-        memory_budget: bytes that modules may keep for the backward pass, all together; the plan has
-            the least error then. Parameters, gradients, and what exists for a moment come on top:
-            ``xconv-bench advise`` takes the peak of a whole training step for its budget.
-        error: largest distance of the gradient from the exact one, relative to that; the plan keeps
-            the fewest bytes then. One of the two is given.
-        loss: makes a scalar of the model's output; without one, a random direction is taken.
-        repeats: seeds of the estimator for each setting.
+        model: a network of torch's own modules, not converted, in the mode in which it will train.
+        example: a batch as in training: the tensor, or a tuple of the arguments, that the model is
+            called with.
+        memory_budget: bytes that all modules together may keep for the backward pass; the plan then
+            has the least error. Parameters, gradients and temporary tensors come on top:
+            ``xconv-bench advise`` takes the peak of a whole training step as its budget instead.
+        error: largest distance of the gradient from the exact one, relative to the exact one's
+            norm; the plan then keeps the fewest bytes. Give either this or ``memory_budget``.
+        loss: a function from the model's output to a scalar; by default a random weighting of the
+            output, always the same one.
+        repeats: number of estimator seeds per setting.
 
-    Raises ValueError where nothing fits into the budget, and says by how much and what would.
+    Returns:
+        The plan with its expected error, and bytes module by module.
+
+    Raises:
+        ValueError: if no plan fits, with the number of missing bytes and what would fit; if both or
+            neither of ``memory_budget`` and ``error`` are given; and if the output has no gradient.
+
+    >>> model = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.BatchNorm2d(8))
+    >>> advice = advise(model, torch.randn(4, 3, 32, 32), memory_budget=100_000)
+    >>> advice.saved_bytes <= 100_000
+    True
+    >>> model = convert(model, plan=advice.plan)
     """
     if (memory_budget is None) == (error is None):
-        raise ValueError("give one of memory_budget, in bytes, and error; got both or neither")
+        raise ValueError("give either memory_budget, in bytes, or error; got both or neither")
     inputs = example if isinstance(example, tuple) else (example,)
     costs = measure_costs(model, inputs, loss or _random_direction, repeats)
     if memory_budget is not None:
@@ -175,7 +204,7 @@ def advise(
 def measure_costs(
     model: nn.Module, inputs: tuple[Any, ...], loss: Callable[[Any], Tensor], repeats: int
 ) -> Costs:
-    """Return what every setting costs, measured with a copy of ``model``."""
+    """Return the cost of every setting, measured with a copy of ``model``."""
     copied = copy.deepcopy(model)
     families = planned_modules(copied)
     kept = measure_bytes(copied, inputs, families)
@@ -184,7 +213,7 @@ def measure_costs(
 
 
 def _result_of(measuring: Generator[float, None, Variances]) -> Variances:
-    """Run to the end, whatever part is done in between."""
+    """Run ``measuring`` to its end, ignoring the progress that it yields, and return its result."""
     while True:
         try:
             next(measuring)
@@ -206,10 +235,10 @@ def _words(
 
 
 def _random_direction(output: Any) -> Tensor:
-    """The sum of all that the model returns, weighted with normal numbers, always the same."""
+    """Return the sum of all outputs, weighted with the same normal numbers each time."""
     tensors = [t for t in tree_iter(output) if isinstance(t, Tensor) and t.requires_grad]
     if not tensors:
-        raise ValueError("the model returns nothing that has a gradient")
+        raise ValueError("no output of the model requires a gradient; give a loss that does")
     generator = torch.Generator().manual_seed(0)
     return torch.stack(
         [(t * torch.randn(t.shape, generator=generator).to(t)).sum() for t in tensors]

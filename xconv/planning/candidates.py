@@ -1,4 +1,4 @@
-"""What each module of a network may be set to, and the plans by which that is measured."""
+"""Settings that a module may take, and the plans with which these are measured."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from torch import nn
 
 from xconv.contents import named_modules
-from xconv.convert import family_of, why_not
-from xconv.planning.plan import Plan, Setting
+from xconv.conversion import family_of, why_not
+from xconv.plan import Plan, Setting
 from xconv.saved.function_table import REACHED
 
 CANDIDATES: dict[str, tuple[Setting, ...]] = {
@@ -20,28 +20,30 @@ CANDIDATES: dict[str, tuple[Setting, ...]] = {
     "norm": tuple(Setting(norm_bits=bits) for bits in (1, 2, 4, 8)),
     "act": tuple(Setting(act_bits=bits) for bits in (4, 8)),
 }
-"""Settings by family, beside the exact module. Modules of other families lose nothing when they
-are swapped, and always are."""
+"""Settings by family, beside the exact module.
+
+Modules of other families lose nothing when they are swapped, so they always are.
+"""
 
 SPREADING = ("norm", "act")
-"""Families whose noise goes on to the gradients of what comes before them."""
+"""Families whose noise spreads to the gradients of the layers before them."""
 
 EXACT_FUNCTIONS = tuple(name for name in REACHED if name not in SPREADING)
 
 
 def planned_modules(model: nn.Module) -> dict[str, str]:
-    """Return the family of every module of ``model``, torch's, that can be swapped, by name."""
+    """Return the family of each of torch's modules in ``model`` that can be swapped, by name."""
     families = ((name, module, family_of(module)) for name, module in named_modules(model))
     return {name: f for name, module, f in families if f is not None and why_not(module) is None}
 
 
 def base_plan(modules: Mapping[str, str], functions: Iterable[str] = EXACT_FUNCTIONS) -> Plan:
-    """Return the plan that swaps what loses nothing."""
+    """Return the plan that swaps only modules whose gradients stay exact."""
     free = (name for name, family in modules.items() if family not in CANDIDATES)
     return Plan({name: Setting(swapped=True) for name in free}, tuple(functions))
 
 
 def with_settings(plan: Plan, settings: Mapping[str, Setting | None]) -> Plan:
-    """Return ``plan`` with these settings besides; None stands for the exact module."""
+    """Return ``plan`` with other ``settings`` for some modules; None makes a module exact."""
     more = {name: setting for name, setting in settings.items() if setting is not None}
     return Plan({**plan.layers, **more}, plan.functions, plan.function_bits)

@@ -1,11 +1,11 @@
-"""Which option each layer takes: the least sum of variances in the room that there is.
+"""The choice of one option for each layer: least total variance within the room there is.
 
-A layer's options of use lie on the lower convex hull of bytes and variance. One price λ of a byte
-for all layers makes the sum of variance + λ·bytes least; lowering λ from infinity raises layers one
-hull step at a time, in the order of what a step gains a byte. Where there are several rooms, one
-for each moment of a training step, a layer whose next step fits in no longer stays where it is,
-while the others go on. What is alive at one moment of a step is, but for branches, all that ran
-before: sets that contain each other, for which this order is the best one.
+Only options on the lower convex hull of bytes and variance are worth taking. One price λ of a byte
+for all layers minimises the sum of variance + λ·bytes; lowering λ from infinity moves layers one
+hull step at a time, in the order of what a step gains per byte. With several rooms, one for each
+moment of a training step, a layer whose next step no longer fits stays where it is while the others
+continue. Apart from branches, what is alive at one moment of a step is everything that ran before
+it: these sets contain each other, and for such sets this order is the best one.
 """
 
 from __future__ import annotations
@@ -18,22 +18,25 @@ from torch import Tensor
 
 
 class Option(NamedTuple):
-    """What a layer keeps, in bytes, and what it adds to the variance of the gradient."""
+    """The bytes that a layer keeps, and what it adds to the variance of the gradient."""
 
     bytes: int
     variance: float
 
 
 class Moments(NamedTuple):
-    """What there is room for at each of several moments: ``room`` (moments) in bytes, and for each
-    layer what its options take of it, ``uses`` (options, moments); float64."""
+    """The room at each of several moments of a training step.
+
+    ``room`` (moments) is in bytes. ``uses`` has for each layer the bytes that its options take of
+    it, (options, moments), float64.
+    """
 
     room: Tensor
     uses: Sequence[Tensor]
 
 
 class NoRoomError(ValueError):
-    """Raised where not even the smallest options fit; ``missing`` is by how many bytes."""
+    """Raised if not even the smallest options fit; ``missing`` is the number of bytes too many."""
 
     def __init__(self, missing: float) -> None:
         super().__init__(f"{missing:.0f} bytes too many are kept by the smallest options")
@@ -44,31 +47,31 @@ Options = Sequence[Sequence[Option]]
 
 
 def smallest(options: Options) -> list[int]:
-    """Return for each layer the number of its option of the fewest bytes."""
+    """Return for each layer the number of its smallest option."""
     return [min(range(len(some)), key=lambda i: some[i]) for some in options]
 
 
 def total_variance(options: Options, chosen: Sequence[int]) -> float:
-    """Return the sum over layers."""
+    """Return the sum of the variances of the ``chosen`` options."""
     return sum(some[i].variance for some, i in zip(options, chosen, strict=True))
 
 
 def total_bytes(options: Options, chosen: Sequence[int]) -> int:
-    """Return the sum over layers."""
+    """Return the sum of the bytes of the ``chosen`` options."""
     return sum(some[i].bytes for some, i in zip(options, chosen, strict=True))
 
 
 def at_once(options: Options, budget: float) -> Moments:
-    """Return the one moment at which what all layers keep is to be ``budget`` bytes at most."""
+    """Return a single moment, at which all layers together may keep ``budget`` bytes."""
     uses = [torch.tensor([[o.bytes] for o in some], dtype=torch.float64) for some in options]
     return Moments(torch.tensor([budget], dtype=torch.float64), uses)
 
 
 def choose(options: Options, moments: Moments, enough: float = 0.0) -> list[int]:
-    """Return for each layer the number of the option that it takes.
+    """Return for each layer the number of the option to take.
 
-    There is room for them at all ``moments``, and no more bytes are spent once the variance is
-    ``enough``. Raises NoRoomError.
+    The options fit at all ``moments``, and no more bytes are spent once the variance is down to
+    ``enough``. Raises NoRoomError if nothing fits.
     """
     space = _Space(moments, smallest(options))
     chosen = space.chosen
@@ -87,7 +90,7 @@ def choose(options: Options, moments: Moments, enough: float = 0.0) -> list[int]
 
 
 def _steps(options: Options, chosen: Sequence[int]) -> list[tuple[float, int, int]]:
-    """Gain a byte, layer and option of each step up a hull from the ``chosen`` option."""
+    """Return gain per byte, layer and option of each hull step up from the ``chosen`` options."""
     steps = []
     for layer, (some, at) in enumerate(zip(options, chosen, strict=True)):
         while True:
@@ -104,7 +107,7 @@ def _steps(options: Options, chosen: Sequence[int]) -> list[tuple[float, int, in
 
 
 def _fill(options: Options, space: _Space, layers: Sequence[int]) -> None:
-    """Use what room is left by options between two hull steps."""
+    """Spend the remaining room on options between two hull steps."""
     for layer in layers:
         now = options[layer][space.chosen[layer]].variance
         better = [(o.variance, i) for i, o in enumerate(options[layer]) if o.variance < now]
@@ -112,7 +115,7 @@ def _fill(options: Options, space: _Space, layers: Sequence[int]) -> None:
 
 
 class _Space:
-    """What is left of the room beside the ``chosen`` options."""
+    """The room that is left beside the ``chosen`` options."""
 
     def __init__(self, moments: Moments, chosen: list[int]) -> None:
         self.chosen = chosen
@@ -123,7 +126,7 @@ class _Space:
         self._make_room()
 
     def take(self, layer: int, option: int) -> bool:
-        """Take another option for a layer, if there is room for it."""
+        """Take another option for a layer if there is room for it, and return whether there was."""
         more = self._more(layer, option)
         if bool((self._left[more > 0] < more[more > 0]).any()):
             return False
@@ -132,9 +135,9 @@ class _Space:
         return True
 
     def _make_room(self) -> None:
-        """Change options, where those of few bytes take much for a moment, until there is room.
+        """Change options until all fit, where options of few bytes take much room for a moment.
 
-        Raises NoRoomError where no change of one option helps any more.
+        Raises NoRoomError if no change of a single option helps any more.
         """
         while (missing := float(_missing(self._left))) > 0:
             after = [_missing(self._left - self._more(n, ...)) for n in range(len(self._uses))]
@@ -146,10 +149,10 @@ class _Space:
             self.chosen[layer] = option
 
     def _more(self, layer: int, option: Any) -> Tensor:
-        """What another option takes more; of all of them with ``...``."""
+        """Return the additional room that another option takes; ``...`` stands for all options."""
         return self._uses[layer][option] - self._uses[layer][self.chosen[layer]]
 
 
 def _missing(left: Tensor) -> Tensor:
-    """The sum over moments of what there is too little of."""
+    """Return the sum over moments of the bytes that are missing."""
     return left.clamp(max=0).sum(-1).neg()

@@ -1,9 +1,9 @@
-"""What settings cost: the bytes that modules keep, and the variance that they add to gradients.
+"""Measurement of what a setting costs: bytes kept, and variance added to gradients.
 
-A convolution or linear layer adds to the gradient of its own weight only, so one step in which all
-of them are swapped tells the variance of each. A normalisation or activation adds to the gradients
-of all weights before it: each is measured in steps in which it alone is swapped, at one setting;
-what it adds at another is taken to differ by the same factor as for all of its family together.
+A convolution or linear layer adds variance only to the gradient of its own weight, so one step in
+which all of them are swapped measures each. A normalisation or activation adds variance to the
+gradients of all weights before it, so each is swapped alone, at one setting. Its variance at
+another setting is taken to differ by the same factor as that of its whole family together.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.graph import saved_tensors_hooks
 from torch.utils._pytree import tree_iter
 
 from xconv.contents import buffers, named_modules, parameters
-from xconv.convert import convert, revert
+from xconv.conversion import convert, revert
+from xconv.kept import KeptMeter
+from xconv.plan import Plan, Setting
 from xconv.planning.candidates import CANDIDATES, SPREADING, base_plan, with_settings
-from xconv.planning.plan import Plan, Setting
 from xconv.random import seeds_from
 
 _MEASURED_ALONE = {"norm": Setting(norm_bits=2), "act": Setting(act_bits=4)}
 
-Costs = dict[str, dict[Setting | None, float]]
-"""Of each module by name, of each of its settings; None stands for the exact module."""
+SettingCosts = dict[str, dict[Setting | None, float]]
+"""The cost of each setting of each module by name; None stands for the exact module."""
 
 
 @dataclass
 class Steps:
-    """Steps of ``model`` with always the same ``inputs`` and the same random numbers.
+    """Steps of ``model`` with the same ``inputs`` and the same random numbers each time.
 
-    ``loss`` makes a scalar of the model's output. What is measured are gradients of weights:
+    ``loss`` turns the model's output into a scalar. Only gradients of weights are measured:
     parameters of two dimensions or more.
     """
 
@@ -48,7 +48,7 @@ class Steps:
         self._seeds.manual_seed(self.seed)
 
     def gradients(self) -> dict[int, Tensor]:
-        """Return the gradients of one step by the identity of their parameters."""
+        """Return the gradients of one step, by the ``id`` of their parameters."""
         weights = [p for p in parameters(self.model) if p.requires_grad and p.dim() > 1]
         with torch.random.fork_rng(_gpus(self.inputs)), seeds_from(self._seeds):
             torch.manual_seed(self.seed)
@@ -65,25 +65,27 @@ def _gpus(inputs: Any) -> list[int]:
 
 @dataclass
 class Variances:
-    """``squared_norm`` of the exact gradient of all weights, and the variance of estimates."""
+    """The squared norm of the exact gradient of all weights, and the variance of estimates."""
 
     squared_norm: float
-    costs: Costs
+    costs: SettingCosts
 
 
 def measure_variances(
     steps: Steps, families: Mapping[str, str], repeats: int
 ) -> Generator[float, None, Variances]:
-    """Yield the part that is done; return what every setting of the modules of ``families`` adds,
-    the mean over ``repeats`` seeds.
+    """Yield the completed fraction, and return what every setting adds to the variance.
 
-    The model is reverted at the end.
+    The result is a mean over ``repeats`` seeds for each module of ``families``. The model is
+    reverted at the end.
     """
     base = base_plan(families)
     named = dict(named_modules(steps.model))
     convert(steps.model, plan=base)
     exact = steps.gradients()
-    costs: Costs = {name: {None: 0.0} for name, family in families.items() if family in CANDIDATES}
+    costs: SettingCosts = {
+        name: {None: 0.0} for name, family in families.items() if family in CANDIDATES
+    }
     alone = [n for n, family in families.items() if family in SPREADING]
     done, total = 0, len(alone) + sum(map(len, CANDIDATES.values()))
     for family, candidates in CANDIDATES.items():
@@ -112,7 +114,7 @@ def measure_variances(
 
 
 def measure_error(steps: Steps, plan: Plan, repeats: int) -> float:
-    """Return the relative error of the gradient of all weights, root mean square of ``repeats``.
+    """Return the relative error of the gradient of all weights, root mean square over ``repeats``.
 
     The model is reverted at the end.
     """
@@ -127,10 +129,10 @@ def measure_error(steps: Steps, plan: Plan, repeats: int) -> float:
 def _errors(
     steps: Steps, plan: Plan, exact: Mapping[int, Tensor], repeats: int
 ) -> list[dict[int, float]]:
-    """Squared errors of each weight's gradient, seed by seed."""
+    """Return the squared error of each weight's gradient, seed by seed."""
     convert(steps.model, plan=plan)
     if any(setting.scheme == "spectral" for setting in plan.layers.values()):
-        steps.gradients()  # in a first step it has not seen the output's gradient yet
+        steps.gradients()  # the scheme plans once it has seen a gradient
     errors = []
     for _ in range(repeats):
         found = steps.gradients()
@@ -152,11 +154,14 @@ def measure_bytes(
 ) -> dict[str, dict[Setting | None, int]]:
     """Return the bytes that each module of ``families`` keeps, setting by setting.
 
-    What two modules keep together counts for both; ``inputs`` count for none, nor do parameters.
-    Shapes alone count; the model is reverted at the end.
+    Bytes that two modules share count for both; ``inputs`` and parameters count for none. Only
+    shapes matter. The model is reverted at the end.
     """
     base = base_plan(families)
     found: dict[str, dict[Setting | None, int]] = {n: {} for n in families}
+    owners = {name: [module] for name, module in named_modules(model) if name in families}
+    given = (each for each in tree_iter(inputs) if isinstance(each, Tensor))
+    anyway = [*parameters(model), *buffers(model), *given]
     for number in range(-1, max(map(len, CANDIDATES.values()))):
         settings = {
             name: _candidate(family, number)
@@ -164,7 +169,7 @@ def measure_bytes(
             if family in CANDIDATES
         }
         convert(model, plan=with_settings(base, settings))
-        with torch.random.fork_rng(_gpus(inputs)), _Kept(model, inputs, families) as kept:
+        with torch.random.fork_rng(_gpus(inputs)), KeptMeter(anyway, owners) as kept:
             output = model(*inputs)
         for name, setting in settings.items():
             found[name][setting] = kept.bytes_of(name)
@@ -174,46 +179,6 @@ def measure_bytes(
 
 
 def _candidate(family: str, number: int) -> Setting | None:
-    """The candidate of this number, the last one where there are fewer; exact before the first."""
+    """Return candidate ``number`` of a family, or its last one; -1 means the exact module."""
     candidates = CANDIDATES[family]
     return None if number < 0 else candidates[min(number, len(candidates) - 1)]
-
-
-class _Kept:
-    """Bytes of storages that autograd saves while a module runs, the innermost by name."""
-
-    def __init__(self, model: nn.Module, inputs: Any, names: Iterable[str]) -> None:
-        self._hooks = saved_tensors_hooks(self._pack, lambda tensor: tensor)
-        there = [*parameters(model), *buffers(model), *tree_iter(inputs)]
-        self._excluded = {t.untyped_storage()._cdata for t in there if isinstance(t, Tensor)}
-        self._modules = [(n, m) for n, m in named_modules(model) if n in set(names)]
-        self._kept: dict[str, dict[int, int]] = {}
-        self._running: list[str] = []
-        self._handles: list[Any] = []
-
-    def __enter__(self) -> _Kept:
-        for name, module in self._modules:
-            self._handles += [
-                module.register_forward_pre_hook(lambda *_, n=name: self._running.append(n)),
-                module.register_forward_hook(lambda *_: self._leave(), always_call=True),
-            ]
-        self._hooks.__enter__()
-        return self
-
-    def __exit__(self, *exception: Any) -> None:
-        self._hooks.__exit__(*exception)
-        for handle in self._handles:
-            handle.remove()
-
-    def bytes_of(self, name: str) -> int:
-        """Return what this module keeps."""
-        return sum(self._kept.get(name, {}).values())
-
-    def _leave(self) -> None:
-        self._running.pop()
-
-    def _pack(self, tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        if self._running and storage._cdata not in self._excluded:
-            self._kept.setdefault(self._running[-1], {})[storage._cdata] = storage.nbytes()
-        return tensor.detach()  # an output that held itself would be there for ever

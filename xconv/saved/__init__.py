@@ -1,1 +1,1 @@
-"""What else a network saves for its backward pass, saved smaller."""
+"""Modules and functions that keep less of what else a network saves for its backward pass."""

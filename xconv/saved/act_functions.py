@@ -1,7 +1,8 @@
-"""Activations as functions, the way ``torch.nn.functional`` has them.
+"""Activation functions, in the style of ``torch.nn.functional``, that keep slopes.
 
-Those of two slopes are torch's, gradients included. The others take ``bits``, 4 or 8, for each
-slope, and have gradients of torch's mean.
+Functions of two slopes keep one bit per element, and their gradients are torch's. The others keep
+slopes in ``bits`` bits, 4 or 8, and their gradients are unbiased. Outputs are torch's in either
+case. Any shape and floating dtype.
 """
 
 import torch
@@ -14,20 +15,20 @@ _BITS = BITS[0]
 
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
-    """``torch.nn.functional.relu6``, with one bit an element kept."""
+    """Apply ``torch.nn.functional.relu6`` and keep one bit per element."""
     return keep_step(input, "hardtanh", (0.0, 6.0), lambda x: F.relu6(x, inplace), inplace)
 
 
 def hardtanh(
     input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
 ) -> Tensor:
-    """``torch.nn.functional.hardtanh``, with one bit an element kept."""
+    """Apply ``torch.nn.functional.hardtanh`` and keep one bit per element."""
     bounds = float(min_val), float(max_val)
     return keep_step(input, "hardtanh", bounds, lambda x: F.hardtanh(x, *bounds, inplace), inplace)
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
-    """``torch.nn.functional.leaky_relu``, with one bit an element kept."""
+    """Apply ``torch.nn.functional.leaky_relu`` and keep one bit per element."""
     slope = float(negative_slope)
     return keep_step(
         input, "leaky_relu", (slope,), lambda x: F.leaky_relu(x, slope, inplace), inplace
@@ -35,12 +36,12 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
 
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
-    """``torch.nn.functional.hardsigmoid``, with one bit an element kept."""
+    """Apply ``torch.nn.functional.hardsigmoid`` and keep one bit per element."""
     return keep_step(input, "hardsigmoid", (), lambda x: F.hardsigmoid(x, inplace), inplace)
 
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
-    """``torch.nn.functional.threshold``, with one bit an element kept."""
+    """Apply ``torch.nn.functional.threshold`` and keep one bit per element."""
     bound = float(threshold)
     return keep_step(
         input, "threshold", (bound,), lambda x: F.threshold(x, bound, value, inplace), inplace
@@ -48,26 +49,31 @@ def threshold(input: Tensor, threshold: float, value: float, inplace: bool = Fal
 
 
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
-    """``torch.nn.functional.hardshrink``, with one bit an element kept."""
+    """Apply ``torch.nn.functional.hardshrink`` and keep one bit per element."""
     bound = float(lambd)
     return keep_step(input, "hardshrink", (bound,), lambda x: F.hardshrink(x, bound))
 
 
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
-    """``torch.nn.functional.softshrink``, with one bit an element kept."""
+    """Apply ``torch.nn.functional.softshrink`` and keep one bit per element."""
     bound = float(lambd)
     return keep_step(input, "softshrink", (bound,), lambda x: F.softshrink(x, bound))
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False, *, bits: int = _BITS) -> Tensor:
-    """``torch.nn.functional.elu``, with slopes in ``bits`` bits; exact for positive inputs."""
+    """Apply ``torch.nn.functional.elu`` and keep slopes in ``bits`` bits.
+
+    Slopes of positive inputs are exact.
+    """
     alpha = float(alpha)
     return keep_rounded(input, "elu", (alpha,), lambda x: F.elu(x, alpha, inplace), inplace, bits)
 
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False, *, bits: int = _BITS) -> Tensor:
-    """``torch.nn.functional.celu``, as ``elu``; torch's own unless ``alpha`` is positive, since its
-    slopes have no bounds then."""
+    """Apply ``torch.nn.functional.celu`` and keep slopes in ``bits`` bits, as ``elu``.
+
+    It is torch's own unless ``alpha`` is positive, since its slopes have no bounds then.
+    """
     alpha = float(alpha)
     if alpha <= 0:
         return F.celu(input, alpha, inplace)
@@ -75,12 +81,12 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False, *, bits: int 
 
 
 def selu(input: Tensor, inplace: bool = False, *, bits: int = _BITS) -> Tensor:
-    """``torch.nn.functional.selu``, as ``elu``."""
+    """Apply ``torch.nn.functional.selu`` and keep slopes in ``bits`` bits, as ``elu``."""
     return keep_rounded(input, "selu", (), lambda x: F.selu(x, inplace), inplace, bits)
 
 
 def gelu(input: Tensor, approximate: str = "none", *, bits: int = _BITS) -> Tensor:
-    """``torch.nn.functional.gelu``, with slopes in ``bits`` bits."""
+    """Apply ``torch.nn.functional.gelu`` and keep slopes in ``bits`` bits."""
     parameters = (float(approximate == "tanh"),)
     return keep_rounded(
         input, "gelu", parameters, lambda x: F.gelu(x, approximate=approximate), bits=bits
@@ -88,28 +94,28 @@ def gelu(input: Tensor, approximate: str = "none", *, bits: int = _BITS) -> Tens
 
 
 def silu(input: Tensor, inplace: bool = False, *, bits: int = _BITS) -> Tensor:
-    """``torch.nn.functional.silu``, with slopes in ``bits`` bits."""
+    """Apply ``torch.nn.functional.silu`` and keep slopes in ``bits`` bits."""
     return keep_rounded(input, "silu", (), lambda x: F.silu(x, inplace), inplace, bits)
 
 
 def mish(input: Tensor, inplace: bool = False, *, bits: int = _BITS) -> Tensor:
-    """``torch.nn.functional.mish``, with slopes in ``bits`` bits."""
+    """Apply ``torch.nn.functional.mish`` and keep slopes in ``bits`` bits."""
     return keep_rounded(input, "mish", (), lambda x: F.mish(x, inplace), inplace, bits)
 
 
 def hardswish(input: Tensor, inplace: bool = False, *, bits: int = _BITS) -> Tensor:
-    """``torch.nn.functional.hardswish``, with slopes in ``bits`` bits."""
+    """Apply ``torch.nn.functional.hardswish`` and keep slopes in ``bits`` bits."""
     return keep_rounded(input, "hardswish", (), lambda x: F.hardswish(x, inplace), inplace, bits)
 
 
 def sigmoid(input: Tensor, inplace: bool = False, *, bits: int = _BITS) -> Tensor:
-    """``torch.sigmoid``, or ``torch.sigmoid_``, with slopes in ``bits`` bits."""
+    """Apply ``torch.sigmoid``, or ``torch.sigmoid_``, and keep slopes in ``bits`` bits."""
     exact = torch.sigmoid_ if inplace else torch.sigmoid
     return keep_rounded(input, "sigmoid", (), exact, inplace, bits)
 
 
 def tanh(input: Tensor, inplace: bool = False, *, bits: int = _BITS) -> Tensor:
-    """``torch.tanh``, or ``torch.tanh_``, with slopes in ``bits`` bits."""
+    """Apply ``torch.tanh``, or ``torch.tanh_``, and keep slopes in ``bits`` bits."""
     exact = torch.tanh_ if inplace else torch.tanh
     return keep_rounded(input, "tanh", (), exact, inplace, bits)
 
@@ -117,16 +123,16 @@ def tanh(input: Tensor, inplace: bool = False, *, bits: int = _BITS) -> Tensor:
 def softplus(
     input: Tensor, beta: float = 1.0, threshold: float = 20.0, *, bits: int = _BITS
 ) -> Tensor:
-    """``torch.nn.functional.softplus``, with slopes in ``bits`` bits."""
+    """Apply ``torch.nn.functional.softplus`` and keep slopes in ``bits`` bits."""
     given = float(beta), float(threshold)
     return keep_rounded(input, "softplus", given, lambda x: F.softplus(x, *given), bits=bits)
 
 
 def log_sigmoid(input: Tensor, *, bits: int = _BITS) -> Tensor:
-    """``torch.nn.functional.logsigmoid``, with slopes in ``bits`` bits."""
+    """Apply ``torch.nn.functional.logsigmoid`` and keep slopes in ``bits`` bits."""
     return keep_rounded(input, "log_sigmoid", (), F.logsigmoid, bits=bits)
 
 
 def softsign(input: Tensor, *, bits: int = _BITS) -> Tensor:
-    """``torch.nn.functional.softsign``, with slopes in ``bits`` bits."""
+    """Apply ``torch.nn.functional.softsign`` and keep slopes in ``bits`` bits."""
     return keep_rounded(input, "softsign", (), F.softsign, bits=bits)

@@ -1,8 +1,8 @@
-"""Average pooling that keeps the shape of its input and nothing else.
+"""Average pooling that keeps only the shape of its input.
 
-torch keeps the input itself, which its operators on the way back ask for its shape only. The
-gradient is found by these operators, for some images and channels at a time; in place of the input
-they are handed the part of the gradient that they are about to find.
+torch keeps the input itself, of which its backward operators only read the shape. Here the same
+operators compute the gradient for some images and channels at a time, and receive in place of the
+input the part of the gradient that they are about to compute.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,7 +33,7 @@ _BACKWARD: dict[tuple[int, bool], Function] = {
     (2, True): _aten._adaptive_avg_pool2d_backward,
     (3, True): _aten._adaptive_avg_pool3d_backward,
 }
-"""torch's operators, by the dimensions of an image and whether windows are adaptive."""
+"""torch's backward operators, by the dimensions of an image and whether windows are adaptive."""
 
 
 def average_pool(
@@ -46,10 +46,10 @@ def average_pool(
     count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> Tensor:
-    """``torch.nn.functional.avg_pool1d``, ``2d`` or ``3d``, by ``dimensions``.
+    """Apply ``torch.nn.functional.avg_pool1d``, ``2d`` or ``3d``, by ``dimensions``.
 
-    Where autograd does not follow, and where torch.func or forward-mode derivatives are at work,
-    it is torch's own. ``avg_pool1d`` has no ``divisor_override``.
+    It is torch's own if autograd does not record, and under ``torch.func`` and forward-mode
+    derivatives. ``avg_pool1d`` has no ``divisor_override``.
     """
     if not is_kept(input, dimensions):
         last = () if dimensions == 1 else (divisor_override,)
@@ -68,9 +68,10 @@ def average_pool(
 
 
 def adaptive_average_pool(dimensions: int, input: Tensor, output_size: Any) -> Tensor:
-    """``torch.nn.functional.adaptive_avg_pool1d``, ``2d`` or ``3d``, as ``average_pool`` above.
+    """Apply ``torch.nn.functional.adaptive_avg_pool1d``, ``2d`` or ``3d``, by ``dimensions``.
 
-    torch's own where the output is one pixel: that is a mean, of which torch keeps the shape.
+    It is torch's own under the same circumstances as ``average_pool``, and if the output is one
+    pixel: torch computes a mean then and keeps its shape.
     """
     if is_kept(input, dimensions):
         size = sizes_of_output(input, dimensions, output_size)
@@ -81,7 +82,7 @@ def adaptive_average_pool(dimensions: int, input: Tensor, output_size: Any) -> T
 
 
 def _keep_shape(input: Tensor, dimensions: int, sizes: tuple[int, ...], *how: Any) -> Tensor:
-    """Pool images of one to three dimensions, in a batch or not; adaptive without ``how``."""
+    """Pool images of one to three dimensions, in a batch or not; adaptively without ``how``."""
     if input.dim() == dimensions + 1:
         return _keep_shape(input.unsqueeze(0), dimensions, sizes, *how).squeeze(0).contiguous()
     if dimensions == 1:
@@ -112,7 +113,10 @@ def _pool(
     count_include_pad: bool,
     divisor: int | None,
 ) -> Tensor:
-    """torch's pooling of ``input`` (images, channels, *pixels); see ``_fields`` for ``sizes``."""
+    """Return torch's pooling of ``input`` (images, channels, *pixels).
+
+    See ``_fields`` for ``sizes``.
+    """
     size, *more = _fields(sizes, len(pixels))
     if not more:
         output: Tensor = _ADAPTIVE[len(pixels)](input, size)
@@ -131,7 +135,10 @@ def spread_averages(
     count_include_pad: bool,
     divisor: int | None,
 ) -> Tensor:
-    """Return the gradient of an input (images, channels, *pixels) that was pooled so."""
+    """Return the gradient of an input (images, channels, *pixels) that was pooled.
+
+    See ``_fields`` for ``sizes``.
+    """
     size, *more = _fields(sizes, len(pixels))
     given = (size, *more, ceil_mode, count_include_pad, divisor) if more else ()
     spread = _BACKWARD[len(pixels), not more]
@@ -153,5 +160,5 @@ transposes(spread_averages, _pool)
 
 
 def _fields(sizes: Sequence[int], dimensions: int) -> list[tuple[int, ...]]:
-    """Size of windows, stride and padding; or, of adaptive windows, the size of the output."""
+    """Return window size, stride and padding; or the output size of adaptive windows."""
     return [tuple(sizes[i : i + dimensions]) for i in range(0, len(sizes), dimensions)]

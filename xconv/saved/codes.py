@@ -1,6 +1,6 @@
-"""A code of 1 to 8 bits for each element: the number by which its gradient is multiplied.
+"""Codes of 1 to 8 bits for elements, each standing for a factor of the element's gradient.
 
-A table of slopes, the same for all elements, says which number a code stands for.
+A table of slopes, the same for all elements, says which factor a code stands for.
 """
 
 from collections.abc import Sequence
@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 
 from xconv.bits import pieces
+from xconv.cached import cached
 from xconv.layout import from_memory_order, in_memory_order
+from xconv.packing import pack_codes, unpack_codes
 from xconv.random import uniform
 from xconv.saved.linear_maps import several, transposes
-from xconv.spectrum.cached import cached
-from xconv.spectrum.packing import pack_codes, unpack_codes
 
 FLOATS = 8
-"""How much smaller than pieces of bits pieces are of which numbers are computed."""
+"""Factor by which pieces of numbers are smaller than pieces of bits."""
 
 
 def bytes_of(count: int, bits: int) -> int:
@@ -26,7 +26,7 @@ def bytes_of(count: int, bits: int) -> int:
 
 
 def place(piece: slice, bits: int) -> slice:
-    """Return where the codes of a piece lie."""
+    """Return the slice of bytes that holds the codes of ``piece``."""
     return slice(piece.start // 8 * bits, bytes_of(piece.stop, bits))
 
 
@@ -52,18 +52,20 @@ def unpack_all(packed: Tensor, bits: int) -> Tensor:
 
 
 def precision(dtype: torch.dtype) -> torch.dtype:
-    """Return the dtype to compute numbers of ``dtype`` in: float32 at least."""
+    """Return the dtype in which numbers of ``dtype`` are computed: float32 at least."""
     return dtype if dtype == torch.float64 else torch.float32
 
 
 def wide(numbers: Tensor) -> Tensor:
-    """Return ``numbers`` in the precision to compute in."""
+    """Return ``numbers`` in the dtype in which they are computed."""
     return numbers.to(precision(numbers.dtype))
 
 
 def rounded(positions: Tensor, seed: Tensor, stream: int) -> Tensor:
-    """Return whole numbers (uint8) of mean ``positions`` (flat, 0 to 255): those next to them, at
-    random; whole positions are left as they are."""
+    """Return ``positions`` (flat, 0 to 255), rounded at random to whole numbers (uint8).
+
+    The mean is ``positions``. Whole positions stay what they are.
+    """
     lower = positions.nan_to_num().floor_()
     chances = uniform(seed, stream, positions.numel(), torch.float32, positions.device)
     return lower.add_(chances < positions - lower).to(torch.uint8)
@@ -78,9 +80,9 @@ def scale_gradient(
     channels_last: bool,
     zero_stays: bool,
 ) -> Tensor:
-    """Return ``grad_output`` times the number of each code, which lie in memory order.
+    """Return ``grad_output`` times the factor of each code, with codes in memory order.
 
-    Where ``zero_stays``, nothing is left of a gradient that 0 multiplies, not even NaN.
+    If ``zero_stays``, a factor of 0 gives 0 even for NaN.
     """
     numbers = table(tuple(slopes), precision(grad_output.dtype), grad_output.device)
     return scaled(grad_output, packed, numbers, bits, channels_last, zero_stays)
@@ -97,10 +99,10 @@ def scale_by_rounded(
     channels_last: bool,
     name: str,
 ) -> Tensor:
-    """Return the same for numbers that were rounded, plus ``flag``: 0, or NaN for all of them.
+    """Return ``grad_output`` times factors that were rounded, plus ``flag``: 0, or NaN.
 
-    It has no derivative, and says so with the ``name`` of the activation, also to those who come by
-    way of ``anchor``, an empty tensor.
+    Its derivative raises RuntimeError with the ``name`` of the activation, also if it is reached
+    through ``anchor``, an empty tensor.
     """
     numbers = table(tuple(slopes), precision(grad_output.dtype), grad_output.device)
     return scaled(grad_output, packed, numbers + flag, bits, channels_last, False)
@@ -114,7 +116,7 @@ def scaled(
     channels_last: bool,
     zero_stays: bool,
 ) -> Tensor:
-    """Return ``grad_output`` times those of ``numbers`` that the codes stand for."""
+    """Return ``grad_output`` times the ``numbers`` that the codes stand for."""
     ordered = in_memory_order(grad_output, channels_last)
     gradient = torch.empty_like(ordered)
     source, target = ordered.view(-1), gradient.view(-1)
@@ -128,12 +130,12 @@ def scaled(
 
 @cached
 def table(numbers: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Return ``numbers`` as a tensor, the same each time: to make one, a CPU waits for a GPU."""
+    """Return ``numbers`` as a cached tensor; making one, a CPU would wait for a GPU."""
     return torch.tensor(numbers, dtype=dtype, device=device)
 
 
 def like(grad_output: Tensor, channels_last: bool) -> Tensor:
-    """Return an empty tensor that lies as ``scaled`` returns one."""
+    """Return an empty tensor in the layout of what ``scaled`` returns."""
     ordered = torch.empty_like(in_memory_order(grad_output, channels_last))
     return from_memory_order(ordered, channels_last)
 

@@ -1,13 +1,14 @@
-"""Activations by the slopes that they have: few, which bits tell, or a range, which is rounded.
+"""Activations described by their slopes: two, told by a bit, or a range, which is rounded.
 
-A curve with few slopes is kept exactly, in one bit an element. For others each slope is rounded at
-random to one of 2^b evenly spaced levels, Δ apart. A slope d at the position v = (d − low)/Δ
-becomes the level q = ⌊v + u⌋, u uniform in [0, 1):
+An activation with two slopes is kept exactly, in one bit per element. For the others each slope is
+rounded at random to one of 2^b evenly spaced levels, Δ apart. A slope d at the position v = (d −
+low)/Δ becomes the level q = ⌊v + u⌋, u uniform in [0, 1):
 
-    E[d̂] = low + E[q] Δ = d,   variance f (1 − f) Δ² ≤ Δ²/4,  f = v mod 1
+    E[d̂] = low + E[q] Δ = d,   variance f (1 − f) Δ² ≤ Δ²/4,  f = v mod 1.
 
-so that the gradient of an element, g d̂ for an output gradient g, has the mean g d and the variance
-g² f (1 − f) Δ². Where a curve saturates, at a slope of 0 or 1, there is a level, and no error.
+The gradient of an element, g d̂ for an output gradient g, therefore has the mean g d and the
+variance g² f (1 − f) Δ². There is a level at the slopes 0 and 1, at which a curve saturates, so
+these have no error.
 
 Slopes are those of torch's own backward pass, which is asked for the gradient to ones.
 """
@@ -21,36 +22,39 @@ import torch
 from torch import Tensor
 
 Parameters = tuple[float, ...]
-"""What an activation takes beside its input."""
+"""Arguments of an activation besides its input."""
 
 _aten = torch.ops.aten
 
 
 @dataclass(frozen=True)
-class Steps:
+class TwoSlopes:
     """An activation of two slopes."""
 
     slope: Callable[..., Tensor]
-    """Slopes at given inputs, for parameters."""
+    """Function from inputs and parameters to slopes."""
     slopes: Callable[..., tuple[float, float]]
-    """Both slopes, for parameters; the first of them is an exact number in every dtype."""
+    """Function from parameters to both slopes, the first of which is exact in every dtype."""
 
 
 @dataclass(frozen=True)
 class Range:
-    """An activation whose slopes fill a range, with levels that ``positions`` numbers."""
+    """An activation whose slopes fill a range, with numbered levels."""
 
     positions: Callable[..., Tensor]
-    """Where the slopes at given inputs lie among the levels 0 … top, for a top and parameters."""
+    """Function from inputs, the highest level and parameters to positions among the levels.
+
+    Levels are numbered from 0 to the highest.
+    """
     levels: Callable[..., tuple[float, ...]]
-    """The slopes that the levels stand for, for a top and parameters."""
+    """Function from the highest level and parameters to the slopes of all levels."""
 
 
 def _between(low: float, high: float, slope: Callable[..., Tensor]) -> Range:
-    """Slopes from ``low`` to ``high``, with a level at 0, and one at 1 where that is a slope."""
+    """Return the range from ``low`` to ``high``, with a level at 0, and one at 1 if inside."""
 
     def grid(top: int) -> tuple[int, float]:
-        """Levels below 0, and 1/Δ."""
+        """Return the number of levels below 0, and 1/Δ."""
         unit, count = min(high, 1.0), top
         while ceil(-low / unit * count) + ceil(high / unit * count) > top:
             count -= 1
@@ -68,8 +72,11 @@ def _between(low: float, high: float, slope: Callable[..., Tensor]) -> Range:
 
 
 def _exponential(coefficients: Callable[..., tuple[float, float, float]]) -> Range:
-    """Slopes of s x for x > 0, of s a exp(c x) else; the last level stands for the former, and the
-    others for s a times what lies evenly from 0 to 1. The coefficients are s, a and c."""
+    """Return the range of slopes s x for x > 0 and s a exp(c x) otherwise.
+
+    The last level stands for the slope s, and the others for s a times evenly spaced numbers from 0
+    to 1. ``coefficients`` returns s, a and c.
+    """
 
     def positions(input: Tensor, top: int, *parameters: float) -> Tensor:
         _, _, inner = coefficients(*parameters)
@@ -85,7 +92,10 @@ def _exponential(coefficients: Callable[..., tuple[float, float, float]]) -> Ran
 
 
 def _slope(backward: Any, *fixed: Any) -> Callable[..., Tensor]:
-    """The slopes that an operator of torch's backward pass tells, which takes the input."""
+    """Return a function that finds slopes by an operator of torch's backward pass.
+
+    The operator takes the input of the activation.
+    """
 
     def slope(input: Tensor, *parameters: float) -> Tensor:
         found: Tensor = backward(torch.ones_like(input), input, *parameters, *fixed)
@@ -95,7 +105,10 @@ def _slope(backward: Any, *fixed: Any) -> Callable[..., Tensor]:
 
 
 def _of_output(backward: Any, activation: Callable[[Tensor], Tensor]) -> Callable[..., Tensor]:
-    """The same of an operator that takes the output."""
+    """Return a function that finds slopes by an operator of torch's backward pass.
+
+    The operator takes the output of the activation.
+    """
 
     def slope(input: Tensor) -> Tensor:
         found: Tensor = backward(torch.ones_like(input), activation(input))
@@ -121,15 +134,15 @@ def _log_sigmoid(input: Tensor) -> Tensor:
 _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
 
 _SIXTH = float(torch.tensor(1 / 6, dtype=torch.float32))
-"""As torch has it, in double precision, too."""
+"""One sixth as torch has it, in float32 even for double precision."""
 
-STEPS: dict[str, Steps] = {
-    "hardtanh": Steps(_slope(_aten.hardtanh_backward), lambda *_: (0.0, 1.0)),
-    "leaky_relu": Steps(_slope(_aten.leaky_relu_backward, False), lambda slope: (1.0, slope)),
-    "hardsigmoid": Steps(_slope(_aten.hardsigmoid_backward), lambda: (0.0, _SIXTH)),
-    "threshold": Steps(_slope(_aten.threshold_backward), lambda *_: (0.0, 1.0)),
-    "hardshrink": Steps(_slope(_aten.hardshrink_backward), lambda *_: (0.0, 1.0)),
-    "softshrink": Steps(_slope(_aten.softshrink_backward), lambda *_: (0.0, 1.0)),
+STEPS: dict[str, TwoSlopes] = {
+    "hardtanh": TwoSlopes(_slope(_aten.hardtanh_backward), lambda *_: (0.0, 1.0)),
+    "leaky_relu": TwoSlopes(_slope(_aten.leaky_relu_backward, False), lambda slope: (1.0, slope)),
+    "hardsigmoid": TwoSlopes(_slope(_aten.hardsigmoid_backward), lambda: (0.0, _SIXTH)),
+    "threshold": TwoSlopes(_slope(_aten.threshold_backward), lambda *_: (0.0, 1.0)),
+    "hardshrink": TwoSlopes(_slope(_aten.hardshrink_backward), lambda *_: (0.0, 1.0)),
+    "softshrink": TwoSlopes(_slope(_aten.softshrink_backward), lambda *_: (0.0, 1.0)),
 }
 RANGES: dict[str, Range] = {
     "elu": _exponential(lambda alpha: (1.0, alpha, 1.0)),

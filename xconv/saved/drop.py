@@ -1,8 +1,8 @@
-"""Dropout that keeps one bit an element, or a channel: whether it was dropped.
+"""Dropout that keeps one bit per element, or per channel: whether it was dropped.
 
-torch keeps what it multiplied by: as many numbers as the input has, or on a GPU as many bytes. The
-draws here are torch's own, of the same operators in the same order and of the same tensors, so that
-the same seed gives the same outputs.
+torch keeps the factors: as many numbers as the input has, or on a GPU as many bytes. The draws here
+are torch's own, by the same operators in the same order on the same tensors, so that the same seed
+gives the same outputs.
 """
 
 import math
@@ -27,10 +27,10 @@ _ALPHA = 1.7580993408473766
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """``torch.nn.functional.dropout``, with one bit an element kept.
+    """Apply ``torch.nn.functional.dropout`` and keep one bit per element.
 
-    torch's own, here and below, where nothing is dropped or everything, where autograd does not
-    follow, and where torch.func or forward-mode derivatives are at work.
+    This and the functions below are torch's own if nothing or everything is dropped, if autograd
+    does not record, and under ``torch.func`` and forward-mode derivatives.
     """
     if _is_torchs(input, p, training, inplace):
         return F.dropout(input, p, training, inplace)
@@ -40,7 +40,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
 def feature_dropout(
     dimensions: int, input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor:
-    """``torch.nn.functional.dropout1d``, ``2d`` or ``3d``: one bit a channel of a batch."""
+    """Apply ``torch.nn.functional.dropout1d``, ``2d`` or ``3d``, and keep one bit per channel."""
     if input.dim() != dimensions + 2 or _is_torchs(input, p, training, inplace):
         exact = {1: F.dropout1d, 2: F.dropout2d, 3: F.dropout3d}[dimensions]
         return exact(input, p, training, inplace)
@@ -50,7 +50,7 @@ def feature_dropout(
 def alpha_dropout(
     input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False
 ) -> Tensor:
-    """``torch.nn.functional.alpha_dropout``, with one bit an element kept."""
+    """Apply ``torch.nn.functional.alpha_dropout`` and keep one bit per element."""
     if _is_torchs(input, p, training, inplace):
         return F.alpha_dropout(input, p, training, inplace)
     return _drop(input, p, is_alpha=True, inplace=inplace)
@@ -59,7 +59,7 @@ def alpha_dropout(
 def feature_alpha_dropout(
     input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False
 ) -> Tensor:
-    """``torch.nn.functional.feature_alpha_dropout``: one bit a channel of a batch."""
+    """Apply ``torch.nn.functional.feature_alpha_dropout`` and keep one bit per channel."""
     if input.dim() < 2 or _is_torchs(input, p, training, inplace):
         return F.feature_alpha_dropout(input, p, training, inplace)
     return _drop(input, p, of_channels=True, is_alpha=True, inplace=inplace)
@@ -119,7 +119,7 @@ class _Dropout(torch.autograd.Function):
 
 
 def _channels(input: Tensor) -> tuple[int, ...]:
-    """The shape of one number for each channel of each image."""
+    """Return the shape of a tensor with one number for each channel of each image."""
     return (*input.shape[:2], *(1 for _ in input.shape[2:]))
 
 
@@ -128,7 +128,7 @@ def _alpha_factor(p: float) -> float:
 
 
 def _applied(input: Tensor, noise: Tensor, p: float, is_alpha: bool, inplace: bool) -> Tensor:
-    """What torch makes of ``noise``, which is 0 where an element is dropped and 1 elsewhere."""
+    """Return what torch makes of ``noise``, which is 0 where an element is dropped, else 1."""
     shift = None
     if is_alpha:
         factor = _alpha_factor(p)
@@ -149,9 +149,12 @@ def drop_again(
     is_fused: bool,
     channels_last: bool,
 ) -> Tensor:
-    """Return ``gradient`` times what torch multiplies by: 0 where the bit of an element in memory
-    order is not set; elsewhere ``factor``, or one over the share ``kept`` where it is 0. torch has
-    this number in the dtype of the gradient, but in the operator that is one."""
+    """Return ``gradient`` times the factors of the forward pass.
+
+    The factor is 0 where the bit of an element, in memory order, is not set; elsewhere it is
+    ``factor``, or 1/``kept`` if ``factor`` is 0. torch rounds it to the dtype of the gradient,
+    except in its fused operator.
+    """
     dtype = precision(gradient.dtype) if is_fused else gradient.dtype
     numbers = table((0.0, 1.0), dtype, gradient.device)
     numbers = numbers.mul(factor) if factor else numbers.div(kept)

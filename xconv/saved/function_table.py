@@ -1,4 +1,4 @@
-"""Functions of torch's that a forward pass may call, and ours that take their place, by family."""
+"""torch's functions that a forward pass may call, and ours that replace them, by family."""
 
 from collections.abc import Callable
 from functools import partial
@@ -16,18 +16,18 @@ from xconv.saved.prelu import prelu
 from xconv.saved.relu import bit_relu
 
 Function = Callable[..., Any]
-Table = dict[Function, Function]
+FunctionTable = dict[Function, Function]
 
 _nn = torch._C._nn
 
 
 def _in_place(function: Function) -> Function:
-    """``function`` where torch has a function of its own that overwrites the input."""
+    """Return ``function`` for the torch function that overwrites its input."""
     return partial(function, inplace=True)
 
 
 def _dropped(function: Function) -> Function:
-    """``function`` as the operators have it, whose third argument is called otherwise."""
+    """Return ``function`` with the arguments of the operator, whose third has another name."""
 
     def call(input: Tensor, p: float, train: bool) -> Any:
         return function(input, p, train)
@@ -41,14 +41,14 @@ def _features(input: Tensor, p: float, train: bool, inplace: bool = False) -> Te
     return (torch.feature_dropout_ if inplace else torch.feature_dropout)(input, p, train)
 
 
-_RELU: Table = {
+_RELU: FunctionTable = {
     F.relu: bit_relu,
     torch.relu: bit_relu,
     Tensor.relu: bit_relu,
     torch.relu_: _in_place(bit_relu),
     Tensor.relu_: _in_place(bit_relu),
 }
-_POOL: Table = {
+_POOL: FunctionTable = {
     F.max_pool1d: partial(max_pool, 1),
     F.max_pool2d: partial(max_pool, 2),
     F.max_pool3d: partial(max_pool, 3),
@@ -65,7 +65,7 @@ _POOL: Table = {
     F.adaptive_avg_pool2d: partial(adaptive_average_pool, 2),
     F.adaptive_avg_pool3d: partial(adaptive_average_pool, 3),
 }
-_STEPS: Table = {
+_STEPS: FunctionTable = {
     F.relu6: act.relu6,
     F.hardtanh: act.hardtanh,
     F.hardtanh_: _in_place(act.hardtanh),
@@ -79,7 +79,7 @@ _STEPS: Table = {
     Tensor.hardshrink: act.hardshrink,
     F.softshrink: act.softshrink,
 }
-_RANGES: Table = {
+_RANGES: FunctionTable = {
     F.elu: act.elu,
     F.elu_: _in_place(act.elu),
     F.celu: act.celu,
@@ -106,7 +106,7 @@ _RANGES: Table = {
     F.prelu: prelu,
     Tensor.prelu: prelu,
 }
-_DROPOUT: Table = {
+_DROPOUT: FunctionTable = {
     F.dropout: dropout,
     F.dropout1d: partial(feature_dropout, 1),
     F.dropout2d: partial(feature_dropout, 2),
@@ -120,7 +120,7 @@ _DROPOUT: Table = {
     torch.feature_dropout: _features,
     torch.feature_dropout_: _in_place(_features),
 }
-_TABLES: dict[str, list[Table]] = {
+_TABLES: dict[str, list[FunctionTable]] = {
     "relu": [_RELU],
     "pool": [_POOL],
     "act": [_STEPS, _RANGES],
@@ -130,10 +130,10 @@ REACHED = tuple(_TABLES)
 """Families that have functions."""
 
 OURS = {f: ours for tables in _TABLES.values() for table in tables for f, ours in table.items()}
-"""What takes the place of what."""
+"""Our function for each of torch's."""
 
 FAMILY = {f: family for family, tables in _TABLES.items() for table in tables for f in table}
-"""Which family a function is of."""
+"""Family of each of torch's functions."""
 
 ROUNDED = frozenset(_RANGES)
-"""Functions that are rounded, in training, and take ``bits``."""
+"""Functions whose slopes are rounded in training, and that take ``bits``."""

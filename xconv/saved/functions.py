@@ -1,8 +1,9 @@
-"""Functions that a model calls in its own forward pass, such as ``torch.nn.functional.relu``.
+"""Replacement of functions that a model calls in its forward pass, such as ``F.relu``.
 
-A module of such a class has its forward pass run under a mode of torch's that sees every call of a
-function. It puts ours in the place of those that a family has. Functions inside of modules that the
-forward pass calls are reached as well, whatever their class, but for modules that are skipped.
+The forward pass of a module with a foreign class runs under a dispatch mode of torch's that sees
+every call of a function. The mode puts ours in the place of those that belong to a chosen family.
+It also reaches functions inside the modules that the forward pass calls, whatever their class,
+except in skipped modules.
 """
 
 import sys
@@ -23,14 +24,14 @@ from xconv.saved.slopes import BITS
 from xconv.state import State, state_of
 
 _PLAIN = (Tensor, nn.Parameter, FakeTensor)
-"""Tensors that torch's functions treat as ours do; those of simulations among them."""
+"""Tensors that torch's functions treat as ours do, including those of simulations."""
 
 _OF_TORCH_ITSELF = "torch.nn.modules.transformer"
-"""Whose modules call functions of theirs."""
+"""The module of torch whose classes call functions in their forward passes."""
 
 
 class Reaching(nn.Module):
-    """A class that is derived for a module: its own, with the forward pass run under the mode."""
+    """Base of a class derived for a module: its own class, run under the mode."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -46,8 +47,11 @@ class Reaching(nn.Module):
 
 
 def calls_functions(module: nn.Module) -> bool:
-    """Return whether ``module`` has a forward pass that somebody wrote for it, which may call any
-    function, and that can be reached by giving it another class."""
+    """Return whether ``module`` has a foreign forward pass that can be reached.
+
+    Such a forward pass may call any function. It can be reached if the module may be given another
+    class.
+    """
     if isinstance(module, Saving | fx.GraphModule | torch.jit.ScriptModule):
         return False
     if "forward" in vars(module):
@@ -73,7 +77,7 @@ def _run(theirs: Callable[..., Any], module: nn.Module, *args: Any, **kwargs: An
 
 
 class _Reach(TorchFunctionMode):
-    """Inside, functions of ``families`` are ours; the innermost of several decides."""
+    """A mode that replaces functions of ``families``; the innermost of several decides."""
 
     def __init__(self, families: tuple[str, ...], bits: int, training: bool) -> None:
         super().__init__()
@@ -89,7 +93,7 @@ class _Reach(TorchFunctionMode):
         input = args[0] if args else kwargs.get("input")
         if type(input) not in _PLAIN:
             return func(*args, **kwargs)
-        with torch._C.DisableTorchFunction():  # or modes further out would decide again
+        with torch._C.DisableTorchFunction():  # keeps outer modes from deciding again
             if FAMILY[func] not in self.families or self._is_run_by_a_checkpoint():
                 return func(*args, **kwargs)
             if func not in ROUNDED:
@@ -99,9 +103,11 @@ class _Reach(TorchFunctionMode):
             return func(*args, **kwargs)
 
     def _is_run_by_a_checkpoint(self) -> bool:
-        """Whether what calls a function is run by a checkpoint, or the like, that a forward pass
-        has begun. It will run this again outside of any forward pass, and must find that as much
-        is kept then; so the function is left alone. A compiler decides once for both runs."""
+        """Return whether a checkpoint inside a forward pass calls the function.
+
+        The checkpoint will run the call again outside of any forward pass, where as much must be
+        kept, so the function is left alone. A compiler decides once for both runs.
+        """
         if torch.compiler.is_compiling():
             return False
         return self.runs_again != _runs_again() or _is_below_a_checkpoint()
@@ -112,7 +118,7 @@ def _runs_again() -> bool:
 
 
 def _is_below_a_checkpoint() -> bool:
-    """Whether there is a call of torch's checkpoints between here and the nearest forward pass."""
+    """Return whether a call of torch's checkpoints is nearer than any forward pass."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code is not _run.__code__:
         if frame.f_globals.get("__name__") == torch.utils.checkpoint.__name__:

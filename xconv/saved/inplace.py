@@ -1,12 +1,14 @@
-"""Whether an input may be overwritten, which torch decides before it does so."""
+"""The check that torch makes before it overwrites an input."""
 
 import torch
 from torch import Tensor
 
 
 def may_not_be_overwritten(input: Tensor) -> bool:
-    """Return whether torch refuses to change ``input`` in place: a leaf, a view of one, or a view
-    of a kind that does not allow it."""
+    """Return whether torch refuses to change ``input`` in place.
+
+    It refuses for a leaf, a view of one, and a view of a kind that does not allow it.
+    """
     if input.is_leaf or torch.compiler.is_compiling() or not input._is_view():
         return input.is_leaf
     autograd = torch._C._autograd

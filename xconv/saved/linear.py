@@ -1,8 +1,9 @@
-r"""Linear layers over many rows, whose weight gradient is that of a convolution with a 1×1 kernel.
+"""Linear layers over many rows, whose weight gradient is that of a convolution by a 1×1 kernel.
 
-Of rows x and output gradients δ, dW = Σ δ xᵀ, linear in x: any x̂ of mean x will do. Kept is x in a
-few bits a number (``xconv.grouped``), which asks nothing of how rows follow each other: tokens,
-unlike pixels, need not be smooth. The input's and the bias's gradients are exact.
+For rows x and output gradients δ, dW = Σ δ xᵀ is linear in x, so any x̂ with mean x gives an
+unbiased estimate. x is kept in a few bits per number (``xconv.grouped``), which assumes nothing
+about the order of rows: tokens, unlike pixels, need not be smooth. Input and bias gradients are
+exact.
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from torch import Tensor, fx, nn
 
 from xconv import autocast, compiled
 from xconv.differentiation import (
+    TRANSFORMED,
     is_recording,
     is_traced,
     is_transformed,
@@ -21,7 +23,6 @@ from xconv.differentiation import (
     needed,
     refuse_batched,
 )
-from xconv.functional import TRANSFORMED, why_exact
 from xconv.grouped import BITS
 from xconv.layout import Layout
 from xconv.probing import Probing, keep, strided_as
@@ -33,18 +34,19 @@ from xconv.state import State, set_state, state_of
 from xconv.symbolic import as_leaf
 
 FEW_ROWS = "its input is no larger than its weight: exact gradient"
-"""Why a call keeps its input: it would save less than the weight's gradient takes."""
+"""Reason why a call keeps its input: it would save less than the weight gradient takes."""
 
 _SCHEME = Quantized()
 
 
 def rows_probing(probing: Probing) -> Probing:
-    """Return how the input of a linear layer is kept where convolutions are probed by ``probing``.
+    """Return how a linear layer keeps its input where convolutions use ``probing``.
 
-    The bits are those of ``"quantized"``, or for ``"spectral"`` as many in whole bits, 2 at least;
-    with other schemes the default of ``"quantized"``. An exact one stays exact. In a Swin-T that
-    had trained for a few steps, errors of 1, 2 and 4 bits had 0.74, 0.083 and 0.0033 of the energy
-    of the gradient of all weights, the noise of its batch 0.62: one bit is left to those who ask.
+    The bits are those of ``"quantized"``. For ``"spectral"`` they are the same number of bits in
+    whole bits, at least 2; for other schemes, the default of ``"quantized"``. An exact probing
+    stays exact. In a Swin-T that had trained for a few steps, the errors of 1, 2 and 4 bits had
+    0.74, 0.083 and 0.0033 of the energy of the gradient of all weights, and the noise of its batch
+    had 0.62: one bit has to be asked for.
     """
     if probing.is_exact or probing.scheme == _SCHEME.name:
         return probing
@@ -53,10 +55,15 @@ def rows_probing(probing: Probing) -> Probing:
 
 
 class XLinear(PassedOver, nn.Linear):
-    """``torch.nn.Linear`` that keeps its input in ``bits`` a number, where there are many rows.
+    """``torch.nn.Linear`` that keeps its input in ``bits`` bits per number, if it has many rows.
 
-    Takes every argument of ``torch.nn.Linear``, and ``bits`` by name: 1, 2, 4 or 8. Raises
-    ValueError for others. Input (..., in_features), any floating dtype.
+    Takes the arguments of ``torch.nn.Linear``, and ``bits`` by name: 1, 2, 4 or 8. Raises
+    ValueError for others. Input (..., in_features), any floating dtype. Outputs, input and bias
+    gradients are exact; the weight gradient is unbiased.
+
+    >>> layer = XLinear(16, 8, bits=2)
+    >>> layer(torch.zeros(4, 100, 16)).shape
+    torch.Size([4, 100, 8])
     """
 
     def __init__(self, *args: Any, bits: int = Quantized.default, **kwargs: Any) -> None:
@@ -65,7 +72,7 @@ class XLinear(PassedOver, nn.Linear):
         set_state(self, state)
 
     def extra_repr(self) -> str:
-        """torch's, then how the weight gradient is found."""
+        """Return torch's description, followed by how the weight gradient is found."""
         words, state = [super().extra_repr()], state_of(self)
         if state is not None and state.probing is not None:
             words.append("{}={:g}".format(*state.probing.dial))
@@ -74,10 +81,10 @@ class XLinear(PassedOver, nn.Linear):
         return ", ".join(words)
 
     def forward(self, input: Tensor) -> Tensor:
-        """Shapes, dtypes and errors are torch's."""
+        """Apply the layer; shapes, dtypes and errors are torch's."""
         if torch.jit.is_scripting():
             return F.linear(input, self.weight, self.bias)
-        else:  # which TorchScript does not read
+        else:  # TorchScript does not compile this branch
             return _linear(self, input)
 
 
@@ -88,8 +95,10 @@ def _linear(module: Any, input: Any) -> Any:
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None, state: State) -> Tensor:
-    """``torch.nn.functional.linear``, its input kept as ``state`` says, which is told whether it
-    falls back to the exact gradient."""
+    """Apply ``torch.nn.functional.linear`` and keep of ``input`` what ``state`` says.
+
+    The reason for an exact gradient, or an empty text, is written to ``state.falls_back``.
+    """
     probing = state.probing
     if probing is None or probing.is_exact or is_traced() or not _fits(input, weight):
         return F.linear(input, weight, bias)
@@ -108,14 +117,14 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None, state: State) -> 
 
 
 def _fits(input: Tensor, weight: Tensor) -> bool:
-    """Whether torch takes ``input``; what it refuses is left to it."""
+    """Return whether torch accepts ``input``; if not, torch is left to refuse it."""
     is_row = input.dim() > 0 and input.shape[-1] == weight.shape[-1]
     return is_row and input.is_floating_point()
 
 
 def _why_exact(input: Tensor, weight: Tensor, state: State) -> str:
-    """Why ``input`` is kept as it is; empty where it is not."""
-    return FEW_ROWS if input.numel() <= weight.numel() else why_exact(input, state)
+    """Return the reason to keep ``input`` itself, or an empty text."""
+    return FEW_ROWS if input.numel() <= weight.numel() else state.why_exact(input)
 
 
 class _Linear(torch.autograd.Function):
@@ -141,7 +150,7 @@ class _Linear(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
-        """Built of differentiable operations but for the weight's gradient, which is estimated."""
+        """Return gradients, built of differentiable operations except for the weight gradient."""
         weight, *kept = ctx.saved_tensors
         needs_input, needs_weight, needs_bias = needed(ctx, 3)
         grad_input = grad_weight = grad_bias = None
@@ -162,8 +171,10 @@ class _Linear(torch.autograd.Function):
 def estimate_linear(
     kept: Sequence[Tensor], rows: Tensor, weight: Tensor, dtype: torch.dtype, bits: float
 ) -> Tensor:
-    """Return the weight gradient, as ``weight`` lies, of output gradients ``rows`` (rows, outputs)
-    and what was kept of an input in ``dtype``."""
+    """Return the weight gradient, in the memory order of ``weight``.
+
+    ``rows`` (rows, outputs) are output gradients; ``dtype`` is that of the input that was kept.
+    """
     seed, *stored = kept
     probing = Probing(scheme=_SCHEME.name, bits=bits)
     layout = Layout(torch.Size((len(rows), weight.shape[1])), dtype, rows.device)
@@ -180,7 +191,7 @@ def estimate_linear(
 def linear_gradient(
     kept: Sequence[Tensor], rows: Tensor, weight: Tensor, dtype: torch.dtype, bits: float
 ) -> Tensor:
-    """``estimate_linear`` as one operator, which has no derivative and says so."""
+    """Run ``estimate_linear`` as one operator, whose derivative raises RuntimeError."""
     return estimate_linear(kept, rows, weight, dtype, bits)
 
 

@@ -1,7 +1,7 @@
-"""Derivatives of the operators that turn an output gradient into an input gradient.
+"""Derivatives of operators that turn an output gradient into an input gradient.
 
-Each is linear in the gradient, its first argument; whatever else it takes is constant. So the
-derivative of one is another of its kind, its transpose, and gradients of gradients are exact.
+Each is linear in the gradient, its first argument; all other arguments are constant. The derivative
+of one is therefore another of its kind, its transpose, and gradients of gradients are exact.
 """
 
 from collections.abc import Callable
@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 _TENSOR = object()
-"""Stands where a tensor was that autograd keeps."""
+"""Placeholder for a tensor that autograd saves."""
 
 
 def transposes(one: Any, other: Callable[..., Tensor]) -> None:
-    """Let the derivative of the operator ``one`` be ``other``, which takes the same arguments.
+    """Make ``other``, which takes the same arguments, the derivative of the operator ``one``.
 
-    Several gradients at once, as ``autograd.grad(is_grads_batched=True)`` has them, go one by one.
+    Several gradients at once, as in ``autograd.grad(is_grads_batched=True)``, are taken one by one.
     """
 
     def keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -35,11 +35,11 @@ def transposes(one: Any, other: Callable[..., Tensor]) -> None:
 
 
 def several(operator: Callable[..., Tensor]) -> Callable[..., tuple[Tensor, int]]:
-    """Return how ``operator`` takes several gradients of one output: one by one."""
+    """Return a function that applies ``operator`` to several gradients of one output in turn."""
 
     def each(info: Any, in_dims: tuple[int | None, ...], *args: Any) -> tuple[Tensor, int]:
         if in_dims[0] is None or any(dim is not None for dim in in_dims[1:]):
-            raise RuntimeError("several gradients of one output are taken, not several outputs")
+            raise RuntimeError("torch.vmap may batch the gradients of one output, but not outputs")
         gradients, *rest = args
         found = [operator(gradient, *rest) for gradient in gradients.movedim(in_dims[0], 0)]
         return torch.stack(found), 0

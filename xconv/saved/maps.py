@@ -1,18 +1,18 @@
-r"""Normalisation of maps, whose gradients need the normalised input x̂ only through sums.
+"""Normalisation of maps, whose gradients need the normalised input x̂ only through sums.
 
-BatchNorm, InstanceNorm and GroupNorm: of (batch, channels, *pixels), N numbers share a mean and a
-standard deviation σ, and each channel has its γ. With d = γ δ, δ the output gradient,
+These are BatchNorm, InstanceNorm and GroupNorm: of (batch, channels, *pixels), N numbers share a
+mean and a standard deviation σ, and each channel has its γ. With d = γ δ, δ the output gradient,
 
     dγ = Σ δ x̂,    dx_i = (d_i − mean(d) − x̂_i mean(d x̂)) / σ.
 
-Kept is x̂ + e, e a dither: of mean 0 and known variance v, independent from number to number. Then
-dγ is unbiased as it is linear in x̂. The last term has twice the same e in it, hence the bias
-E[e_i mean(d e)] = d_i v_i / N, which is added again:
+Kept is x̂ + e with a dither e of mean 0 and known variance v, independent from number to number. dγ
+is linear in x̂, so it is unbiased. The last term of dx contains the same e twice, so its bias is
+E[e_i mean(d e)] = d_i v_i / N, which is added back:
 
     dx_i = (d_i (1 + v_i / N) − mean(d) − (x̂_i + e_i) mean(d (x̂ + e))) / σ.
 
-Sums of δ and of δ x̂ over each map are all that is needed of the first of two passes. Where
-statistics are given and not taken from the input, dx = d / σ needs no x̂ at all.
+The first of two passes only needs sums of δ and of δ x̂ over each map. If statistics are given and
+not taken from the input, dx = d / σ needs no x̂ at all.
 """
 
 from __future__ import annotations
@@ -28,13 +28,15 @@ from xconv.layout import Layout
 from xconv.saved.stand_in import StandIn, at_a_time, slices, wide
 
 Exchange = Callable[[Tensor], tuple[Tensor, Tensor]]
-"""From sums of one process to those of all, and the numbers that all of them normalise together."""
+"""A function from the sums of one process to those of all, and the count of their numbers."""
 
 
 @dataclass(frozen=True)
-class Maps:
-    """Which maps of (batch, channels, *pixels) share statistics: those of a group of channels, of
-    one image or of all."""
+class NormalizedMaps:
+    """Sets of maps of (batch, channels, *pixels) that share statistics.
+
+    They are the maps of a group of channels, of one image or of all.
+    """
 
     groups: int
     across_batch: bool = False
@@ -44,7 +46,7 @@ class Maps:
         return prod(shape) // (self.groups * (1 if self.across_batch else shape[0]))
 
     def sizes(self, layout: Layout) -> list[int]:
-        """Return the numbers of each part that is worked on."""
+        """Return the number of elements of each part that is processed."""
         pixels = prod(layout.shape[2:])
         return [
             (images.stop - images.start) * (channels.stop - channels.start) * pixels
@@ -52,14 +54,17 @@ class Maps:
         ]
 
     def empty(self, layout: Layout) -> Tensor:
-        """Return a new tensor that lies as the input did."""
+        """Return a new tensor in the layout of the input."""
         return layout.empty(slice(0, layout.shape[0]))
 
     def keep(
         self, input: Tensor, mean: Tensor | None, rstd: Tensor, seed: Tensor, bits: int
     ) -> StandIn:
-        """Return a stand-in for x̂, by the ``mean`` and 1/σ that ``input`` was normalised with: one
-        for each group, or for each group of each image."""
+        """Return a stand-in for the normalised input x̂.
+
+        ``mean`` and ``rstd`` = 1/σ are those that ``input`` was normalised with: one for each
+        group, or for each group of each image.
+        """
         layout = Layout.of(input)
         assert mean is not None
         shift, scale = (self._of_maps(s.to(wide(s.dtype)), layout.shape) for s in (mean, rstd))
@@ -84,8 +89,11 @@ class Maps:
         needs_input: bool,
         exchange: Exchange | None = None,
     ) -> tuple[Tensor | None, Tensor, Tensor]:
-        """Return the gradients of the input, in its dtype and where it is needed, of γ and of β,
-        both (channels) and in float32 at least."""
+        """Return the gradients of the input, of γ and of β.
+
+        The first has the dtype of the input, and is None unless needed. The others are (channels)
+        in float32 at least.
+        """
         result = self.empty(layout) if needs_input else None
         sums, products = _sums(kept, grad_output, layout, result)
         if result is not None:
@@ -101,12 +109,12 @@ class Maps:
         return result, products.sum(0), sums.sum(0)
 
     def _pooled(self, tables: Tensor) -> Tensor:
-        """(n, images, channels) tables of maps, summed over the maps that share statistics."""
+        """Return tables (n, images, channels) of maps, summed over maps that share statistics."""
         pooled = tables.unflatten(2, (self.groups, -1)).sum(3)
         return pooled.sum(1, keepdim=True) if self.across_batch else pooled
 
     def _of_maps(self, statistics: Tensor, shape: Sequence[int]) -> Tensor:
-        """(images, channels): to each map its own."""
+        """Return (images, channels): the statistics of each map."""
         batch, channels = shape[:2]
         table = statistics.reshape(-1, self.groups, 1)
         return table.expand(batch, -1, channels // self.groups).reshape(batch, channels)
@@ -115,7 +123,10 @@ class Maps:
 def _sums(
     kept: StandIn, grad_output: Tensor, layout: Layout, result: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    """(images, channels) sums of δ and of δ x̂ over each map; x̂ is left in ``result``."""
+    """Return the sums of δ and of δ x̂ over each map, (images, channels).
+
+    x̂ is left in ``result``.
+    """
     tables = grad_output.new_empty(2, *layout.shape[:2], dtype=wide(layout.dtype))
     for part, (images, channels) in enumerate(_parts(layout)):
         deltas = _maps(grad_output, images, channels)
@@ -136,8 +147,11 @@ def _finish(
     count: int | Tensor,
     tables: tuple[Tensor, Tensor, Tensor],
 ) -> None:
-    """Make the input's gradient of the x̂ in ``result``: δ (1 + v/N) times the first of three
-    ``tables`` (images, channels), less the second, less x̂ times the third."""
+    """Turn the x̂ in ``result`` into the gradient of the input.
+
+    It is δ (1 + v/N) times the first of three ``tables`` (images, channels), minus the second,
+    minus x̂ times the third.
+    """
     for part, (images, channels) in enumerate(_parts(layout)):
         gain, shift, scale = (table[images, channels, None] for table in tables)
         deltas = _maps(grad_output, images, channels)
@@ -150,7 +164,7 @@ def _finish(
 
 
 def _parts(layout: Layout) -> list[tuple[slice, slice]]:
-    """Images and channels of the parts of an input: some whole images, or some channels of one."""
+    """Return slices of images and channels: some whole images, or some channels of one."""
     batch, channels = layout.shape[:2]
     maps = at_a_time(layout.device) // prod(layout.shape[2:])
     return [
@@ -161,12 +175,12 @@ def _parts(layout: Layout) -> list[tuple[slice, slice]]:
 
 
 def _maps(tensor: Tensor, images: slice, channels: slice) -> Tensor:
-    """(images, channels, pixels): some maps of ``tensor``."""
+    """Return some maps of ``tensor``, (images, channels, pixels)."""
     some = tensor[images, channels]
     return some.reshape(*some.shape[:2], -1)
 
 
 def _target(tensor: Tensor, images: slice, channels: slice) -> Tensor:
-    """The same of a dense tensor, as a view to write to."""
+    """Return some maps of a dense tensor, as a view to write to."""
     some = tensor[images, channels]
     return some.view(*some.shape[:2], -1)

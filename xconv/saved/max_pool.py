@@ -1,8 +1,9 @@
-"""Max pooling that keeps the place of each maximum in its window, in 1 to 8 bits.
+"""Max pooling that keeps the position of each maximum in its window, in 1 to 8 bits.
 
-torch keeps the whole input and an index of eight bytes an output. The place says as much: the
-gradient of an output goes to the element of the input that gave it, as in torch, ties and NaN
-included, since torch's own operators find the index and add the gradients up.
+torch keeps the whole input and an index of eight bytes per output. The position in the window
+contains the same information: the gradient of an output goes to the input element that gave it, as
+in torch, ties and NaN included, since torch's own operators find the index and add up the
+gradients.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,7 +34,7 @@ _BACKWARD: dict[tuple[int, bool], Function] = {
     (2, True): _aten.adaptive_max_pool2d_backward,
     (3, True): _aten.adaptive_max_pool3d_backward,
 }
-"""torch's operators, by the dimensions of an image and whether its windows are adaptive."""
+"""torch's backward operators, by the dimensions of an image and whether windows are adaptive."""
 
 _EXACT: dict[tuple[int, bool], Function] = {
     (1, False): F.max_pool1d,
@@ -55,10 +56,10 @@ def max_pool(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
-    """``torch.nn.functional.max_pool1d``, ``2d`` or ``3d``, by ``dimensions``.
+    """Apply ``torch.nn.functional.max_pool1d``, ``2d`` or ``3d``, by ``dimensions``.
 
-    torch's own where autograd does not follow, where torch.func or forward-mode derivatives are at
-    work, where indices are returned and where a window has more than 256 elements.
+    It is torch's own if autograd does not record, under ``torch.func`` and forward-mode
+    derivatives, if indices are returned, and if a window has more than 256 elements.
     """
     if not return_indices and is_kept(input, dimensions):
         size = per_dimension(kernel_size, dimensions)
@@ -77,7 +78,10 @@ def max_pool(
 def adaptive_max_pool(
     dimensions: int, input: Tensor, output_size: Any, return_indices: bool = False
 ) -> Any:
-    """``torch.nn.functional.adaptive_max_pool1d``, ``2d`` or ``3d``, as ``max_pool`` above."""
+    """Apply ``torch.nn.functional.adaptive_max_pool1d``, ``2d`` or ``3d``, by ``dimensions``.
+
+    It is torch's own under the same circumstances as ``max_pool``.
+    """
     if not return_indices and is_kept(input, dimensions):
         size = sizes_of_output(input, dimensions, output_size)
         if size and adaptive_fits(input, dimensions, output_size):
@@ -87,7 +91,7 @@ def adaptive_max_pool(
 
 
 def adaptive_fits(input: Tensor, dimensions: int, output_size: Any) -> bool:
-    """Return whether a byte numbers the elements of each window."""
+    """Return whether one byte can number the elements of each window."""
     size = sizes_of_output(input, dimensions, output_size)
     return not size or Windows(size).bits(tuple(input.shape[-dimensions:])) is not None
 
@@ -127,7 +131,7 @@ def pool_maxima(
 ) -> tuple[Tensor, Tensor]:
     """Return the maxima of ``input`` (images, channels, *pixels) and their packed positions.
 
-    One operator, which a compiler leaves whole; indices exist for some images at a time.
+    This is one operator, which a compiler leaves whole. Indices exist for some images at a time.
     """
     pixels = tuple(input.shape[2:])
     windows = Windows.of_numbers(numbers, len(pixels))
@@ -170,7 +174,7 @@ def scatter_to_maxima(
     bits: int,
     numbers: Sequence[int],
 ) -> Tensor:
-    """Return the gradient of the input that ``pool_maxima`` pooled; one operator, as that."""
+    """Return the gradient of the input that ``pool_maxima`` pooled, as one operator."""
     windows = Windows.of_numbers(numbers, len(pixels))
     spread = _BACKWARD[len(pixels), windows.is_adaptive]
     gradient = lying_as_input(grad_output, pixels, channels_last)
@@ -194,7 +198,10 @@ def gather_maxima(
     bits: int,
     numbers: Sequence[int],
 ) -> Tensor:
-    """Return of ``gradient``, shaped as the input, the elements that were maxima: the transpose."""
+    """Return the elements of ``gradient``, shaped as the input, that were maxima.
+
+    This is the transpose of ``scatter_to_maxima``.
+    """
     windows = Windows.of_numbers(numbers, len(pixels))
     shape = _output_shape(gradient, windows)
     positions = _positions(packed, bits, shape)
@@ -231,21 +238,24 @@ transposes(gather_maxima, scatter_to_maxima)
 
 
 def _arguments(windows: Windows) -> tuple[Any, ...]:
-    """What torch's operators take of ``windows`` on the way forward."""
+    """Return the arguments of torch's forward operators for ``windows``."""
     if windows.is_adaptive:
         return (windows.size,)
     return windows.size, windows.stride, windows.padding, windows.dilation, windows.ceil_mode
 
 
 def _output_shape(input: Tensor, windows: Windows) -> torch.Size:
-    """The shape of what torch makes of ``input``; what it refuses, it refuses here."""
+    """Return the shape of torch's output for ``input``.
+
+    Inputs that torch refuses raise torch's error here.
+    """
     pool = _FORWARD[input.dim() - 2, windows.is_adaptive]
     shape: torch.Size = pool(torch.empty_like(input, device="meta"), *_arguments(windows))[0].shape
     return shape
 
 
 def _whole_words(shape: torch.Size) -> int:
-    """Numbers of an output, filled up to a multiple of eight."""
+    """Return the numbers of an output, filled up to a multiple of eight."""
     return -(-shape.numel() // 8) * 8
 
 

@@ -1,4 +1,4 @@
-"""What all modules have in common that stand in for torch's and keep less."""
+"""Common base of the modules that replace torch's and keep less."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -12,25 +12,25 @@ from xconv.symbolic import as_leaf
 
 
 class Saving(PassedOver):
-    """A class of ours that is derived from one of torch's and differs in what is kept.
+    """A class derived from one of torch's that differs from it in what is kept.
 
-    Its methods beside torch's have names that no class of anybody else's has.
+    Methods that torch's class does not have carry names that no foreign class uses.
     """
 
     def _xconv_account(self: Any) -> tuple[bool, str]:
-        """Return whether less than torch's is kept, and how, or why not."""
+        """Return whether the module keeps less than torch's, and how, or why not."""
         raise NotImplementedError
 
     @classmethod
     def _xconv_refuses(cls, module: Any) -> str:
-        """Return why ``module``, one of torch's, keeps what torch keeps; nothing if less."""
+        """Return why ``module``, one of torch's, would keep no less, or an empty text."""
         return ""
 
 
 def instead_of(theirs: Callable[..., Any], ours: Callable[[Any, Any], Any]) -> Any:
     """Return a method that calls ``ours`` with the module and its input.
 
-    ``torch.fx`` sees a leaf. TorchScript, which reads source, reads that of ``theirs``.
+    ``torch.fx`` sees a leaf. TorchScript, which reads source code, reads that of ``theirs``.
     """
 
     def run(self: Any, input: Any) -> Any:
@@ -43,9 +43,9 @@ def instead_of(theirs: Callable[..., Any], ours: Callable[[Any, Any], Any]) -> A
 
 
 def read_as(theirs: Any, ours: Any) -> Any:
-    """Return ``ours`` as a method whose source is that of ``theirs`` for those who ask for it.
+    """Return ``ours`` as a method whose source code is read as that of ``theirs``.
 
-    Its global names are those of ``theirs``, which that source needs; it has none of its own.
+    Its global names are those of ``theirs``, which that code needs; ``ours`` uses none of its own.
     """
     method = FunctionType(
         ours.__code__, theirs.__globals__, theirs.__name__, ours.__defaults__, ours.__closure__

@@ -1,8 +1,8 @@
 """Normalisations that keep their normalised input in a few bits.
 
-Output and running statistics are torch's, bit for bit. In training the gradients of input and γ are
-estimated, unbiased, from 1, 2, 4 or 8 bits an element. In evaluation the input's gradient is exact
-and needs nothing, and only a γ that learns has the normalised input kept.
+Outputs and running statistics are torch's, bit for bit. In training the gradients of input and γ
+are unbiased estimates, from 1, 2, 4 or 8 bits per element. In evaluation the input gradient is
+exact and needs nothing; only a γ that learns requires the normalised input to be kept.
 """
 
 from typing import Any
@@ -14,7 +14,15 @@ from torch import Tensor, nn
 
 from xconv import autocast
 from xconv.saved.normalizing import Normalizing, estimated, fixed, prepare
-from xconv.saved.rules import Batch, Group, Instance, Layer, RootMeanSquare, Rule, SyncBatch
+from xconv.saved.rules import (
+    BatchNormRule,
+    GroupNormRule,
+    InstanceNormRule,
+    LayerNormRule,
+    RMSNormRule,
+    Rule,
+    SyncBatchNormRule,
+)
 from xconv.scripting import exactly
 
 
@@ -37,14 +45,14 @@ class _BatchNorm(Normalizing):
         running = (self.running_mean, self.running_var) if tracks else (None, None)
         if not trains:
             return fixed(self, input, running, seed)
-        rule: Rule = Batch(momentum, self.eps)
+        rule: Rule = BatchNormRule(momentum, self.eps)
         if synchronizes:
-            rule = SyncBatch(momentum, self.eps, process_group, processes)
+            rule = SyncBatchNormRule(momentum, self.eps, process_group, processes)
         return estimated(self, input, running, seed, rule)
 
 
 def _momentum(module: Any) -> float:
-    """The share of this batch in the running statistics; counts the batch."""
+    """Return the share of this batch in the running statistics, and count the batch."""
     if module.training and module.track_running_stats and module.num_batches_tracked is not None:
         module.num_batches_tracked.add_(1)
         if module.momentum is None:
@@ -53,7 +61,7 @@ def _momentum(module: Any) -> float:
 
 
 def _processes(module: nn.Module) -> tuple[Any, int]:
-    """The processes whose statistics are one, and how many there are."""
+    """Return the processes that share statistics, and their number."""
     synchronizes = isinstance(module, nn.SyncBatchNorm) and module.training
     if not (synchronizes and dist.is_available() and dist.is_initialized()):
         return None, 1
@@ -71,17 +79,17 @@ class _InstanceNorm(Normalizing):
             return None
         trains = self.training or not self.track_running_stats
         is_ours, seed = prepare(self, input, trains)
-        if not is_ours or (trains and input[0, 0].numel() == 1):  # which is an error
+        if not is_ours or (trains and input[0, 0].numel() == 1):  # torch raises an error
             return None
         running = self.running_mean, self.running_var
         if not trains:
             return fixed(self, input, running, seed)
-        rule = Instance(0.0 if self.momentum is None else self.momentum, self.eps)
+        rule = InstanceNormRule(0.0 if self.momentum is None else self.momentum, self.eps)
         return estimated(self, input, running, seed, rule)
 
 
 def _widened(module: Any, input: Tensor, operator: str, rule: Rule) -> Tensor | None:
-    """The output of a normalisation by the statistics of its input, that has no others."""
+    """Return the output of a normalisation that only ever uses the statistics of its input."""
     is_ours, seed = prepare(module, input, True)
     if not is_ours:
         return None
@@ -90,20 +98,38 @@ def _widened(module: Any, input: Tensor, operator: str, rule: Rule) -> Tensor | 
 
 
 class XGroupNorm(Normalizing, nn.GroupNorm):
-    """``torch.nn.GroupNorm`` that keeps its normalised input in ``norm_bits`` an element."""
+    """``torch.nn.GroupNorm`` that keeps its normalised input in ``norm_bits`` bits per element.
+
+    Takes the arguments of torch's class, and ``norm_bits`` by name: 1, 2, 4 (default) or 8. Raises
+    ValueError for others. Input (batch, channels, *pixels), any floating dtype; outputs are
+    torch's, bit for bit.
+
+    >>> x = torch.randn(2, 8, 4, 4)
+    >>> torch.equal(XGroupNorm(2, 8, norm_bits=2)(x), nn.GroupNorm(2, 8)(x))
+    True
+    """
 
     _xconv_exact = exactly(nn.GroupNorm.forward)
 
     def _xconv_normalize(self, input: Tensor) -> Tensor | None:
         if input.dim() < 2 or input.shape[1] != self.num_channels:
             return None
-        if input.numel() <= input.shape[0] * self.num_groups:  # an error, but for several images
+        if input.numel() <= input.shape[0] * self.num_groups:  # torch may raise an error
             return None
-        return _widened(self, input, "group_norm", Group(self.num_groups, self.eps))
+        return _widened(self, input, "group_norm", GroupNormRule(self.num_groups, self.eps))
 
 
 class XLayerNorm(Normalizing, nn.LayerNorm):
-    """``torch.nn.LayerNorm`` that keeps its normalised input in ``norm_bits`` an element."""
+    """``torch.nn.LayerNorm`` that keeps its normalised input in ``norm_bits`` bits per element.
+
+    Takes the arguments of torch's class, and ``norm_bits`` by name: 1, 2, 4 (default) or 8. Raises
+    ValueError for others. Input (..., *normalized_shape), any floating dtype; outputs are torch's,
+    bit for bit.
+
+    >>> x = torch.randn(2, 5, 16)
+    >>> torch.equal(XLayerNorm(16, norm_bits=2)(x), nn.LayerNorm(16)(x))
+    True
+    """
 
     _xconv_exact = exactly(nn.LayerNorm.forward)
 
@@ -111,11 +137,18 @@ class XLayerNorm(Normalizing, nn.LayerNorm):
         shape = self.normalized_shape
         if input.shape[-len(shape) :] != shape:
             return None
-        return _widened(self, input, "layer_norm", Layer(shape, self.eps))
+        return _widened(self, input, "layer_norm", LayerNormRule(shape, self.eps))
 
 
 class XLayerNorm2d(XLayerNorm):
-    """torchvision's ``LayerNorm2d``, of the channels of (batch, channels, height, width)."""
+    """torchvision's ``LayerNorm2d``, which normalises the channels of each pixel.
+
+    Takes the arguments of ``torch.nn.LayerNorm``, and ``norm_bits`` by name: 1, 2, 4 (default) or
+    8. Input (batch, channels, height, width), any floating dtype.
+
+    >>> XLayerNorm2d(8, norm_bits=2)(torch.randn(2, 8, 4, 4)).shape
+    torch.Size([2, 8, 4, 4])
+    """
 
     def _xconv_normalize(self, input: Tensor) -> Tensor | None:
         if input.dim() != 4:
@@ -130,7 +163,16 @@ class XLayerNorm2d(XLayerNorm):
 
 
 class XRMSNorm(Normalizing, nn.RMSNorm):
-    """``torch.nn.RMSNorm`` that keeps its normalised input in ``norm_bits`` an element."""
+    """``torch.nn.RMSNorm`` that keeps its normalised input in ``norm_bits`` bits per element.
+
+    Takes the arguments of torch's class, and ``norm_bits`` by name: 1, 2, 4 (default) or 8. Raises
+    ValueError for others. Input (..., *normalized_shape), any floating dtype; outputs are torch's,
+    bit for bit.
+
+    >>> x = torch.randn(2, 5, 16)
+    >>> torch.equal(XRMSNorm(16, norm_bits=2)(x), nn.RMSNorm(16)(x))
+    True
+    """
 
     _xconv_exact = exactly(nn.RMSNorm.forward)
 
@@ -138,47 +180,110 @@ class XRMSNorm(Normalizing, nn.RMSNorm):
         shape = self.normalized_shape
         if input.shape[-len(shape) :] != shape:
             return None
-        return _widened(self, input, "rms_norm", RootMeanSquare(shape, self.eps))
+        return _widened(self, input, "rms_norm", RMSNormRule(shape, self.eps))
 
 
 class XBatchNorm1d(_BatchNorm, nn.BatchNorm1d):
-    """``torch.nn.BatchNorm1d`` that keeps its normalised input in ``norm_bits`` an element."""
+    """``torch.nn.BatchNorm1d`` that keeps its normalised input in ``norm_bits`` bits per element.
+
+    Takes the arguments of torch's class, and ``norm_bits`` by name: 1, 2, 4 (default) or 8. Raises
+    ValueError for others. Input (batch, channels) or (batch, channels, length), any floating dtype;
+    outputs are torch's, bit for bit.
+
+    >>> x = torch.randn(4, 8)
+    >>> torch.equal(XBatchNorm1d(8, norm_bits=2)(x), nn.BatchNorm1d(8)(x))
+    True
+    """
 
     _xconv_exact = exactly(nn.BatchNorm1d.forward)
 
 
 class XBatchNorm2d(_BatchNorm, nn.BatchNorm2d):
-    """``torch.nn.BatchNorm2d`` that keeps its normalised input in ``norm_bits`` an element."""
+    """``torch.nn.BatchNorm2d`` that keeps its normalised input in ``norm_bits`` bits per element.
+
+    Takes the arguments of torch's class, and ``norm_bits`` by name: 1, 2, 4 (default) or 8. Raises
+    ValueError for others. Input (batch, channels, height, width), any floating dtype; outputs are
+    torch's, bit for bit.
+
+    >>> x = torch.randn(2, 8, 4, 4)
+    >>> torch.equal(XBatchNorm2d(8, norm_bits=2)(x), nn.BatchNorm2d(8)(x))
+    True
+    """
 
     _xconv_exact = exactly(nn.BatchNorm2d.forward)
 
 
 class XBatchNorm3d(_BatchNorm, nn.BatchNorm3d):
-    """``torch.nn.BatchNorm3d`` that keeps its normalised input in ``norm_bits`` an element."""
+    """``torch.nn.BatchNorm3d`` that keeps its normalised input in ``norm_bits`` bits per element.
+
+    Takes the arguments of torch's class, and ``norm_bits`` by name: 1, 2, 4 (default) or 8. Raises
+    ValueError for others. Input (batch, channels, depth, height, width), any floating dtype;
+    outputs are torch's, bit for bit.
+
+    >>> x = torch.randn(2, 8, 4, 4, 4)
+    >>> torch.equal(XBatchNorm3d(8, norm_bits=2)(x), nn.BatchNorm3d(8)(x))
+    True
+    """
 
     _xconv_exact = exactly(nn.BatchNorm3d.forward)
 
 
 class XSyncBatchNorm(_BatchNorm, nn.SyncBatchNorm):
-    """``torch.nn.SyncBatchNorm`` that keeps its normalised input in ``norm_bits`` an element."""
+    """``torch.nn.SyncBatchNorm`` that keeps its normalised input in ``norm_bits`` bits per element.
+
+    Takes the arguments of torch's class, and ``norm_bits`` by name: 1, 2, 4 (default) or 8. Raises
+    ValueError for others. Input (batch, channels, *pixels), any floating dtype; outputs are
+    torch's, bit for bit.
+
+    >>> x = torch.randn(2, 8, 4, 4)
+    >>> torch.equal(XSyncBatchNorm(8, norm_bits=2).eval()(x), nn.SyncBatchNorm(8).eval()(x))
+    True
+    """
 
     _xconv_exact = exactly(nn.SyncBatchNorm.forward)
 
 
 class XInstanceNorm1d(_InstanceNorm, nn.InstanceNorm1d):
-    """``torch.nn.InstanceNorm1d`` that keeps its normalised input in ``norm_bits`` an element."""
+    """``torch.nn.InstanceNorm1d`` that keeps its normalised input in ``norm_bits`` bits an element.
+
+    Takes the arguments of torch's class, and ``norm_bits`` by name: 1, 2, 4 (default) or 8. Raises
+    ValueError for others. Input (batch, channels, length) or without the batch, any floating dtype;
+    outputs are torch's, bit for bit.
+
+    >>> x = torch.randn(2, 8, 16)
+    >>> torch.equal(XInstanceNorm1d(8, norm_bits=2)(x), nn.InstanceNorm1d(8)(x))
+    True
+    """
 
     _xconv_exact = exactly(nn.InstanceNorm1d.forward)
 
 
 class XInstanceNorm2d(_InstanceNorm, nn.InstanceNorm2d):
-    """``torch.nn.InstanceNorm2d`` that keeps its normalised input in ``norm_bits`` an element."""
+    """``torch.nn.InstanceNorm2d`` that keeps its normalised input in ``norm_bits`` bits an element.
+
+    Takes the arguments of torch's class, and ``norm_bits`` by name: 1, 2, 4 (default) or 8. Raises
+    ValueError for others. Input (batch, channels, height, width) or without the batch, any floating
+    dtype; outputs are torch's, bit for bit.
+
+    >>> x = torch.randn(2, 8, 4, 4)
+    >>> torch.equal(XInstanceNorm2d(8, norm_bits=2)(x), nn.InstanceNorm2d(8)(x))
+    True
+    """
 
     _xconv_exact = exactly(nn.InstanceNorm2d.forward)
 
 
 class XInstanceNorm3d(_InstanceNorm, nn.InstanceNorm3d):
-    """``torch.nn.InstanceNorm3d`` that keeps its normalised input in ``norm_bits`` an element."""
+    """``torch.nn.InstanceNorm3d`` that keeps its normalised input in ``norm_bits`` bits an element.
+
+    Takes the arguments of torch's class, and ``norm_bits`` by name: 1, 2, 4 (default) or 8. Raises
+    ValueError for others. Input (batch, channels, depth, height, width) or without the batch, any
+    floating dtype; outputs are torch's, bit for bit.
+
+    >>> x = torch.randn(2, 8, 4, 4, 4)
+    >>> torch.equal(XInstanceNorm3d(8, norm_bits=2)(x), nn.InstanceNorm3d(8)(x))
+    True
+    """
 
     _xconv_exact = exactly(nn.InstanceNorm3d.forward)
 
@@ -195,9 +300,12 @@ NORMALIZATIONS: dict[type[nn.Module], type[nn.Module]] = {
     nn.LayerNorm: XLayerNorm,
     nn.RMSNorm: XRMSNorm,
 }
-"""What the family ``norm`` swaps: torch's class by ours."""
+"""Our class for each of torch's, in the family ``norm``."""
 
 ELSEWHERE: dict[tuple[str, str], type[nn.Module]] = {
     ("torchvision.models.convnext", "LayerNorm2d"): XLayerNorm2d,
 }
-"""Classes of other packages, by module and name, that have a forward pass of their own."""
+"""Our class for classes of other packages, by module and name.
+
+These classes have a forward pass of their own.
+"""

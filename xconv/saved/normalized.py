@@ -1,12 +1,12 @@
-"""The autograd functions behind every normalisation: what is kept, and what it is turned into.
+"""The autograd functions behind every normalisation: exact outputs, estimated gradients.
 
-Where statistics are those of the input, the gradients of input and γ are estimated from a stand-in
-of the normalised input. Where they are given, as in evaluation, the input's gradient is exact and
-needs nothing of it; then it is kept for γ alone.
+With the statistics of the input, the gradients of input and γ are estimated from a stand-in of the
+normalised input. With given statistics, as in evaluation, the input gradient is exact and needs
+none; the stand-in is then kept for γ alone.
 """
 
 from collections.abc import Sequence
-from typing import Any, List  # noqa: UP035 (what torch 2.6 knows in a schema)
+from typing import Any, List  # noqa: UP035 (torch 2.6 accepts only this form in a schema)
 
 import torch
 from torch import Tensor
@@ -14,12 +14,12 @@ from torch import Tensor
 from xconv import compiled
 from xconv.differentiation import needed, refuse_batched
 from xconv.layout import Layout
-from xconv.saved.maps import Exchange, Maps
-from xconv.saved.rows import Rows
+from xconv.saved.maps import Exchange, NormalizedMaps
+from xconv.saved.rows import NormalizedRows
 from xconv.saved.rules import Rule
 from xconv.saved.stand_in import StandIn, wide
 
-Way = Maps | Rows
+Way = NormalizedMaps | NormalizedRows
 
 
 class Normalization(torch.autograd.Function):
@@ -40,7 +40,7 @@ class Normalization(torch.autograd.Function):
         rule: Rule,
         bits: int,
     ) -> Tensor:
-        """Any shape that the ``rule`` takes; the output is torch's."""
+        """Normalise ``input``, of any shape that ``rule`` takes; the output is torch's."""
         made = rule.run(input, weight, bias, (running_mean, running_var))
         ctx.way, ctx.layout, ctx.bits = rule.way(input.shape), Layout.of(input), bits
         ctx.exchange, ctx.shape = made.exchange, None if bias is None else bias.shape
@@ -52,7 +52,10 @@ class Normalization(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
-        """Estimated gradients cannot be differentiated in turn, and say so; that of β can."""
+        """Return the gradients of input, γ and β.
+
+        Estimated ones raise RuntimeError when they are differentiated; that of β is differentiable.
+        """
         weight, *kept = ctx.saved_tensors
         needs_input, needs_weight, needs_bias = needed(ctx, 3)
         grad_input = grad_weight = grad_bias = None
@@ -72,8 +75,11 @@ class Normalization(torch.autograd.Function):
 
 
 class FixedNormalization(torch.autograd.Function):
-    """A normalisation of maps by given statistics: ``torch.nn.functional.batch_norm`` in
-    evaluation, of which ``instance_norm`` is a case."""
+    """A normalisation of maps by given statistics.
+
+    This is ``torch.nn.functional.batch_norm`` in evaluation, with ``instance_norm`` as a special
+    case.
+    """
 
     @staticmethod
     def forward(
@@ -87,12 +93,12 @@ class FixedNormalization(torch.autograd.Function):
         eps: float,
         bits: int,
     ) -> Tensor:
-        """``input`` (batch, channels, *pixels); the output is torch's."""
+        """Normalise ``input`` (batch, channels, *pixels); the output is torch's."""
         output: Tensor = torch.batch_norm(
             input, weight, bias, running_mean, running_var, False, 0.0, eps,
             bool(torch.backends.cudnn.enabled),
         )  # fmt: skip
-        ctx.way, ctx.layout = Maps(input.shape[1], across_batch=True), Layout.of(input)
+        ctx.way, ctx.layout = NormalizedMaps(input.shape[1], across_batch=True), Layout.of(input)
         ctx.eps, ctx.bits, ctx.shape = eps, bits, running_mean.shape
         kept: list[Tensor] = []
         if seed is not None:
@@ -103,7 +109,7 @@ class FixedNormalization(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
-        """Built of differentiable operations but for γ's gradient, which is estimated."""
+        """Return gradients, built of differentiable operations except for that of γ."""
         weight, running_var, *kept = ctx.saved_tensors
         needs_input, needs_weight, needs_bias = needed(ctx, 3)
         grad_input = grad_weight = grad_bias = None
@@ -124,9 +130,9 @@ class FixedNormalization(torch.autograd.Function):
 
 
 def _bias_gradient(grad_output: Tensor, way: Way, shape: torch.Size) -> Tensor:
-    """β's gradient, in ``shape``."""
+    """Return the gradient of β, in ``shape``."""
     dtype = wide(grad_output.dtype)
-    if isinstance(way, Rows):
+    if isinstance(way, NormalizedRows):
         return grad_output.reshape(-1, way.columns).sum(0, dtype=dtype).view(shape)
     return grad_output.sum((0, *range(2, grad_output.dim())), dtype=dtype)
 
@@ -134,7 +140,7 @@ def _bias_gradient(grad_output: Tensor, way: Way, shape: torch.Size) -> Tensor:
 def _keep(
     input: Tensor, mean: Tensor | None, rstd: Tensor, seed: Tensor, way: Way, bits: int
 ) -> list[Tensor]:
-    """Seed, packed numbers and bounds of the normalised ``input``."""
+    """Return seed, packed numbers and bounds of the normalised ``input``."""
     if compiled.is_watched():
         return keep_normalized(input, mean, rstd, seed, bits, _words(way))
     kept = way.keep(input, mean, rstd, seed, bits)
@@ -152,8 +158,10 @@ def _estimate(
     needs_input: bool,
     exchange: Exchange | None,
 ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-    """Gradients of input, γ and β, the last two in the shape and dtype of γ; None without a γ,
-    but β's in its own."""
+    """Return the gradients of input, γ and β, the last two in the shape and dtype of γ.
+
+    Without a γ, its gradient is None, and that of β is in its own shape and dtype.
+    """
     refuse_batched(grad_output)
     if exchange is None and (compiled.is_watched() or torch.is_grad_enabled()):
         found = normalized_gradients(
@@ -195,7 +203,7 @@ def keep_normalized(
     bits: int,
     way: Sequence[int],
 ) -> List[Tensor]:  # noqa: UP006
-    """Seed, packed numbers and bounds as one operator, which a compiler leaves whole."""
+    """Return seed, packed numbers and bounds, as one operator that a compiler leaves whole."""
     kept = _way(way).keep(input, mean, rstd, seed, bits)
     return [seed.clone(), kept.packed, kept.bounds]
 
@@ -226,8 +234,10 @@ def normalized_gradients(
     way: Sequence[int],
     needs_input: bool,
 ) -> List[Tensor]:  # noqa: UP006
-    """Gradients as one operator, which has no derivative and says so: that of the input if it is
-    needed, and those of γ and β."""
+    """Return the gradients of γ and β, preceded by that of the input if needed.
+
+    This is one operator, whose derivative raises RuntimeError.
+    """
     layout = Layout(torch.Size(shape), dtype, grad_output.device, channels_last)
     found = _gradients(kept, grad_output, weight, rstd, _way(way), layout, bits, needs_input)
     return [each for each in found if each is not None]
@@ -248,7 +258,7 @@ def _(
 ) -> List[Tensor]:  # noqa: UP006
     layout = Layout(torch.Size(shape), dtype, grad_output.device, channels_last)
     ours = _way(way)
-    length = ours.columns if isinstance(ours, Rows) else shape[1]
+    length = ours.columns if isinstance(ours, NormalizedRows) else shape[1]
     sums = [grad_output.new_empty(length, dtype=wide(dtype)) for _ in range(2)]
     return [*([ours.empty(layout)] if needs_input else []), *sums]
 
@@ -264,18 +274,18 @@ normalized_gradients.register_autograd(_refuse)
 
 
 def _words(way: Way) -> list[int]:
-    """``way`` as an operator takes it."""
-    if isinstance(way, Rows):
+    """Return ``way`` as the list of integers that an operator takes."""
+    if isinstance(way, NormalizedRows):
         return [way.columns, int(way.is_centred)]
     return [way.groups, int(way.across_batch), 0]
 
 
 def _way(words: Sequence[int]) -> Way:
     first, second, *is_maps = words
-    return Maps(first, bool(second)) if is_maps else Rows(first, bool(second))
+    return NormalizedMaps(first, bool(second)) if is_maps else NormalizedRows(first, bool(second))
 
 
 def _whole(layout: Layout) -> Layout:
-    """``layout`` with sizes that are numbers, where a compiler had symbols."""
+    """Return ``layout`` with sizes that are numbers, where a compiler had symbols."""
     shape = torch.Size(int(n) for n in layout.shape)
     return Layout(shape, layout.dtype, layout.device, layout.channels_last)

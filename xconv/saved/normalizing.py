@@ -1,12 +1,17 @@
-"""What all our normalisations have in common, and when they keep something of their own."""
+"""Common base of our normalisations, and the decision whether a call keeps a stand-in."""
 
 from typing import Any
 
 import torch
 from torch import Tensor, fx
 
-from xconv.differentiation import is_recording, is_traced, is_transformed, may_run_again
-from xconv.functional import TRANSFORMED
+from xconv.differentiation import (
+    TRANSFORMED,
+    is_recording,
+    is_traced,
+    is_transformed,
+    may_run_again,
+)
 from xconv.grouped import BITS, groups_for, kept_bytes
 from xconv.quantization import PassedOver
 from xconv.random import draw_seed, takes_seed
@@ -18,21 +23,21 @@ from xconv.symbolic import as_leaf
 
 
 def check_norm_bits(bits: int) -> None:
-    """Raise ValueError unless a normalised input can be kept in ``bits`` an element."""
+    """Raise ValueError unless a normalised input can be kept in ``bits`` bits per element."""
     if bits not in BITS or isinstance(bits, bool):
         raise ValueError(f"norm_bits must be one of {', '.join(map(str, BITS))}; got {bits!r}")
 
 
 class Normalizing(PassedOver):
-    """What our normalisations add to torch's: one attribute, a ``State``.
+    """Base of our normalisations: torch's attributes and one more, a ``State``.
 
-    They take all arguments of torch's, and ``norm_bits``, bits an element of the normalised input.
-    Raises ValueError unless these are 1, 2, 4 or 8.
+    They take all arguments of torch's class, and ``norm_bits``: bits per element of the normalised
+    input. Raises ValueError unless these are 1, 2, 4 or 8.
     """
 
     _xconv_exact: Any
     _xconv_normalize: Any
-    """The output of an input, or None where torch's own forward pass is to run."""
+    """Method that returns the output, or None if torch's own forward pass is to run."""
 
     def __init__(self, *args: Any, norm_bits: int = DEFAULT_NORM_BITS, **kwargs: Any) -> None:
         check_norm_bits(norm_bits)
@@ -40,7 +45,7 @@ class Normalizing(PassedOver):
         set_state(self, State(norm_bits=norm_bits))  # type: ignore[arg-type]
 
     def extra_repr(self: Any) -> str:
-        """torch's, then how the normalised input is kept."""
+        """Return torch's description, followed by how the normalised input is kept."""
         words = [super().extra_repr()]  # type: ignore[misc]
         state = state_of(self)
         if state is not None:
@@ -50,10 +55,10 @@ class Normalizing(PassedOver):
         return ", ".join(word for word in words if word)
 
     def forward(self, input: Tensor) -> Tensor:
-        """Shapes, dtypes and errors are torch's."""
+        """Normalise ``input``; shapes, dtypes and errors are torch's."""
         if torch.jit.is_scripting():
             return self._xconv_exact(input)
-        else:  # which TorchScript does not read
+        else:  # TorchScript does not compile this branch
             return _call(self, input)
 
 
@@ -66,12 +71,11 @@ def _call(module: Any, input: Any) -> Any:
 
 
 def prepare(module: Any, input: Tensor, is_estimated: bool) -> tuple[bool, Tensor | None]:
-    """Return whether a call of ``module`` is ours to make, and the seed of what it keeps, if it
-    keeps anything.
+    """Return whether our autograd function handles this call, and the seed of its stand-in.
 
-    With ``is_estimated`` the statistics are those of ``input``, whose gradient needs a stand-in;
-    γ's always does. A segment that is run again makes as many draws both times, for the draw
-    depends on nothing that differs.
+    The seed is None if nothing is kept. ``is_estimated`` says that statistics are those of
+    ``input``, whose gradient then needs a stand-in; that of γ always does. Whether a seed is drawn
+    depends only on what is the same in both runs of a checkpointed segment.
     """
     weight, bias, state = module.weight, _bias(module), module._xconv
     recording = is_recording()
@@ -90,13 +94,13 @@ def prepare(module: Any, input: Tensor, is_estimated: bool) -> tuple[bool, Tenso
 
 
 def _bias(module: Any) -> Tensor | None:
-    """RMSNorm has none, not even None."""
+    """Return the bias of ``module``, or None; RMSNorm has no such attribute."""
     bias: Tensor | None = getattr(module, "bias", None)
     return bias
 
 
 def _why_exact(input: Tensor, state: State) -> str:
-    """Why ``input`` is kept as it is; empty where it is not."""
+    """Return the reason to keep ``input`` itself, or an empty text."""
     count = input.numel()
     kept = kept_bytes(groups_for(count), state.norm_bits)
     return "" if kept < count * input.dtype.itemsize else NO_SMALLER

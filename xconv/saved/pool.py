@@ -1,8 +1,8 @@
 """Pooling modules that keep neither their input nor indices of eight bytes.
 
-Each is torch's, with its arguments, outputs and gradients. What max pooling keeps, ``max_pool``
-says; what average pooling keeps, ``average_pool``. Neither can lose: torch keeps the input of both,
-and never an output that a layer behind would hold as well.
+Each has the arguments, outputs and gradients of torch's class. ``max_pool`` says what max pooling
+keeps, and ``average_pool`` what average pooling keeps. Swapping cannot lose memory: torch keeps the
+input of both, and never an output that a later layer would keep as well.
 """
 
 from typing import Any
@@ -19,10 +19,10 @@ from xconv.state import state_of
 
 INDICES = "it returns the indices of its maxima, which are kept exactly"
 TOO_LARGE = f"windows of more than {MOST_POSITIONS} elements, which one byte cannot number"
-"""Why a max pooling is left alone."""
+"""Reason why a max pooling is left alone."""
 
 
-class _MaxPool(Saving):
+class _MaxPooling(Saving):
     _xconv_dimensions: int
 
     def _xconv_account(self: Any) -> tuple[bool, str]:
@@ -42,7 +42,7 @@ class _MaxPool(Saving):
         return TOO_LARGE if cls._xconv_bits(module) is None else ""
 
 
-class _AdaptiveMaxPool(Saving):
+class _AdaptiveMaxPooling(Saving):
     _xconv_dimensions: int
 
     def _xconv_account(self: Any) -> tuple[bool, str]:
@@ -55,7 +55,7 @@ class _AdaptiveMaxPool(Saving):
         return INDICES if module.return_indices else ""
 
 
-class _AveragePool(Saving):
+class _AveragePooling(Saving):
     _xconv_dimensions: int
 
     def _xconv_account(self) -> tuple[bool, str]:
@@ -88,85 +88,181 @@ def _adaptive_average(module: Any, input: Tensor) -> Tensor:
     return adaptive_average_pool(module._xconv_dimensions, input, module.output_size)
 
 
-class XMaxPool1d(_MaxPool, nn.MaxPool1d):
-    """``torch.nn.MaxPool1d`` that keeps the place of each maximum in its window."""
+class XMaxPool1d(_MaxPooling, nn.MaxPool1d):
+    """``torch.nn.MaxPool1d`` that keeps the position of each maximum in its window.
+
+    Takes the arguments of torch's class. Input (batch, channels, length) or without the batch, any
+    floating dtype; outputs and gradients are torch's, bit for bit.
+
+    >>> x = torch.randn(2, 8, 16)
+    >>> torch.equal(XMaxPool1d(2)(x), nn.MaxPool1d(2)(x))
+    True
+    """
 
     _xconv_dimensions = 1
     forward = instead_of(nn.MaxPool1d.forward, _max)
 
 
-class XMaxPool2d(_MaxPool, nn.MaxPool2d):
-    """``torch.nn.MaxPool2d`` that keeps the place of each maximum in its window."""
+class XMaxPool2d(_MaxPooling, nn.MaxPool2d):
+    """``torch.nn.MaxPool2d`` that keeps the position of each maximum in its window.
+
+    Takes the arguments of torch's class. Input (batch, channels, height, width) or without the
+    batch, any floating dtype; outputs and gradients are torch's, bit for bit.
+
+    >>> x = torch.randn(2, 8, 16, 16)
+    >>> torch.equal(XMaxPool2d(2)(x), nn.MaxPool2d(2)(x))
+    True
+    """
 
     _xconv_dimensions = 2
     forward = instead_of(nn.MaxPool2d.forward, _max)
 
 
-class XMaxPool3d(_MaxPool, nn.MaxPool3d):
-    """``torch.nn.MaxPool3d`` that keeps the place of each maximum in its window."""
+class XMaxPool3d(_MaxPooling, nn.MaxPool3d):
+    """``torch.nn.MaxPool3d`` that keeps the position of each maximum in its window.
+
+    Takes the arguments of torch's class. Input (batch, channels, depth, height, width) or without
+    the batch, any floating dtype; outputs and gradients are torch's, bit for bit.
+
+    >>> x = torch.randn(2, 8, 8, 8, 8)
+    >>> torch.equal(XMaxPool3d(2)(x), nn.MaxPool3d(2)(x))
+    True
+    """
 
     _xconv_dimensions = 3
     forward = instead_of(nn.MaxPool3d.forward, _max)
 
 
-class XAdaptiveMaxPool1d(_AdaptiveMaxPool, nn.AdaptiveMaxPool1d):
-    """``torch.nn.AdaptiveMaxPool1d`` that keeps the place of each maximum in its window."""
+class XAdaptiveMaxPool1d(_AdaptiveMaxPooling, nn.AdaptiveMaxPool1d):
+    """``torch.nn.AdaptiveMaxPool1d`` that keeps the position of each maximum in its window.
+
+    Takes the arguments of torch's class. Input (batch, channels, length) or without the batch, any
+    floating dtype; outputs and gradients are torch's, bit for bit.
+
+    >>> x = torch.randn(2, 8, 16)
+    >>> torch.equal(XAdaptiveMaxPool1d(4)(x), nn.AdaptiveMaxPool1d(4)(x))
+    True
+    """
 
     _xconv_dimensions = 1
     forward = instead_of(nn.AdaptiveMaxPool1d.forward, _adaptive_max)
 
 
-class XAdaptiveMaxPool2d(_AdaptiveMaxPool, nn.AdaptiveMaxPool2d):
-    """``torch.nn.AdaptiveMaxPool2d`` that keeps the place of each maximum in its window."""
+class XAdaptiveMaxPool2d(_AdaptiveMaxPooling, nn.AdaptiveMaxPool2d):
+    """``torch.nn.AdaptiveMaxPool2d`` that keeps the position of each maximum in its window.
+
+    Takes the arguments of torch's class. Input (batch, channels, height, width) or without the
+    batch, any floating dtype; outputs and gradients are torch's, bit for bit.
+
+    >>> x = torch.randn(2, 8, 16, 16)
+    >>> torch.equal(XAdaptiveMaxPool2d(4)(x), nn.AdaptiveMaxPool2d(4)(x))
+    True
+    """
 
     _xconv_dimensions = 2
     forward = instead_of(nn.AdaptiveMaxPool2d.forward, _adaptive_max)
 
 
-class XAdaptiveMaxPool3d(_AdaptiveMaxPool, nn.AdaptiveMaxPool3d):
-    """``torch.nn.AdaptiveMaxPool3d`` that keeps the place of each maximum in its window."""
+class XAdaptiveMaxPool3d(_AdaptiveMaxPooling, nn.AdaptiveMaxPool3d):
+    """``torch.nn.AdaptiveMaxPool3d`` that keeps the position of each maximum in its window.
+
+    Takes the arguments of torch's class. Input (batch, channels, depth, height, width) or without
+    the batch, any floating dtype; outputs and gradients are torch's, bit for bit.
+
+    >>> x = torch.randn(2, 8, 8, 8, 8)
+    >>> torch.equal(XAdaptiveMaxPool3d(4)(x), nn.AdaptiveMaxPool3d(4)(x))
+    True
+    """
 
     _xconv_dimensions = 3
     forward = instead_of(nn.AdaptiveMaxPool3d.forward, _adaptive_max)
 
 
-class XAvgPool1d(_AveragePool, nn.AvgPool1d):
-    """``torch.nn.AvgPool1d`` that keeps the shape of its input."""
+class XAvgPool1d(_AveragePooling, nn.AvgPool1d):
+    """``torch.nn.AvgPool1d`` that keeps only the shape of its input.
+
+    Takes the arguments of torch's class. Input (batch, channels, length) or without the batch, any
+    floating dtype; outputs and gradients are torch's, bit for bit.
+
+    >>> x = torch.randn(2, 8, 16)
+    >>> torch.equal(XAvgPool1d(2)(x), nn.AvgPool1d(2)(x))
+    True
+    """
 
     _xconv_dimensions = 1
     forward = instead_of(nn.AvgPool1d.forward, _average)
 
 
-class XAvgPool2d(_AveragePool, nn.AvgPool2d):
-    """``torch.nn.AvgPool2d`` that keeps the shape of its input."""
+class XAvgPool2d(_AveragePooling, nn.AvgPool2d):
+    """``torch.nn.AvgPool2d`` that keeps only the shape of its input.
+
+    Takes the arguments of torch's class. Input (batch, channels, height, width) or without the
+    batch, any floating dtype; outputs and gradients are torch's, bit for bit.
+
+    >>> x = torch.randn(2, 8, 16, 16)
+    >>> torch.equal(XAvgPool2d(2)(x), nn.AvgPool2d(2)(x))
+    True
+    """
 
     _xconv_dimensions = 2
     forward = instead_of(nn.AvgPool2d.forward, _average)
 
 
-class XAvgPool3d(_AveragePool, nn.AvgPool3d):
-    """``torch.nn.AvgPool3d`` that keeps the shape of its input."""
+class XAvgPool3d(_AveragePooling, nn.AvgPool3d):
+    """``torch.nn.AvgPool3d`` that keeps only the shape of its input.
+
+    Takes the arguments of torch's class. Input (batch, channels, depth, height, width) or without
+    the batch, any floating dtype; outputs and gradients are torch's, bit for bit.
+
+    >>> x = torch.randn(2, 8, 8, 8, 8)
+    >>> torch.equal(XAvgPool3d(2)(x), nn.AvgPool3d(2)(x))
+    True
+    """
 
     _xconv_dimensions = 3
     forward = instead_of(nn.AvgPool3d.forward, _average)
 
 
-class XAdaptiveAvgPool1d(_AveragePool, nn.AdaptiveAvgPool1d):
-    """``torch.nn.AdaptiveAvgPool1d`` that keeps the shape of its input."""
+class XAdaptiveAvgPool1d(_AveragePooling, nn.AdaptiveAvgPool1d):
+    """``torch.nn.AdaptiveAvgPool1d`` that keeps only the shape of its input.
+
+    Takes the arguments of torch's class. Input (batch, channels, length) or without the batch, any
+    floating dtype; outputs and gradients are torch's, bit for bit.
+
+    >>> x = torch.randn(2, 8, 16)
+    >>> torch.equal(XAdaptiveAvgPool1d(4)(x), nn.AdaptiveAvgPool1d(4)(x))
+    True
+    """
 
     _xconv_dimensions = 1
     forward = instead_of(nn.AdaptiveAvgPool1d.forward, _adaptive_average)
 
 
-class XAdaptiveAvgPool2d(_AveragePool, nn.AdaptiveAvgPool2d):
-    """``torch.nn.AdaptiveAvgPool2d`` that keeps the shape of its input."""
+class XAdaptiveAvgPool2d(_AveragePooling, nn.AdaptiveAvgPool2d):
+    """``torch.nn.AdaptiveAvgPool2d`` that keeps only the shape of its input.
+
+    Takes the arguments of torch's class. Input (batch, channels, height, width) or without the
+    batch, any floating dtype; outputs and gradients are torch's, bit for bit.
+
+    >>> x = torch.randn(2, 8, 16, 16)
+    >>> torch.equal(XAdaptiveAvgPool2d(4)(x), nn.AdaptiveAvgPool2d(4)(x))
+    True
+    """
 
     _xconv_dimensions = 2
     forward = instead_of(nn.AdaptiveAvgPool2d.forward, _adaptive_average)
 
 
-class XAdaptiveAvgPool3d(_AveragePool, nn.AdaptiveAvgPool3d):
-    """``torch.nn.AdaptiveAvgPool3d`` that keeps the shape of its input."""
+class XAdaptiveAvgPool3d(_AveragePooling, nn.AdaptiveAvgPool3d):
+    """``torch.nn.AdaptiveAvgPool3d`` that keeps only the shape of its input.
+
+    Takes the arguments of torch's class. Input (batch, channels, depth, height, width) or without
+    the batch, any floating dtype; outputs and gradients are torch's, bit for bit.
+
+    >>> x = torch.randn(2, 8, 8, 8, 8)
+    >>> torch.equal(XAdaptiveAvgPool3d(4)(x), nn.AdaptiveAvgPool3d(4)(x))
+    True
+    """
 
     _xconv_dimensions = 3
     forward = instead_of(nn.AdaptiveAvgPool3d.forward, _adaptive_average)

@@ -1,14 +1,14 @@
-r"""PReLU, whose weight has a gradient too: signs exactly, negative inputs rounded to a few bits.
+"""PReLU, whose weight has a gradient too: exact signs, and negative inputs in a few bits.
 
-The gradient of the input is that of the output, times the weight where the input is not above 0: a
-bit tells. That of the weight is the sum of g x over the elements x that are not above 0, linear in
-what is kept of x. In groups of neighbours with the largest |x| = m, an element is kept as the level
-q = ⌊v + u⌋ at v = |x| (2^b − 2)/m, u uniform in [0, 1), and 2^b − 1 other codes are left for the
-sign: code 0 stands for x > 0. So
+The input gradient is the output gradient, times the weight where the input is not above 0; one bit
+tells which. The weight gradient is the sum of g x over the elements x that are not above 0, for
+output gradients g, and is linear in x. In groups of neighbours with the largest |x| = m, an element
+is kept as the level q = ⌊v + u⌋ at v = |x| (2^b − 2)/m, u uniform in [0, 1). There are 2^b codes:
+2^b − 1 for levels, and code 0 for x > 0. So
 
     E[x̂] = −E[q] m/(2^b − 2) = x,   variance f (1 − f) (m/(2^b − 2))²,  f = v mod 1
 
-and the gradient of the weight has the right mean. With a frozen weight one bit is all.
+and the weight gradient is unbiased. With a frozen weight one bit per element is enough.
 """
 
 from typing import Any
@@ -21,26 +21,26 @@ from xconv import autocast
 from xconv.bits import pack, pieces
 from xconv.differentiation import is_differentiated, is_recording, may_run_again, needed
 from xconv.layout import from_memory_order, in_memory_order, is_channels_last
+from xconv.packing import pack_codes, unpack_codes
 from xconv.random import draw_seed, takes_seed
 from xconv.saved.codes import FLOATS, bytes_of, padded, place, rounded, wide
-from xconv.spectrum.packing import pack_codes, unpack_codes
 
 GROUP = 256
-"""Neighbours that share a scale."""
+"""Neighbouring elements that share a scale."""
 
 
 def prelu(input: Tensor, weight: Tensor, bits: int = 4) -> Tensor:
-    """Return ``torch.nn.functional.prelu(input, weight)``, with ``bits`` bits an element kept.
+    """Return ``torch.nn.functional.prelu(input, weight)``, and keep ``bits`` bits per element.
 
-    torch's own where autograd does not follow, and where torch.func or forward-mode derivatives
-    are at work. A call makes one draw from torch's default generator, as a convolution does.
+    It is torch's own if autograd does not record, and under ``torch.func`` and forward-mode
+    derivatives. A call makes one draw from torch's default generator, as a convolution does.
     """
     draws = input.is_floating_point() and takes_seed(weight)
     seed = draw_seed() if draws and (is_recording() or may_run_again()) else None
     input = autocast.cast(input)
-    fits = input.dim() > 1 and input.dtype == autocast.cast(weight).dtype  # or torch's to refuse
+    fits = input.dim() > 1 and input.dtype == autocast.cast(weight).dtype  # else torch raises
     if not fits or not input.is_floating_point() or not is_differentiated(input, weight):
-        with torch._C.DisableTorchFunction():  # a mode would draw for the same function again
+        with torch._C.DisableTorchFunction():  # keeps a mode from drawing again
             return F.prelu(input, weight)
     output: Tensor = _PReLU.apply(input, weight, seed if weight.requires_grad else None, bits)
     return output
@@ -76,8 +76,11 @@ class _PReLU(torch.autograd.Function):
 def keep_negatives(
     input: Tensor, seed: Tensor | None, bits: int, channels_last: bool
 ) -> tuple[Tensor, Tensor]:
-    """Return packed codes (uint8) of ``input`` in memory order, and scales (float32), one a group;
-    with one bit, whether an element is not above 0, and no scales."""
+    """Return packed codes (uint8) of ``input`` in memory order, and scales (float32).
+
+    There is one scale per group. With one bit, codes say whether an element is not above 0, and
+    there are no scales.
+    """
     packed, scales = _kept_like(input, bits)
     flat = in_memory_order(input, channels_last).view(-1)
     for stream, piece in enumerate(pieces(flat.numel(), input.device, FLOATS)):
@@ -103,7 +106,7 @@ def _(input: Tensor, seed: Tensor | None, bits: int, channels_last: bool) -> tup
 
 @torch.library.custom_op("xconv::passing", mutates_args=())
 def passing(grad_output: Tensor, packed: Tensor, bits: int, channels_last: bool) -> Tensor:
-    """Return whether an input was above 0, bool, shaped as ``grad_output``."""
+    """Return whether each input was above 0, bool, shaped as ``grad_output``."""
     mask = torch.empty_like(in_memory_order(grad_output, channels_last), dtype=torch.bool)
     flat = mask.view(-1)
     for piece in pieces(flat.numel(), flat.device, FLOATS):
@@ -127,7 +130,7 @@ def sum_negatives(
     bits: int,
     channels_last: bool,
 ) -> Tensor:
-    """Return the gradient of ``weight``, in its dtype; it has no derivative, and says so."""
+    """Return the gradient of ``weight``, in its dtype; its derivative raises RuntimeError."""
     flat = in_memory_order(grad_output, channels_last).view(-1)
     channels, inner = weight.numel(), 1 if channels_last else grad_output[0, 0].numel()
     total = wide(weight.detach()).new_zeros(channels)
@@ -167,5 +170,5 @@ def _kept_like(input: Tensor, bits: int) -> tuple[Tensor, Tensor]:
 
 
 def _groups(piece: slice) -> slice:
-    """Which scales belong to a piece."""
+    """Return the slice of scales that belong to ``piece``."""
     return slice(piece.start // GROUP, -(-piece.stop // GROUP))

@@ -1,7 +1,7 @@
-"""ReLU that keeps one bit an element: whether the gradient passes.
+"""ReLU that keeps one bit per element: whether the gradient passes.
 
-``torch.nn.ReLU`` keeps its whole output. The gradient passes where the output is not ``<= 0``,
-which includes NaN, exactly as in torch.
+``torch.nn.ReLU`` keeps its whole output. The gradient passes unless the output is ``<= 0``; it
+passes for NaN, exactly as in torch.
 """
 
 from typing import Any
@@ -20,13 +20,26 @@ from xconv.saved.module import Saving, instead_of
 ONE_BIT = "one bit an element"
 
 _WHOLE_NUMBERS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
-"""By bytes. Read as a whole number, a gradient times 0 is 0 and times 1 is itself, NaN included."""
+"""Integer dtypes by bytes.
+
+Read as an integer, a gradient times 0 is 0 and times 1 is itself, NaN included.
+"""
 
 
 def bit_relu(input: Tensor, inplace: bool = False) -> Tensor:
-    """``torch.relu(input)`` with one bit an element kept for the backward pass.
+    """Apply ``torch.relu`` and keep one bit per element for the backward pass.
 
-    Where torch.func or forward-mode derivatives are at work, it is torch's own.
+    Args:
+        input: tensor of any shape, floating dtype and device.
+        inplace: overwrite ``input`` with the output.
+
+    Returns:
+        ``torch.relu(input)``, whose gradient is torch's, bit for bit.
+
+    Under ``torch.func`` and forward-mode derivatives it is torch's own.
+
+    >>> bit_relu(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([0., 0., 2.])
     """
     if not is_differentiated(input) or (inplace and may_not_be_overwritten(input)):
         return torch.relu_(input) if inplace else torch.relu(input)
@@ -35,12 +48,18 @@ def bit_relu(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 class BitReLU(Saving, nn.ReLU):
-    """``torch.nn.ReLU``, bit for bit, that keeps ⌈n/8⌉ bytes for its backward pass.
+    """``torch.nn.ReLU`` that keeps ⌈n/8⌉ bytes of n elements for its backward pass.
 
-    Input of any shape, floating dtype and device; the output's are the same.
+    Outputs and gradients are torch's, bit for bit.
 
     Args:
         inplace: overwrite the input, as in ``torch.nn.ReLU``.
+
+    Input of any shape, floating dtype and device; the output has the same.
+
+    >>> x = torch.randn(2, 3, requires_grad=True)
+    >>> torch.equal(BitReLU()(x), torch.relu(x))
+    True
     """
 
     forward = instead_of(nn.ReLU.forward, lambda module, input: bit_relu(input, module.inplace))
@@ -72,7 +91,7 @@ class _BitReLU(torch.autograd.Function):
 
 
 def _pack_passing(output: Tensor, channels_last: bool) -> Tensor:
-    """One bit for each element of ``output`` in memory order: not ``output <= 0``."""
+    """Return one bit for each element of ``output`` in memory order: not ``output <= 0``."""
     flat = in_memory_order(output, channels_last).view(-1)
     packed = torch.empty(packed_size(flat.numel()), dtype=torch.uint8, device=output.device)
     if choice.may_be_used(output.device) and choice.has_memory(output) and flat.numel():
@@ -87,7 +106,7 @@ def _pack_passing(output: Tensor, channels_last: bool) -> Tensor:
 
 
 pack_passing = torch.library.custom_op("xconv::pack_passing", _pack_passing, mutates_args=())
-"""One operator, which a compiler leaves whole and a simulation does not take apart."""
+"""The same as one operator, which a compiler leaves whole and a simulation runs as one."""
 
 
 @pack_passing.register_fake
@@ -96,7 +115,7 @@ def _(output: Tensor, channels_last: bool) -> Tensor:
 
 
 def _mask_gradient(grad_output: Tensor, packed: Tensor, channels_last: bool) -> Tensor:
-    """``grad_output`` where its bit is set, zero elsewhere."""
+    """Return ``grad_output`` where its bit is set, zero elsewhere."""
     ordered = in_memory_order(grad_output, channels_last)
     gradient = torch.empty_like(ordered)
     if choice.may_be_used(ordered.device) and choice.has_memory(ordered) and ordered.numel():
@@ -114,7 +133,7 @@ def _mask_gradient(grad_output: Tensor, packed: Tensor, channels_last: bool) -> 
 
 
 mask_gradient = torch.library.custom_op("xconv::mask_gradient", _mask_gradient, mutates_args=())
-"""One operator, as ``pack_passing``."""
+"""The same as one operator, which a compiler leaves whole and a simulation runs as one."""
 
 
 @mask_gradient.register_fake
@@ -127,5 +146,5 @@ transposes(mask_gradient, mask_gradient)
 
 
 def _bytes(piece: slice) -> slice:
-    """Where the bits of a piece lie."""
+    """Return the slice of bytes that holds the bits of ``piece``."""
     return slice(piece.start // 8, packed_size(piece.stop))

@@ -1,11 +1,11 @@
-r"""Normalisation of rows: LayerNorm and RMSNorm, whose γ and β belong to columns.
+"""Normalisation of rows: LayerNorm and RMSNorm, whose γ and β belong to columns.
 
-Of (rows, columns), each row has a mean and a standard deviation σ of its own. With d = γ δ,
+Each row of (rows, columns) has a mean and a standard deviation σ of its own. With d = γ δ,
 
     dγ = Σ_rows δ x̂,    dx = (d − mean(d) − x̂ mean(d x̂)) / σ,
 
-without the first mean where nothing was subtracted. Kept is x̂ + e with a dither e; both gradients
-are made unbiased as ``xconv.saved.maps`` says, in one pass, since no row needs another.
+where RMSNorm, which subtracts no mean, has no mean(d). Kept is x̂ + e with a dither e; both
+gradients are made unbiased as ``xconv.saved.maps`` says, in one pass, since no row needs another.
 """
 
 from __future__ import annotations
@@ -22,24 +22,27 @@ from xconv.saved.stand_in import StandIn, at_a_time, slices, wide
 
 
 @dataclass(frozen=True)
-class Rows:
-    """Rows of so many ``columns``, which are the last dimensions of an input."""
+class NormalizedRows:
+    """Rows of ``columns`` numbers, which are the last dimensions of an input."""
 
     columns: int
     is_centred: bool = True
 
     def sizes(self, layout: Layout) -> list[int]:
-        """Return the numbers of each part that is worked on."""
+        """Return the number of elements of each part that is processed."""
         return [(rows.stop - rows.start) * self.columns for rows in self._parts(layout)]
 
     def empty(self, layout: Layout) -> Tensor:
-        """Return a new tensor of the input's shape, whose rows lie one after the other."""
+        """Return a new contiguous tensor of the input's shape."""
         return torch.empty(layout.shape, dtype=layout.dtype, device=layout.device)
 
     def keep(
         self, input: Tensor, mean: Tensor | None, rstd: Tensor, seed: Tensor, bits: int
     ) -> StandIn:
-        """Return a stand-in for x̂, by the ``mean`` of each row, None for 0, and 1/σ."""
+        """Return a stand-in for the normalised input x̂.
+
+        ``mean`` and ``rstd`` = 1/σ are those of each row; a mean of None stands for 0.
+        """
         layout = Layout.of(input)
         lines, scale = self._lines(input), rstd.reshape(-1, 1).to(wide(rstd.dtype))
         shift = torch.zeros_like(scale) if mean is None else mean.reshape(-1, 1).to(scale.dtype)
@@ -61,8 +64,11 @@ class Rows:
         needs_input: bool,
         exchange: Exchange | None = None,
     ) -> tuple[Tensor | None, Tensor, Tensor]:
-        """Return the gradients of the input, in its dtype and where it is needed, of γ and of β,
-        both (columns) and in float32 at least."""
+        """Return the gradients of the input, of γ and of β.
+
+        The first has the dtype of the input, and is None unless needed. The others are (columns) in
+        float32 at least.
+        """
         dtype = wide(layout.dtype)
         result = self.empty(layout) if needs_input else None
         of_weight, of_bias = (grad_output.new_zeros(self.columns, dtype=dtype) for _ in range(2))
@@ -91,6 +97,6 @@ class Rows:
         return tensor.reshape(-1, self.columns)
 
     def _parts(self, layout: Layout) -> list[slice]:
-        """Some whole rows at a time."""
+        """Return slices of whole rows to process together."""
         rows = at_a_time(layout.device) // self.columns
         return slices(prod(layout.shape) // self.columns, rows)

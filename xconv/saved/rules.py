@@ -1,6 +1,6 @@
-"""Torch's normalisations as rules: the forward pass by torch's own operators, and who shares what.
+"""Rules of torch's normalisations: its forward pass, and which numbers share statistics.
 
-Each rule gives what torch gives, bit for bit, with the statistics that it was made with.
+Each rule returns what torch returns, bit for bit, with the statistics that were used.
 """
 
 from collections.abc import Callable
@@ -13,44 +13,44 @@ from torch import Tensor
 from torch.nn.modules import _functions
 
 from xconv.layout import is_channels_last
-from xconv.saved.maps import Exchange, Maps
-from xconv.saved.rows import Rows
+from xconv.saved.maps import Exchange, NormalizedMaps
+from xconv.saved.rows import NormalizedRows
 from xconv.saved.stand_in import wide
 
 Running = tuple[Tensor | None, Tensor | None]
 """Running means and variances."""
 
 _AT_ONCE = 8
-"""Into how many parts an input is divided whose numbers are first made wider."""
+"""Number of parts of an input that is first converted to a wider dtype."""
 
 
 class Normalized(NamedTuple):
-    """What a rule makes of an input."""
+    """The result of a rule: output and statistics."""
 
     output: Tensor
     mean: Tensor | None
-    """None where nothing is subtracted."""
+    """Mean that was subtracted, or None."""
     rstd: Tensor
     """Reciprocals of standard deviations."""
     exchange: Exchange | None = None
-    """None where statistics are those of one process."""
+    """Exchange between processes, or None if statistics are those of one process."""
 
 
 @dataclass(frozen=True)
-class Batch:
+class BatchNormRule:
     """``torch.nn.functional.batch_norm`` in training."""
 
     momentum: float
     eps: float
 
-    def way(self, shape: torch.Size) -> Maps:
-        """Return who shares statistics: each channel of all images."""
-        return Maps(shape[1], across_batch=True)
+    def way(self, shape: torch.Size) -> NormalizedMaps:
+        """Return the sets that share statistics: each channel of all images."""
+        return NormalizedMaps(shape[1], across_batch=True)
 
     def run(
         self, input: Tensor, weight: Tensor | None, bias: Tensor | None, running: Running
     ) -> Normalized:
-        """Normalise ``input`` (batch, channels, *pixels), and move the running statistics."""
+        """Normalise ``input`` (batch, channels, *pixels), and update the running statistics."""
         output, mean, rstd, *_ = torch.ops.aten._batch_norm_impl_index(
             input, weight, bias, *running, True, self.momentum, self.eps, _cudnn()
         )
@@ -58,8 +58,8 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class SyncBatch(Batch):
-    """``torch.nn.SyncBatchNorm`` in training, of several processes."""
+class SyncBatchNormRule(BatchNormRule):
+    """``torch.nn.SyncBatchNorm`` in training, over several processes."""
 
     process_group: Any
     world_size: int
@@ -84,7 +84,10 @@ class SyncBatch(Batch):
 
 
 class _Context:
-    """What ``SyncBatchNorm.forward`` of torch writes to: the only place that has its statistics."""
+    """The context that torch's ``SyncBatchNorm.forward`` writes its statistics to.
+
+    They are available nowhere else.
+    """
 
     saved: tuple[Any, ...]
     process_group: Any
@@ -94,20 +97,20 @@ class _Context:
 
 
 @dataclass(frozen=True)
-class Instance:
+class InstanceNormRule:
     """``torch.nn.functional.instance_norm`` with the statistics of its input."""
 
     momentum: float
     eps: float
 
-    def way(self, shape: torch.Size) -> Maps:
-        """Return who shares statistics: each map has its own."""
-        return Maps(shape[1])
+    def way(self, shape: torch.Size) -> NormalizedMaps:
+        """Return the sets that share statistics: each map alone."""
+        return NormalizedMaps(shape[1])
 
     def run(
         self, input: Tensor, weight: Tensor | None, bias: Tensor | None, running: Running
     ) -> Normalized:
-        """Normalise ``input`` (batch, channels, *pixels), and move the running statistics."""
+        """Normalise ``input`` (batch, channels, *pixels), and update the running statistics."""
         output = torch.instance_norm(
             input, weight, bias, *running, True, self.momentum, self.eps, _cudnn()
         )
@@ -118,20 +121,20 @@ class Instance:
 
 
 @dataclass(frozen=True)
-class Group:
+class GroupNormRule:
     """``torch.nn.functional.group_norm``."""
 
     groups: int
     eps: float
 
-    def way(self, shape: torch.Size) -> Maps:
-        """Return who shares statistics: each group of channels of one image."""
-        return Maps(self.groups)
+    def way(self, shape: torch.Size) -> NormalizedMaps:
+        """Return the sets that share statistics: each group of channels of one image."""
+        return NormalizedMaps(self.groups)
 
     def run(
         self, input: Tensor, weight: Tensor | None, bias: Tensor | None, running: Running
     ) -> Normalized:
-        """Normalise ``input`` (batch, channels, *pixels), laid as torch lays it first."""
+        """Normalise ``input`` (batch, channels, *pixels), first copied as torch copies it."""
         batch, channels, *pixels = input.shape
         stays = input.is_cpu and input.dim() > 3 and is_channels_last(input)
         return Normalized(
@@ -145,15 +148,15 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Layer:
+class LayerNormRule:
     """``torch.nn.functional.layer_norm``."""
 
     shape: tuple[int, ...]
     eps: float
 
-    def way(self, shape: torch.Size) -> Rows:
-        """Return who shares statistics: the last dimensions, as many as ``shape`` has."""
-        return Rows(prod(self.shape))
+    def way(self, shape: torch.Size) -> NormalizedRows:
+        """Return the sets that share statistics: the last dimensions, as many as ``shape`` has."""
+        return NormalizedRows(prod(self.shape))
 
     def run(
         self, input: Tensor, weight: Tensor | None, bias: Tensor | None, running: Running
@@ -163,15 +166,15 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class RootMeanSquare:
+class RMSNormRule:
     """``torch.nn.functional.rms_norm``."""
 
     shape: tuple[int, ...]
     eps: float | None
 
-    def way(self, shape: torch.Size) -> Rows:
-        """Return who shares statistics: the last dimensions, as many as ``shape`` has."""
-        return Rows(prod(self.shape), is_centred=False)
+    def way(self, shape: torch.Size) -> NormalizedRows:
+        """Return the sets that share statistics: the last dimensions, as many as ``shape`` has."""
+        return NormalizedRows(prod(self.shape), is_centred=False)
 
     def run(
         self, input: Tensor, weight: Tensor | None, bias: Tensor | None, running: Running
@@ -184,7 +187,7 @@ class RootMeanSquare:
         return Normalized(output, None, energies.add_(eps).rsqrt_())
 
 
-Rule = Batch | Instance | Group | Layer | RootMeanSquare
+Rule = BatchNormRule | InstanceNormRule | GroupNormRule | LayerNormRule | RMSNormRule
 
 
 def _cudnn() -> bool:
@@ -192,6 +195,6 @@ def _cudnn() -> bool:
 
 
 def _some_by_some(function: Callable[[Tensor], Tensor], input: Tensor) -> Tensor:
-    """``function`` of ``input`` in float32 at least, some of its first dimension at a time."""
+    """Return ``function`` of ``input`` in float32 at least, computed in slices."""
     some = input.split(-(-len(input) // _AT_ONCE))
     return torch.cat([function(part.to(wide(part.dtype))) for part in some])

@@ -1,7 +1,7 @@
-"""Activations that keep their slopes: in one bit where they have two, else rounded to a few bits.
+"""Activations that keep their slopes: one bit if there are two, else rounded to a few bits.
 
-torch keeps the input of each, or the output where that tells the slope. ``curves`` says which
-activation has which slopes, and why gradients from rounded ones are unbiased.
+torch keeps the input of each, or the output if that tells the slope. ``curves`` lists the slopes of
+each activation, and says why gradients from rounded ones are unbiased.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,6 +13,7 @@ from torch import Tensor
 from xconv.bits import pack, packed_size, pieces
 from xconv.differentiation import is_differentiated, is_recording, may_run_again
 from xconv.layout import in_memory_order, is_channels_last
+from xconv.packing import pack_codes
 from xconv.random import draw_seed
 from xconv.saved.codes import (
     FLOATS,
@@ -26,10 +27,9 @@ from xconv.saved.codes import (
 )
 from xconv.saved.curves import RANGES, STEPS, Parameters
 from xconv.saved.inplace import may_not_be_overwritten
-from xconv.spectrum.packing import pack_codes
 
 BITS = (4, 8)
-"""What a slope may be rounded to."""
+"""Bits to which a slope may be rounded."""
 
 Activation = Callable[[Tensor], Tensor]
 
@@ -43,10 +43,10 @@ def check_bits(bits: int) -> None:
 def keep_step(
     input: Tensor, name: str, parameters: Parameters, exact: Activation, inplace: bool = False
 ) -> Tensor:
-    """Return ``exact(input)``, an activation of two slopes, with one bit an element kept.
+    """Return ``exact(input)``, an activation of two slopes, and keep one bit per element.
 
-    torch's own where autograd does not follow, and where torch.func or forward-mode derivatives
-    are at work. ``exact`` overwrites its input where ``inplace``.
+    It is torch's own if autograd does not record, and under ``torch.func`` and forward-mode
+    derivatives. ``exact`` overwrites its input if ``inplace``.
     """
     if not is_differentiated(input) or not input.is_floating_point():
         return exact(input)
@@ -64,17 +64,17 @@ def keep_rounded(
     inplace: bool = False,
     bits: int = BITS[0],
 ) -> Tensor:
-    """Return ``exact(input)``, with the slope of each element kept in ``bits`` bits, unbiased.
+    """Return ``exact(input)``, and keep the slope of each element in ``bits`` bits, unbiased.
 
-    torch's own under the same circumstances as ``keep_step``. Each call in training makes one draw
-    from torch's default generator, whether or not its input needs a gradient: both runs of a
-    checkpoint find the generator in the same places.
+    It is torch's own under the same circumstances as ``keep_step``. Each call in training makes one
+    draw from torch's default generator, whether or not its input needs a gradient, so that both
+    runs of a checkpoint find the generator in the same state.
     """
     draws = input.is_floating_point() and (is_recording() or may_run_again())
     seed = draw_seed() if draws else None
     refused = inplace and may_not_be_overwritten(input)
     if seed is None or not is_differentiated(input) or refused:
-        with torch._C.DisableTorchFunction():  # a mode would draw for the same function again
+        with torch._C.DisableTorchFunction():  # keeps a mode from drawing again
             return exact(input)
     output: Tensor = _Rounded.apply(
         input, _anchor(input), seed, name, parameters, exact, inplace, bits
@@ -83,8 +83,11 @@ def keep_rounded(
 
 
 def _anchor(input: Tensor) -> Tensor:
-    """Return an empty tensor that autograd has followed from ``input``: through it a derivative of
-    the gradient, which there is not, would reach the input, and so the one who asks for it."""
+    """Return an empty tensor that autograd has followed from ``input``.
+
+    The gradient has no derivative. An attempt to take one reaches the input through this tensor,
+    and so raises an error for the caller.
+    """
     line = input if input.dim() else input.unsqueeze(0)
     return line[:0].clone()
 
@@ -153,9 +156,9 @@ def _applied(ctx: Any, input: Tensor, exact: Activation, inplace: bool) -> Tenso
 def pack_steps(
     input: Tensor, name: str, parameters: Sequence[float], channels_last: bool
 ) -> Tensor:
-    """Return for each element of ``input`` in memory order which of two slopes it has, one bit.
+    """Return one bit for each element of ``input`` in memory order: which slope it has.
 
-    One operator, which a compiler leaves whole and a simulation does not take apart.
+    This is one operator, which a compiler leaves whole and a simulation runs as one.
     """
     steps = STEPS[name]
     first, _ = steps.slopes(*parameters)
@@ -180,8 +183,10 @@ def round_slopes(
     bits: int,
     channels_last: bool,
 ) -> tuple[Tensor, Tensor]:
-    """Return the slope of each element of ``input`` in memory order, rounded and packed, and a
-    flag (float32, 0-d) that is NaN where a slope is not finite, 0 otherwise."""
+    """Return the slopes of ``input`` in memory order, rounded and packed, and a flag.
+
+    The flag (float32, 0-d) is NaN if any slope is not finite, else 0.
+    """
     top, positions_of = 2**bits - 1, RANGES[name].positions
     flat = in_memory_order(input, channels_last).view(-1)
     packed = torch.empty(bytes_of(flat.numel(), bits), dtype=torch.uint8, device=input.device)

@@ -1,6 +1,6 @@
-"""A tensor of float32 in a few bits a number, written and read part by part.
+"""A float32 tensor in a few bits per number, written and read part by part.
 
-Every group is dithered, so that the variance of what is read is known: Δ²/12, the same for all
+Every group is dithered, so that the variance of each number is known: Δ²/12, the same for all
 numbers of a group, and independent from number to number. ``xconv.grouped`` says why.
 """
 
@@ -27,15 +27,15 @@ from xconv.grouped import (
 
 _AT_A_TIME = {"cpu": 2**18}
 _AT_A_TIME_ELSEWHERE = 2**22
-"""Numbers to work on together: few enough for what is computed of them to be small."""
+"""Numbers to process together: few enough for temporary tensors to be small."""
 
 
 @dataclass(frozen=True)
 class StandIn:
-    """What is kept, and how: ``ends`` are the groups at which parts begin and end, ``sizes`` the
-    numbers of each part.
+    """A kept tensor: packed numbers (uint8, flat), bounds (groups, 2), float32, and a seed.
 
-    Packed numbers are uint8, flat; bounds float32, (groups, 2); the seed a 0-d int64.
+    The seed is a 0-d int64. ``ends`` are the groups at which parts begin and end, ``sizes`` the
+    numbers of each part.
     """
 
     packed: Tensor
@@ -49,22 +49,22 @@ class StandIn:
     def of(
         cls, packed: Tensor, bounds: Tensor, seed: Tensor, bits: int, sizes: Sequence[int]
     ) -> StandIn:
-        """Return one that was written before, in parts of these ``sizes``."""
+        """Return a stand-in that was written before, in parts of these ``sizes``."""
         ends = [0, *accumulate(map(groups_for, sizes))]
         return cls(packed, bounds, seed, bits, sizes, ends)
 
     @classmethod
     def empty(cls, sizes: Sequence[int], bits: int, seed: Tensor, like: Tensor) -> StandIn:
-        """Return one to write to, on the device of ``like``."""
+        """Return a stand-in to write to, on the device of ``like``."""
         packed, bounds = empty_groups(sum(map(groups_for, sizes)), bits, like)
         return cls.of(packed, bounds, seed, bits, sizes)
 
     def room(self, part: int) -> tuple[Tensor, Tensor]:
-        """Return groups for the numbers of a part, and a flat view of these to write to."""
+        """Return groups for the numbers of a part, and a flat view of them to write to."""
         return room_for(self.sizes[part], self.bounds)
 
     def write(self, part: int, values: Tensor) -> None:
-        """Keep what ``room`` gave, which is overwritten."""
+        """Keep the groups that ``room`` returned, which are overwritten."""
         groups = self._groups(part)
         fill(values, self.sizes[part])
         codes, self.bounds[groups] = encode(values, self.bits, self.seed, part, dithered=True)
@@ -87,16 +87,16 @@ class StandIn:
 
 
 def at_a_time(device: torch.device) -> int:
-    """Return how many numbers a part should have at the most."""
+    """Return the largest number of elements that a part should have."""
     return _AT_A_TIME.get(device.type, _AT_A_TIME_ELSEWHERE)
 
 
 def slices(length: int, size: int) -> list[slice]:
-    """Return ``length`` things, ``size`` at a time, or one."""
+    """Return slices that divide ``length`` things, ``size`` at a time, or one."""
     size = max(1, size)
     return [slice(start, min(start + size, length)) for start in range(0, length, size)]
 
 
 def wide(dtype: torch.dtype) -> torch.dtype:
-    """Return what is computed in where ``dtype`` is kept: float32 at least."""
+    """Return the dtype in which numbers of ``dtype`` are computed: float32 at least."""
     return torch.promote_types(dtype, torch.float32)

@@ -1,8 +1,8 @@
-"""Where the windows of a pooling lie, and where in its window an element of the input does.
+"""Windows of poolings: where they are, and the position of an input element in its window.
 
-A window of ``extent`` elements a dimension numbers them in order, the last dimension fastest. With
-the window itself, which follows from the place in the output, this number says as much as the index
-into the input that torch keeps in eight bytes.
+A window of ``extent`` elements per dimension numbers them in order, the last dimension fastest.
+Together with the window, which follows from the position of the output, this number tells as much
+as the index into the input that torch keeps in eight bytes.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,19 +18,19 @@ from xconv.geometry import per_dimension
 from xconv.layout import from_memory_order
 
 MOST_POSITIONS = 256
-"""Elements of a window whose number fits in a byte."""
+"""Largest number of elements of a window that one byte can number."""
 
 _AT_A_TIME = {"cpu": 2**18}
 _AT_A_TIME_ELSEWHERE = 2**22
-"""Outputs to work on together: few enough for their indices, 8 bytes each, to be small."""
+"""Outputs to process together: few enough for their indices, 8 bytes each, to be small."""
 
-Part = tuple[slice, slice]
-"""Some images, some channels."""
+Region = tuple[slice, slice]
+"""A slice of images and a slice of channels."""
 
 
 @dataclass(frozen=True)
 class Windows:
-    """Windows over images of two or three dimensions, as torch's poolings take them.
+    """Windows over images of two or three dimensions, in the form of torch's poolings.
 
     Without a ``stride`` they are adaptive: ``size`` is that of the output, not of a window.
     """
@@ -43,16 +43,16 @@ class Windows:
 
     @property
     def is_adaptive(self) -> bool:
-        """Whether windows follow from the sizes of input and output."""
+        """Return whether windows follow from the sizes of input and output."""
         return not self.stride
 
     def numbers(self) -> tuple[int, ...]:
-        """Return all that there is to know, as operators take it."""
+        """Return all fields as the tuple of integers that an operator takes."""
         return (*self.size, *self.stride, *self.padding, *self.dilation, int(self.ceil_mode))
 
     @classmethod
     def of_numbers(cls, numbers: Sequence[int], dimensions: int) -> "Windows":
-        """Return the windows whose ``numbers`` are these, over images of so many dimensions."""
+        """Return the windows with these ``numbers``, over images of ``dimensions``."""
         *sizes, ceil_mode = numbers
         starts = range(0, len(sizes), dimensions)
         fields = [tuple(sizes[start : start + dimensions]) for start in starts]
@@ -60,7 +60,7 @@ class Windows:
         return cls(size, stride, padding, dilation, bool(ceil_mode))
 
     def extent(self, pixels: tuple[int, ...]) -> tuple[int, ...]:
-        """Return how many elements the largest window has in each dimension of an image."""
+        """Return the elements of the largest window in each dimension of an image."""
         if not self.is_adaptive:
             return self.size
         return tuple(
@@ -69,13 +69,16 @@ class Windows:
         )
 
     def bits(self, pixels: tuple[int, ...]) -> int | None:
-        """Return the bits of a number in a window, 1 to 8, or None where it takes more."""
+        """Return the bits of a position in a window, 1 to 8, or None if it takes more."""
         positions = prod(self.extent(pixels))
         return next((bits for bits in range(1, 9) if positions <= 2**bits), None)
 
     def positions(self, indices: Tensor, pixels: tuple[int, ...]) -> Tensor:
-        """Return the number in its window, uint8, of each of ``indices`` (images, channels,
-        *output pixels), which count the elements of one channel of an image."""
+        """Return the position in its window, uint8, of each of ``indices``.
+
+        ``indices`` (images, channels, *output pixels) count the elements of one channel of an
+        image.
+        """
         numbers = torch.zeros_like(indices)
         for dimension, (start, step, extent) in enumerate(self._places(indices, pixels)):
             place = indices // prod(pixels[dimension + 1 :]) % pixels[dimension]
@@ -83,7 +86,7 @@ class Windows:
         return numbers.to(torch.uint8)
 
     def indices(self, positions: Tensor, pixels: tuple[int, ...]) -> Tensor:
-        """Return the indices, int64, of the elements that ``positions`` number in their windows."""
+        """Return the indices, int64, of the elements at ``positions`` in their windows."""
         rest, indices = positions.to(torch.int64), torch.zeros_like(positions, dtype=torch.int64)
         places = list(enumerate(self._places(positions, pixels)))
         for dimension, (start, step, extent) in reversed(places):
@@ -93,7 +96,7 @@ class Windows:
         return indices
 
     def _places(self, output: Tensor, pixels: tuple[int, ...]) -> Iterator[tuple[Tensor, int, int]]:
-        """Of each dimension where the windows start, the step in a window, and its extent."""
+        """Yield for each dimension the starts of windows, the step inside one, and its extent."""
         count = len(pixels)
         for dimension, extent in enumerate(self.extent(pixels)):
             length = output.shape[2 + dimension]
@@ -107,7 +110,7 @@ class Windows:
 
 
 def is_kept(input: Tensor, dimensions: int) -> bool:
-    """Return whether there is a backward pass to keep anything for, and images that torch pools."""
+    """Return whether a backward pass may follow, and ``input`` has images that torch pools."""
     return (
         is_differentiated(input)
         and input.dim() in (dimensions + 1, dimensions + 2)
@@ -117,15 +120,18 @@ def is_kept(input: Tensor, dimensions: int) -> bool:
 
 
 def steps(stride: Any, size: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the strides of windows of ``size`` in each dimension, theirs where there is none."""
+    """Return the strides of windows of ``size`` in each dimension; None means ``size``."""
     if stride is None or (isinstance(stride, Sequence) and not stride):
         return size
     return per_dimension(stride, len(size))
 
 
 def sizes_of_output(input: Tensor, dimensions: int, output_size: Any) -> tuple[int, ...]:
-    """Return the pixels of an adaptive pooling's output, whose ``output_size`` may hold None for
-    those of its input; nothing where torch is going to refuse them, or has nothing to do."""
+    """Return the pixels of an adaptive pooling's output.
+
+    ``output_size`` may hold None for those of the input. The result is empty if torch would refuse
+    them, or has nothing to do.
+    """
     sizes = output_size if isinstance(output_size, Sequence) else (output_size,) * dimensions
     pixels = input.shape[-dimensions:]
     if len(sizes) != dimensions:
@@ -134,8 +140,8 @@ def sizes_of_output(input: Tensor, dimensions: int, output_size: Any) -> tuple[i
     return found if min(found) > 0 else ()
 
 
-def parts(output: torch.Size, device: torch.device) -> Iterator[Part]:
-    """Return images and channels of an output (images, channels, *pixels), some at a time."""
+def parts(output: torch.Size, device: torch.device) -> Iterator[Region]:
+    """Yield slices of images and channels of an output (images, channels, *pixels)."""
     images, channels = output[:2]
     most = _AT_A_TIME.get(device.type, _AT_A_TIME_ELSEWHERE)
     together = max(1, most // max(1, prod(output[2:])))
@@ -149,7 +155,7 @@ def parts(output: torch.Size, device: torch.device) -> Iterator[Part]:
 
 
 def lying_as_input(like: Tensor, pixels: Sequence[int], channels_last: bool) -> Tensor:
-    """Return an empty tensor of these ``pixels``, with images and channels of ``like``."""
+    """Return an empty tensor with images and channels of ``like`` and these ``pixels``."""
     images, channels = like.shape[:2]
     if channels_last:
         return from_memory_order(like.new_empty((images, *pixels, channels)), True)

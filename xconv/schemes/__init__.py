@@ -1,4 +1,10 @@
-"""The schemes, by name. A new one is one file and one line here."""
+"""The schemes, by name.
+
+A new scheme is one file here and one line in this one.
+
+>>> sorted(SCHEMES)
+['independent', 'multi', 'orthogonal', 'quantized', 'sampling', 'spectral']
+"""
 
 from xconv.schemes.base import Probes
 from xconv.schemes.independent import Independent
@@ -12,7 +18,7 @@ from xconv.schemes.spectral import Spectral
 PROBED: dict[str, Probes] = {
     scheme.name: scheme for scheme in (Multi(), Independent(), Orthogonal())
 }
-"""Those that probe."""
+"""Schemes that keep random projections."""
 SCHEMES: dict[str, Scheme] = {
     **PROBED,
     **{scheme.name: scheme for scheme in (Spectral(), Quantized(), Sampling())},

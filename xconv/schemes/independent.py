@@ -1,27 +1,29 @@
-"""Independent probes: every channel is probed on its own (the paper's default scheme).
+"""Independent probes: every channel is projected on its own (the paper's default scheme).
 
-Each image b of a batch has probes ``Z_b`` (N × r) of its own, which its channels share, and the
-mean m of each channel is kept as it is: only what deviates from it is probed.
+Each image b of a batch has its own probes ``Z_b`` (N × r), which its channels share. The mean m of
+each channel is kept as it is, and only the deviation from it is projected:
 
     S_b = (X_b - m_b 1ᵀ) Z_b,    x̂_b = m_b 1ᵀ + S_b Z_bᵀ P / r,    P = I - 1 1ᵀ / N
 
-has the mean ``x_b``, as ``E[Z_b Z_bᵀ] = r·I`` and P does nothing to what has no mean; with P, which
-takes from x̂ what the probes would add to the mean, the mean of x̂ is m, always. Neither X nor Z is
-centred for it: with ``t_b = Z_bᵀ 1`` the sketch is ``X_b Z_b - m_b t_bᵀ``, and the constant part of
+Then E[x̂_b] = x_b, since ``E[Z_b Z_bᵀ] = r·I`` and P leaves alone what has mean zero. P removes
+from x̂ what the probes would add to the mean, so the mean of x̂ is always m. Neither X nor Z needs
+to be centred: with ``t_b = Z_bᵀ 1`` the sketch is ``X_b Z_b - m_b t_bᵀ``, and the constant part of
 x̂ is ``m_b - S_b t_b / (r N)``.
 
-The gradient of the rest: correlate the output gradient with the single-channel probes first, then
-contract with the sketch,
+For the gradient of the other part, correlate the output gradient with the single-channel probes
+first, then contract with the sketch:
 
     Q[b, o, k, j] = Σ_p δ[b, o, p] z_bj[pixel that output p sees through kernel offset k]
     dW[o, c, k]   ≈ (1/r) Σ_b Σ_j Q[b, o, k, j] S[b, c, j].
 
-Both are matrix products; the first costs r/C of the exact weight gradient. That of the constant
-part takes sums of the output gradient only.
+Both are matrix products; the first costs r/C of the exact weight gradient. The gradient of the
+constant part needs only sums of the output gradient.
 
-The paper has one set of probes for all images and centres nothing (``shared``). Errors of images
-that look alike then add up, where those of images with their own probes average out, and after a
-ReLU most of the energy is in the mean.
+The paper uses one set of probes for all images and centres nothing (``shared``). Errors of similar
+images then add up, where those of images with their own probes average out, and after a ReLU most
+of the energy is in the mean.
+
+Source: arXiv 2106.06998, section 3.
 """
 
 from __future__ import annotations
@@ -49,53 +51,60 @@ from xconv.schemes.base import (
 )
 
 if TYPE_CHECKING:
-    from xconv.probing import Probing
-    from xconv.spectrum.plan import Plan
+    from xconv.schemes.scheme import Dials
+    from xconv.spectrum.plan import BlockPlan
 
 CACHED = 2**23
-"""Elements to work on together so that a CPU's cache still holds them when they are used."""
+"""Elements to process together so that a CPU's cache still holds them when they are used."""
 _MOST_PARTS = 64
-"""Parts of a batch at the most: very large ones occur in simulations, which compute nothing."""
+"""Largest number of parts of a batch; very large batches occur in simulations only."""
 _DIVIDED = 2
-"""How many times longer a multiplication takes where the probes of an image come in parts."""
+"""Factor by which a multiplication is slower if the probes of an image come in parts."""
 
 
-class Part(NamedTuple):
+class ProbeColumns(NamedTuple):
     """Some columns of the probes of some images."""
 
     images: slice
     columns: slice
     stream: int
     is_last: bool
-    """Whether no further columns of these images follow."""
+    """Whether these are the last columns of these images."""
 
 
 class Independent(Probes):
-    """E‖error‖² ∝ 1/r whatever the number of channels, for C times multi's sketch."""
+    """Projections of single channels: error E‖·‖² ∝ 1/r for any number of channels.
+
+    The sketch is C times as large as that of ``multi`` for the same number of probes r.
+
+    >>> layer = XConv2d(3, 8, 3, scheme="independent", probes=8)
+    >>> layer(torch.zeros(2, 3, 32, 32)).shape
+    torch.Size([2, 8, 30, 30])
+    """
 
     name = "independent"
 
-    def kept(self, layout: Layout, probing: Probing) -> list[tuple[tuple[int, ...], torch.dtype]]:
-        """Return (B, C, r), and (B, C) for the means, in float32 at least."""
+    def kept(self, layout: Layout, probing: Dials) -> list[tuple[tuple[int, ...], torch.dtype]]:
+        """Return (B, C, r) for the sketch, and (B, C) in float32 at least for the means."""
         of_channels = tuple(layout.shape[:2])
         sketch = (*of_channels, probing.probes or 0), stored_dtype(layout.dtype)
         return [sketch] if probing.shared else [sketch, (of_channels, _wide(layout))]
 
     def _entries(self, channels: int, pixels: int) -> int:
-        """Return how many entries a probe has: one channel."""
+        """Return the number of entries of a probe: the pixels of one channel."""
         return pixels
 
     def keep(
         self,
         input: Tensor,
         seed: Tensor,
-        probing: Probing,
+        probing: Dials,
         layout: Layout,
         weight: torch.Size,
         output: torch.Size,
-        plan: Plan | None,
+        plan: BlockPlan | None,
     ) -> tuple[Tensor, ...]:
-        """Return seed and sketch, and the means where there are any."""
+        """Return the seed and the sketch, followed by the means unless probes are shared."""
         size = pixels(layout.shape)
         scale = 2.0 ** -exponent(layout, size)
         sketch = input.new_empty(*layout.shape[:2], probing.probes or 0)
@@ -122,11 +131,11 @@ class Independent(Probes):
         seed: Tensor,
         grad_output: Tensor,
         geometry: Geometry,
-        probing: Probing,
+        probing: Dials,
         layout: Layout,
         weight: Tensor,
     ) -> Tensor:
-        """Return the gradient from the same probes, drawn again, and that of the constant part."""
+        """Return the weight gradient from the same probes, drawn again, and from the means."""
         probes = probing.probes or 0
         sketch, means = (kept[0], None) if probing.shared else kept
         coefficients, constants, factor = coefficients_of(
@@ -139,9 +148,11 @@ class Independent(Probes):
             parts = way(drawn, constants, grad_output, geometry, layout, weight)
             return summed(parts).mul_(factor)
 
-    def draw(self, seed: Tensor, part: Part, layout: Layout, probing: Probing) -> Tensor:
-        """Return probes, (images, n, *pixels) of unit variance; those of all images where shared,
-        (1, n, *pixels). They lie as ``layout`` does, and are the same whichever way that is."""
+    def draw(self, seed: Tensor, part: ProbeColumns, layout: Layout, probing: Dials) -> Tensor:
+        """Return probes of unit variance, (images, n, *pixels), or (1, n, *pixels) if shared.
+
+        They have the memory order of ``layout``, and the same values in either order.
+        """
         images = 1 if probing.shared else part.images.stop - part.images.start
         shape = (images, part.columns.stop - part.columns.start, *layout.shape[2:])
         numbers = DISTRIBUTIONS[probing.distribution](
@@ -156,13 +167,15 @@ class Independent(Probes):
         seed: Tensor,
         coefficients: Tensor,
         constants: Tensor | None,
-        probing: Probing,
+        probing: Dials,
         layout: Layout,
         weight: Tensor,
         grad_output: Tensor,
-    ) -> Iterator[tuple[Part, Tensor, Tensor]]:
-        """Parts, their probes and coefficients. What these add to the means of x̂ is taken from
-        ``constants``, (B, C)."""
+    ) -> Iterator[tuple[ProbeColumns, Tensor, Tensor]]:
+        """Yield parts with their probes and coefficients.
+
+        The amount by which these change the means of x̂ is subtracted from ``constants``, (B, C).
+        """
         for part in self._parts(layout, probing, weight.shape, grad_output.shape):
             probes = self.draw(seed, part, layout, probing)
             some = coefficients[part.images, :, part.columns]
@@ -174,10 +187,13 @@ class Independent(Probes):
             del probes
 
     def _parts(
-        self, layout: Layout, probing: Probing, weight: torch.Size, output: torch.Size
-    ) -> Iterator[Part]:
-        """All images and all columns; some columns of one image at a time only where those of one
-        image would take more than the layer's own input and output."""
+        self, layout: Layout, probing: Dials, weight: torch.Size, output: torch.Size
+    ) -> Iterator[ProbeColumns]:
+        """Yield parts that together cover all images and all columns.
+
+        A part has only some columns of one image if all columns of an image would take more memory
+        than the layer's own input and output.
+        """
         batch, probes = layout.shape[0], probing.probes or 0
         room = _room(layout, output)
         expands = self._expands(layout, probing, weight, output)
@@ -194,7 +210,7 @@ class Independent(Probes):
         stream = 0
         for first in range(0, batch, images):
             for start in range(0, probes, columns):
-                yield Part(
+                yield ProbeColumns(
                     slice(first, min(first + images, batch)),
                     slice(start, min(start + columns, probes)),
                     start if probing.shared else stream,
@@ -203,13 +219,13 @@ class Independent(Probes):
                 stream += 1
 
     def _expands(
-        self, layout: Layout, probing: Probing, weight: torch.Size, output: torch.Size
+        self, layout: Layout, probing: Dials, weight: torch.Size, output: torch.Size
     ) -> bool:
-        """Whether forming x̂ takes less time than correlating with every probe, or is the only
-        order that stays within the size of what the layer works on.
+        """Return whether forming x̂ is faster than correlating with every probe, or the only way.
 
-        Multiplications of both, for one image. A backend's weight gradient visits the smaller of
-        both images, whichever way it convolves.
+        The alternative is excluded if it needs more memory than the tensors that the layer works
+        on. Multiplications are compared for one image. A backend's weight gradient visits the
+        smaller of both images, whichever way it convolves.
         """
         probes = probing.probes or 0
         room = _room(layout, output) + prod(weight)
@@ -224,20 +240,23 @@ class Independent(Probes):
 
 
 def _room(layout: Layout, output: torch.Size) -> int:
-    """Elements that may be needed for a moment."""
+    """Return the number of elements that temporary tensors may have."""
     return max(SMALL_CHUNK, prod(layout.shape) + prod(output))
 
 
 def _correlating(images: int, layout: Layout, weight: torch.Size, output: torch.Size) -> int:
-    """Elements for each probe of some images: itself, padded; its windows, where there are any; Q,
-    what stands in for it while it is computed, and the copies of it that the contraction makes."""
+    """Return the temporary elements that each probe of ``images`` images needs for correlation.
+
+    These are the probe itself, padded; its windows, if any; Q, what replaces Q while it is
+    computed, and the copies of it that the contraction makes.
+    """
     size, offsets, seen = pixels(layout.shape), prod(weight[2:]), pixels(output)
     windows = 0 if single.by_groups(layout.device) else offsets * seen + 2 * max(size, seen)
     return images * (2 * size + windows + 4 * offsets * output[1])
 
 
 def _images(layout: Layout, needed: int, room: int, weight: torch.Size, output: torch.Size) -> int:
-    """How many images to work on together, of which each needs so many elements."""
+    """Return the number of images to process together, each of which needs ``needed`` elements."""
     batch = layout.shape[0]
     fitting = room // needed
     if layout.device.type == "cpu":
@@ -251,20 +270,22 @@ def _wide(layout: Layout) -> torch.dtype:
 
 
 def _totals(images: Tensor, dtype: torch.dtype) -> Tensor:
-    """(b, n): sums over pixels."""
+    """Return sums over pixels, (b, n)."""
     return images.sum(tuple(range(2, images.dim())), dtype=dtype)
 
 
 def _correlated(
-    drawn: Iterator[tuple[Part, Tensor, Tensor]],
+    drawn: Iterator[tuple[ProbeColumns, Tensor, Tensor]],
     constants: Tensor | None,
     grad_output: Tensor,
     geometry: Geometry,
     layout: Layout,
     weight: Tensor,
 ) -> Iterator[Tensor]:
-    """What each part adds: Q, and its contraction with the coefficients. The constants are the
-    coefficient of one more probe, of ones."""
+    """Yield the gradient of each part: Q contracted with the coefficients.
+
+    The constants are the coefficients of one more probe, of ones.
+    """
     kernel = weight.shape[2:]
     for part, probes, coefficients in drawn:
         some = grad_output[part.images]
@@ -279,14 +300,14 @@ def _correlated(
 
 
 def _expanded(
-    drawn: Iterator[tuple[Part, Tensor, Tensor]],
+    drawn: Iterator[tuple[ProbeColumns, Tensor, Tensor]],
     constants: Tensor | None,
     grad_output: Tensor,
     geometry: Geometry,
     layout: Layout,
     weight: Tensor,
 ) -> Iterator[Tensor]:
-    """Weight gradients of x̂, of the images of a part at a time, and of the constants."""
+    """Yield the weight gradients of x̂, part by part, followed by that of the constants."""
     expanded: Tensor | None = None
     for part, probes, coefficients in drawn:
         some, is_first = grad_output[part.images], part.columns.start == 0
@@ -303,7 +324,7 @@ def _expanded(
 
 
 def _sized(q: Tensor, values: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Both factors in ``dtype``, the first of them no larger than 1 in float16."""
+    """Return both factors in ``dtype``, the first scaled to at most 1 in float16."""
     if dtype != torch.float16:
         return q.to(dtype), values.to(dtype)
     largest = q.abs().amax().clamp_(min=torch.finfo(q.dtype).tiny)

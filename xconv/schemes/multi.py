@@ -1,11 +1,14 @@
 """Multi-channel probes: one probe spans all channels and pixels.
 
-``Z`` is C·N × r and the sketch is B × r, the smallest of all schemes. The gradient is
+``Z`` is C·N × r and the sketch ``S = X Z`` is B × r, the smallest of all schemes. As E[Z Zᵀ] = r·I,
+``x̂_b = Z S_bᵀ / r`` has the mean x_b. Its gradient is
 
     dW ≈ (1/r) Σ_j z_j ⋆ (Σ_b S_bj δ_b),
 
-an ordinary weight gradient with a *batch of r*: the probes are the images, the mixed output
-gradients ``Sᵀδ`` their gradients. The backend's own kernel computes it for every geometry.
+an ordinary weight gradient with a *batch of r*: the probes are the images, and the mixed output
+gradients ``Sᵀδ`` are their gradients. The backend's own kernel computes it for every geometry.
+
+Source: arXiv 2106.06998, section 3.
 """
 
 from __future__ import annotations
@@ -32,42 +35,47 @@ from xconv.schemes.base import (
 )
 
 if TYPE_CHECKING:
-    from xconv.probing import Probing
-    from xconv.spectrum.plan import Plan
+    from xconv.schemes.scheme import Dials
+    from xconv.spectrum.plan import BlockPlan
 
 Chunks = Iterable[tuple[slice, Tensor]]
-"""Some columns of Z at a time, in order: which ones, and the probes, ``(n, C, *pixels)``.
+"""Consecutive columns of Z: which ones, and the probes, ``(n, C, *pixels)``.
 
-Each is a tensor of its own that whoever takes it may overwrite, and lets go of before taking the
-next: no two need to live at the same time.
+Each chunk is a tensor of its own. Its consumer may overwrite it and releases it before taking the
+next, so that no two are alive at the same time.
 """
 
 _CACHED_ELEMENTS = 2**21
 """Elements of x̂ to form at a time on a CPU, so that its cache still holds them afterwards."""
 _MOST_PARTS = 64
-"""Parts of a batch at the most: very large ones occur in simulations, which compute nothing."""
+"""Largest number of parts of a batch; very large batches occur in simulations only."""
 
 
 class Multi(Probes):
-    """E‖error‖² ∝ C/r: channels disturb one another."""
+    """Projections over all channels: error E‖·‖² ∝ C/r, since channels disturb one another.
+
+    >>> layer = XConv2d(3, 8, 3, scheme="multi", probes=64)
+    >>> layer(torch.zeros(2, 3, 32, 32)).shape
+    torch.Size([2, 8, 30, 30])
+    """
 
     name = "multi"
 
-    def kept(self, layout: Layout, probing: Probing) -> list[tuple[tuple[int, ...], torch.dtype]]:
-        """Return (B, r) alone."""
+    def kept(self, layout: Layout, probing: Dials) -> list[tuple[tuple[int, ...], torch.dtype]]:
+        """Return (B, r), the shape of the sketch."""
         return [((layout.shape[0], probing.probes or 0), stored_dtype(layout.dtype))]
 
     def keep(
         self,
         input: Tensor,
         seed: Tensor,
-        probing: Probing,
+        probing: Dials,
         layout: Layout,
         weight: torch.Size,
         output: torch.Size,
-        plan: Plan | None,
+        plan: BlockPlan | None,
     ) -> tuple[Tensor, ...]:
-        """Return seed and sketch."""
+        """Return the seed and the sketch."""
         probes = probing.probes or 0
         size = self.chunk_size(layout, probes, weight, output)
         chunks = self.chunks(seed, probes, size, layout, probing.distribution)
@@ -80,11 +88,11 @@ class Multi(Probes):
         seed: Tensor,
         grad_output: Tensor,
         geometry: Geometry,
-        probing: Probing,
+        probing: Dials,
         layout: Layout,
         weight: Tensor,
     ) -> Tensor:
-        """Return the gradient from the same probes, drawn again."""
+        """Return the weight gradient from the same probes, drawn again."""
         (sketch,) = kept
         probes = probing.probes or 0
         size = self.chunk_size(layout, probes, weight.shape, grad_output.shape)
@@ -97,15 +105,18 @@ class Multi(Probes):
     def chunk_size(
         self, layout: Layout, probes: int, weight: torch.Size, output: torch.Size
     ) -> int:
-        """Return half a batch: a probe is as large as an image, its mixed gradient as an output.
-        More of small ones, whose size is no matter and whose number would be."""
+        """Return the number of probes in a chunk: half a batch, or more if probes are small.
+
+        A probe is as large as an image and its mixed gradient as an output; small ones are taken in
+        larger numbers because each chunk has a fixed cost.
+        """
         largest = max(prod(layout.shape[1:]), prod(output[1:]))
         return max(1, layout.shape[0] // 2, SMALL_CHUNK // largest)
 
     def draw(
         self, seed: Tensor, columns: slice, probes: int, layout: Layout, distribution: str
     ) -> Tensor:
-        """Return some columns of ``probes`` probes, shape (n, C, *pixels), of unit variance."""
+        """Return some columns of ``probes`` probes of unit variance, (n, C, *pixels)."""
         shape = (columns.stop - columns.start, *layout.shape[1:])
         numbers = DISTRIBUTIONS[distribution](
             seed, columns.start, prod(shape), layout.dtype, layout.device
@@ -115,7 +126,7 @@ class Multi(Probes):
     def chunks(
         self, seed: Tensor, probes: int, size: int, layout: Layout, distribution: str
     ) -> Iterator[tuple[slice, Tensor]]:
-        """Return all probes, ``size`` at a time; the same ones for the same arguments."""
+        """Yield all probes, ``size`` at a time; equal arguments give equal probes."""
         for start in range(0, probes, size):
             columns = slice(start, min(start + size, probes))
             yield columns, self.draw(seed, columns, probes, layout, distribution)
@@ -140,15 +151,17 @@ class Multi(Probes):
         layout: Layout,
         weight: Tensor,
     ) -> Tensor:
-        """Return ``Σ_b (Z S_bᵀ / r) ⋆ δ_b``, in float32 at least, shape of ``weight``, whose values
-        do not count."""
+        """Return ``Σ_b (Z S_bᵀ / r) ⋆ δ_b``, in float32 at least, in the shape of ``weight``.
+
+        The values of ``weight`` are not used.
+        """
         size = prod(layout.shape[1:])
         coefficients, _, factor = coefficients_of(sketch, None, layout, size, probes)
         if self.expanding_costs_less(layout, probes):
             parts = _expanded(coefficients, chunks, probes, grad_output, geometry, layout, weight)
         else:
             parts = _correlated(coefficients, chunks, grad_output, geometry, weight)
-        del coefficients  # left to the parts, which let go of them as soon as they can
+        del coefficients  # only the generator holds them now, and frees them early
         return summed(parts).mul_(factor)
 
     def expanding_costs_less(self, layout: Layout, probes: int) -> bool:
@@ -157,13 +170,16 @@ class Multi(Probes):
 
 
 def _project(input: Tensor, probes: Tensor) -> Tensor:
-    """(B × C·N)(C·N × n), both flattened in the order in which they lie in memory."""
+    """Return (B × C·N)(C·N × n), both factors flattened in their memory order."""
     channels_last = is_channels_last(input)
     return _rows(input, channels_last) @ _rows(probes, channels_last).t()
 
 
 def _expand(probes: Tensor, coefficients: Tensor, result: Tensor, beta: int) -> None:
-    """``result ← β·result + Σ_j z_j c_bj``, (B × n)(n × C·N); with β = 0 it may hold anything."""
+    """Set ``result`` to ``β·result + Σ_j z_j c_bj``, (B × n)(n × C·N).
+
+    With β = 0 its values are unused.
+    """
     channels_last = is_channels_last(result)
     rows = _rows(result, channels_last)
     rows.addmm_(coefficients, _rows(probes, channels_last), beta=beta)
@@ -172,7 +188,7 @@ def _expand(probes: Tensor, coefficients: Tensor, result: Tensor, beta: int) -> 
 def _correlated(
     coefficients: Tensor, chunks: Chunks, grad_output: Tensor, geometry: Geometry, weight: Tensor
 ) -> Iterator[Tensor]:
-    """What each chunk of probes adds: one weight gradient, as of a batch of probes."""
+    """Yield the gradient of each chunk: one weight gradient, as of a batch of probes."""
     layout = Layout.of(grad_output)
     for columns, chunk in chunks:
         mixed = coefficients[..., columns].t() @ _rows(grad_output, layout.channels_last)
@@ -191,7 +207,7 @@ def _expanded(
     layout: Layout,
     weight: Tensor,
 ) -> Iterator[Tensor]:
-    """Weight gradients of x̂: of some images at a time where all probes come in one chunk."""
+    """Yield weight gradients of x̂, for some images at a time if all probes come in one chunk."""
     chunks = iter(chunks)
     columns, chunk = next(chunks)
     batch = layout.shape[0]
@@ -210,7 +226,10 @@ def _expanded(
 
 
 def _images_at_a_time(layout: Layout) -> int:
-    """Images of which to form x̂ together; parts of a batch on a CPU, for the sake of its cache."""
+    """Return the number of images of which to form x̂ together.
+
+    On a CPU they are few enough for its cache.
+    """
     batch = layout.shape[0]
     if layout.device.type != "cpu":
         return batch
@@ -219,5 +238,5 @@ def _images_at_a_time(layout: Layout) -> int:
 
 
 def _rows(images: Tensor, channels_last: bool) -> Tensor:
-    """(n, C, *pixels) as (n, C·N) in memory order; a view where they lie so."""
+    """Return (n, C, *pixels) as (n, C·N) in memory order, as a view if possible."""
     return in_memory_order(images, channels_last).flatten(1)

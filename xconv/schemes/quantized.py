@@ -1,10 +1,10 @@
-"""Quantized: a few bits for each number, with a range for each group of neighbours.
+"""Quantized: a few bits for each number, with one range for each group of neighbours.
 
-How a group is rounded, and why x̂ has the mean x, is written in ``xconv.grouped``. Each group goes
-the way that has the least variance, a dither or stochastic rounding, as its numbers tell.
+``xconv.grouped`` says how a group is rounded and why x̂ has the mean x. Each group uses either
+subtractive dither or stochastic rounding, whichever has less variance for its numbers.
 
-The idea of ActNN (Chen et al., "ActNN: Reducing Training Memory Footprint via 2-Bit Activation
-Compressed Training", ICML 2021, arXiv 2104.14129), which rounds stochastically.
+Source of the idea: ActNN (Chen et al., "ActNN: Reducing Training Memory Footprint via 2-Bit
+Activation Compressed Training", ICML 2021, arXiv 2104.14129), which rounds stochastically.
 """
 
 from __future__ import annotations
@@ -33,38 +33,44 @@ from xconv.schemes.rebuilt import Rebuilt, some_images
 from xconv.spectrum.allotment import in_steps, white
 
 if TYPE_CHECKING:
-    from xconv.probing import Probing
-    from xconv.spectrum.plan import Part, Plan
+    from xconv.schemes.scheme import Dials
+    from xconv.spectrum.plan import BlockPlan, Contribution
 
 AT_A_TIME = {"cpu": 2**18}
 AT_A_TIME_ELSEWHERE = 2**22
-"""Numbers to work on together: few enough for what is computed of them to be small."""
+"""Numbers to process together: few enough for temporary tensors to be small."""
 
 
 class Quantized(Rebuilt):
-    """The same for every input, whatever its spectrum; never below one bit an element."""
+    """Rounding of every element: works for any spectrum, needs at least one bit per element.
+
+    >>> layer = XConv2d(3, 8, 3, scheme="quantized", bits=2)
+    >>> layer(torch.zeros(2, 3, 32, 32)).shape
+    torch.Size([2, 8, 30, 30])
+    """
 
     name = "quantized"
     dial = "bits"
     default = 2
+    allowed = "1, 2, 4 or 8"
 
     def check(self, value: float) -> None:
-        """Raise ValueError unless it is one of ``BITS``."""
+        """Raise ValueError unless ``value`` is one of ``BITS``."""
         if value not in BITS:
             allowed = ", ".join(map(str, BITS))
             raise ValueError(f"bits of quantized must be one of {allowed}; got {value:g}")
 
-    def describe(self, probing: Probing) -> str:
-        """Return ``quantized, 2 bits an element``."""
+    def describe(self, probing: Dials) -> str:
+        """Return a text such as ``quantized, 2 bits an element``."""
         bits = _bits(probing)
         return f"quantized, {bits} bit{'s' * (bits != 1)} an element"
 
-    def kept_bytes(self, layout: Layout, probing: Probing) -> int:
-        """Return the bytes of whole groups: the numbers, and two bounds each."""
+    def kept_bytes(self, layout: Layout, probing: Dials) -> int:
+        """Return the bytes of whole groups: packed numbers and two bounds for each group."""
         return kept_bytes(_groups(layout), _bits(probing))
 
-    def divide(self, parts: Sequence[Part], mean: float) -> list[float]:
-        """Return one of ``BITS`` for each layer: the noise is that of levels so far apart."""
+    def divide(self, parts: Sequence[Contribution], mean: float) -> list[float]:
+        """Return one of ``BITS`` for each layer; the noise follows from the distance of levels."""
         noises = [1 / (2**bits - 1) ** 2 for bits in BITS]
         costs = [part.elements for part in parts]
         return in_steps([white(part) for part in parts], costs, mean, BITS, noises)
@@ -73,15 +79,15 @@ class Quantized(Rebuilt):
         self,
         input: Tensor,
         seed: Tensor,
-        probing: Probing,
+        probing: Dials,
         layout: Layout,
         weight: torch.Size,
         output: torch.Size,
-        plan: Plan | None,
+        plan: BlockPlan | None,
     ) -> tuple[Tensor, ...]:
         """Return the seed, packed numbers (uint8, flat) and bounds (groups, 2), float32.
 
-        Groups follow each other as the numbers lie in memory, some are worked on at a time.
+        Groups follow each other in memory order, and some are processed at a time.
         """
         bits = _bits(probing)
         packed, bounds = self.kept_like(input, layout, probing, plan)
@@ -96,19 +102,19 @@ class Quantized(Rebuilt):
         return seed, packed, bounds
 
     def kept_like(
-        self, input: Tensor, layout: Layout, probing: Probing, plan: Plan | None
+        self, input: Tensor, layout: Layout, probing: Dials, plan: BlockPlan | None
     ) -> list[Tensor]:
-        """Return empty tensors for numbers and bounds."""
+        """Return empty tensors for packed numbers and bounds."""
         return [*empty_groups(_groups(layout), _bits(probing), input)]
 
-    def factor(self, probing: Probing, layout: Layout) -> float:
-        """Return 2 for float16: a dither reaches up to half a step beyond the bounds."""
+    def factor(self, probing: Dials, layout: Layout) -> float:
+        """Return 2 for float16, where a dither reaches half a step beyond the bounds, else 1."""
         return 2.0 if layout.dtype == torch.float16 else 1.0
 
     def rebuild(
-        self, kept: Sequence[Tensor], seed: Tensor, probing: Probing, layout: Layout
+        self, kept: Sequence[Tensor], seed: Tensor, probing: Dials, layout: Layout
     ) -> Iterator[tuple[slice, Tensor]]:
-        """Return the numbers within their ranges, in the dtype of ``layout``."""
+        """Yield the numbers within their ranges, in the dtype of ``layout``."""
         numbers = self._numbers(kept, seed, probing, layout)
         rest = next(numbers)
         for images in some_images(layout):
@@ -123,9 +129,9 @@ class Quantized(Rebuilt):
             yield images, rebuilt
 
     def _numbers(
-        self, kept: Sequence[Tensor], seed: Tensor, probing: Probing, layout: Layout
+        self, kept: Sequence[Tensor], seed: Tensor, probing: Dials, layout: Layout
     ) -> Iterator[Tensor]:
-        """x̂ over ``factor`` as it lies in memory, flat, float32, whole groups at a time."""
+        """Yield x̂ over ``factor`` in memory order, flat, float32, whole groups at a time."""
         packed, bounds = kept
         bits, scale = _bits(probing), 1 / self.factor(probing, layout)
         for stream, groups in enumerate(_parts(layout)):
@@ -133,7 +139,7 @@ class Quantized(Rebuilt):
             yield decode(part, bounds[groups], bits, seed, stream, scale).view(-1)
 
 
-def _bits(probing: Probing) -> int:
+def _bits(probing: Dials) -> int:
     return int(probing.bits or Quantized.default)
 
 
@@ -142,7 +148,7 @@ def _groups(layout: Layout) -> int:
 
 
 def _parts(layout: Layout) -> Iterator[slice]:
-    """Some groups at a time."""
+    """Yield slices of groups to process together."""
     size = max(1, AT_A_TIME.get(layout.device.type, AT_A_TIME_ELSEWHERE) // GROUP)
     groups = _groups(layout)
     return (slice(start, min(start + size, groups)) for start in range(0, groups, size))

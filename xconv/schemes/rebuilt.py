@@ -1,4 +1,4 @@
-"""Schemes that form x̂, some images at a time, and hand it to the backend's own weight gradient."""
+"""Schemes that form x̂, some images at a time, and pass it to the backend's weight gradient."""
 
 from __future__ import annotations
 
@@ -15,35 +15,37 @@ from xconv.layout import Layout
 from xconv.schemes.scheme import NO_SMALLER, Scheme
 
 if TYPE_CHECKING:
-    from xconv.probing import Probing
+    from xconv.schemes.scheme import Dials
 
 AT_A_TIME = {"cpu": 2**20}
 AT_A_TIME_ELSEWHERE = 2**24
-"""Elements of x̂ to work on together: on a CPU few enough to stay in its cache."""
+"""Elements of x̂ to process together; on a CPU few enough to stay in its cache."""
 _MOST_PARTS = 64
-"""Parts of a batch at the most: very large ones occur in simulations, which compute nothing."""
+"""Largest number of parts of a batch; very large batches occur in simulations only."""
 
 
 class Rebuilt(Scheme):
-    """What its subclasses keep is at most as large as x, and made into x̂ anew for the gradient."""
+    """Base of schemes that rebuild x̂ from what they keep, which is at most as large as x."""
 
     @abstractmethod
-    def kept_bytes(self, layout: Layout, probing: Probing) -> int:
+    def kept_bytes(self, layout: Layout, probing: Dials) -> int:
         """Return the bytes of what ``keep`` returns, without the seed."""
 
     @abstractmethod
     def rebuild(
-        self, kept: Sequence[Tensor], seed: Tensor, probing: Probing, layout: Layout
+        self, kept: Sequence[Tensor], seed: Tensor, probing: Dials, layout: Layout
     ) -> Iterator[tuple[slice, Tensor]]:
-        """Return x̂ over ``factor``: for some images after the other which they are, and a tensor
-        that lies as these images of ``layout`` do."""
+        """Yield slices of images with their x̂ over ``factor``, in the layout of these images."""
 
-    def factor(self, probing: Probing, layout: Layout) -> float:
-        """Return what gradients are multiplied by at last, where x̂ itself might overflow."""
+    def factor(self, probing: Dials, layout: Layout) -> float:
+        """Return the number by which gradients are multiplied in the end.
+
+        X̂ over this number is in the range of its dtype, which x̂ itself might not be.
+        """
         return 1.0
 
-    def why_exact(self, layout: Layout, probing: Probing) -> str:
-        """Return a reason where what is kept would be no smaller than the input."""
+    def why_exact(self, layout: Layout, probing: Dials) -> str:
+        """Return a reason if what would be kept is no smaller than the input, or an empty text."""
         size = prod(layout.shape) * layout.dtype.itemsize
         return "" if self.kept_bytes(layout, probing) < size else NO_SMALLER
 
@@ -53,11 +55,11 @@ class Rebuilt(Scheme):
         seed: Tensor,
         grad_output: Tensor,
         geometry: Geometry,
-        probing: Probing,
+        probing: Dials,
         layout: Layout,
         weight: Tensor,
     ) -> Tensor:
-        """Return the sum of the gradients of some images after the other."""
+        """Return the sum of the weight gradients of some images after the other."""
         total: Tensor | None = None
         for images, rebuilt in self.rebuild(kept, seed, probing, layout):
             part = geometry.weight_gradient(grad_output[images], rebuilt, weight)
@@ -71,7 +73,7 @@ class Rebuilt(Scheme):
 
 
 def some_images(layout: Layout) -> Iterator[slice]:
-    """Return the images of a batch, some at a time."""
+    """Yield slices of images of a batch, to process some at a time."""
     batch = layout.shape[0]
     room = AT_A_TIME.get(layout.device.type, AT_A_TIME_ELSEWHERE)
     size = max(1, room * batch // prod(layout.shape), -(-batch // _MOST_PARTS))

@@ -1,7 +1,7 @@
-"""Products of images with probes of a single channel, and of those with coefficients.
+"""Products of images with single-channel probes, and of probes with coefficients.
 
-Probes are (b, n, *pixels): n of them for each image, with the n innermost in memory where the
-images have their channels there; b is 1 where all images have the same.
+Probes are (b, n, *pixels): n for each image, with the n innermost in memory where the images have
+their channels there; b is 1 if all images have the same probes.
 """
 
 from dataclasses import replace
@@ -10,16 +10,16 @@ from math import prod
 import torch
 from torch import Tensor
 
+from xconv.cached import cached
 from xconv.geometry import Geometry
 from xconv.layout import Layout, in_memory_order, is_channels_last
 from xconv.schemes.windows import seen_through_windows
-from xconv.spectrum.cached import cached
 from xconv.wholes import whole
 
 
 @whole
 def over_pixels(images: Tensor, probes: Tensor) -> Tensor:
-    """Return (B, C, *pixels) times (b, n, *pixels), summed over pixels: (B, C, n)."""
+    """Return images (B, C, *pixels) times probes (b, n, *pixels), summed over pixels: (B, C, n)."""
     if is_channels_last(images):
         turned, lines = (t.movedim(1, -1).flatten(1, -2) for t in (images, probes))
         return (lines.transpose(1, 2) @ turned).transpose(1, 2)
@@ -27,10 +27,10 @@ def over_pixels(images: Tensor, probes: Tensor) -> Tensor:
 
 
 def expand(probes: Tensor, coefficients: Tensor, result: Tensor, beta: int) -> None:
-    """Add ``Σ_j z_bj c_bcj`` to ``beta`` times ``result``: ``over_pixels``, transposed.
+    """Set ``result`` to ``beta`` times itself plus ``Σ_j z_bj c_bcj``.
 
-    ``coefficients`` (B, C, n); ``result`` (B, C, *pixels), dense, contiguous or channels-last; with
-    β = 0 it may hold anything.
+    This is the transpose of ``over_pixels``. ``coefficients`` (B, C, n); ``result`` (B, C,
+    *pixels), dense, contiguous or channels-last; with β = 0 its values are unused.
     """
     probes = probes.expand(len(result), *probes.shape[1:])
     if is_channels_last(result):
@@ -42,17 +42,20 @@ def expand(probes: Tensor, coefficients: Tensor, result: Tensor, beta: int) -> N
 
 
 def by_groups(device: torch.device) -> bool:
-    """Return whether ``seen`` is a convolution there, and not a product with all windows."""
+    """Return whether ``seen`` runs as a grouped convolution on ``device``.
+
+    Elsewhere it is a product with all windows.
+    """
     return device.type == "cpu"
 
 
 @whole
 def seen(probes: Tensor, grad_output: Tensor, geometry: Geometry, kernel: torch.Size) -> Tensor:
-    """Return Q, (B, O, n, K): each output gradient against each probe of its image, at each offset
-    of the kernel.
+    """Return Q, (B, O, n, K): output gradients against the probes of their image, by kernel offset.
 
-    On a CPU a weight gradient of which every image is a group of channels; where the channels are
-    innermost in memory, as they cannot be of groups that are images, image by image.
+    On a CPU it is a weight gradient in which every image is a group of channels. Groups that are
+    images cannot have their channels innermost in memory, so channels-last tensors go image by
+    image.
     """
     if not by_groups(grad_output.device):
         return seen_through_windows(probes, grad_output, geometry, kernel)
@@ -92,13 +95,13 @@ def contracted(q: Tensor, coefficients: Tensor, geometry: Geometry, weight: Tens
 def seen_of_ones(
     grad_output: Tensor, geometry: Geometry, layout: Layout, kernel: torch.Size
 ) -> Tensor:
-    """Return ``seen`` of one probe, all ones, (B, O, 1, K), in float32 at least; ``layout`` is that
-    of all images.
+    """Return ``seen`` of one probe of ones, (B, O, 1, K), in float32 at least.
 
-    An offset of the kernel sees the sum of the output gradient over the output pixels from which it
-    looks into the image. These are a product of sets, one for each dimension, so the sums are
-    taken dimension by dimension; of a single offset that always sees it, at once. Sums of more than
-    256 numbers of float16 are scaled down so as to stay within its range.
+    ``layout`` is that of all images. An offset of the kernel sees the sum of the output gradient
+    over the output pixels from which it looks into the image. These pixels are a product of sets,
+    one for each dimension, so sums are taken dimension by dimension, or at once for a single offset
+    that always sees the image. Sums of more than 256 float16 numbers are scaled down to stay within
+    the range of float16.
     """
     batch, outputs, *sizes = grad_output.shape
     wide = torch.promote_types(grad_output.dtype, torch.float32)
@@ -139,8 +142,10 @@ def _inside(
     dtype: torch.dtype,
     device: torch.device,
 ) -> Tensor:
-    """(K, P) of ones and zeros: whether an output pixel sees through an offset what lies from
-    ``first`` to ``beyond``, along one dimension."""
+    """Return (K, P) of ones and zeros: whether an output pixel sees the image through an offset.
+
+    The image reaches from ``first`` to ``beyond`` along this one dimension.
+    """
     pixel = torch.arange(output, device=device)
     offset = dilation * torch.arange(kernel, device=device)[:, None]
     place = pixel - offset if transposed else stride * pixel + offset
@@ -154,8 +159,10 @@ _inside_cached = cached(_inside)
 
 
 def _ends(geometry: Geometry, dimension: int, size: int) -> tuple[int, int]:
-    """First pixel and end of an image and its border, the kernel's first pixel being 0; in the
-    output of a transposed convolution, whose first pixel is 0."""
+    """Return the first pixel and the end of an image with its border, along one dimension.
+
+    The kernel's first pixel is 0; for a transposed convolution the first pixel of the output is 0.
+    """
     padding = geometry.padding[dimension]
     if geometry.transposed:
         return -padding, size * geometry.stride[dimension] - padding

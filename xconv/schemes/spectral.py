@@ -1,17 +1,17 @@
-r"""Spectral: cosine coefficients of blocks, the important ones in more bits, the rest by chance.
+"""Spectral: cosine coefficients of blocks, important ones in more bits, the others at random.
 
-Each channel is cut into blocks, each block transformed; a plan says with which probability p_f and
-in how many bits coefficient f is kept. X̂_f is the rounded X_f / p_f where f is kept and zero where
-it is not, so that E[X̂_f] = X_f for every f: nothing is ever dropped for good. Rounding is that of
-``spectrum.rounding``, unbiased too, and independent of what is kept.
+Each channel is cut into blocks and each block transformed. A plan says with which probability p_f
+and in how many bits coefficient f is kept. X̂_f is the rounded X_f / p_f if f is kept and zero if
+not, so that E[X̂_f] = X_f for every f: no frequency is dropped for good. ``spectrum.rounding``
+rounds without bias and independently of which coefficients are kept.
 
 The gradient needs no x̂. With basis image φ_f and block j at pixel a_j,
 
     dW[o, c, k] = Σ_{b,j,f} X̂[b, c, j, f] T[b, j, f, k, o],
     T[b, j, f, k, o] = Σ_z φ_f[z] δ[b, o, y],  stride·y + dilation·k − padding = a_j + z,
 
-two matrix products. ``spectrum.correlation`` has the first; where many frequencies are kept of few
-channels, forming x̂ costs less.
+two matrix products. ``spectrum.correlation`` computes the first. If many frequencies of few
+channels are kept, forming x̂ costs less.
 
 docs/spectral.md derives all of it and says where it loses.
 """
@@ -41,7 +41,7 @@ from xconv.spectrum.blocks import (
 )
 from xconv.spectrum.coding import decode_into, encoded
 from xconv.spectrum.parts import parts_of
-from xconv.spectrum.plan import BITS, Part, Plan, divide, most_bits, nominal_plan
+from xconv.spectrum.plan import BITS, BlockPlan, Contribution, divide, most_bits, nominal_plan
 from xconv.spectrum.rounding import (
     GROUP,
     SCALE_BITS,
@@ -53,7 +53,7 @@ from xconv.spectrum.sampling import draw_frequencies
 from xconv.wholes import whole
 
 if TYPE_CHECKING:
-    from xconv.probing import Probing
+    from xconv.schemes.scheme import Dials
 
 _LEAST_BLOCK = 4
 """Pixels of the smallest map that is worth a plan."""
@@ -64,33 +64,43 @@ _SCALES = (8, 16)
 _SCALE_OF_SCALES = 4
 """Bytes of the largest scale."""
 _OVERHEAD = 160
-"""Bytes of a call at the most for groups that are not full, the largest scale and the seed."""
+"""Largest number of bytes per call for incomplete groups, the largest scale and the seed."""
 _HEADROOM = 256
-"""How much larger than 1 the largest scale may be where x̂ is formed: no pixel of x̂ is more than
-100 times as large as it, and float16 ends at 65504."""
+"""Factor by which the largest scale may exceed 1 when x̂ is formed.
+
+No pixel of x̂ is more than 100 times as large as the scale, and float16 ends at 65504.
+"""
 
 
 class Spectral(Scheme):
-    """Far less error than probes at equal bytes where images are smooth."""
+    """Transform coding: far less error than probes at equal bytes if images are smooth.
+
+    >>> layer = XConv2d(3, 8, 3, scheme="spectral", bits=0.5)
+    >>> layer(torch.zeros(2, 3, 32, 32)).shape
+    torch.Size([2, 8, 30, 30])
+    """
 
     name = "spectral"
     dial = "bits"
     default = 0.5
+    allowed = "above 0, up to 8"
 
     def check(self, value: float) -> None:
-        """Bits of an element of the input, on average: above 0, at most 8."""
+        """Raise an error unless ``value`` is a number of bits above 0 and at most 8."""
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise TypeError(f"bits must be a number; got {value!r}")
         if not 0 < value <= _LARGEST_BITS:
             raise ValueError(f"bits of spectral must be above 0 and at most 8; got {value:g}")
 
-    def describe(self, probing: Probing) -> str:
-        """``spectral, 0.5 bits an element``"""
+    def describe(self, probing: Dials) -> str:
+        """Return a text such as ``spectral, 0.5 bits an element``."""
         return f"spectral, {probing.bits:g} bits an element"
 
-    def why_exact(self, layout: Layout, probing: Probing) -> str:
-        """Small maps have no spectrum to speak of; what is kept may be no smaller than the input,
-        at worst, for a plan may give all bits to one layer."""
+    def why_exact(self, layout: Layout, probing: Dials) -> str:
+        """Return a reason for maps that are too small, or that a plan might make no smaller.
+
+        The second reason assumes the worst case: a plan that gives all bits to one layer.
+        """
         pixels, elements = prod(layout.shape[2:]), prod(layout.shape)
         if pixels < _LEAST_BLOCK:
             return f"maps of fewer than {_LEAST_BLOCK} pixels are too small: exact gradient"
@@ -98,24 +108,24 @@ class Spectral(Scheme):
         largest = elements * (most_bits(layout.dtype) + 1) // 8 + indices + _OVERHEAD
         return "" if largest < elements * layout.dtype.itemsize else NO_SMALLER
 
-    def divide(self, parts: Sequence[Part], mean: float) -> Sequence[Plan]:
-        """Return plans by one price of a bit."""
+    def divide(self, parts: Sequence[Contribution], mean: float) -> Sequence[BlockPlan]:
+        """Return plans that have the same price of a bit."""
         return divide(parts, mean)
 
     def keep(
         self,
         input: Tensor,
         seed: Tensor,
-        probing: Probing,
+        probing: Dials,
         layout: Layout,
         weight: torch.Size,
         output: torch.Size,
-        plan: Plan | None,
+        plan: BlockPlan | None,
     ) -> tuple[Tensor, ...]:
-        """Seed, bytes, and the frequencies of each class of bits (int16, on the CPU).
+        """Return seed, bytes, and the frequencies of each class of bits (int16, on the CPU).
 
-        The bytes are the codes of all classes, part by part; the scales of all groups, in the same
-        order; and the largest scale.
+        The bytes are the codes of all classes, part by part, followed by the scales of all groups
+        in the same order, and by the largest scale.
         """
         blocks = blocks_of(tuple(layout.shape[2:]))
         plan = plan or _nominal(blocks, layout, probing)
@@ -142,9 +152,9 @@ class Spectral(Scheme):
         return seed, kept, *(part.clone() for part in frequencies.split(plan.counts))
 
     def kept_like(
-        self, input: Tensor, layout: Layout, probing: Probing, plan: Plan | None
+        self, input: Tensor, layout: Layout, probing: Dials, plan: BlockPlan | None
     ) -> list[Tensor]:
-        """As many bytes as the plan's classes take."""
+        """Return empty tensors for the bytes and the frequencies that the plan needs."""
         blocks = blocks_of(tuple(int(n) for n in layout.shape[2:]))
         plan = plan or _nominal(blocks, layout, probing)
         kernels = _kernels(layout)
@@ -161,11 +171,14 @@ class Spectral(Scheme):
         seed: Tensor,
         grad_output: Tensor,
         geometry: Geometry,
-        probing: Probing,
+        probing: Dials,
         layout: Layout,
         weight: Tensor,
     ) -> Tensor:
-        """Correlate with basis images and contract, or form x̂, whichever takes fewer operations."""
+        """Return the weight gradient by correlation with basis images, or by forming x̂.
+
+        Whichever takes fewer operations is chosen.
+        """
         kernels = _kernels_that_kept(kept)
         if kernels is not None:
             gradient: Tensor = kernels.estimate(kept, seed, grad_output, geometry, layout, weight)
@@ -184,7 +197,7 @@ class Spectral(Scheme):
 
 
 def _kernels(layout: Layout) -> Any:
-    """The module of the kernels that keep inputs of ``layout``; None where there are none."""
+    """Return the module of the kernels that keep inputs of ``layout``, or None without kernels."""
     if not choice.may_be_used(layout.device):
         return None
     from xconv.kernels import spectral
@@ -193,7 +206,7 @@ def _kernels(layout: Layout) -> Any:
 
 
 def _kernels_that_kept(kept: Sequence[Tensor]) -> Any:
-    """The module of the kernels by which this was kept; None where it was not by kernels."""
+    """Return the module of the kernels that made ``kept``, or None if no kernel did."""
     if len(kept) > len(BITS):
         return None
     from xconv.kernels import spectral
@@ -201,7 +214,7 @@ def _kernels_that_kept(kept: Sequence[Tensor]) -> Any:
     return spectral
 
 
-def packed_bytes(plan: Plan, layout: Layout) -> int:
+def packed_bytes(plan: BlockPlan, layout: Layout) -> int:
     """Return the bytes of an input of ``layout`` by ``plan``, without seed and frequencies."""
     total = _SCALE_OF_SCALES
     for part in _each_part(layout):
@@ -220,8 +233,8 @@ def gradient_of(
 ) -> Tensor:
     """Return the weight gradient, float32, of the input with these coefficients.
 
-    ``values`` (kept, images, channels, blocks), float32, one for each of the parts of the input in
-    turn; ``frequencies`` (kept), on the CPU. Exact where all coefficients are given as they are.
+    ``values`` (kept, images, channels, blocks), float32, come part by part; ``frequencies`` (kept)
+    are on the CPU. The gradient is exact if all coefficients are given unrounded.
     """
     blocks = blocks_of(tuple(layout.shape[2:]))
     ways = (blocks, len(frequencies), geometry, layout, weight.shape, grad_output.shape)
@@ -239,7 +252,7 @@ def _expanded(
     layout: Layout,
     weight: Tensor,
 ) -> Tensor:
-    """The weight gradient of x̂, formed some images at a time."""
+    """Return the weight gradient of x̂, formed some images at a time."""
     total = torch.zeros_like(weight, dtype=torch.float32)
     where = places(_to(frequencies.long(), layout.device), blocks)
     shape = [n for pair in zip(blocks.counts, blocks.sides, strict=True) for n in pair]
@@ -268,8 +281,10 @@ def _correlated(
     layout: Layout,
     weight: Tensor,
 ) -> Tensor:
-    """The output gradient, correlated with basis images, times coefficients, some images at a
-    time."""
+    """Return the weight gradient from the output gradient's correlations with basis images.
+
+    These are multiplied with the coefficients, some images at a time.
+    """
     kernel = tuple(weight.shape[2:])
     groups, inputs, outputs = geometry.groups, weight.shape[1], weight.shape[0] // geometry.groups
     ways = (blocks, len(frequencies), geometry, layout, weight.shape, grad_output.shape)
@@ -295,8 +310,11 @@ def _correlated(
 def _contract(
     coefficients: Tensor, seen: Tensor, channels: slice, inputs: int, total: Tensor
 ) -> None:
-    """Add to ``total`` (channels, K · outputs) what ``seen`` (m, K, groups, outputs) gives with the
-    coefficients (m, n) of some channels, ``inputs`` of which make a group."""
+    """Add to ``total`` (channels, K · outputs) the product of ``coefficients`` and ``seen``.
+
+    ``coefficients`` (m, n) belong to some ``channels``, ``inputs`` of which make a group; ``seen``
+    is (m, K, groups, outputs).
+    """
     for group in range(channels.start // inputs, (channels.stop - 1) // inputs + 1):
         start = max(channels.start, group * inputs)
         stop = min(channels.stop, (group + 1) * inputs)
@@ -307,7 +325,7 @@ def _contract(
 def _unpacked(
     packed: Tensor, counts: Sequence[int], layout: Layout, largest: Tensor, seed: Tensor
 ) -> Iterator[Tensor]:
-    """What ``gradient_of`` takes: part by part (kept, images, channels, blocks), float32."""
+    """Yield the values that ``gradient_of`` takes, (kept, images, channels, blocks), float32."""
     turn = _to(rotation(seed), packed.device)
     parts = list(_each_part(layout))
     sizes = [_groups(counts, layout, *part) for part in parts]
@@ -328,8 +346,10 @@ def _unpacked(
 
 
 def _scales(packed: Tensor, sizes: Sequence[Sequence[int]], largest: Tensor) -> dict[int, Tensor]:
-    """Scales of all groups, float32, by the bits that they are kept in; ``sizes`` are the groups of
-    each class in each part."""
+    """Return the scales of all groups, float32, by the bits that they are kept in.
+
+    ``sizes`` are the groups of each class in each part.
+    """
     scales, stop = {}, packed.numel() - _SCALE_OF_SCALES
     for width in reversed(_SCALES):
         wide = [n for n, bits in enumerate(BITS) if SCALE_BITS[bits] == width]
@@ -339,26 +359,26 @@ def _scales(packed: Tensor, sizes: Sequence[Sequence[int]], largest: Tensor) -> 
     return scales
 
 
-def _nominal(blocks: Blocks, layout: Layout, probing: Probing) -> Plan:
-    """The plan of an input of which nothing has been seen."""
+def _nominal(blocks: Blocks, layout: Layout, probing: Dials) -> BlockPlan:
+    """Return the plan of an input that has not been observed."""
     bits = probing.bits or Spectral.default
     return nominal_plan(blocks, bits, most_bits(layout.dtype))
 
 
 def _each_part(layout: Layout) -> Iterator[tuple[slice, slice]]:
-    """Images and channels of the parts of an input, one after the other."""
+    """Yield images and channels of the parts of an input."""
     return ((images, channels) for images, parts in parts_of(layout) for channels in parts)
 
 
 def _groups(counts: Sequence[int], layout: Layout, images: slice, channels: slice) -> list[int]:
-    """Groups of each class of bits in a part of an input."""
+    """Return the number of groups of each class of bits in a part of an input."""
     maps = (images.stop - images.start) * (channels.stop - channels.start)
     columns = maps * blocks_of(tuple(int(n) for n in layout.shape[2:])).number
     return [-(-count * columns // GROUP) for count in counts]
 
 
 def _to(tensor: Tensor, device: torch.device) -> Tensor:
-    """A small tensor of the CPU on ``device``, without waiting for it."""
+    """Copy a small tensor from the CPU to ``device`` without waiting for it."""
     if device.type != "cuda":
         return tensor.to(device)
     return tensor.pin_memory().to(device, non_blocking=True)

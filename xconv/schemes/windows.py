@@ -1,7 +1,7 @@
-"""What output gradients see of probes, as one matrix product for each image.
+"""Correlations of output gradients with probes, as one matrix product for each image.
 
-The way of devices whose convolutions are slow where every image is a group of its own: a matrix of
-windows is laid out, and each image's output gradient multiplied by its own.
+This is the way for devices whose convolutions are slow if every image is a group of its own: a
+matrix of windows is laid out, and each image's output gradient is multiplied by its own.
 """
 
 from math import prod
@@ -17,8 +17,10 @@ from xconv.layout import is_channels_last
 def seen_through_windows(
     probes: Tensor, grad_output: Tensor, geometry: Geometry, kernel: torch.Size
 ) -> Tensor:
-    """Return Q, (B, O, n, K), of probes (b, n, *pixels) and output gradients (B, O, *pixels); b is
-    1 where all images have the same probes."""
+    """Return Q, (B, O, n, K), of probes (b, n, *pixels) and output gradients (B, O, *pixels).
+
+    ``b`` is 1 if all images have the same probes.
+    """
     windows = _windows(probes.movedim(1, -1), grad_output.shape[2:], kernel, geometry)
     if is_channels_last(grad_output):
         turned = grad_output.movedim(1, -1).flatten(1, -2)
@@ -30,11 +32,10 @@ def seen_through_windows(
 
 
 def _windows(lines: Tensor, output: torch.Size, kernel: torch.Size, geometry: Geometry) -> Tensor:
-    """(b, P, K·n): what each of the P output pixels sees of ``lines`` (b, *pixels, n) through each
-    kernel offset.
+    """Return (b, P, K·n): what each of P output pixels sees through each kernel offset.
 
-    A transposed convolution reads as a convolution with a flipped kernel over a probe that has
-    stride - 1 zeros between its pixels.
+    ``lines`` are (b, *pixels, n). A transposed convolution reads as a convolution with a flipped
+    kernel over a probe that has stride - 1 zeros between its pixels.
     """
     lines = lines.contiguous()
     if geometry.transposed:
@@ -58,7 +59,7 @@ def _windows(lines: Tensor, output: torch.Size, kernel: torch.Size, geometry: Ge
 
 
 def _spread(lines: Tensor, output: torch.Size, kernel: torch.Size, geometry: Geometry) -> Tensor:
-    """(b, *padded pixels, n): probes with zeros in between and around."""
+    """Return probes with zeros between and around their pixels, (b, *padded pixels, n)."""
     pixels = lines.shape[1:-1]
     sizes = [(n - 1) * s + 1 for n, s in zip(pixels, geometry.stride, strict=True)]
     spread = lines.new_zeros(len(lines), *sizes, lines.shape[-1])

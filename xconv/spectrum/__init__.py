@@ -1,1 +1,1 @@
-"""Few bits for many numbers: blocks, transforms, rounding and the plan that divides the bits."""
+"""Transform coding: blocks, transforms, rounding, and plans that divide the bits."""

@@ -1,16 +1,16 @@
-"""How schemes without a spectral plan divide what a network keeps among its layers.
+"""Division of what a network keeps among its layers, for schemes without a spectral plan.
 
-A layer is a ``Part``. Keeping more of it makes the variance of its weight gradient smaller by a law
-that is known but for one factor, in which only the ratio between layers matters: noise of the same
-energy at every frequency, in proportion to the energy of the input, times the mean energy of the
-output gradient. The best division has the same gain of each layer for the next byte.
+A layer is a ``Contribution``. Keeping more of it lowers the variance of its weight gradient by a
+law that is known up to one factor. Only the ratio of this factor between layers matters; it assumes
+noise of the same energy at every frequency, proportional to the energy of the input, times the mean
+energy of the output gradient. In the best division the next byte gains the same in every layer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xconv.spectrum.plan import Part
+from xconv.spectrum.plan import Contribution
 
 _HALVINGS = 60
 
@@ -22,10 +22,10 @@ def reciprocal(
     least: float,
     most: Sequence[float],
 ) -> list[float]:
-    """Return amounts k of least Σ variance/k, at most ``mean`` Σ cost = Σ cost k.
+    """Return amounts k that minimise Σ variance/k under Σ cost·k = ``mean`` Σ cost.
 
-    Probes and sampled pixels follow this law. With the price λ of a unit of cost,
-    ``k = √(variance / (λ cost))``, between ``least`` and ``most`` of each layer.
+    Probes and sampled pixels follow this law. With λ the price of a unit of cost, ``k = √(variance
+    / (λ cost))``, limited to ``least`` and to ``most`` of each layer.
     """
     room = mean * sum(costs)
     shares = [(v / c) ** 0.5 for v, c in zip(variances, costs, strict=True)]
@@ -50,12 +50,11 @@ def in_steps(
     levels: Sequence[float],
     noises: Sequence[float],
 ) -> list[float]:
-    """Return a level for each layer, of least Σ variance·noise, with Σ cost·level at most ``mean``
-    Σ cost.
+    """Return a level for each layer: least Σ variance·noise, with Σ cost·level ≤ ``mean`` Σ cost.
 
-    ``noises`` belong to ``levels``, both in the order of rising levels; gains a unit of cost fall
-    from level to level. Levels are raised where that gains most for its cost, as long as there is
-    room, unless equal ones are better; ``mean`` is at least the lowest level.
+    ``noises`` belong to ``levels``; both are in the order of rising levels, and the gain per unit
+    of cost falls from level to level. Levels are raised where that gains most for its cost, while
+    there is room, unless equal levels are better. ``mean`` is at least the lowest level.
     """
     upgrades = sorted(
         (
@@ -79,6 +78,6 @@ def _loss(variances: Sequence[float], noises: Sequence[float], chosen: Sequence[
     return sum(v * noises[i] for v, i in zip(variances, chosen, strict=True))
 
 
-def white(part: Part) -> float:
-    """Return the variance that a layer's weight gradient has of noise as strong as its input."""
+def white(part: Contribution) -> float:
+    """Return the variance of a layer's weight gradient for white noise as strong as its input."""
     return part.energy * part.weight * part.elements

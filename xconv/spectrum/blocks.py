@@ -1,6 +1,6 @@
-"""Maps cut into blocks, and the cosine transform of each.
+"""Maps cut into blocks, and the cosine transform of each block.
 
-A smooth image has nearly all its energy in few coefficients of a discrete cosine transform; the
+A smooth image has nearly all its energy in few coefficients of a discrete cosine transform. The
 transform is orthonormal, so errors of coefficients and of pixels have the same size.
 """
 
@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from xconv.spectrum.cached import cached
+from xconv.cached import cached
 from xconv.wholes import whole
 
 _SIDES = {1: (32, 64), 2: (8, 16), 3: (4, 8)}
@@ -22,9 +22,9 @@ _SIDES = {1: (32, 64), 2: (8, 16), 3: (4, 8)}
 
 @dataclass(frozen=True)
 class Blocks:
-    """How maps of one size are cut: ``sides`` of a block, ``counts`` of blocks along each side.
+    """A division of maps of one size: ``sides`` of a block, ``counts`` of blocks along each side.
 
-    Blocks may reach over the far edges of a map; there the last pixel is repeated.
+    Blocks may extend beyond the far edges of a map; the last pixel is repeated there.
     """
 
     pixels: tuple[int, ...]
@@ -33,24 +33,26 @@ class Blocks:
 
     @property
     def size(self) -> int:
-        """Coefficients of a block."""
+        """Return the number of coefficients of a block."""
         return prod(self.sides)
 
     @property
     def number(self) -> int:
-        """Blocks of a map."""
+        """Return the number of blocks of a map."""
         return prod(self.counts)
 
     @property
     def covered(self) -> tuple[int, ...]:
-        """Pixels along each side that the blocks cover, those beyond the edge included."""
+        """Return the pixels that the blocks cover along each side, also beyond the edge."""
         return tuple(side * count for side, count in zip(self.sides, self.counts, strict=True))
 
 
 @functools.lru_cache(maxsize=1024)
 def blocks_of(pixels: tuple[int, ...]) -> Blocks:
-    """Return the blocks of maps of ``pixels`` (1, 2 or 3 sides): those that cover the fewest
-    pixels beyond the edge, of these the largest."""
+    """Return the blocks of maps of ``pixels`` (1, 2 or 3 sides).
+
+    They cover as few pixels beyond the edge as possible, and are the largest that do.
+    """
     shortest, longest = _SIDES[len(pixels)]
     sides, counts = [], []
     for length in pixels:
@@ -63,7 +65,7 @@ def blocks_of(pixels: tuple[int, ...]) -> Blocks:
 
 @cached
 def cosines(side: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Return the orthonormal DCT-II of ``side`` points: a row a frequency."""
+    """Return the orthonormal DCT-II of ``side`` points, one row for each frequency."""
     points = torch.arange(side, dtype=torch.float64)
     angles = (points[:, None] * (2 * points[None, :] + 1)) * (math.pi / (2 * side))
     rows = torch.cos(angles) * math.sqrt(2 / side)
@@ -90,7 +92,7 @@ def inverse_transform(coefficients: Tensor, blocks: Blocks) -> Tensor:
 
 
 def _along_all(values: Tensor, blocks: Blocks, inverse: bool) -> Tensor:
-    """One product a side: the matrix of the transform times all lines along it."""
+    """Return the transform along all sides, as one product of matrices for each side."""
     count = values.shape[0]
     shape = [n for pair in zip(blocks.counts, blocks.sides, strict=True) for n in pair]
     for axis, side in enumerate(blocks.sides):
@@ -105,7 +107,7 @@ def _along_all(values: Tensor, blocks: Blocks, inverse: bool) -> Tensor:
 
 
 def by_frequency(coefficients: Tensor, blocks: Blocks) -> Tensor:
-    """A view of (M, n₁, s₁, …) with the sides of blocks first: (s₁, s₂, …, M, n₁, n₂, …)."""
+    """Return a view of (M, n₁, s₁, …) with the sides of blocks first: (s₁, s₂, …, M, n₁, n₂, …)."""
     dimensions = len(blocks.sides)
     return coefficients.permute(
         *range(2, 2 * dimensions + 1, 2), 0, *range(1, 2 * dimensions + 1, 2)
@@ -113,7 +115,7 @@ def by_frequency(coefficients: Tensor, blocks: Blocks) -> Tensor:
 
 
 def places(frequencies: Tensor, blocks: Blocks) -> tuple[Tensor, ...]:
-    """Coordinates in a block of flat ``frequencies`` (int64), an index a side."""
+    """Return the coordinates in a block of flat ``frequencies`` (int64), one index a side."""
     coordinates = []
     for side in reversed(blocks.sides):
         coordinates.append(frequencies % side)

@@ -1,7 +1,7 @@
-"""Coefficients of a part of an input, in the classes of bits that a plan gives them.
+"""Coefficients of a part of an input, encoded in the classes of bits of a plan.
 
-``counts`` are the coefficients of a block that are kept, by ``plan.BITS``; a class without any has
-no codes.
+``counts`` are the numbers of kept coefficients of a block, by ``plan.BITS``; an empty class has no
+codes.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ def encoded(
     blocks: Blocks,
     counts: Sequence[int],
 ) -> list[Tensor]:
-    """Codes and scales in turn, for each class of bits that has any, of images and channels."""
+    """Return codes and scales in turn, for each non-empty class of bits, of a part of an input."""
     values = _coefficients(part, where, blocks).mul_(weights)
     found: list[Tensor] = []
     for bits, groups in _classes(values, counts):
@@ -34,7 +34,7 @@ def encoded(
 
 
 def _coefficients(images: Tensor, where: tuple[Tensor, ...], blocks: Blocks) -> Tensor:
-    """(kept, columns): what the frequencies have in the blocks of these images and channels."""
+    """Return the coefficients at some frequencies in all blocks of ``images``, (kept, columns)."""
     lines = transform(images.reshape(-1, *blocks.pixels).float(), blocks)
     return by_frequency(lines, blocks)[where].flatten(1)
 
@@ -43,7 +43,7 @@ def _coefficients(images: Tensor, where: tuple[Tensor, ...], blocks: Blocks) -> 
 def decode_into(
     values: Tensor, counts: Sequence[int], stored: Sequence[tuple[Tensor, Tensor]], turn: Tensor
 ) -> None:
-    """Write to ``values`` (kept, ...) what codes and scales of each class of bits stand for."""
+    """Write to ``values`` (kept, ...) the numbers for the codes and scales of each class."""
     for bits, (code, some), part in zip(BITS, stored, values.split(list(counts)), strict=True):
         if part.numel():
             numbers = decode(code, some, bits, turn)
@@ -52,7 +52,7 @@ def decode_into(
 
 
 def _classes(values: Tensor, counts: Sequence[int]) -> Iterator[tuple[int, Tensor]]:
-    """Bits of each class that has coefficients, and these in groups (m, GROUP)."""
+    """Yield the bits of each non-empty class, and its coefficients in groups (m, GROUP)."""
     for bits, part in zip(BITS, values.split(list(counts)), strict=True):
         if part.numel():
             flat = part.reshape(-1)

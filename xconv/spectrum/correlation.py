@@ -1,9 +1,9 @@
-"""An output gradient correlated with basis images of blocks, for every offset of a kernel.
+"""Correlations of an output gradient with basis images of blocks, for every kernel offset.
 
 The block at pixel a of an input sees, through kernel offset k, the pixels y of the output with
-stride·y + dilation·k − padding = a + z, z inside the block: a window of the output gradient that
-moves on by side/stride from block to block. One matrix, the same for all blocks, holds what each
-pixel of a window counts for each frequency and offset.
+stride·y + dilation·k − padding = a + z, z inside the block. These form a window of the output
+gradient that moves by side/stride from block to block. One matrix, the same for all blocks, holds
+the weight of each pixel of a window for each frequency and offset.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from xconv.cached import cached
 from xconv.geometry import Geometry
 from xconv.layout import Layout
 from xconv.spectrum.blocks import Blocks, cosines, places
-from xconv.spectrum.cached import cached
 from xconv.spectrum.parts import CACHED, SMALL, SMALL_ELSEWHERE
 from xconv.wholes import whole
 
 _THIN = 5
-"""How much longer a multiplication takes in a transform, whose products are thin."""
+"""Factor by which a multiplication is slower in a transform, whose products are thin."""
 
 
 def applies(blocks: Blocks, geometry: Geometry) -> bool:
-    """Return whether windows are all alike: no borders but zeros, blocks that end with the map."""
+    """Return whether all windows are alike: borders of zeros, and blocks that end with the map."""
     return (
         not geometry.transposed
         and not geometry.border
@@ -43,8 +43,10 @@ def costs_less(
     weight: torch.Size,
     output: torch.Size,
 ) -> bool:
-    """Return whether correlating takes fewer multiplications than a transform and a convolution,
-    and has room for one image at least."""
+    """Return whether correlating takes fewer multiplications than forming x̂, and has room.
+
+    It must have room for one image at least.
+    """
     if not images_at_a_time(blocks, kept, geometry, layout, weight, output):
         return False
     shapes = _window(blocks, tuple(weight[2:]), geometry)
@@ -67,8 +69,11 @@ def images_at_a_time(
     weight: torch.Size,
     output: torch.Size,
 ) -> int:
-    """Return of how many images all windows and correlations take no more than half of what the
-    layer's own input, output and weight do; on a CPU so few that its cache holds them."""
+    """Return the number of images whose windows and correlations are small enough together.
+
+    They take at most half the memory of the layer's own input, output and weight; on a CPU they
+    also fit into its cache.
+    """
     kernel = tuple(weight[2:])
     shapes = _window(blocks, kernel, geometry)
     window, offsets = prod(length for length, _ in shapes), prod(kernel)
@@ -95,8 +100,9 @@ def correlate(
 ) -> Tensor:
     """Return (kept, images · blocks, K, outputs): ``windows`` correlated with the basis images.
 
-    ``windows`` (images · blocks, *lengths, outputs). One side after the other for all frequencies
-    where many are kept, else all sides at once for those that are.
+    ``windows`` (images · blocks, *lengths, outputs). If many frequencies are kept, sides are
+    processed one after the other for all frequencies; otherwise all sides at once for the kept
+    ones.
     """
     shapes = _window(blocks, kernel, geometry)
     factors = [
@@ -135,7 +141,7 @@ def _is_at_once(
 
 
 def _along_sides(blocks: Blocks, kernel: tuple[int, ...], shapes: list[tuple[int, int]]) -> int:
-    """Multiplications of one side after the other, for a block and an output channel."""
+    """Return the multiplications of one side after the other, for a block and an output channel."""
     total, done = 0, 1
     left = prod(length for length, _ in shapes)
     for side, size, (length, _) in reversed(list(zip(blocks.sides, kernel, shapes, strict=True))):
@@ -149,7 +155,7 @@ def _along_sides(blocks: Blocks, kernel: tuple[int, ...], shapes: list[tuple[int
 def _factor(
     axis: int, shape: tuple[int, int], blocks: Blocks, kernel: int, geometry: Geometry
 ) -> Tensor:
-    """(side, K, length): what a pixel of a window counts along one side, on the CPU."""
+    """Return the weights of a window's pixels along one side, (side, K, length), on the CPU."""
     length, first = shape
     side = blocks.sides[axis]
     pixel = geometry.stride[axis] * (torch.arange(length)[None, :] + first)
@@ -164,7 +170,7 @@ def _factor(
 def windows(
     grad_output: Tensor, blocks: Blocks, kernel: tuple[int, ...], geometry: Geometry
 ) -> Tensor:
-    """Return (images · blocks, *lengths, outputs): the windows of ``grad_output``."""
+    """Return the windows of ``grad_output``, (images · blocks, *lengths, outputs)."""
     margins: list[int] = []
     shapes = _window(blocks, kernel, geometry)
     for axis, (length, first) in enumerate(shapes):
@@ -181,7 +187,7 @@ def windows(
 
 
 def _window(blocks: Blocks, kernel: tuple[int, ...], geometry: Geometry) -> list[tuple[int, int]]:
-    """Along each side, pixels of a window, and the first pixel of that of the first block."""
+    """Return for each side the length of a window and the first pixel of the first one."""
     shapes = []
     for side, size, step, dilation, padding in zip(
         blocks.sides, kernel, geometry.stride, geometry.dilation, geometry.padding, strict=True

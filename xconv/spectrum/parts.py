@@ -1,4 +1,4 @@
-"""Some images and channels of an input at a time, so that what is computed of them stays small."""
+"""Parts of an input, small enough for what is computed from each to stay small."""
 
 from math import ceil, prod
 
@@ -6,19 +6,23 @@ from xconv.layout import Layout
 
 SMALL = {"cpu": 2**18}
 SMALL_ELSEWHERE = 2**22
-"""Elements that are not worth dividing."""
+"""Elements that are too few to divide."""
 CACHED = 2**20
-"""Elements that a CPU's cache still holds."""
+"""Elements that fit into a CPU's cache."""
 _SHARE = 32
-"""A part of what is not small has one element in float32 for so many bytes of the input: all that
-is computed of it then takes less than the input."""
+"""Bytes of the input for each element of a part, in float32, unless the part is small.
+
+All that is computed from a part then takes less memory than the input.
+"""
 _MOST = 64
-"""Parts of a batch at the most: very large ones occur in simulations, which compute nothing."""
+"""Largest number of parts of a batch; very large batches occur in simulations only."""
 
 
 def parts_of(layout: Layout) -> list[tuple[slice, list[slice]]]:
-    """Return the images of an input, some at a time, and with them their channels: all at once,
-    or some at a time of one image. The same for the same layout, at any time."""
+    """Return slices of images, each with slices of channels: all at once, or some of one image.
+
+    The result depends on ``layout`` alone.
+    """
     batch, channels = layout.shape[:2]
     pixels, total = prod(layout.shape[2:]), prod(layout.shape)
     room = max(

@@ -1,18 +1,18 @@
-r"""How the bits of a layer are divided among the frequencies of its input.
+"""Division of a layer's bits among the frequencies of its input.
 
-Coefficient f of a block, of mean energy σ_f², is kept with probability p_f in b_f bits, scaled by
-1/p_f. It costs p_f c_f bits, c_f = b_f and its share of a scale, and adds to the variance of the
-weight gradient
+Coefficient f of a block has the mean energy σ_f². It is kept with probability p_f in b_f bits,
+scaled by 1/p_f. It costs p_f c_f bits, with c_f = b_f plus its share of a scale, and adds to the
+variance of the weight gradient
 
     w_f (σ_f² (1 + V(b_f)) / p_f − σ_f²),
 
-w_f the energy of the output gradient at this frequency, V the relative variance of rounding. For a
-price λ of a bit the least sum of variance and λ·bits has
+with w_f the energy of the output gradient at this frequency, and V the relative variance of
+rounding. For a price λ of a bit, the sum of variance and λ·bits is least for
 
     p_f = min(1, √(w_f σ_f² (1 + V) / (λ c_f)))
 
-and the b_f that is then cheapest. One λ for all layers of a network makes the sum over all of them
-least for its bits. Below p = 1 one bit is always the cheapest, so only that class is sampled.
+and the b_f that is then cheapest. One λ for all layers of a network minimises the sum over all of
+them for its bits. Below p = 1 one bit is always the cheapest, so only that class is sampled.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from math import prod
 import torch
 from torch import Tensor
 
+from xconv.cached import cached
 from xconv.spectrum.blocks import Blocks
-from xconv.spectrum.cached import cached
 from xconv.spectrum.rounding import GROUP, SCALE_BITS, VARIANCES
 
 BITS = tuple(VARIANCES)
@@ -39,11 +39,12 @@ _HALVINGS = 60
 
 
 @dataclass(frozen=True)
-class Plan:
-    """``counts``: coefficients of a block that are kept, by ``BITS``; the same for every draw.
+class BlockPlan:
+    """The frequencies that a layer keeps, how probably, and in how many bits.
 
-    ``order`` (n): the frequencies, those of few bits first, int64; ``probabilities`` (n): how
-    probably each of them is kept, float64, in this order. Both lie on the CPU.
+    ``counts`` are the numbers of coefficients of a block that are kept, by ``BITS``, the same in
+    every draw. ``order`` (n), int64, lists the frequencies, those of few bits first.
+    ``probabilities`` (n), float64, are those of ``order``. Both tensors are on the CPU.
     """
 
     counts: tuple[int, ...]
@@ -52,22 +53,24 @@ class Plan:
 
     @property
     def kept(self) -> int:
-        """Coefficients of a block that are kept."""
+        """Return the number of coefficients of a block that are kept."""
         return sum(self.counts)
 
     @property
     def bits_a_block(self) -> float:
-        """Bits of a block of one channel, shares of scales included."""
+        """Return the bits of a block of one channel, including shares of scales."""
         return float((torch.tensor(self.counts, dtype=torch.float64) * _COSTS).sum())
 
 
 @dataclass(frozen=True)
-class Part:
-    """What a layer brings to a plan for several: ``importance`` (n) = w_f σ_f², float64, and over
-    all images and channels how many blocks and how many elements it has: fewer than its blocks
-    cover where these reach over an edge. For schemes that do not look at frequencies, the mean
-    ``energy`` of an element, the mean ``weight`` of a frequency, and the ``shape`` of the input:
-    images, channels, pixels. No coefficient takes more than ``most_bits``.
+class Contribution:
+    """The contribution of one layer to a common plan.
+
+    ``importance`` (n), float64, is w_f σ_f². The numbers of blocks and of elements are those of all
+    images and channels; there are fewer elements than the blocks cover if blocks extend over an
+    edge. Schemes that ignore frequencies use the mean ``energy`` of an element, the mean ``weight``
+    of a frequency, and the ``shape`` of the input: images, channels, pixels. No coefficient takes
+    more than ``most_bits``.
     """
 
     importance: Tensor
@@ -80,7 +83,7 @@ class Part:
 
 
 def nominal_importance(blocks: Blocks) -> Tensor:
-    """Return the importance of frequencies in natural images, as far as it is known unseen.
+    """Return the assumed importance of frequencies, as in natural images.
 
     Energy falls with the square of the frequency; the sum over a block is its size.
     """
@@ -92,10 +95,10 @@ def nominal_importance(blocks: Blocks) -> Tensor:
     return energies * (blocks.size / energies.sum())
 
 
-def divide(parts: Sequence[Part], bits: float) -> list[Plan]:
-    """Return a plan a part that together take at most ``bits`` an element, at the least variance.
+def divide(parts: Sequence[Contribution], bits: float) -> list[BlockPlan]:
+    """Return a plan for each part: least total variance for at most ``bits`` per element.
 
-    Raises nothing: where ``bits`` are too few for one coefficient a block, there is one of one bit.
+    If there are too few bits for one coefficient per block, the plan has one of one bit.
     """
     room = bits * sum(part.elements for part in parts)
     covered = sum(part.blocks * part.importance.numel() for part in parts)
@@ -121,8 +124,10 @@ def divide(parts: Sequence[Part], bits: float) -> list[Plan]:
 def _choose(
     importances: Tensor, price: float, least: float, barred: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Probabilities, ``least`` or more, and classes of frequencies at a price of a bit; none of
-    those that are ``barred`` (frequencies, classes)."""
+    """Return the probabilities and classes of frequencies at a price of a bit.
+
+    Probabilities are ``least`` or more. ``barred`` (frequencies, classes) excludes classes.
+    """
     wanted = (importances[:, None] * _EXCESS / (price * _COSTS)).sqrt_()
     probabilities = wanted.clamp_(least, 1.0)
     losses = importances[:, None] * _EXCESS / probabilities + price * probabilities * _COSTS
@@ -130,11 +135,12 @@ def _choose(
     return probabilities.gather(1, classes[:, None])[:, 0], classes
 
 
-def _whole(probabilities: Tensor, classes: Tensor, importances: Tensor) -> Plan:
-    """A plan that keeps whole numbers of coefficients: what is sampled is scaled down to one.
+def _whole(probabilities: Tensor, classes: Tensor, importances: Tensor) -> BlockPlan:
+    """Return a plan that keeps whole numbers of coefficients.
 
-    Where less than one is sampled, one more has to be: either a coefficient that was certain takes
-    its chance with the others, or one takes fewer bits and makes room, whichever loses less.
+    The sum of sampling probabilities is scaled down to a whole number. If it is below one, one more
+    coefficient has to be sampled: either a certain one takes its chance with the others, or one
+    takes fewer bits and makes room, whichever loses less.
     """
     sampled = probabilities < 1
     classes = torch.where(sampled, torch.zeros_like(classes), classes)
@@ -157,16 +163,16 @@ def _whole(probabilities: Tensor, classes: Tensor, importances: Tensor) -> Plan:
     return min(fewer, chance, key=lambda plan: _variance(plan, importances))
 
 
-def _variance(plan: Plan, importances: Tensor) -> float:
-    """What a plan adds to the variance."""
+def _variance(plan: BlockPlan, importances: Tensor) -> float:
+    """Return what a plan adds to the variance."""
     kept = torch.tensor(plan.counts)
     kept[0] += plan.order.numel() - int(kept.sum())
     excess = _EXCESS.repeat_interleave(kept)
     return float((importances[plan.order] * (excess / plan.probabilities - 1)).sum())
 
 
-def _rounded(probabilities: Tensor, classes: Tensor, sampled: Tensor) -> Plan:
-    """The plan with the sum of probabilities of those ``sampled`` rounded down, to one at least."""
+def _rounded(probabilities: Tensor, classes: Tensor, sampled: Tensor) -> BlockPlan:
+    """Return the plan with the sum of ``sampled`` probabilities rounded down, to at least one."""
     count = 0
     if sampled.any():
         count = max(1, int(float(probabilities[sampled].sum()) + 1e-9))
@@ -176,11 +182,11 @@ def _rounded(probabilities: Tensor, classes: Tensor, sampled: Tensor) -> Plan:
     counts = [int(((classes == c) & ~sampled).sum()) for c in range(len(BITS))]
     counts[0] += count
     order = torch.argsort(classes, stable=True)
-    return Plan(tuple(counts), order, probabilities[order])
+    return BlockPlan(tuple(counts), order, probabilities[order])
 
 
 def _with_sum(probabilities: Tensor, count: int, where: Tensor) -> Tensor:
-    """``probabilities`` scaled so that they sum to ``count``, none above 1."""
+    """Return ``probabilities`` scaled so that they sum to ``count``, none above 1."""
     scaled = probabilities * (count / float(probabilities.sum()))
     for _ in range(64):
         over = scaled.clamp(max=1)
@@ -193,12 +199,12 @@ def _with_sum(probabilities: Tensor, count: int, where: Tensor) -> Tensor:
 
 
 @cached
-def nominal_plan(blocks: Blocks, bits: float, most_bits: int = max(BITS)) -> Plan:
-    """Return the plan of a layer of which nothing has been seen."""
+def nominal_plan(blocks: Blocks, bits: float, most_bits: int = max(BITS)) -> BlockPlan:
+    """Return the plan of a layer that has not been observed."""
     importance, pixels = nominal_importance(blocks), prod(blocks.pixels)
-    return divide([Part(importance, blocks.number, pixels, most_bits=most_bits)], bits)[0]
+    return divide([Contribution(importance, blocks.number, pixels, most_bits=most_bits)], bits)[0]
 
 
 def most_bits(dtype: torch.dtype) -> int:
-    """Return how many bits a coefficient may take of an input of ``dtype``: half of its own."""
+    """Return the bits that a coefficient of an input of ``dtype`` may take: half of its own."""
     return max(bits for bits in BITS if bits <= 4 * dtype.itemsize)

@@ -1,17 +1,19 @@
-r"""Rounding of whole groups to a few bits a number, unbiased: turn, round, scale.
+"""Unbiased rounding of whole groups to a few bits per number: turn, round, scale.
 
 A group v of G numbers is turned by a random rotation R, uniform over all rotations, so that its
 numbers look normal whatever they were, and rounded to q, the nearest of 2^b evenly spaced levels.
-What is given back is
+The restored group is
 
     v̂ = s Rᵀq,  s = ‖v‖² / ⟨Rv, q⟩.
 
-Why E[v̂] = v: for every rotation U that leaves v in place RU is as probable as R, and turns v̂ into
-Uᵀv̂, so that E[v̂] is left in place by all of them, hence a multiple of v; and ⟨v, v̂⟩ = s⟨Rv, q⟩ =
-‖v‖² always. Its variance is ‖v‖² D/(1 − D), with D the error of rounding a normal number: 0.571,
-0.135, 0.039, 0.012 for 1 to 4 bits. The scale is kept in 8 bits, itself rounded up or down at
-random between levels that are 4.4 % apart, which leaves its mean; where numbers have 8 or 16 bits
-this would be most of the error, so there it is kept in 16, of levels 0.02 % apart.
+Why E[v̂] = v: let the rotation U leave v in place. Then RU is as probable as R and turns v̂ into
+Uᵀv̂, so every such U leaves E[v̂] in place, and E[v̂] is a multiple of v. Since ⟨v, v̂⟩ = s⟨Rv, q⟩
+= ‖v‖² always, the multiple is 1. The variance is ‖v‖² D/(1 − D), with D the error of rounding a
+normal number: 0.571, 0.135, 0.039, 0.012 for 1 to 4 bits.
+
+The scale is kept in 8 bits, itself rounded up or down at random between levels that are 4.4 %
+apart, which leaves its mean. For numbers of 8 or 16 bits this would be most of the error, so their
+scales are kept in 16 bits, with levels 0.02 % apart.
 
 Sources: Vargaftik et al., "DRIVE: One-bit Distributed Mean Estimation", NeurIPS 2021, arXiv
 2105.08339, theorem 1, and "EDEN", ICML 2022, arXiv 2108.08842; Stewart, "The efficient generation
@@ -21,8 +23,8 @@ of random orthogonal matrices", SIAM J. Numer. Anal. 17(3), 1980.
 import torch
 from torch import Tensor
 
+from xconv.packing import pack_codes, unpack_codes
 from xconv.random import gaussian, uniform
-from xconv.spectrum.packing import pack_codes, unpack_codes
 from xconv.wholes import whole
 
 GROUP = 64
@@ -31,11 +33,16 @@ SCALE_BITS = {1: 8, 2: 8, 3: 8, 4: 8, 8: 16, 16: 16}
 """Bits of the scale of a group, by the bits of its numbers."""
 
 STEPS = {1: 1.596, 2: 0.9957, 3: 0.5860, 4: 0.3352, 8: 0.0308, 16: 1.53e-4}
-"""Distance of the levels for standard normal numbers, by bits: that of least error, if there are
-few; at 16 bits they reach to 5 standard deviations."""
+"""Distance of the levels for standard normal numbers, by bits.
+
+For few bits it has the least error; at 16 bits the levels reach to 5 standard deviations.
+"""
 VARIANCES = {1: 0.564, 2: 0.1302, 3: 0.0369, 4: 0.0111, 8: 7.94e-5, 16: 6.6e-9}
-"""Variance relative to the energy of a group, by bits, measured; a little less than that of normal
-numbers, since a group has a finite length; that of the scale's rounding included."""
+"""Measured variance relative to the energy of a group, by bits.
+
+It includes the rounding of the scale, and is a little less than for normal numbers, since a group
+has a finite length.
+"""
 
 _ROTATION_STREAM = -2
 _SCALE_STREAMS = {8: -3, 16: -6}
@@ -46,8 +53,8 @@ _OCTAVES = 16
 def rotation(seed: Tensor) -> Tensor:
     """Return a random rotation (GROUP, GROUP), float32, uniform (Haar), the same for a seed.
 
-    It lies on the CPU, where small matrices are quickest: the Q of a normal matrix, with the signs
-    of R's diagonal, which make it unique.
+    It is on the CPU, where small matrices are quickest: the Q of a normal matrix, with the signs of
+    R's diagonal, which make it unique.
     """
     numbers = gaussian(seed, _ROTATION_STREAM, GROUP * GROUP, torch.float32, seed.device)
     q, r = torch.linalg.qr(numbers.view(GROUP, GROUP))
@@ -58,8 +65,8 @@ def rotation(seed: Tensor) -> Tensor:
 def encode(values: Tensor, bits: int, turn: Tensor) -> tuple[Tensor, Tensor]:
     """Return packed codes (uint8) and scales (float32, one a group) of ``values`` (m, GROUP).
 
-    Scales are those of the largest level, which is near the size of the group whatever its
-    ``bits``: scales of all classes share one range.
+    A scale is that of the largest level, which is near the size of the group for any ``bits``, so
+    scales of all classes share one range.
     """
     turned = values @ turn.t()
     norms = turned.norm(dim=1, keepdim=True)
@@ -78,9 +85,9 @@ def encode(values: Tensor, bits: int, turn: Tensor) -> tuple[Tensor, Tensor]:
 
 @whole
 def decode(packed: Tensor, scales: Tensor, bits: int, turn: Tensor) -> Tensor:
-    """Return (m, GROUP) numbers, float32, of mean ``values``."""
+    """Return (m, GROUP) numbers, float32, whose mean is ``values``."""
     if bits == 16:
-        whole = packed.clone().view(torch.int16)  # a slice may begin anywhere
+        whole = packed.clone().view(torch.int16)  # a slice may be misaligned for int16
         levels = whole.view(-1, GROUP).to(torch.float32).add_(0.5)
     else:
         levels = unpack_codes(packed, bits).view(-1, GROUP).to(torch.float32)
@@ -91,7 +98,8 @@ def decode(packed: Tensor, scales: Tensor, bits: int, turn: Tensor) -> Tensor:
 def encode_scales(scales: Tensor, largest: Tensor, seed: Tensor, bits: int = 8) -> Tensor:
     """Return codes of 8 or 16 ``bits``, as bytes, for ``scales`` (float32, from 0 to ``largest``).
 
-    With t = 2^bits − 1, code c > 0 stands for 2^(16 (c − t) / (t + 1)) of the largest, 0 for zero.
+    With t = 2^bits − 1, code c > 0 stands for 2^(16 (c − t) / (t + 1)) times the largest, 0 for
+    zero.
     """
     top = 2**bits - 1
     relative = scales / largest.clamp(min=torch.finfo(torch.float32).tiny)

@@ -1,12 +1,12 @@
-"""Which frequencies a call keeps: systematic sampling, so that their number is always the same."""
+"""Systematic sampling of frequencies, so that every call keeps the same number of them."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
+from xconv.cached import simulated
 from xconv.random import uniform
-from xconv.spectrum.cached import simulated
 
 _STREAM = -4
 

@@ -1,13 +1,16 @@
-"""The command ``xconv-bench``: one file a command, which parses, calls an experiment and prints."""
+"""The command ``xconv-bench``, one file for each of its commands."""
 
 from xconv_bench import interrupts
 
 INTERRUPTED = 130
-"""Exit code of a command that was stopped, as shells have it."""
+"""Exit code of an interrupted command, as in shells."""
 
 
 def main() -> int:
-    """Run the command line; the exit code: 0 fine, 1 not measured, 2 wrong usage."""
+    """Run the command line; return the exit code.
+
+    0 is fine, 1 a failed threshold or measurement, 2 wrong usage, 130 an interrupt.
+    """
     # Before the first import that takes time.
     interrupts.listen()
     try:

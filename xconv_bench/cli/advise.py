@@ -1,11 +1,14 @@
-"""``xconv-bench advise``: what each module should keep, for a budget of memory or for an error."""
+"""``xconv-bench advise``: plan what each module keeps, for a memory budget or an error."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from xconv_bench.cli import options, parsing, plan_options
+import typer
+
+from xconv_bench import parsing
+from xconv_bench.cli import options
 from xconv_bench.cli.experiment import Experiment
 from xconv_bench.cli.frontier import TABLES, measure_frontier
 from xconv_bench.cli.given import GradientOptions, taking
@@ -19,22 +22,41 @@ if TYPE_CHECKING:
     from xconv_bench.results.table import Row
 
 _SETTINGS = 20
-"""Settings that a module may have, roughly."""
+"""Settings that are tried for a module, roughly."""
+
+Budget = Annotated[
+    str | None,
+    typer.Option(
+        "--memory-budget",
+        metavar="SIZE",
+        help="Find the least error with a peak of at most SIZE, such as 8GiB.",
+    ),
+]
+TargetError = Annotated[
+    float | None,
+    typer.Option(
+        "--error",
+        metavar="X",
+        help="Find the least memory with a relative error of the gradient of at most X.",
+        min=1e-9,
+        callback=options.finite,
+    ),
+]
 
 
 @taking(GradientOptions, without=("method", *KNOBS, "layer"), model=...)
 def advise(
     given: GradientOptions,
-    memory_budget: plan_options.PeakBudget = None,
-    error: plan_options.TargetError = None,
+    memory_budget: Budget = None,
+    error: TargetError = None,
     repeats: options.EstimatorSeeds = 8,
     rounds: options.Rounds = 3,
 ) -> Experiment:
-    """Work out what each module should keep: the least error below a peak, or the least memory.
+    """Plan what each module of a network keeps, given a memory budget or a target error.
 
-    The plan is written as plan.toml into the run's folder: every command that has xconv takes it
-    with --plan, and xconv.convert(model, plan=FILE) does. Its peak and error are predicted, and
-    then measured beside the exact network, as the command frontier does.
+    Give one of --memory-budget and --error. The plan is written to plan.toml in the run directory;
+    other commands take it with --plan, and so does xconv.convert(model, plan=FILE). Its predicted
+    peak and error are then measured beside the exact network, as the command frontier does.
     """
     from xconv_bench.experiments.advise import (
         forget_other_plans,
@@ -81,7 +103,7 @@ def advise(
 
 
 def _budget(memory_budget: str | None, error: float | None) -> int | None:
-    """Return the budget in bytes, None where there is an error in its place."""
+    """Return the budget in bytes; None where a target error is given instead."""
     if (memory_budget is None) == (error is None):
         raise UsageError("give one of --memory-budget and --error, and not both")
     if memory_budget is None:

@@ -1,6 +1,7 @@
 """The commands of ``xconv-bench`` under one parser."""
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 
@@ -19,19 +20,21 @@ from xconv_bench.errors import BenchError
 
 app = typer.Typer(
     name="xconv-bench",
-    help="Measure what training convolutional networks in less memory costs.",
+    help="Measure memory, time and gradient error of methods that train convolutional networks "
+    "in less memory.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for _name, _command in MEASURING.items():
-    app.command(_name)(_command)
-app.command()(run)
-app.command()(check)
-app.command()(profiles)
-app.command()(report)
-app.command()(models)
-app.command()(data)
+    app.command(_name, rich_help_panel="Measure")(_command)
+_OTHERS: dict[str, tuple[Callable[..., Any], ...]] = {
+    "Run profiles, check and report": (run, check, report),
+    "List what there is": (profiles, models, data),
+}
+for _panel, _functions in _OTHERS.items():
+    for _function in _functions:
+        app.command(rich_help_panel=_panel)(_function)
 
 
 def _print_version(wanted: bool) -> None:
@@ -51,7 +54,7 @@ def _options(
 
 
 def run_command_line() -> int:
-    """Carry out what ``sys.argv`` asks for, and say what is wrong in one line; the exit code."""
+    """Carry out ``sys.argv``, say what is wrong in one line, and return the exit code."""
     try:
         with usable_streams():
             result = app(standalone_mode=False)

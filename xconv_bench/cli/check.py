@@ -1,4 +1,4 @@
-"""``xconv-bench check``: the tables of a run against limits."""
+"""``xconv-bench check``: compare the tables of a run with thresholds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Run = Annotated[
     Path | None,
     typer.Argument(
-        metavar="RUN", help="The directory of a run.", show_default="the newest in runs"
+        metavar="RUN", help="Run directory to check.", show_default="the newest in runs"
     ),
 ]
 ProfileName = Annotated[
@@ -26,8 +26,9 @@ ProfileName = Annotated[
     typer.Option(
         "--profile",
         metavar="NAME",
-        help="Whose thresholds: a name of `xconv-bench profiles`, or a TOML file.",
-        show_default="that of the run",
+        help="Profile whose thresholds are checked: a name from `xconv-bench profiles`, or a TOML "
+        "file.",
+        show_default="the profile of the run",
     ),
 ]
 Limits = Annotated[
@@ -35,7 +36,8 @@ Limits = Annotated[
     typer.Option(
         "--limit",
         metavar="LIMIT",
-        help='One more, e.g. "memory/resnet50/xconv: simulated_peak_bytes <= 0.65 * exact".',
+        help="Check one more threshold, such as "
+        '"memory/resnet50/xconv: simulated_peak_bytes <= 0.65 * exact".',
     ),
 ]
 BaselinePath = Annotated[
@@ -43,19 +45,20 @@ BaselinePath = Annotated[
     typer.Option(
         "--baseline",
         metavar="RUN_OR_CSV",
-        help="What regressions are measured from.",
-        show_default="that of the profile",
+        help="Run directory or CSV file that regressions are measured from.",
+        show_default="the baseline of the profile",
     ),
 ]
 Junit = Annotated[
-    Path | None, typer.Option("--junit", metavar="FILE", help="Write the verdicts as JUnit XML.")
+    Path | None,
+    typer.Option("--junit", metavar="FILE", help="Write the verdicts to FILE as JUnit XML."),
 ]
 Github = Annotated[
-    bool, typer.Option("--github", help="Print annotations of GitHub Actions for what fails.")
+    bool, typer.Option("--github", help="Print failures as annotations for GitHub Actions.")
 ]
 Update = Annotated[
     bool,
-    typer.Option("--update", help="Make this run the baseline, and show what that changes."),
+    typer.Option("--update", help="Make this run the baseline, and show what changes."),
 ]
 
 
@@ -68,10 +71,10 @@ def check(
     github: Github = False,
     update: Update = False,
 ) -> int:
-    """Hold the tables of a run against thresholds; exit code 1 where any of them fails.
+    """Compare the tables of a run with thresholds; exit code 1 if any threshold fails.
 
-    A threshold also fails where no row is selected by it, and where a selected one was not
-    measured. What another machine would measure differently is compared on the same machine only.
+    A threshold also fails if it selects no row, or a row that was not measured. Figures that depend
+    on the machine are compared only with a baseline from the same machine.
     """
     from xconv_bench.cli.newest import take_newest
     from xconv_bench.report.tables.verdicts import print_changes, print_verdicts
@@ -101,7 +104,7 @@ def check(
 def _thresholds(
     run: Path, name: str | None, texts: Sequence[str], baseline: Path | None
 ) -> tuple[list[Limit], Path | None]:
-    """The limits, and where the baseline lies."""
+    """Return the limits, and the path of the baseline."""
     from xconv_bench.profiles import find_profile, read_profile
     from xconv_bench.thresholds.limit import read_limit
 
@@ -118,7 +121,7 @@ def _thresholds(
     limits += profile.limits
     if not limits:
         raise UsageError(f"{path} has no thresholds: add [[threshold]] or limits, or give --limit")
-    # That of the profile lies beside the profile, not beside the run's copy of it.
+    # The baseline lies beside the profile, not beside the copy of the profile in the run.
     named = profile.baseline if path != own else None
     return limits, baseline or named
 

@@ -1,8 +1,8 @@
-"""``xconv-bench data``: what networks can be trained on."""
+"""``xconv-bench data``: list data sets."""
 
 
 def data() -> None:
-    """List what networks can be trained on, and what each needs."""
+    """List the data sets that networks are trained on, and what each of them needs."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

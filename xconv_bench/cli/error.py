@@ -1,14 +1,17 @@
-"""``xconv-bench error``: how far estimated gradients lie from the exact ones."""
+"""``xconv-bench error``: measure how far estimated gradients lie from the exact ones."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from xconv_bench.cli import options, parsing
+import typer
+
+from xconv_bench import parsing
+from xconv_bench.cli import options
 from xconv_bench.cli.experiment import Experiment, exit_code
 from xconv_bench.cli.given import GradientOptions, taking
-from xconv_bench.cli.gradients import GradientPlan, gradient_plan
-from xconv_bench.configuration import ErrorConfiguration
+from xconv_bench.cli.gradients import gradient_plan
+from xconv_bench.configuration import ErrorConfiguration, MaxBatchConfiguration
 from xconv_bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,8 +19,44 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from xconv_bench.cli.progress import SweepProgress
+    from xconv_bench.experiments.gradient_plan import GradientPlan
     from xconv_bench.results.run_directory import RunDirectory
     from xconv_bench.results.table import Row
+
+BiasTest = Annotated[
+    bool,
+    typer.Option(
+        "--bias-test",
+        help="Test whether the estimator is unbiased; exit code 1 if it is not.",
+    ),
+]
+Age = Annotated[
+    bool,
+    typer.Option(
+        "--age",
+        help="Measure the average gradient error over the whole data set instead.",
+    ),
+]
+Budget = Annotated[
+    str | None,
+    typer.Option(
+        "--memory-budget",
+        metavar="SIZE",
+        help="Give each method the largest batch that fits in SIZE, such as 16GiB; needs --age.",
+    ),
+]
+Headroom = Annotated[
+    float | None,
+    typer.Option(
+        "--headroom",
+        metavar="X",
+        help="Fraction of the memory budget that a step may take.",
+        min=0.01,
+        callback=options.sane,
+        max=1,
+        show_default=str(MaxBatchConfiguration.headroom),
+    ),
+]
 
 
 @taking(
@@ -28,18 +67,17 @@ if TYPE_CHECKING:
 )
 def error(
     given: GradientOptions,
-    repeats: options.EstimatorSeeds = 32,
-    bias_test: options.BiasTest = False,
-    age: options.Age = False,
-    memory_budget: options.MemoryBudget = None,
-    headroom: options.Headroom = None,
+    repeats: options.EstimatorSeeds = ErrorConfiguration.repeats,
+    bias_test: BiasTest = False,
+    age: Age = False,
+    memory_budget: Budget = None,
+    headroom: Headroom = None,
 ) -> Experiment:
     """Measure how far estimated gradients lie from the exact ones, layer by layer.
 
-    Options marked ... take several values: repeat them, or put commas between.
-
-    Over --repeats seeds of the estimator on one batch: relative error, bias, spread and cosine,
-    beside the bytes saved. With --age: the average gradient error over all minibatches of the data.
+    The table has relative error, bias, spread and cosine over --repeats seeds of the estimator on
+    one batch, beside the bytes that each layer keeps. With --age it has the average gradient error
+    over all minibatches of the data set.
     """
     plan = gradient_plan(given)
     if headroom is not None and memory_budget is None:
@@ -49,13 +87,13 @@ def error(
             raise UsageError("--memory-budget chooses the batches of --age: give both, or neither")
         return _error(plan, repeats, bias_test, given.output)
     if bias_test or given.layer:
-        raise UsageError("--age is of the whole network: leave out --bias-test and --layer")
+        raise UsageError("--age measures the whole network: leave out --bias-test and --layer")
     budget = _budget(memory_budget, headroom)
     return _average_error(plan, budget, given.cross_check, given.output)
 
 
 def _error(plan: GradientPlan, repeats: int, bias_test: bool, output: Path | None) -> Experiment:
-    from xconv_bench.experiments.gradients import rows_of
+    from xconv_bench.experiments.writing import rows_of
     from xconv_bench.measurement.error import ErrorMeasurement
     from xconv_bench.report.error_plot import plot_error
     from xconv_bench.report.tables.error import print_error_table
@@ -91,14 +129,15 @@ def _error(plan: GradientPlan, repeats: int, bias_test: bool, output: Path | Non
 def _budget(memory_budget: str | None, headroom: float | None) -> tuple[int, float] | None:
     if memory_budget is None:
         return None
-    return parsing.size_in_bytes("--memory-budget", memory_budget), headroom or options.HEADROOM
+    headroom = headroom or MaxBatchConfiguration.headroom
+    return parsing.size_in_bytes("--memory-budget", memory_budget), headroom
 
 
 def _average_error(
     plan: GradientPlan, budget: tuple[int, float] | None, cross_check: bool, output: Path | None
 ) -> Experiment:
     from xconv_bench.experiments.average_error import at_batch_size, at_budget
-    from xconv_bench.experiments.gradients import rows_of
+    from xconv_bench.experiments.writing import rows_of
     from xconv_bench.report.average_error_plot import plot_average_error
     from xconv_bench.report.tables.age import print_average_error_table
 
@@ -106,13 +145,17 @@ def _average_error(
 
     def measure(run: RunDirectory, progress: SweepProgress) -> list[Row]:
         if budget is None:
-            tasks = at_batch_size(cells)
+            measurements = at_batch_size(cells)
         else:
-            tasks = at_budget(cells, *budget, plan.launcher, progress, cross_check)
+            measurements = at_budget(cells, *budget, plan.launcher, progress, cross_check)
         plan.measure(
-            list(tasks), run, ("age",), lambda cell, start: tasks[cell](cell, start), progress
+            list(measurements),
+            run,
+            ("age",),
+            lambda cell, start: measurements[cell](cell, start),
+            progress,
         )
-        return rows_of(list(tasks), run.table("age"))
+        return rows_of(list(measurements), run.table("age"))
 
     return Experiment(
         name="age",

@@ -1,6 +1,6 @@
-"""What a command that measures returns: an experiment, planned and not yet carried out.
+"""An experiment: what a command that measures returns, planned but not yet carried out.
 
-``main`` carries it out; ``xconv-bench run`` plans several first, and has one directory for all.
+``main`` carries out one; ``xconv-bench run`` plans several first, and puts all in one directory.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from xconv_bench.configuration import SIMULATED
 if TYPE_CHECKING:
     from xconv_bench.cli.progress import SweepProgress
     from xconv_bench.configuration import Configuration
+    from xconv_bench.events import Work
     from xconv_bench.launch import Launcher
-    from xconv_bench.launch.worker import Work
     from xconv_bench.results.run_directory import RunDirectory
     from xconv_bench.results.table import Row
 
-Measure = Callable[["RunDirectory", "SweepProgress"], "list[Row]"]
-Draw = Callable[["list[Row]", "RunDirectory"], "Sequence[Path]"]
-Show = Callable[["list[Row]", "RunDirectory"], None]
+MeasureRows = Callable[["RunDirectory", "SweepProgress"], "list[Row]"]
+DrawRows = Callable[["list[Row]", "RunDirectory"], "Sequence[Path]"]
+ShowRows = Callable[["list[Row]", "RunDirectory"], None]
 
 
 def exit_code(rows: Sequence[Row]) -> int:
-    """1 where something could not be measured; running out of memory is an answer.
+    """Return 1 if something could not be measured, else 0; running out of memory is a result.
 
-    A simulation that a real step contradicts measured nothing.
+    A simulation that a real step contradicts counts as not measured.
     """
     has_failed = any(row["status"] in ("error", "timeout") for row in rows)
     return int(has_failed or not any(map(_is_measured, rows)))
@@ -44,22 +44,31 @@ def _is_measured(row: Row) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """Everything is read and checked; nothing is measured or written.
+    """A planned experiment: options are read and checked, nothing is measured or written yet.
 
-    ``cells`` are the measurements, of ``steps`` training steps each, roughly, or, where they are
-    simulated, of so many ``simulations``. ``measure`` writes
-    the ``tables``, and returns rows; ``draw`` returns the pictures of them that it wrote, ``show``
-    prints them. ``estimate`` makes what simulates a cell before it is measured, where that is not a
-    step of its model. ``name`` is that of the run directory, where ``output`` does not say another.
+    Args:
+        name: name of the run directory where ``output`` gives none.
+        cells: the measurements.
+        tables: names of the tables that ``measure`` writes.
+        launcher: runs the measurements.
+        measure: measures what the tables of a run lack, and returns the rows.
+        draw: draws the rows, and returns the paths of the pictures.
+        show: prints the rows.
+        steps: training steps of a measurement, roughly.
+        simulations: simulated steps of a measurement that is simulated, roughly.
+        output: run directory, or None for a new one.
+        code: makes the exit code from the rows.
+        estimate: makes the work that simulates a cell for ``--dry-run``; None for a step of the
+            model of the cell.
     """
 
     name: str
     cells: Sequence[Configuration]
     tables: tuple[str, ...]
     launcher: Launcher
-    measure: Measure
-    draw: Draw
-    show: Show
+    measure: MeasureRows
+    draw: DrawRows
+    show: ShowRows
     steps: int
     simulations: int = 1
     output: Path | None
@@ -67,12 +76,12 @@ class Experiment:
     estimate: Callable[[Any], Work] | None = None
 
     def check(self, run: RunDirectory) -> None:
-        """Raises BenchError for a file in the directory that is no table of this version."""
+        """Raise BenchError for a file in the directory that is no table of this version."""
         for name in self.tables:
             run.table(name).rows()
 
     def carry_out(self) -> int:
-        """Measure into a directory of its own and show the results; the exit code."""
+        """Measure into a run directory and show the results; return the exit code."""
         from xconv_bench.cli.progress import SweepProgress
         from xconv_bench.results.environment import record_environment
         from xconv_bench.results.run_directory import RunDirectory
@@ -87,10 +96,9 @@ class Experiment:
     def measure_and_show(
         self, run: RunDirectory, progress: SweepProgress, earlier: Sequence[Row] = ()
     ) -> tuple[list[Row], Sequence[Path]]:
-        """The rows, which are on the disk, and the pictures of them.
+        """Measure and show; return the rows, which are on disk, and the paths of the pictures.
 
-        ``earlier`` are rows of the same tables: they are drawn, too, so that no picture of them
-        is replaced by one without them.
+        ``earlier`` rows of the same tables are drawn, too, so that new pictures do not lose them.
         """
         from xconv_bench.results.environment import record_machines
 
@@ -108,7 +116,7 @@ class Experiment:
 def print_written(
     experiments: Sequence[Experiment], run: RunDirectory, pictures: Sequence[Path]
 ) -> None:
-    """Where the results of a run lie."""
+    """Print the paths of the results of a run."""
     tables = dict.fromkeys(name for experiment in experiments for name in experiment.tables)
     say()
     for path in (*(run.table(name).path for name in tables), run.environment, *pictures):

@@ -1,4 +1,4 @@
-"""``xconv-bench frontier``: what each method costs in error and time for the memory it saves."""
+"""``xconv-bench frontier``: compare error and time of methods for the memory they save."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 from xconv_bench.cli import options
 from xconv_bench.cli.experiment import Experiment
 from xconv_bench.cli.given import GradientOptions, taking
-from xconv_bench.cli.gradients import GradientPlan, gradient_plan
+from xconv_bench.cli.gradients import gradient_plan
+from xconv_bench.methods import METHODS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from xconv_bench.cli.progress import SweepProgress
     from xconv_bench.configuration import GradientConfiguration
+    from xconv_bench.experiments.gradient_plan import GradientPlan
     from xconv_bench.results.run_directory import RunDirectory
     from xconv_bench.results.table import Row
 
@@ -23,7 +25,7 @@ TABLES = ("memory", "runtime", "error", "frontier")
 @taking(
     GradientOptions,
     without=("layer",),
-    method=[options.ALL_METHODS],
+    method=[",".join(METHODS)],
     scheme=["independent,multi,spectral"],
     probes=["16,64,256"],
     bits=["0.25,0.5,1,2,4"],
@@ -35,12 +37,10 @@ def frontier(
     repeats: options.EstimatorSeeds = 8,
     rounds: options.Rounds = 7,
 ) -> Experiment:
-    """Compare methods at their own best: error and time of a step against its peak memory.
+    """Compare methods by the error and time of a training step against its peak memory.
 
-    Options marked ... take several values: repeat them, or put commas between.
-
-    Memory, time and the error of the weight gradients are measured as the commands memory, runtime
-    and error do. What no other method beats is the front; of the others it is said what beats them.
+    Memory, time and error are measured as the commands memory, runtime and error do. Methods that
+    no other method beats form the frontier; the table names what beats each of the rest.
     """
     from xconv_bench.experiments import frontier as joined
     from xconv_bench.report.frontier_plot import plot_frontier
@@ -76,7 +76,7 @@ def measure_frontier(
     rounds: int,
     cross_check: bool,
 ) -> list[Row]:
-    """Measure memory, time and error of all ``cells``; the rows of ``frontier.csv``."""
+    """Measure memory, time and error of all ``cells``; return the rows of ``frontier.csv``."""
     from xconv_bench.experiments import frontier as joined
     from xconv_bench.experiments.memory import measure_memory
     from xconv_bench.experiments.runtime import measure_runtime

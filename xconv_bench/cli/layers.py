@@ -1,33 +1,33 @@
-"""``xconv-bench layers``: memory at every layer of a step, forward and backward."""
+"""``xconv-bench layers``: show memory at every layer of a step, forward and backward."""
 
 from __future__ import annotations
 
-from xconv_bench.cli import parsing
+from xconv_bench import parsing
 from xconv_bench.cli.experiment import Experiment
+from xconv_bench.cli.explaining import Explain, explained
 from xconv_bench.cli.given import SweepOptions, taking
-from xconv_bench.cli.sweeps import designed_sizes, read_launcher, read_sweep
+from xconv_bench.cli.sweeps import read_launcher, read_sweep
 from xconv_bench.configuration import SIMULATED
 
 _STEPS = 2
 
 
 @taking(SweepOptions, model=..., device=[SIMULATED])
-def layers(given: SweepOptions) -> Experiment:
-    """Show the memory behind every layer of a training step, and which layers hold the most.
+def layers(given: SweepOptions, explain: Explain = False) -> Experiment:
+    """Show memory after every layer of a training step, and which layers hold the most.
 
-    Options marked ... take several values: repeat them, or put commas between.
-
-    Simulated, unless --device says otherwise. On a GPU: torch's allocator, and in a second run
-    with its cache off what the driver counts.
+    Memory is simulated unless --device names a real device. On a GPU torch's allocator is read,
+    and a second run with its cache off reads what the driver counts.
     """
     from xconv_bench.experiments.layers import measure_layers
+    from xconv_bench.experiments.surveys import designed_sizes
     from xconv_bench.report.layers_plot import plot_layers
     from xconv_bench.report.tables.layers import print_layers_table
 
     devices = parsing.words("--device", given.device or [SIMULATED])
     sweep, launcher = read_sweep(given, devices), read_launcher(given)
     cells = sweep.configurations(designed_sizes(sweep, launcher))
-    return Experiment(
+    experiment = Experiment(
         name="layers",
         cells=cells,
         tables=("layers",),
@@ -40,3 +40,4 @@ def layers(given: SweepOptions) -> Experiment:
         steps=_STEPS,
         output=given.output,
     )
+    return explained(experiment) if explain else experiment

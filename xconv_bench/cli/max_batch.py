@@ -1,34 +1,74 @@
-"""``xconv-bench max-batch``: the largest batch that fits in memory, method by method."""
+"""``xconv-bench max-batch``: find the largest batch that fits in memory, method by method."""
 
 from __future__ import annotations
 
-from xconv_bench.cli import options, parsing
+from typing import Annotated
+
+import typer
+
+from xconv_bench import parsing
+from xconv_bench.cli import options
 from xconv_bench.cli.experiment import Experiment
 from xconv_bench.cli.given import SweepOptions, taking
-from xconv_bench.cli.sweeps import designed_sizes, read_launcher, read_sweep
+from xconv_bench.cli.sweeps import read_launcher, read_sweep
 from xconv_bench.configuration import SIMULATED, MaxBatchConfiguration
 from xconv_bench.errors import UsageError
 
 _TRIES = 15
-"""Batches of a search, roughly."""
+"""Batches that a search tries, roughly."""
+_DEFAULT_BUDGET = f"{MaxBatchConfiguration.memory_budget_bytes // 2**30}GiB"
+
+Budget = Annotated[
+    str,
+    typer.Option(
+        "--memory-budget", metavar="SIZE", help="Memory of the GPU, such as 16GiB or 500MiB."
+    ),
+]
+Headroom = Annotated[
+    float,
+    typer.Option(
+        "--headroom",
+        metavar="X",
+        help="Fraction of the budget that a step may take.",
+        min=0.01,
+        callback=options.sane,
+        max=1,
+    ),
+]
+Most = Annotated[
+    int,
+    typer.Option(
+        "--max",
+        metavar="N",
+        help="Try no batch larger than N.",
+        min=1,
+        callback=options.sane,
+    ),
+]
+Verify = Annotated[
+    bool,
+    typer.Option(
+        "--verify",
+        help="Train with the batch that was found for ten steps; this needs --device cuda.",
+    ),
+]
 
 
 @taking(SweepOptions, without=("batch_size",), model=..., device=[SIMULATED])
 def max_batch(
     given: SweepOptions,
-    memory_budget: options.Budget = "16GiB",
-    headroom: options.PartOfBudget = options.HEADROOM,
-    most: options.Most = 65536,
-    verify: options.Verify = False,
+    memory_budget: Budget = _DEFAULT_BUDGET,
+    headroom: Headroom = MaxBatchConfiguration.headroom,
+    most: Most = MaxBatchConfiguration.most,
+    verify: Verify = False,
 ) -> Experiment:
     """Find the largest batch whose training step fits in a memory budget.
 
-    Options marked ... take several values: repeat them, or put commas between.
-
-    Simulated, unless --device cuda: then each batch is really trained for a step, and what is
-    counted is the peak of torch's allocator. The answer has been tried, and so has one sample more.
+    Steps are simulated by default. With --device cuda each batch is really trained for a step, and
+    the peak of torch's allocator counts. Both the answer and a batch of one sample more are tried.
     """
     from xconv_bench.experiments.max_batch import find_max_batches
+    from xconv_bench.experiments.surveys import designed_sizes
     from xconv_bench.report.max_batch_plot import plot_max_batch
     from xconv_bench.report.tables.max_batch import print_max_batch_table
 

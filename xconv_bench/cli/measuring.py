@@ -1,4 +1,4 @@
-"""The commands that measure, by their names: each returns an experiment."""
+"""The commands that measure, by their names; each returns an experiment."""
 
 from __future__ import annotations
 

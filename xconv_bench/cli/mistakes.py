@@ -1,4 +1,4 @@
-"""What the parser of the command line raises."""
+"""Recognize errors of the parser of the command line, and put them into words."""
 
 import typer
 
@@ -7,6 +7,6 @@ PARSER_ERROR: type[Exception] = typer.BadParameter.__bases__[0]
 
 
 def words_of(error: Exception) -> str:
-    """What an error says, in one line."""
+    """Return the message of an error in one line."""
     message = error.format_message() if hasattr(error, "format_message") else str(error)
     return " ".join(message.split())

@@ -1,4 +1,4 @@
-"""``xconv-bench models``: what can be measured by name."""
+"""``xconv-bench models``: list models."""
 
 
 def models() -> None:

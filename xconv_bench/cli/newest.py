@@ -1,4 +1,4 @@
-"""The run that is meant where none is given."""
+"""Find the run to read where none is given."""
 
 from pathlib import Path
 

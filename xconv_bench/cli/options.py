@@ -1,19 +1,33 @@
-"""The options that commands share, spelt and explained once.
+"""The options that commands share, spelt and explained once, in groups as the help shows them.
 
-An option that sweeps takes values with commas between them, and may be repeated.
+An option whose metavar ends in ``...`` takes several values: it is repeated, or they are joined
+by commas. Options of one command stand beside the command.
 """
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from xconv_bench.cli.parsing import LARGEST_COUNT
+from xconv_bench.configuration import GradientConfiguration
+from xconv_bench.knobs import Knob
+from xconv_bench.methods import METHODS
+from xconv_bench.parsing import LARGEST_COUNT
+
+NETWORK = "Network and batch"
+METHOD = "Methods and their knobs"
+DATA = "Data and weights"
+PLACE = "Where and how it runs"
+OUTPUT = "Output"
+GROUPS = (NETWORK, METHOD, DATA, PLACE, OUTPUT)
+"""The titles of the groups of shared options, in their order in the help."""
+
+SEVERAL = "Options marked ... take several values: repeat the option, or join values with commas."
 
 
 def at_most(most: float) -> Callable[[float | None], float | None]:
-    """Return the check of a number that somebody gave: it is one, and no more than ``most``."""
+    """Return a check that a number is given and no larger than ``most``."""
 
     def check(value: float | None) -> float | None:
         if value is not None and not value <= most:  # so that NaN is refused, too
@@ -26,122 +40,55 @@ def at_most(most: float) -> Callable[[float | None], float | None]:
 finite = at_most(1e300)
 sane = at_most(LARGEST_COUNT)
 few = at_most(100_000)
-"""For what becomes as many measurements, which the plan holds all."""
+"""Checks a count of measurements, all of which the plan holds in memory."""
 
 DTYPES = ("float32", "float64", "bfloat16", "float16")
+LAUNCHERS = ("local", "ray")
+CIFAR = "paper/cifar"
+ALL_SCHEMES = "independent,multi,orthogonal,spectral"
+
+
+def option_of(knob: Knob) -> Any:
+    """Return the type of the parameter that a knob becomes, with its option."""
+    return Annotated[
+        list[str] | None,
+        typer.Option(
+            knob.option,
+            metavar=f"{knob.metavar}...",
+            help=knob.help,
+            show_default=knob.default_words or True,
+            rich_help_panel=METHOD,
+        ),
+    ]
+
 
 Models = Annotated[
     list[str],
     typer.Option(
         "--model",
         metavar="NAME...",
-        help="A name of `xconv-bench models`, timm:NAME, or your own file.py:callable.",
-    ),
-]
-Methods = Annotated[
-    list[str],
-    typer.Option(
-        "--method",
-        metavar="NAME...",
-        help="exact, xconv, checkpoint, rad-sampling, invertible, quantized, offload, "
-        "compile-budget; together, in this order: xconv+checkpoint.",
-    ),
-]
-Schemes = Annotated[
-    list[str],
-    typer.Option(
-        "--scheme",
-        metavar="NAME...",
-        help="What xconv keeps: independent, multi, orthogonal (--probes), spectral, quantized "
-        "(--bits) or sampling (--keep). Without it, those of the default whose option is given.",
-    ),
-]
-Probes = Annotated[
-    list[str],
-    typer.Option(
-        "--probes", metavar="N...", help="Of independent, multi, orthogonal: probes of each layer."
-    ),
-]
-Distributions = Annotated[
-    list[str],
-    typer.Option(
-        "--distribution", metavar="NAME...", help="Of the probes: rademacher or gaussian."
-    ),
-]
-Compress = Annotated[
-    list[str],
-    typer.Option(
-        "--compress",
-        metavar="SET...",
-        help="What xconv, rad and quantized swap, families joined by commas: conv, relu, pool, "
-        "act, dropout, norm, linear, functions; or all. To sweep, repeat.",
-    ),
-]
-First = Annotated[
-    list[str],
-    typer.Option(
-        "--first",
-        metavar="NAME...",
-        help="The layer whose input is the batch, which is held anyway: exact or compressed.",
-    ),
-]
-Allot = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--allot",
-        metavar="NAME...",
-        help="Give every layer the same bits, probes or pixels (layer), or divide that average "
-        "among the layers by what they need (network).",
-        show_default="network for spectral, else layer",
-    ),
-]
-Segments = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--segments",
-        metavar="N...",
-        help="Of checkpoint: into how many the blocks are grouped.",
-        show_default="each block",
-    ),
-]
-Keep = Annotated[
-    list[str],
-    typer.Option(
-        "--keep", metavar="X...", help="Of sampling and rad: the part of the pixels that is kept."
-    ),
-]
-Bits = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--bits",
-        metavar="X...",
-        help="Bits an element, of spectral above 0 up to 8, of quantized 1, 2, 4 or 8.",
-        show_default="spectral 0.5, quantized 2",
-    ),
-]
-ActivationBudgets = Annotated[
-    list[str],
-    typer.Option(
-        "--budget",
-        metavar="X...",
-        help="Of compile-budget: the part of the activations that is kept.",
-    ),
-]
-NormBits = Annotated[
-    list[str],
-    typer.Option(
-        "--norm-bits",
-        metavar="N...",
-        help="Bits an element that normalisations keep, where they are compressed: 1, 2, 4 or 8.",
+        help="Network to measure: a name from `xconv-bench models`, timm:NAME, or your own as "
+        "file.py:callable.",
+        rich_help_panel=NETWORK,
     ),
 ]
 BatchSizes = Annotated[
-    list[str], typer.Option("--batch-size", metavar="N...", help="Images of a step.")
+    list[str],
+    typer.Option(
+        "--batch-size",
+        metavar="N...",
+        help="Batch size: samples per training step.",
+        rich_help_panel=NETWORK,
+    ),
 ]
 ImageSizes = Annotated[
     list[str] | None,
     typer.Option(
-        "--image-size", metavar="N...", help="Pixels a side.", show_default="the model's own"
+        "--image-size",
+        metavar="N...",
+        help="Width and height of the images in pixels.",
+        show_default="the model's own",
+        rich_help_panel=NETWORK,
     ),
 ]
 Frames = Annotated[
@@ -149,38 +96,20 @@ Frames = Annotated[
     typer.Option(
         "--frames",
         metavar="N",
-        help="Frames of a video model.",
+        help="Frames per sample, for video models.",
         min=1,
         callback=sane,
         show_default="16",
+        rich_help_panel=NETWORK,
     ),
 ]
 Dtypes = Annotated[
-    list[str], typer.Option("--dtype", metavar="NAME...", help=f"{', '.join(DTYPES)}.")
-]
-Devices = Annotated[
-    list[str] | None,
+    list[str],
     typer.Option(
-        "--device",
+        "--dtype",
         metavar="NAME...",
-        help="cpu, cuda or cuda:N.",
-        show_default="cuda if there is one",
-    ),
-]
-Simulate = Annotated[
-    bool, typer.Option("--simulate", help="Count memory without computing: needs no GPU.")
-]
-CrossCheck = Annotated[
-    bool,
-    typer.Option(
-        "--cross-check/--no-cross-check",
-        help="Hold simulated memory against a small real step, once for each network and method.",
-    ),
-]
-Repeats = Annotated[
-    int,
-    typer.Option(
-        "--repeats", metavar="N", help="Repeats, each with its own seed.", min=1, callback=few
+        help=f"Number format of weights and activations: {', '.join(DTYPES)}.",
+        rich_help_panel=NETWORK,
     ),
 ]
 Seed = Annotated[
@@ -188,19 +117,104 @@ Seed = Annotated[
     typer.Option(
         "--seed",
         metavar="N",
-        help="Of weights, data and probes; repeats count on.",
+        help="Seed for weights, data and probes.",
         min=0,
         max=2**32,
+        rich_help_panel=NETWORK,
     ),
 ]
-Steps = Annotated[
-    int,
+
+Methods = Annotated[
+    list[str],
     typer.Option(
-        "--steps",
+        "--method",
+        metavar="NAME...",
+        help=f"Training method: {', '.join(METHODS)}. Methods that compose are joined with +, "
+        "such as xconv+checkpoint.",
+        rich_help_panel=METHOD,
+    ),
+]
+
+Data = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        metavar="NAME",
+        help="Data set to compute gradients on: a name from `xconv-bench data`.",
+        show_default="photos for images, else synthetic",
+        rich_help_panel=DATA,
+    ),
+]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir",
+        metavar="FOLDER",
+        help="Folder with the files of a data set that does not come with a package, such as "
+        "cifar10.",
+        rich_help_panel=DATA,
+    ),
+]
+Download = Annotated[
+    bool,
+    typer.Option(
+        "--download",
+        help="Download data and weights that are missing.",
+        rich_help_panel=DATA,
+    ),
+]
+Samples = Annotated[
+    int | None,
+    typer.Option(
+        "--samples",
         metavar="N",
-        help="Steps on the clock; their median counts.",
+        help="Use only the first N samples of the data set.",
         min=1,
         callback=sane,
+        show_default=f"all; {GradientConfiguration.samples} of photos and synthetic, which are "
+        "endless",
+        rich_help_panel=DATA,
+    ),
+]
+Weights = Annotated[
+    str,
+    typer.Option(
+        "--weights",
+        metavar="SOURCE",
+        help="Initial weights: random, torchvision (pretrained), or a file with a state_dict.",
+        rich_help_panel=DATA,
+    ),
+]
+WarmupSteps = Annotated[
+    int,
+    typer.Option(
+        "--warmup-steps",
+        metavar="N",
+        help="Train the network exactly for N steps before gradients are compared.",
+        min=0,
+        callback=sane,
+        rich_help_panel=DATA,
+    ),
+]
+
+Devices = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--device",
+        metavar="NAME...",
+        help="Device to run on: cpu, cuda or cuda:N; for memory, layers and max-batch also "
+        "simulated.",
+        show_default="cuda if there is one",
+        rich_help_panel=PLACE,
+    ),
+]
+CrossCheck = Annotated[
+    bool,
+    typer.Option(
+        "--cross-check/--no-cross-check",
+        help="Compare simulated memory with that of a small real step, once per network and "
+        "method.",
+        rich_help_panel=PLACE,
     ),
 ]
 Timeout = Annotated[
@@ -208,21 +222,23 @@ Timeout = Annotated[
     typer.Option(
         "--timeout",
         metavar="SECONDS",
-        help="After which a measurement is given up.",
+        help="Give up on a measurement after SECONDS.",
         min=1,
         callback=sane,
+        rich_help_panel=PLACE,
     ),
 ]
-LAUNCHERS = ("local", "ray")
 Jobs = Annotated[
     int | None,
     typer.Option(
         "--jobs",
         metavar="N",
-        help="Simulations at once, and GPUs; what is timed on the CPU has it alone.",
+        help="Run up to N simulations, or measurements on N GPUs, in parallel; measurements on "
+        "the CPU always run alone.",
         min=1,
         callback=sane,
         show_default="1",
+        rich_help_panel=PLACE,
     ),
 ]
 Launcher = Annotated[
@@ -230,8 +246,10 @@ Launcher = Annotated[
     typer.Option(
         "--launcher",
         metavar="NAME",
-        help="local, or ray for a cluster: one measurement has one GPU.",
+        help="Machines to run on: local for this one, ray for a Ray cluster, with one GPU for "
+        "each measurement.",
         show_default="local",
+        rich_help_panel=PLACE,
     ),
 ]
 Address = Annotated[
@@ -239,8 +257,20 @@ Address = Annotated[
     typer.Option(
         "--address",
         metavar="HOST:PORT",
-        help="Of a Ray cluster.",
-        show_default="the one of RAY_ADDRESS, or one of this machine",
+        help="Address of the Ray cluster, with --launcher ray.",
+        show_default="RAY_ADDRESS, else a cluster on this machine",
+        rich_help_panel=PLACE,
+    ),
+]
+
+Layers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--layer",
+        metavar="NAME...",
+        help="Show only these layers; all of them are measured.",
+        show_default="all",
+        rich_help_panel=OUTPUT,
     ),
 ]
 Output = Annotated[
@@ -248,8 +278,9 @@ Output = Annotated[
     typer.Option(
         "--output",
         metavar="FOLDER",
-        help="Of the run; an old one is resumed.",
+        help="Run directory; an existing one is resumed.",
         show_default="a new one in runs",
+        rich_help_panel=OUTPUT,
     ),
 ]
 
@@ -258,138 +289,18 @@ EstimatorSeeds = Annotated[
     typer.Option(
         "--repeats",
         metavar="N",
-        help="Seeds of the estimator for each batch.",
+        help="Repeat each estimate with N seeds of the estimator, on the same batch.",
         min=2,
         callback=sane,
-    ),
-]
-Minibatches = Annotated[
-    int,
-    typer.Option("--minibatches", metavar="N", help="Minibatches to draw.", min=3, callback=sane),
-]
-TargetRatio = Annotated[
-    float,
-    typer.Option(
-        "--target-ratio",
-        metavar="X",
-        help="Find the fewest probes that keep estimator / sampling variance at X.",
-        min=1e-9,
-        callback=finite,
-    ),
-]
-BiasTest = Annotated[
-    bool,
-    typer.Option("--bias-test", help="Show whether the mean is right; exit code 1 if not."),
-]
-Age = Annotated[
-    bool,
-    typer.Option("--age", help="Average gradient error over the whole data set instead."),
-]
-MemoryBudget = Annotated[
-    str | None,
-    typer.Option(
-        "--memory-budget",
-        metavar="SIZE",
-        help="With --age: the largest batch that fits, for each method, e.g. 16GiB.",
-    ),
-]
-Grid = Annotated[
-    str | None,
-    typer.Option(
-        "--grid",
-        metavar="NAME",
-        help="paper: its layers, sizes and batches; for a GPU.",
     ),
 ]
 Rounds = Annotated[
     int,
     typer.Option(
-        "--rounds", metavar="N", help="Steps of each method, in turns.", min=1, callback=sane
-    ),
-]
-Budget = Annotated[
-    str, typer.Option("--memory-budget", metavar="SIZE", help="Of the GPU, e.g. 16GiB.")
-]
-PartOfBudget = Annotated[
-    float,
-    typer.Option(
-        "--headroom",
-        metavar="X",
-        help="Part of the budget that a step may take.",
-        min=0.01,
-        callback=sane,
-        max=1,
-    ),
-]
-Most = Annotated[
-    int, typer.Option("--max", metavar="N", help="Try no larger batch.", min=1, callback=sane)
-]
-Verify = Annotated[
-    bool, typer.Option("--verify", help="Train the answer for ten steps, with --device cuda.")
-]
-HEADROOM = 0.92
-Headroom = Annotated[
-    float | None,
-    typer.Option(
-        "--headroom",
-        metavar="X",
-        help="Part of the budget that a step may take.",
-        min=0.01,
-        callback=sane,
-        max=1,
-        show_default=str(HEADROOM),
-    ),
-]
-
-CIFAR = "paper/cifar"
-ALL_SCHEMES = "independent,multi,orthogonal,spectral"
-ALL_METHODS = "exact,xconv,checkpoint,rad-sampling,invertible,quantized,offload,compile-budget"
-
-Data = Annotated[
-    str | None,
-    typer.Option(
-        "--data",
-        metavar="NAME",
-        help="What to train on, of `xconv-bench data`.",
-        show_default="photos for images, else synthetic",
-    ),
-]
-DataDir = Annotated[
-    Path | None,
-    typer.Option("--data-dir", metavar="FOLDER", help="Where mnist, cifar10 or imagefolder lie."),
-]
-Download = Annotated[
-    bool, typer.Option("--download", help="Fetch data or weights that are not there.")
-]
-Samples = Annotated[
-    int | None,
-    typer.Option(
-        "--samples",
+        "--rounds",
         metavar="N",
-        help="Use the first N samples only.",
+        help="Time N rounds; in each, every method takes one step.",
         min=1,
         callback=sane,
-        show_default="all; 4096 of photos and synthetic, which have no end",
-    ),
-]
-Weights = Annotated[
-    str,
-    typer.Option(
-        "--weights", metavar="SOURCE", help="random, torchvision, or a file with a state_dict."
-    ),
-]
-WarmupSteps = Annotated[
-    int,
-    typer.Option(
-        "--warmup-steps", metavar="N", help="Steps to train exactly first.", min=0, callback=sane
-    ),
-]
-Layers = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--layer",
-        metavar="NAME...",
-        help="Show these layers only; all are measured.",
-        show_default="all",
     ),
 ]

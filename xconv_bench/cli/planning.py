@@ -1,4 +1,4 @@
-"""A profile becomes experiments: all of them are read and checked before the first is begun."""
+"""Turn a profile into experiments; all are read and checked before the first one begins."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _WITHOUT_EXPERIMENTS = frozenset({"output", "help"})
 
 
 def plan_experiments(profile: Profile, more: Sequence[str] = ()) -> list[Experiment]:
-    """The experiments of a profile, each with ``more`` words of a command line.
+    """Return the experiments of a profile, with ``more`` words on the command line of each.
 
     Raises UsageError or BenchError, which name the file and the experiment.
     """
@@ -52,7 +52,10 @@ def _commands() -> dict[str, Any]:
 
 
 def _with_settings(profile: Profile, planned: Planned, commands: Mapping[str, Any]) -> Planned:
-    """An experiment with the shared settings that it takes. Raises UsageError for what it lacks."""
+    """Return an experiment with the shared settings that it takes.
+
+    Raises UsageError for an unknown command or option.
+    """
     number = profile.experiments.index(planned) + 1
     where = _where(profile, number, planned.command)
     if planned.command not in commands:
@@ -65,7 +68,8 @@ def _with_settings(profile: Profile, planned: Planned, commands: Mapping[str, An
         if option not in known:
             raise UsageError(f"{where}: {option!r} is unknown: {suggest(option, known)}")
     shared = {name: value for name, value in profile.settings.items() if name in known}
-    return type(planned)(planned.command, {**shared, **planned.options})
+    options = _switched({**shared, **planned.options}, commands[planned.command])
+    return type(planned)(planned.command, options)
 
 
 def _refuse_unused(profile: Profile, commands: Mapping[str, Any]) -> None:
@@ -80,9 +84,23 @@ def _refuse_unused(profile: Profile, commands: Mapping[str, Any]) -> None:
 
 
 def _options(command: Any) -> set[str]:
-    """The options of a command, without dashes."""
-    names = {name for parameter in command.params for name in parameter.opts}
+    """Return the options of a command, without dashes."""
+    names = {name for each in command.params for name in (*each.opts, *each.secondary_opts)}
     return {name.removeprefix("--") for name in names} - _WITHOUT_EXPERIMENTS
+
+
+def _switched(options: Mapping[str, Any], command: Any) -> dict[str, Any]:
+    """Return ``options``, with ``no-x = true`` for ``x = false`` where there is a ``--no-x``."""
+    opposites = {
+        on.removeprefix("--"): off.removeprefix("--")
+        for each in command.params
+        for on, off in zip(each.opts, each.secondary_opts, strict=False)
+    }
+    off = {name for name in opposites if options.get(name) is False}
+    return {
+        opposites[name] if name in off else name: name in off or value
+        for name, value in options.items()
+    }
 
 
 def _where(profile: Profile, number: int, command: str) -> str:

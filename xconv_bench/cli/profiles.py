@@ -1,10 +1,10 @@
-"""``xconv-bench profiles``: the plans that come with the package."""
+"""``xconv-bench profiles``: list the profiles that come with the package."""
 
 from __future__ import annotations
 
 
 def profiles() -> None:
-    """List the profiles that come with xconv-bench, what they show and what they cost."""
+    """List the profiles that come with xconv-bench, what they measure and how long they take."""
     from xconv_bench.profiles import read_profile, shipped_profiles
     from xconv_bench.report.tables.terminal import Column, Part, Printed, print_tables
 

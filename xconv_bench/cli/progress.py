@@ -1,4 +1,4 @@
-"""How measurements get on, on standard error: a bar in a terminal, a line each elsewhere."""
+"""Show the progress of measurements on standard error: a bar in a terminal, else lines."""
 
 import time
 from contextlib import suppress
@@ -6,25 +6,26 @@ from types import TracebackType
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
+from rich.progress import Progress as Bar
 from rich.progress import TimeElapsedColumn as Elapsed
 from rich.progress import TimeRemainingColumn as Remaining
 from rich.table import Column
 
 from xconv_bench import interrupts
 from xconv_bench.configuration import Configuration
-from xconv_bench.launch.job import Stage
+from xconv_bench.events import Progress
 from xconv_bench.plain_text import visible
 from xconv_bench.report.words import method_words, status_words
 
-_FEWEST_TO_ESTIMATE_FROM = 1000
+_LOOK_BACK_SECONDS = 1000
 """Estimates of the time left look back this far: measurements differ in length."""
 
 
 class SweepProgress:
-    """Watches ``total`` measurements, of one experiment or of several in turn.
+    """Show the progress of ``total`` measurements, of one experiment or of several in turn.
 
-    It shows a bar from ``with`` to the end of the block, and may be entered again.
+    The bar is shown within a ``with`` block, which may be entered again.
     """
 
     def __init__(self, total: int) -> None:
@@ -32,7 +33,7 @@ class SweepProgress:
         self._total = total
         self._done = 0
         self._running: dict[Configuration, tuple[float, float]] = {}
-        self._bar = Progress(
+        self._bar = Bar(
             SpinnerColumn("dots" if self._console.encoding.startswith("utf") else "line"),
             BarColumn(bar_width=12),
             MofNCompleteColumn(),
@@ -47,7 +48,7 @@ class SweepProgress:
             console=self._console,
             transient=True,
             disable=not self._console.is_terminal,
-            speed_estimate_period=_FEWEST_TO_ESTIMATE_FROM,
+            speed_estimate_period=_LOOK_BACK_SECONDS,
         )
         self._task = self._bar.add_task("starting", total=total)
 
@@ -69,33 +70,32 @@ class SweepProgress:
             self._console.print(visible(text), markup=False, soft_wrap=True)
 
     def prepares(self, what: str) -> None:
-        """Say what has to be done before measurements can begin."""
+        """Show what is being prepared before measurements begin."""
         interrupts.check()
         self._describe(what)
 
     def prepared(self, what: str, message: str) -> None:
-        """Say what came of it."""
+        """Print the outcome of a preparation."""
         self.says(f"{what}: {message}")
 
     def started(self, configuration: Configuration) -> None:
-        """Say what is being measured."""
+        """Show which measurement began."""
         interrupts.check()
         self._running[configuration] = (time.monotonic(), 0.0)
         beside = f"{len(self._running)} at once, " if len(self._running) > 1 else ""
         self._describe(beside + _words(configuration))
 
-    def progressed(self, configuration: Configuration, done: float | Stage) -> None:
-        """Say how much of a measurement is done, from 0 to 1."""
-        stage = done if isinstance(done, Stage) else Stage(done)
+    def progressed(self, configuration: Configuration, progress: Progress) -> None:
+        """Show how much of a measurement is done."""
         if configuration in self._running:
             began, _ = self._running[configuration]
-            self._running[configuration] = (began, stage.fraction)
-        if stage.said:
-            self._describe(f"{stage.said}: {_words(configuration)}")
+            self._running[configuration] = (began, progress.fraction)
+        if progress.said:
+            self._describe(f"{progress.said}: {_words(configuration)}")
         self._update()
 
     def finished(self, configuration: Configuration, row: dict[str, Any], known: bool) -> None:
-        """Say what came of it."""
+        """Count a measurement that ended, and print its outcome."""
         self._done += 1
         began, _ = self._running.pop(configuration, (None, 0.0))
         self._update()

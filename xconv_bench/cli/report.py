@@ -1,4 +1,4 @@
-"""``xconv-bench report``: what runs have measured, as a page, as Markdown or as pictures."""
+"""``xconv-bench report``: show what runs have measured as a page, Markdown or pictures."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from xconv_bench.results.recorded import RecordedRun
 
 
-class Format(StrEnum):
-    """What a report is written as."""
+class FileFormat(StrEnum):
+    """The format of a report."""
 
     html = "html"
     markdown = "markdown"
@@ -30,20 +30,24 @@ Runs = Annotated[
     list[Path] | None,
     typer.Argument(
         metavar="RUN",
-        help="Directories of runs; several are compared.",
+        help="Run directories to report on; several are compared.",
         show_default="the newest in runs",
     ),
 ]
 ReportFormat = Annotated[
-    Format,
-    typer.Option("--format", help="A page, Markdown for a pull request, or the pictures as files."),
+    FileFormat,
+    typer.Option(
+        "--format",
+        help="Format of the report: html for one page, markdown for a pull request, or png, svg or "
+        "pdf for the pictures alone.",
+    ),
 ]
 ReportOutput = Annotated[
     Path | None,
     typer.Option(
         "--output",
         metavar="PATH",
-        help="A file for html and markdown, or a folder.",
+        help="File to write for html and markdown, or a folder.",
         show_default="report.html in the first RUN, pictures in plots of each RUN, "
         "Markdown on standard output",
     ),
@@ -51,11 +55,11 @@ ReportOutput = Annotated[
 
 
 def report(
-    runs: Runs = None, kind: ReportFormat = Format.html, output: ReportOutput = None
+    runs: Runs = None, kind: ReportFormat = FileFormat.html, output: ReportOutput = None
 ) -> None:
-    """Report on what runs have measured: summary, pictures, tables, and how runs differ.
+    """Report what runs have measured: a summary, pictures, tables, and how the runs differ.
 
-    The page is one file that works without a network. Nothing is measured.
+    The page is one file and works offline. Nothing is measured.
     """
     from xconv_bench.cli.newest import take_newest
     from xconv_bench.results.recorded import read_runs
@@ -63,9 +67,9 @@ def report(
     found, skipped = read_runs(runs or [take_newest()])
     for line in skipped:
         tell(line)
-    if kind is Format.html:
+    if kind is FileFormat.html:
         _write_page(found, skipped, output)
-    elif kind is Format.markdown:
+    elif kind is FileFormat.markdown:
         _write_markdown(found, skipped, output)
     else:
         _write_pictures(found, kind.value, output)
@@ -107,7 +111,7 @@ def _write_pictures(runs: Sequence[RecordedRun], kind: str, output: Path | None)
 
 
 def _file(output: Path, ending: str) -> Path:
-    """``output`` where it is such a file, or else ``report`` with this ending in that folder."""
+    """Return ``output`` if it is a file of this kind, else ``report`` with this ending in it."""
     from xconv_bench.errors import UsageError
 
     if output.suffix.lower() == ending and not output.is_dir():

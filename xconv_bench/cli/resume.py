@@ -1,4 +1,4 @@
-"""What to say when a command is stopped in the middle: how to go on."""
+"""Tell the user how to resume a command that was interrupted."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 def resumable(
     run: RunDirectory, arguments: Callable[[Path], list[str]] | None = None
 ) -> Iterator[None]:
-    """On an interrupt, tell on standard error with which command the run goes on.
+    """On an interrupt, tell on standard error which command resumes the run.
 
-    ``arguments`` of the program, or those of this one, but into the directory of ``run``.
+    ``arguments`` makes the arguments of that command from the run directory. Without it, they are
+    those of this command, with ``--output`` set to the run directory.
     """
     try:
         yield
@@ -37,7 +38,7 @@ def resumable(
 
 
 def _same(directory: Path) -> list[str]:
-    """This command as it was given, but into ``directory``."""
+    """Return the arguments of this command, with ``directory`` as its output."""
     words = iter(sys.argv[1:])
     kept = []
     for word in words:
@@ -49,7 +50,7 @@ def _same(directory: Path) -> list[str]:
 
 
 def _program() -> list[str]:
-    """What the user typed before the arguments, or what does the same."""
+    """Return what the user typed before the arguments, or an equivalent."""
     script = Path(sys.argv[0])
     if script.name == "__main__.py":
         return sys.orig_argv[: len(sys.orig_argv) - len(sys.argv) + 1]

@@ -1,4 +1,4 @@
-"""``xconv-bench run``: the experiments of a profile, one after another, into one directory."""
+"""``xconv-bench run``: run the experiments of a profile into one directory."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 ProfileName = Annotated[
     str | None,
     typer.Argument(
-        metavar="[PROFILE]", help="A name of `xconv-bench profiles`, or a TOML file.",
-        show_default=False,
+        metavar="PROFILE", show_default=False,
+        help="Profile to run: a name from `xconv-bench profiles`, or a TOML file.",
     ),
 ]  # fmt: skip
 Overrides = Annotated[
@@ -36,16 +36,21 @@ Overrides = Annotated[
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="In place of what the profile says, for all experiments or one: memory.probes=8.",
+        help="Replace a setting of the profile, in all experiments (probes=8) or in those of one "
+        "command (memory.probes=8).",
     ),
 ]
 Resume = Annotated[
     Path | None,
-    typer.Option("--resume", metavar="FOLDER", help="Measure what an earlier run lacks."),
+    typer.Option(
+        "--resume", metavar="FOLDER", help="Resume the run in FOLDER: measure what it lacks."
+    ),
 ]
 DryRun = Annotated[
     bool,
-    typer.Option("--dry-run", help="Show what would be measured, its memory and its time."),
+    typer.Option(
+        "--dry-run", help="Show what would be measured, with its memory and time; measure nothing."
+    ),
 ]
 
 
@@ -54,14 +59,14 @@ def run(
     overrides: Overrides = None,
     resume: Resume = None,
     dry_run: DryRun = False,
-    output: options.Output = None,
     jobs: options.Jobs = None,
     launcher: options.Launcher = None,
     address: options.Address = None,
+    output: options.Output = None,
 ) -> int:
     """Run the experiments of a profile, one after another, into one directory.
 
-    Interrupted or killed, it goes on where it was with --resume.
+    A run that was interrupted or killed is resumed with --resume.
     """
     from xconv_bench.profiles import read_profile
     from xconv_bench.results.run_directory import RunDirectory
@@ -84,7 +89,7 @@ def run(
 def _chosen(
     profile: str | None, overrides: list[str] | None, resume: Path | None, output: Path | None
 ) -> tuple[Path, Path | None]:
-    """The file of the profile, and the directory of the run where it is given."""
+    """Return the file of the profile, and the directory of the run where it is given."""
     from xconv_bench.profiles import find_profile
 
     if resume is None:
@@ -102,7 +107,7 @@ def _chosen(
 
 
 def _words(jobs: int | None, launcher: str | None, address: str | None) -> list[str]:
-    """The same words on the command line of each experiment."""
+    """Return the words for the command line of each experiment."""
     given = {"--jobs": jobs, "--launcher": launcher, "--address": address}
     return [word for name, value in given.items() if value for word in (name, str(value))]
 
@@ -146,7 +151,7 @@ def _carry_out_one(
     progress: SweepProgress,
     earlier: Sequence[Row],
 ) -> tuple[Part, Sequence[Path], int]:
-    """What came of an experiment; one that cannot be made does not keep the others from it."""
+    """Carry out an experiment; where it cannot be made, say so, so that the others still are."""
     from xconv_bench.report.tables.profile import Part
 
     began = time.monotonic()

@@ -1,14 +1,16 @@
-"""``xconv-bench runtime``: time of a layer or of a network, methods in turns."""
+"""``xconv-bench runtime``: time a layer or a network, with all methods in turns."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from xconv_bench.cli import options
 from xconv_bench.cli.experiment import Experiment
 from xconv_bench.cli.given import SweepOptions, taking
-from xconv_bench.cli.sweeps import designed_sizes, read_devices, read_launcher, read_sweep
+from xconv_bench.cli.sweeps import read_devices, read_launcher, read_sweep
 from xconv_bench.errors import UsageError
 
 _UNTIMED_STEPS = 3
@@ -18,9 +20,19 @@ _GRIDS: dict[str, dict[str, Any]] = {
         "model": ["conv:3,conv:64,conv:128,conv:256"],
         "image_size": ["32,64,128,256,512,1024"],
         "batch_size": ["32,64,128,256"],
-        "probes": ["32,128,256"],
     }
 }
+_PROBES_OF_GRIDS = {"paper": ["32,128,256"]}
+
+Grid = Annotated[
+    str | None,
+    typer.Option(
+        "--grid",
+        metavar="NAME",
+        help="Measure a fixed set of layers, image sizes and batch sizes: paper, which is the "
+        "set of the XConv paper and needs a GPU.",
+    ),
+]
 
 
 @taking(
@@ -34,23 +46,23 @@ _GRIDS: dict[str, dict[str, Any]] = {
 )
 def runtime(
     given: SweepOptions,
-    grid: options.Grid = None,
+    grid: Grid = None,
     rounds: options.Rounds = 9,
 ) -> Experiment:
-    """Time forward, backward and step of a layer (conv:CHANNELS) or network, beside exact.
+    """Time the forward pass, backward pass and step of a layer (conv:CHANNELS) or a network.
 
-    Options marked ... take several values: repeat them, or put commas between.
-
-    In each round every method takes a step, in an order drawn anew: what disturbs one disturbs all.
+    In each round every method takes one step, in random order, so that a disturbance hits all
+    methods alike. Ratios compare each method with the exact step of the same round.
     """
     from xconv_bench.experiments.runtime import measure_runtime
+    from xconv_bench.experiments.surveys import designed_sizes
     from xconv_bench.report.runtime_plot import plot_runtime
     from xconv_bench.report.tables.runtime import print_runtime_table
 
     if grid is not None:
         if grid not in _GRIDS:
             raise UsageError(f"--grid {grid!r} is unknown: choose from {', '.join(_GRIDS)}")
-        given = replace(given, **_GRIDS[grid], asked=given.asked | {"probes"})
+        given = replace(given, **_GRIDS[grid]).with_knobs(probes=_PROBES_OF_GRIDS[grid])
     sweep, launcher = read_sweep(given, read_devices(given.device)), read_launcher(given)
     cells = sweep.configurations(designed_sizes(sweep, launcher, computes=True))
     return Experiment(

@@ -1,4 +1,4 @@
-"""Standard output and standard error as they are found: closed, full, or unable to spell."""
+"""Print to standard output and standard error, even closed, full or limited to ASCII."""
 
 import codecs
 import io
@@ -15,7 +15,7 @@ _SPELLINGS = {
     "±": "+-", "×": "x", "…": "...", "µ": "u", "√": "sqrt", "‖": "|", "²": "^2", "³": "^3",
     "ĝ": "g", "é": "e", "·": "*", "–": "-", "≤": "<=", "≥": ">=", "•": "*", "∞": "inf",
 }  # fmt: skip
-"""What we print beyond ASCII, in ASCII."""
+"""ASCII spellings of the other characters that we print."""
 
 
 def say(text: str = "") -> None:
@@ -24,17 +24,17 @@ def say(text: str = "") -> None:
 
 
 def tell(text: str) -> None:
-    """Print a line about the work on standard error; nothing depends on its being read."""
+    """Print a line about the work on standard error, and go on where it cannot be written."""
     with suppress(OSError):
         print(visible(text), file=sys.stderr, flush=True)
 
 
 @contextmanager
 def usable_streams() -> Iterator[None]:
-    """Have standard streams that take any text, and lose nothing but text where one is lost.
+    """Make the standard streams take any text, for the length of a ``with`` block.
 
-    A stream that is closed goes nowhere. Raises BenchError, one line, where standard output cannot
-    be written, and ends the process as others end where nobody reads it any more.
+    Text for a closed stream is dropped. Raises BenchError, one line, where standard output cannot
+    be written. If its reader is gone, the process ends as other programs do.
     """
     _open_closed()
     codecs.register_error("xconv_bench", _spell)
@@ -61,7 +61,7 @@ def usable_streams() -> Iterator[None]:
 
 
 class _Output(io.FileIO):
-    """Standard output that remembers why it could not be written: other files fail alike."""
+    """Standard output that remembers why it could not be written."""
 
     failure: OSError | None = None
 
@@ -74,7 +74,7 @@ class _Output(io.FileIO):
 
 
 def _watch_output() -> _Output | None:
-    """Put one that remembers in the place of standard output, but where a test has its own."""
+    """Replace standard output by one that remembers, unless a test has replaced it before."""
     old = sys.stdout
     if old is not sys.__stdout__ or not isinstance(old, io.TextIOWrapper):
         return None
@@ -88,7 +88,7 @@ def _watch_output() -> _Output | None:
 
 
 def _open_closed() -> None:
-    """Open what is closed: its number would go to the next file, which all prints then went to."""
+    """Open closed streams: the next opened file would get their number, and all prints."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)
@@ -101,7 +101,7 @@ def _open_closed() -> None:
 
 
 def _forget_unwritten(stream: TextIO) -> None:
-    """Let what cannot be written go nowhere: Python itself would try again, and complain."""
+    """Drop what cannot be written: Python would try again at exit, and complain."""
     try:
         stream.flush()
     except OSError:
@@ -111,7 +111,7 @@ def _forget_unwritten(stream: TextIO) -> None:
 
 
 def _spell(error: UnicodeError) -> tuple[str, int]:
-    """Return characters that an encoding lacks in ASCII, and where to go on: a codecs handler."""
+    """Spell characters that an encoding lacks in ASCII; a handler for ``codecs``."""
     assert isinstance(error, UnicodeEncodeError)
     lacking = error.object[error.start : error.end]
     spelt = (_SPELLINGS.get(c) or c.encode("ascii", "backslashreplace").decode() for c in lacking)

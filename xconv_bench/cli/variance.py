@@ -1,8 +1,10 @@
-"""``xconv-bench variance``: the noise that the estimator adds to that of minibatches."""
+"""``xconv-bench variance``: measure the noise that the estimator adds to that of minibatches."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from xconv_bench.cli import options
 from xconv_bench.cli.experiment import Experiment
@@ -22,6 +24,27 @@ if TYPE_CHECKING:
 _PROBES = ["4,16,64,256"]
 _BATCH_SIZES = ["64,128"]
 
+Minibatches = Annotated[
+    int,
+    typer.Option(
+        "--minibatches",
+        metavar="N",
+        help="Estimate the variance over minibatches from N of them.",
+        min=3,
+        callback=options.sane,
+    ),
+]
+TargetRatio = Annotated[
+    float,
+    typer.Option(
+        "--target-ratio",
+        metavar="X",
+        help="Find the fewest probes whose variance is at most X times that over minibatches.",
+        min=1e-9,
+        callback=options.finite,
+    ),
+]
+
 
 @taking(
     GradientOptions,
@@ -32,18 +55,16 @@ _BATCH_SIZES = ["64,128"]
 )
 def variance(
     given: GradientOptions,
-    minibatches: options.Minibatches = 10,
-    repeats: options.EstimatorSeeds = 2,
-    target_ratio: options.TargetRatio = 1.0,
+    minibatches: Minibatches = VarianceConfiguration.minibatches,
+    repeats: options.EstimatorSeeds = VarianceConfiguration.repeats,
+    target_ratio: TargetRatio = 1.0,
 ) -> Experiment:
-    """Measure how much noise the estimator adds to the noise that minibatches have anyway.
+    """Measure how much noise the estimator adds to the noise of drawing minibatches.
 
-    Options marked ... take several values: repeat them, or put commas between.
-
-    The variance of the gradient over minibatches, that of the estimator within each, and their
-    ratio, layer by layer; a ratio of 1 doubles the variance.
+    The table compares, layer by layer, the variance of the estimator on one minibatch with the
+    variance of the exact gradient over minibatches; a ratio of 1 doubles the total variance.
     """
-    from xconv_bench.experiments.gradients import rows_of
+    from xconv_bench.experiments.writing import rows_of
     from xconv_bench.measurement.variance import VarianceMeasurement
     from xconv_bench.report.tables.variance import print_variance_table
 
@@ -82,7 +103,7 @@ def variance(
 
 
 def _fit_laws(run: RunDirectory, target_ratio: float) -> None:
-    """Of all that the table holds: earlier runs into this directory had other schemes, perhaps."""
+    """Fit the laws to all rows of the table, those of earlier runs into this directory, too."""
     from xconv_bench.statistics.law import fit_laws
 
     law = run.table("variance_law")

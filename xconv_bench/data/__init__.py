@@ -1,6 +1,5 @@
-"""What networks are trained on: batches of synthetic samples, and the tasks with their losses."""
+"""Samples that networks are trained on, by name, and batches of them."""
 
 from xconv_bench.data.batches import Batch, batch, simulated_batch
-from xconv_bench.data.tasks import Task
 
-__all__ = ["Batch", "Task", "batch", "simulated_batch"]
+__all__ = ["Batch", "batch", "simulated_batch"]

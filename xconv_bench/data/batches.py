@@ -1,26 +1,24 @@
 """The batch that one training step takes."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from xconv_bench.data.synthetic import synthetic_labels, synthetic_samples
-
-if TYPE_CHECKING:  # the models know their tasks, so the import cannot run both ways
-    from xconv_bench.models.base import Architecture
+from xconv_bench.models.base import Architecture
 
 
 class Batch(NamedTuple):
-    """Inputs (B, ...) and what they should become, as ``Task.loss`` takes it."""
+    """Inputs (B, ...) and what they should become, as ``Objective.loss`` takes it."""
 
     input: Tensor
     target: Tensor
 
 
 def batch(
-    architecture: "Architecture",
+    architecture: Architecture,
     batch_size: int,
     image_size: int,
     dtype: torch.dtype,
@@ -32,7 +30,7 @@ def batch(
 
 
 def batch_of(
-    architecture: "Architecture",
+    architecture: Architecture,
     indices: Sequence[int],
     image_size: int,
     dtype: torch.dtype,
@@ -43,8 +41,8 @@ def batch_of(
     sample_shape = architecture.sample_shape(image_size)
     # First of all, so that a batch which does not fit says so at once.
     inputs = synthetic_samples(sample_shape, indices, dtype, device, seed)
-    target_shape = architecture.task.target_shape(sample_shape)
-    classes = architecture.task.classes
+    target_shape = architecture.objective.target_shape(sample_shape)
+    classes = architecture.objective.classes
     if classes is None:
         target = synthetic_samples(target_shape, indices, dtype, device, seed, stream="target")
     else:
@@ -53,7 +51,7 @@ def batch_of(
 
 
 def simulated_batch(
-    architecture: "Architecture",
+    architecture: Architecture,
     batch_size: int,
     image_size: int,
     dtype: torch.dtype,
@@ -61,8 +59,8 @@ def simulated_batch(
 ) -> Batch:
     """The same shapes and dtypes with nothing in them: for use under ``FakeTensorMode``."""
     sample_shape = architecture.sample_shape(image_size)
-    target_shape = architecture.task.target_shape(sample_shape)
-    target_dtype = dtype if architecture.task.classes is None else torch.int64
+    target_shape = architecture.objective.target_shape(sample_shape)
+    target_dtype = dtype if architecture.objective.classes is None else torch.int64
     return Batch(
         torch.empty((batch_size, *sample_shape), dtype=dtype, device=device),
         torch.empty((batch_size, *target_shape), dtype=target_dtype, device=device),

@@ -11,31 +11,30 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from xconv_bench.data.automatic import Automatic
 from xconv_bench.data.batches import Batch
 from xconv_bench.data.samples import Samples
-from xconv_bench.data.tasks import Classification, Reconstruction, Task
 from xconv_bench.errors import UsageError
+from xconv_bench.models.base import Architecture
+from xconv_bench.objectives.automatic import AutomaticObjective
+from xconv_bench.objectives.objective import CrossEntropy, Objective, SquaredError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-    from xconv_bench.models.base import Architecture
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 """Of the channels of ImageNet's photographs, between 0 and 1."""
 
-_TASKS = (Classification, Automatic, Reconstruction)
+_SERVED = (CrossEntropy, AutomaticObjective, SquaredError)
 
 
 @dataclass(frozen=True)
-class Format:
-    """What a network takes: images (channels, size, size) of a dtype on a device, for a task."""
+class ImageFormat:
+    """Images (channels, size, size) as a network takes them: dtype, device and objective."""
 
     channels: int
     size: int
-    task: Task
+    objective: Objective
     dtype: torch.dtype
     device: str
 
@@ -44,7 +43,7 @@ def is_served(architecture: Architecture, image_size: int) -> bool:
     """Whether labelled images are all that a network needs."""
     shape = architecture.sample_shape(image_size)
     are_images = shape[0] in (1, 3) and shape[1:] == (image_size, image_size)
-    return are_images and isinstance(architecture.task, _TASKS)
+    return are_images and isinstance(architecture.objective, _SERVED)
 
 
 def check_served(architecture: Architecture, image_size: int, data: str) -> None:
@@ -53,7 +52,7 @@ def check_served(architecture: Architecture, image_size: int, data: str) -> None
         shape = architecture.sample_shape(image_size)
         raise UsageError(
             f"--data {data} has images with one label each, and {architecture.name} takes "
-            f"{shape} for {type(architecture.task).__name__.lower()}: use --data synthetic"
+            f"{shape} for {architecture.objective.purpose}: use --data synthetic"
         )
 
 
@@ -68,7 +67,7 @@ class ImageSamples(Samples):
     deviation: Sequence[float] = IMAGENET_DEVIATION
     """Of the channels between 0 and 1; their means stand for a single channel."""
 
-    def __init__(self, format: Format) -> None:
+    def __init__(self, format: ImageFormat) -> None:
         self.format = format
 
     @abstractmethod
@@ -81,11 +80,11 @@ class ImageSamples(Samples):
         channels = self.format.channels
         input = self._normalise(np.stack([_with_channels(image, channels) for image in images]))
         input = input.to(self.format.device, self.format.dtype)
-        task = self.format.task
-        if isinstance(task, Reconstruction):
+        objective = self.format.objective
+        if isinstance(objective, SquaredError):
             return Batch(input, input)
         target = torch.tensor(labels, device=self.format.device)
-        return Batch(input, target if task.classes is None else target % task.classes)
+        return Batch(input, target if objective.classes is None else target % objective.classes)
 
     def _normalise(self, images: np.ndarray) -> Tensor:
         """(B, size, size, channels) of 0…255 to (B, channels, size, size) of unit variance.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xconv_bench.data.images import Format, ImageSamples
+from xconv_bench.data.images import ImageFormat, ImageSamples
 from xconv_bench.errors import BenchError
 
 PHOTOS = {
@@ -35,7 +35,7 @@ class Photos(ImageSamples):
     fits, from a random place, mirrored or not. Photographs smaller than the crop are enlarged.
     """
 
-    def __init__(self, format: Format, count: int, seed: int) -> None:
+    def __init__(self, format: ImageFormat, count: int, seed: int) -> None:
         super().__init__(format)
         self._count = count
         self._seed = seed

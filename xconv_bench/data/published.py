@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xconv_bench.data.digits import MNIST_DEVIATION, MNIST_MEAN
-from xconv_bench.data.images import Format, ImageSamples, resized_square
+from xconv_bench.data.images import ImageFormat, ImageSamples, resized_square
 from xconv_bench.errors import BenchError, UsageError
 from xconv_bench.models.messages import reason
 from xconv_bench.models.torchvision_shim import import_torchvision
@@ -25,7 +25,7 @@ CIFAR_MEAN, CIFAR_DEVIATION = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 class Published(ImageSamples):
     """A data set of torchvision that gives pairs of an image and a label."""
 
-    def __init__(self, format: Format, directory: Path, download: bool) -> None:
+    def __init__(self, format: ImageFormat, directory: Path, download: bool) -> None:
         super().__init__(format)
         if not directory.is_dir():
             raise UsageError(f"--data-dir {directory} is no folder: give one that exists")

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import torch
 
+from xconv_bench.configuration import GradientConfiguration
 from xconv_bench.data.batches import Batch, batch_of
 from xconv_bench.data.digits import Digits
-from xconv_bench.data.images import Format, check_served, is_served
+from xconv_bench.data.images import ImageFormat, check_served, is_served
 from xconv_bench.data.photos import PHOTOS, Photos
 from xconv_bench.data.published import Cifar10, ImageFolder, Mnist, Published
 from xconv_bench.data.samples import FirstSamples, Samples
@@ -18,7 +19,7 @@ from xconv_bench.errors import UsageError
 from xconv_bench.models.base import Architecture
 from xconv_bench.models.messages import did_you_mean
 
-ENDLESS = 4096
+ENDLESS = GradientConfiguration.samples
 """Samples of a source without an end, unless told otherwise."""
 
 
@@ -48,11 +49,11 @@ class Request:
     options: DataOptions
 
     @property
-    def format(self) -> Format:
+    def format(self) -> ImageFormat:
         """The same for images."""
         channels = self.architecture.sample_shape(self.image_size)[0]
-        task = self.architecture.task
-        return Format(channels, self.image_size, task, self.dtype, self.device)
+        objective = self.architecture.objective
+        return ImageFormat(channels, self.image_size, objective, self.dtype, self.device)
 
     @property
     def count(self) -> int:
@@ -76,7 +77,7 @@ class Synthetic(Samples):
 
 
 @dataclass(frozen=True)
-class Source:
+class DataSource:
     """A data set by name; ``needs`` says in words what it needs that is not here."""
 
     name: str
@@ -99,34 +100,34 @@ def _published(kind: type[Published]) -> Callable[[Request], Samples]:
 SOURCES = {
     source.name: source
     for source in (
-        Source(
+        DataSource(
             "photos",
             f"crops of {sum(map(len, PHOTOS.values()))} photographs, labelled by photograph",
             "nothing: they come with scikit-learn and scikit-image",
             lambda request: Photos(request.format, request.count, request.seed),
         ),
-        Source(
+        DataSource(
             "digits",
             "1797 handwritten digits of 8×8 pixels",
             "nothing: they come with scikit-learn",
             lambda request: Digits(request.format),
         ),
-        Source(
+        DataSource(
             "synthetic",
             "random numbers and random labels, for every network",
             "nothing",
             Synthetic,
             takes_all_networks=True,
         ),
-        Source(
+        DataSource(
             "mnist", "60,000 handwritten digits of 28×28 pixels",
             "--data-dir, and --download the first time", _published(Mnist),
         ),
-        Source(
+        DataSource(
             "cifar10", "50,000 photographs of 32×32 pixels, 10 classes",
             "--data-dir, and --download the first time", _published(Cifar10),
         ),
-        Source(
+        DataSource(
             "imagefolder", "your own images, one folder a class",
             "--data-dir", _published(ImageFolder),
         ),

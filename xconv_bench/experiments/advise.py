@@ -7,7 +7,7 @@ from pathlib import Path
 
 from xconv_bench.configuration import AdviceConfiguration
 from xconv_bench.errors import BenchError, UsageError
-from xconv_bench.experiments.gradients import rows_of
+from xconv_bench.experiments.writing import rows_of
 from xconv_bench.plans import label_of, plan_of
 from xconv_bench.results.schema import ALL_LAYERS
 from xconv_bench.results.table import Row, Table

@@ -5,22 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 from xconv_bench.configuration import AverageErrorConfiguration, GradientConfiguration
 from xconv_bench.errors import BenchError, Unsupported
+from xconv_bench.events import Event, Message, Work
 from xconv_bench.experiments.cross_checks import CrossChecks
-from xconv_bench.experiments.starting_weights import Watcher
+from xconv_bench.experiments.starting_weights import PreparationWatcher
 from xconv_bench.launch import Launcher
-from xconv_bench.launch.worker import Work
 from xconv_bench.measurement.average_error import AverageErrorMeasurement
 from xconv_bench.measurement.comparison import Start
 from xconv_bench.measurement.largest_batch import LargestBatch
-from xconv_bench.report.words import method_words
+from xconv_bench.naming import method_words
 from xconv_bench.results.statuses import DOUBTFUL
 
-Tasks = dict[AverageErrorConfiguration, Callable[[AverageErrorConfiguration, Start], Work]]
-"""Cells to measure, each with what makes its task."""
+Measurements = dict[AverageErrorConfiguration, Callable[[AverageErrorConfiguration, Start], Work]]
+"""Cells to measure, each with the function that makes its work."""
 
 
 @dataclass(frozen=True)
@@ -34,30 +33,30 @@ class Fit:
 
 @dataclass(frozen=True)
 class DoesNotFit:
-    """The task of a cell for which no batch was found: it fails at once, as the search did."""
+    """Fails at once, as the search did: the work of a cell for which no batch was found."""
 
     configuration: AverageErrorConfiguration
     start: Start
     status: str
     message: str
 
-    def __call__(self) -> Iterator[dict[str, Any]]:
-        """Raises MemoryError where not even one sample fits, Unsupported or BenchError."""
+    def __call__(self) -> Iterator[Event]:
+        """Raise MemoryError where not even one sample fits, else Unsupported or BenchError."""
         kinds: dict[str, type[Exception]] = {"oom": MemoryError, "unsupported": Unsupported}
         raise kinds.get(self.status, BenchError)(self.message)
 
 
 @dataclass(frozen=True)
 class Doubted:
-    """The task of a cell whose batch may not fit: its row says why."""
+    """Says in the row why the batch of a cell may not fit, and measures."""
 
-    task: Work
+    work: Work
     doubt: str
 
-    def __call__(self) -> Iterator[dict[str, Any]]:
-        """Measure, and say it."""
-        yield {"message": f"batch size: {self.doubt}"}
-        yield from self.task()
+    def __call__(self) -> Iterator[Event]:
+        """Say it, and measure."""
+        yield Message(f"batch size: {self.doubt}")
+        yield from self.work()
 
 
 def _doubted(
@@ -69,8 +68,8 @@ def _doubted(
     return Doubted(measuring(cell, start), doubt)
 
 
-def at_batch_size(cells: Sequence[GradientConfiguration]) -> Tasks:
-    """The batch sizes that the cells have; exact gradients take the same."""
+def at_batch_size(cells: Sequence[GradientConfiguration]) -> Measurements:
+    """Plan cells at the batch sizes that they have; exact gradients take the same."""
     return {
         cell.extended(AverageErrorConfiguration): partial(
             AverageErrorMeasurement, chunk_size=cell.batch_size
@@ -84,10 +83,10 @@ def at_budget(
     budget_bytes: int,
     headroom: float,
     launcher: Launcher,
-    watcher: Watcher,
+    watcher: PreparationWatcher,
     cross_check: bool = True,
-) -> Tasks:
-    """Each cell with the largest batch whose simulated step takes ``headroom`` of the budget.
+) -> Measurements:
+    """Plan each cell with the largest batch whose simulated step takes ``headroom`` of the budget.
 
     No batch is larger than the data. What memory a method saves buys a larger batch, and a larger
     batch less noise: the paper's comparison. Exact gradients are computed in parts that fit
@@ -103,8 +102,8 @@ def at_budget(
         if cell not in fits:
             what = f"largest batch of {cell.model} {method_words(cell.key)}"
             watcher.prepares(what)
-            task = LargestBatch(cell, int(budget_bytes * headroom), most=cell.samples)
-            outcome = launcher.run(task)
+            work = LargestBatch(cell, int(budget_bytes * headroom), most=cell.samples)
+            outcome = launcher.run(work)
             checks.apply(cell, outcome)
             size = outcome.readings.get("max_batch_size", 0)
             fits[cell] = Fit(size, outcome.status, outcome.message)
@@ -112,7 +111,7 @@ def at_budget(
             watcher.prepared(what, f"{size}{said}")
         return fits[cell]
 
-    tasks: Tasks = {}
+    measurements: Measurements = {}
     for cell in ones:
         found, exact = fit(cell), fit(cell.as_exact())
         sized = replace(cell, batch_size=max(found.batch_size, 1))
@@ -121,7 +120,7 @@ def at_budget(
             chunk_size = max(exact.batch_size, 1)
             measuring = partial(AverageErrorMeasurement, chunk_size=chunk_size)
             doubt = found.message if found.status == DOUBTFUL else ""
-            tasks[key] = partial(_doubted, measuring, doubt) if doubt else measuring
+            measurements[key] = partial(_doubted, measuring, doubt) if doubt else measuring
         else:
-            tasks[key] = partial(DoesNotFit, status=found.status, message=found.message)
-    return tasks
+            measurements[key] = partial(DoesNotFit, status=found.status, message=found.message)
+    return measurements

@@ -6,26 +6,25 @@ from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 from xconv_bench.configuration import SIMULATED, Configuration
-from xconv_bench.launch import Job, Launcher, Outcome
-from xconv_bench.launch.job import Progress
+from xconv_bench.events import Progress, Rows
+from xconv_bench.launch import Job, Launcher, Listener, Outcome, Runner
 from xconv_bench.measurement.cross_check import CrossCheck
 from xconv_bench.methods import find_method
 from xconv_bench.results.statuses import DOUBTFUL
 
 _MOST_SECONDS = 60.0
-"""What takes longer is not cheap: a network may be waiting for something."""
+"""A step that takes longer is not cheap: a network may be waiting for something."""
 
 _known: dict[Configuration, Outcome] = {}
-"""What was found in this process: the experiments of a profile share networks and methods."""
+"""Cross-checks made in this process: the experiments of a profile share networks and methods."""
 
 _PLAIN = {field: getattr(Configuration(""), field) for field in ("batch_size", "image_size")}
 
 
 class CrossChecks:
-    """What real steps say of the simulations of ``cells``, each network and method once.
+    """Holds the simulations of ``cells`` against real steps, each network and method once.
 
     Cells that differ in sizes, seed and device are alike: the smallest of them is tried.
     """
@@ -42,7 +41,7 @@ class CrossChecks:
             if kind not in _known
         ]
         self._found = {kind: _known[kind] for kind in smallest if kind in _known}
-        with closing(launcher.each(jobs, _Silent())) as results:
+        with closing(launcher.each(jobs, Silent())) as results:
             for job, outcome in results:
                 self._found[job.cells[0]] = outcome
                 if outcome.status == "ok":
@@ -65,17 +64,17 @@ def judge(outcome: Outcome, check: Outcome, otherwise: str = "simulated") -> Non
         outcome.note(f"{otherwise}: {check.message}")
 
 
-def _check(cell: Configuration, launcher: Launcher, on_progress: Progress) -> Outcome:
-    return launcher.run(CrossCheck(_simulated(cell)), on_progress, timeout_seconds=_MOST_SECONDS)
+def _check(cell: Configuration, runner: Runner, listener: Listener) -> Outcome:
+    return runner.run(CrossCheck(_simulated(cell)), listener, timeout_seconds=_MOST_SECONDS)
 
 
-class _Silent:
-    """A watcher that says nothing: cross-checks are no cells."""
+class Silent:
+    """Watches and says nothing: cross-checks are no cells."""
 
     def started(self, configuration: Configuration) -> None:
         pass
 
-    def progressed(self, configuration: Configuration, done: Any) -> None:
+    def heard(self, configuration: Configuration, event: Progress | Rows) -> None:
         pass
 
 
@@ -85,7 +84,7 @@ def _simulated(cell: Configuration) -> Configuration:
 
 
 def _kind(cell: Configuration) -> Configuration:
-    """The network, the method and its settings, which is what an operator's memory depends on."""
+    """Return the network, the method and its settings: what an operator's memory depends on."""
     return replace(_simulated(cell), seed=0, **_PLAIN)
 
 

@@ -1,23 +1,23 @@
-"""What measurements will take, before any is made."""
+"""Estimates of memory and time, before anything is measured."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from xconv_bench.configuration import SIMULATED, Configuration, MaxBatchConfiguration, columns_of
+from xconv_bench.events import Work
 from xconv_bench.launch import Launcher
-from xconv_bench.launch.worker import Work
 from xconv_bench.measurement.estimate import Estimate, Speed
 
 _START_SECONDS = {SIMULATED: 0.3, "cpu": 1.5, "cuda": 5.0}
-"""Of a process, by the kind of device: to begin, and to have the network there."""
+"""Seconds that a process takes to begin and to place its network, by the kind of device."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Of a cell: peak memory of a step, and how long it takes; None where it cannot be said."""
+    """The peak memory of a step of a cell, and the time it takes; None where it is unknown."""
 
     cell: Configuration
     peak_bytes: int | None
@@ -28,7 +28,7 @@ class Cost:
 class Estimator:
     """Simulates each network once, whatever is to be measured of it.
 
-    ``estimate`` makes the task that simulates a cell; without it a cell is a step of its model.
+    ``estimate`` makes the work that simulates a cell; without it a cell is a step of its model.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Estimator:
         self._speeds: dict[str, float | None] = {}
 
     def costs(self, cells: Iterable[Configuration], steps: int, simulations: int) -> list[Cost]:
-        """Of cells that take ``steps`` steps each, or so many ``simulations``."""
+        """Return the costs of cells that take ``steps`` steps each, or so many ``simulations``."""
         return [self._cost(cell, steps, simulations) for cell in cells]
 
     def _cost(self, cell: Configuration, steps: int, simulations: int) -> Cost:
@@ -84,12 +84,6 @@ class Estimator:
 
 
 def _plain(cell: Configuration) -> Configuration:
-    """What decides the step alone."""
+    """Return the settings that decide the step, and no others."""
     values = {name: getattr(cell, name) for name in columns_of(Configuration)}
     return Configuration(**{**values, "seed": 0, "device": SIMULATED})
-
-
-def total_seconds(costs: Sequence[Cost]) -> float | None:
-    """Of all together; None where not even one is known."""
-    known = [cost.seconds for cost in costs if cost.seconds is not None]
-    return sum(known) if known else None

@@ -13,11 +13,11 @@ from xconv_bench.configuration import (
     MemoryConfiguration,
     columns_of,
 )
-from xconv_bench.report.words import method_words
+from xconv_bench.naming import method_words
 from xconv_bench.results.schema import ALL_LAYERS, Cell
 from xconv_bench.results.statuses import DOUBTFUL, MEASURED_STATUSES
 from xconv_bench.results.table import Row, Table
-from xconv_bench.statistics.pareto import Point, dominator
+from xconv_bench.statistics.pareto import Coordinates, dominator
 
 PEAK_METERS = ("allocated_peak_bytes", "live_peak_bytes")
 """Meters of the peak, best first; one is taken for all that are compared."""
@@ -118,7 +118,7 @@ def _compare(rows: list[dict[str, Any]]) -> None:
             row["peak_ratio"] = _ratio(row[meter], exact[meter])
     for column, axes in _AXES.items():
         placed = [row for row in measured if all(row[axis] is not None for axis in axes)]
-        points: list[Point] = [tuple(float(row[axis]) for axis in axes) for row in placed]
+        points: list[Coordinates] = [tuple(float(row[axis]) for axis in axes) for row in placed]
         for index, row in enumerate(placed):
             better = dominator(points, index)
             row[column] = None if better is None else method_words(placed[better])

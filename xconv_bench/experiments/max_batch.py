@@ -8,9 +8,9 @@ from functools import partial
 
 from xconv_bench.configuration import SIMULATED, MaxBatchConfiguration
 from xconv_bench.errors import BenchError
+from xconv_bench.events import joined
 from xconv_bench.experiments.rows import Watcher, measure_rows
-from xconv_bench.launch import Job, Launcher, Outcome
-from xconv_bench.launch.job import Progress
+from xconv_bench.launch import Job, Launcher, Listener, Outcome, Runner
 from xconv_bench.measurement.allocated_peak import AllocatedPeak, LargestElements
 from xconv_bench.measurement.batch_search import (
     NEVER,
@@ -25,7 +25,7 @@ from xconv_bench.results.table import Row, Table
 VERIFYING_STEPS = 10
 
 _REACH = 8
-"""Sizes in a row that may fail: each takes a process of its own."""
+"""How many sizes in a row may fail: each takes a process of its own."""
 
 
 def find_max_batches(
@@ -36,7 +36,7 @@ def find_max_batches(
     verify: bool = False,
     cross_check: bool = True,
 ) -> list[Row]:
-    """Look for what the table does not hold yet; the rows of all, in the order of the plan.
+    """Look for what the table does not hold yet; return all rows, in the order of the plan.
 
     On a GPU each batch is really trained for a step, in a process of its own; with ``verify`` the
     answer for ``VERIFYING_STEPS`` steps more. ``cross_check`` holds simulations against a real
@@ -53,26 +53,26 @@ def find_max_batches(
 
 
 def _search(
-    cell: MaxBatchConfiguration, verify: bool, launcher: Launcher, on_progress: Progress
+    cell: MaxBatchConfiguration, verify: bool, runner: Runner, listener: Listener
 ) -> Outcome:
     if cell.device == SIMULATED:
         budget = int(cell.memory_budget_bytes * cell.headroom)
-        return launcher.run(LargestBatch(cell, budget, cell.most), on_progress)
-    return _Allocating(cell, launcher).search(verify)
+        return runner.run(LargestBatch(cell, budget, cell.most), listener)
+    return _Allocating(cell, runner).search(verify)
 
 
 class _Allocating:
-    """Steps of one cell on a GPU, one batch size after another."""
+    """Makes steps of one cell on a GPU, one batch size after another."""
 
-    def __init__(self, cell: MaxBatchConfiguration, launcher: Launcher) -> None:
+    def __init__(self, cell: MaxBatchConfiguration, runner: Runner) -> None:
         self._cell = cell
-        self._launcher = launcher
+        self._runner = runner
         self._too_many_elements: set[int] = set()
         self._message = ""
         self._is_simulated = True
 
     def search(self, verify: bool) -> Outcome:
-        """The row's outcome."""
+        """Return the outcome of the cell, with the steps of its largest batch."""
         budget = int(self._cell.memory_budget_bytes * self._cell.headroom)
         try:
             found = largest_batch(self._peak, budget, self._cell.most, _REACH)
@@ -83,7 +83,7 @@ class _Allocating:
             needs = "more than there is" if peak == NEVER else f"{peak / 2**20:.1f} MiB"
             samples = "one sample" if found.beyond == 1 else f"{found.beyond} samples"
             return Outcome("oom", f"a batch of {samples} needs {needs}")
-        message = "; ".join(filter(None, (self._message, words_on_refusals(found))))
+        message = joined(self._message, words_on_refusals(found))
         readings = {
             "max_batch_size": size,
             "allocated_peak_bytes": peak,
@@ -92,7 +92,7 @@ class _Allocating:
         if not verify:
             return Outcome(message=message, readings=readings)
         cell = replace(self._cell, batch_size=size)
-        trained = self._launcher.run(AllocatedPeak(cell, VERIFYING_STEPS, trains=True))
+        trained = self._runner.run(AllocatedPeak(cell, VERIFYING_STEPS, trains=True))
         readings |= {"trained_steps": trained.readings.get("trained_steps")}
         return Outcome(trained.status, trained.message, readings)
 
@@ -102,7 +102,7 @@ class _Allocating:
         if elements is not None and elements > MOST_ELEMENTS:
             self._too_many_elements.add(batch_size)
             return NEVER
-        outcome = self._launcher.run(AllocatedPeak(cell))
+        outcome = self._runner.run(AllocatedPeak(cell))
         if outcome.status == "oom":
             return NEVER
         if outcome.status != "ok":
@@ -113,9 +113,9 @@ class _Allocating:
         return peak
 
     def _elements(self, cell: MaxBatchConfiguration) -> int | None:
-        """Of the largest tensor; None where it is not simulated: the kernels have the last word."""
+        """Return the elements of the largest tensor; None where it is not simulated."""
         if not self._is_simulated:
             return None
-        simulated = self._launcher.run(LargestElements(cell))
+        simulated = self._runner.run(LargestElements(cell))
         elements: int | None = simulated.readings.get("largest_elements")
         return elements if simulated.status == "ok" else None

@@ -7,17 +7,16 @@ from functools import partial
 from xconv_bench.configuration import SIMULATED, Configuration, MemoryConfiguration
 from xconv_bench.experiments.cross_checks import judge
 from xconv_bench.experiments.rows import Watcher, measure_rows
-from xconv_bench.launch import Job, Launcher, Outcome
-from xconv_bench.launch.job import Progress
+from xconv_bench.launch import Job, Launcher, Listener, Outcome, Runner
 from xconv_bench.measurement.agreement import disagreement
 from xconv_bench.measurement.measure import Measurement
-from xconv_bench.measurement.simulated import COUNT, Simulated
+from xconv_bench.measurement.simulated import COUNT, SimulationWork
 from xconv_bench.results.statuses import DOUBTFUL
 from xconv_bench.results.table import Row, Table
 
 
 def repeat(configurations: Iterable[Configuration], repeats: int) -> list[MemoryConfiguration]:
-    """All of them ``repeats`` times, the i-th time with the i-th seed from their own on."""
+    """Return all of them ``repeats`` times, the i-th time with the i-th seed from their own on."""
     cells = list(configurations)
     return [
         replace(cell, seed=cell.seed + index).extended(MemoryConfiguration, repeat=index)
@@ -34,7 +33,7 @@ def measure_memory(
     timed_steps: int = 3,
     cross_check: bool = True,
 ) -> list[Row]:
-    """Measure what the table does not hold yet; the rows of all, in the order of the plan.
+    """Measure what the table does not hold yet; return all rows, in the order of the plan.
 
     ``cross_check`` holds simulations against a real step: on the CPU the one that is measured.
     """
@@ -52,15 +51,15 @@ def _measure(
     cell: MemoryConfiguration,
     timed_steps: int,
     cross_check: bool,
-    launcher: Launcher,
-    on_progress: Progress,
+    runner: Runner,
+    listener: Listener,
 ) -> Outcome:
     """Simulate, and measure in another process: what one of them dies of kills no other figure."""
-    simulated = launcher.run(Simulated(cell), on_progress)
+    simulated = runner.run(SimulationWork(cell), listener)
     expected = simulated.readings.pop(COUNT, None)
     if cell.device == SIMULATED:
         return simulated
-    outcome = launcher.run(Measurement(cell, timed_steps), on_progress)
+    outcome = runner.run(Measurement(cell, timed_steps), listener)
     counted = outcome.readings.pop(COUNT, None)
     if expected is not None:
         outcome.readings["simulated_peak_bytes"] = expected.peak_bytes

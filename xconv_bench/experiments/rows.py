@@ -1,84 +1,80 @@
-"""A configuration becomes rows: measured once, on the disk at once."""
+"""Configurations that become rows: measured once, on the disk at once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from typing import Any, Protocol, TypeVar
 
 from xconv_bench.configuration import Configuration
+from xconv_bench.events import Progress, Rows
 from xconv_bench.experiments.cross_checks import CrossChecks
-from xconv_bench.launch import Job, Launcher, Outcome
-from xconv_bench.launch.job import Watcher as JobWatcher
-from xconv_bench.results.schema import COLUMNS
+from xconv_bench.experiments.writing import RowWriter, key_of
+from xconv_bench.launch import Job, Launcher
 from xconv_bench.results.statuses import FINAL_STATUSES
 from xconv_bench.results.table import Row, Table
 
-Cell = TypeVar("Cell", bound=Configuration)
+AnyConfiguration = TypeVar("AnyConfiguration", bound=Configuration)
 
 
 def unchecked(cell: Configuration) -> bool:
-    """False: nothing of this cell is to be cross-checked."""
+    """Return False: nothing of this cell is to be cross-checked."""
     return False
 
 
-class Watcher(JobWatcher, Protocol):
-    """Who is told how the experiment gets on."""
+class Watcher(Protocol):
+    """Watches an experiment on behalf of the user."""
+
+    def started(self, configuration: Configuration) -> None:
+        """Hear that the measurement of this cell, perhaps with others, begins."""
+
+    def progressed(self, configuration: Configuration, progress: Progress) -> None:
+        """Hear how much of its measurement is done."""
 
     def finished(self, configuration: Configuration, row: dict[str, Any], known: bool) -> None:
-        """Its rows are on the disk; ``known`` if they were there before."""
+        """Hear that its rows are on the disk; ``known`` if they were there before."""
 
 
 def measure_rows(
-    cells: Iterable[Cell],
+    cells: Iterable[AnyConfiguration],
     table: Table,
     launcher: Launcher,
     watcher: Watcher,
-    job: Callable[[Cell], Job],
-    checked: Callable[[Cell], bool] = unchecked,
+    job: Callable[[AnyConfiguration], Job],
+    checked: Callable[[AnyConfiguration], bool] = unchecked,
 ) -> list[Row]:
-    """Measure what the table does not hold yet; the rows of all, in the order of the plan.
+    """Measure what the table does not hold yet; return all rows in the order of the plan.
 
     ``checked`` says which cells have simulated figures that a real step is to confirm.
     """
     plan = list(cells)
-
-    def write(done: Job, outcome: Outcome) -> list[Row]:
-        (cell,) = done.cells
-        table.put({**cell.key, **outcome.row})
-        row = table.find(cell.key)
-        assert row is not None
-        return [row]
-
     rows = measure_missing(
         [(cell,) for cell in plan],
-        rows_by_cell(table),
+        RowWriter(table),
         launcher,
         watcher,
         lambda group: job(group[0]),
-        write,
         checked,
     )
     return [rows[cell] for cell in plan]
 
 
 def measure_missing(
-    groups: Sequence[tuple[Cell, ...]],
-    found: Mapping[tuple[str, ...], Row],
+    groups: Sequence[tuple[AnyConfiguration, ...]],
+    writer: RowWriter,
     launcher: Launcher,
     watcher: Watcher,
-    job: Callable[[tuple[Cell, ...]], Job],
-    write: Callable[[Job, Outcome], Iterable[Row]],
-    checked: Callable[[Cell], bool] = unchecked,
+    job: Callable[[tuple[AnyConfiguration, ...]], Job],
+    checked: Callable[[AnyConfiguration], bool] = unchecked,
 ) -> dict[Configuration, Row]:
-    """The rows that cells are known by: those ``found`` before, or else measured and written.
+    """Return the rows that cells are known by: found by the ``writer``, or measured and written.
 
     The cells of a group are measured in one job; where anything of it is missing, all of it is.
-    ``write`` puts rows on the disk, and returns for each cell the one that it is known by.
     ``checked`` is as for ``measure_rows``.
     """
     rows: dict[Configuration, Row] = {}
     missing, doubted = [], []
+    found = writer.found()
     for group in groups:
         known = {cell: found[key_of(cell)] for cell in group if key_of(cell) in found}
         if len(known) < len(group) or any(not _is_final(row) for row in known.values()):
@@ -90,34 +86,31 @@ def measure_missing(
             watcher.finished(cell, row, True)
     checks = CrossChecks(doubted, launcher)
     # Closed at once where a row cannot be written: what runs meanwhile is ended.
-    with closing(launcher.each(missing, watcher)) as results:
+    with closing(launcher.each(missing, _Hearing(writer, watcher))) as results:
         for done, outcome in results:
             for each in done.cells:
                 checks.apply(each, outcome)
-            for measured, row in zip(done.cells, write(done, outcome), strict=True):
+            for measured, row in zip(done.cells, writer.write(done, outcome), strict=True):
                 rows[measured] = row
                 watcher.finished(measured, row, False)
     return rows
 
 
-def rows_by_cell(table: Table, **chosen: Any) -> dict[tuple[str, ...], Row]:
-    """The rows of a table that have the values ``chosen``, by the keys of their cells."""
-    names = [column for column in table.key_columns if column not in chosen]
-    return {
-        key_of_row(row, names): row
-        for row in table.rows()
-        if all(row[column] == value for column, value in chosen.items())
-    }
+class _Hearing:
+    """Passes progress on to the watcher, and rows to the writer."""
 
+    def __init__(self, writer: RowWriter, watcher: Watcher) -> None:
+        self._writer = writer
+        self._watcher = watcher
 
-def key_of(cell: Configuration) -> tuple[str, ...]:
-    """Return the values of a cell's key as tables hold them: some names cannot be written."""
-    return key_of_row(cell.key, cell.key)
+    def started(self, configuration: Configuration) -> None:
+        self._watcher.started(configuration)
 
-
-def key_of_row(row: Mapping[str, Any], names: Iterable[str]) -> tuple[str, ...]:
-    """Return the values of these columns as tables hold them."""
-    return tuple(COLUMNS[name].write(row[name]) for name in names)
+    def heard(self, configuration: Configuration, event: Progress | Rows) -> None:
+        if isinstance(event, Rows):
+            self._writer.hear(configuration, event)
+        else:
+            self._watcher.progressed(configuration, event)
 
 
 def _is_final(row: Row) -> bool:

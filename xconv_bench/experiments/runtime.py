@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from xconv_bench.configuration import KNOBS, Configuration
-from xconv_bench.experiments.rows import Watcher, measure_missing, rows_by_cell
-from xconv_bench.launch import Job, Launcher, Outcome
+from xconv_bench.experiments.rows import Watcher, measure_missing
+from xconv_bench.experiments.writing import RowWriter
+from xconv_bench.launch import Job, Launcher
 from xconv_bench.measurement.runtime import RuntimeMeasurement
 from xconv_bench.results.schema import Cell
 from xconv_bench.results.table import Row, Table
@@ -15,31 +16,22 @@ from xconv_bench.results.table import Row, Table
 def measure_runtime(
     cells: Sequence[Configuration], table: Table, launcher: Launcher, watcher: Watcher, rounds: int
 ) -> list[Row]:
-    """Measure what the table does not hold yet; the rows of all, in the order of the plan.
+    """Measure what the table does not hold yet; return all rows in the order of the plan.
 
     Ratios need the exact step of the same rounds: what is compared is measured in one job.
     """
-
-    def write(done: Job, outcome: Outcome) -> list[Row]:
-        failure = {"status": outcome.status, "message": outcome.message}
-        measured = outcome.readings.get("rows") or [failure] * len(done.cells)
-        table.put(*({**c.key, **row} for c, row in zip(done.cells, measured, strict=True)))
-        found = [table.find(cell.key) for cell in done.cells]
-        return [row for row in found if row is not None]
-
     rows = measure_missing(
         [tuple(group) for group in groups_of(cells)],
-        rows_by_cell(table),
+        RowWriter(table),
         launcher,
         watcher,
         lambda group: Job.of(RuntimeMeasurement(group, rounds), *group),
-        write,
     )
     return [rows[cell] for cell in cells]
 
 
 def groups_of(cells: Sequence[Configuration]) -> list[list[Configuration]]:
-    """Cells that differ in method and knobs only, in their order."""
+    """Return groups of cells that differ in method and knobs only, in their order."""
     groups: dict[tuple[Cell, ...], list[Configuration]] = {}
     for cell in cells:
         setting = tuple(v for c, v in cell.key.items() if c not in ("method", *KNOBS))

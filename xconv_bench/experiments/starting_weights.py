@@ -12,20 +12,20 @@ from xconv_bench.measurement.comparison import Start
 from xconv_bench.measurement.starting_weights import StartingWeights
 
 
-class Watcher(Protocol):
-    """Who is told that weights are being prepared."""
+class PreparationWatcher(Protocol):
+    """Watches preparations, such as that of weights, on behalf of the user."""
 
     def prepares(self, what: str) -> None:
-        """It begins."""
+        """Hear that a preparation begins."""
 
     def prepared(self, what: str, message: str) -> None:
-        """It is done; ``message`` says what came of it."""
+        """Hear that it is done; ``message`` says what came of it."""
 
 
 def prepare_weights(
     starts: Iterable[tuple[GradientConfiguration, Start]],
     launcher: Launcher,
-    watcher: Watcher,
+    watcher: PreparationWatcher,
     download: bool,
 ) -> None:
     """Write the files that the starts name and that do not exist.

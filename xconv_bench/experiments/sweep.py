@@ -2,10 +2,11 @@
 
 import itertools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from xconv_bench.configuration import Configuration
+from xconv_bench.knobs import KNOBS
 from xconv_bench.methods import find_method
 
 
@@ -13,32 +14,22 @@ from xconv_bench.methods import find_method
 class Sweep:
     """Values of each setting; every combination that makes sense is a configuration.
 
-    No ``image_sizes`` means each model's own. Each scheme takes the ``bits`` that it can have, and
-    None stands for its default.
+    ``knobs`` holds the values of knobs by their names; a knob without values has its default.
+    Each scheme takes those values of its dial that it can have. Without ``image_sizes`` each model
+    has its own.
     """
 
     models: tuple[str, ...]
     methods: tuple[str, ...] = ("exact", "xconv")
-    schemes: tuple[str, ...] = ("independent",)
-    probes: tuple[int, ...] = (8,)
-    distributions: tuple[str, ...] = ("rademacher",)
-    compress: tuple[str, ...] = ("conv,relu",)
-    first: tuple[str, ...] = ("exact",)
-    allot: tuple[str | None, ...] = (None,)
-    segments: tuple[int | None, ...] = (None,)
-    keep: tuple[float, ...] = (0.1,)
-    bits: tuple[float | None, ...] = (None,)
-    budgets: tuple[float, ...] = (0.5,)
-    norm_bits: tuple[int, ...] = (4,)
-    plans: tuple[str | None, ...] = (None,)
-    batch_sizes: tuple[int, ...] = (32,)
+    knobs: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    batch_sizes: tuple[int, ...] = (Configuration.batch_size,)
     image_sizes: tuple[int, ...] = ()
-    dtypes: tuple[str, ...] = ("float32",)
-    devices: tuple[str, ...] = ("cpu",)
-    seed: int = 0
+    dtypes: tuple[str, ...] = (Configuration.dtype,)
+    devices: tuple[str, ...] = (Configuration.device,)
+    seed: int = Configuration.seed
 
     def configurations(self, designed_sizes: Mapping[str, int]) -> list[Configuration]:
-        """Each once; those that are compared with each other stand next to each other.
+        """Return each configuration once; those that are compared stand next to each other.
 
         ``designed_sizes`` gives each model's own image size in pixels a side.
         """
@@ -66,24 +57,11 @@ class Sweep:
         return list(dict.fromkeys(cells))
 
     def _knobs(self, method: str) -> Iterator[dict[str, Any]]:
-        """Combinations of the settings that this method reads."""
-        values = {
-            "scheme": self.schemes,
-            "probes": self.probes,
-            "distribution": self.distributions,
-            "compress": self.compress,
-            "first": self.first,
-            "allot": self.allot,
-            "segments": self.segments,
-            "keep": self.keep,
-            "bits": self.bits,
-            "budget": self.budgets,
-            "norm_bits": self.norm_bits,
-            "plan": self.plans,
-        }
+        """Yield the combinations of the knobs that this method reads."""
         chosen = find_method(method)
-        names = [name for name in values if name in chosen.knobs]
-        for combination in itertools.product(*(values[name] for name in names)):
+        names = [name for name in KNOBS if name in chosen.knobs]
+        values = [self.knobs.get(name) or KNOBS[name].values() for name in names]
+        for combination in itertools.product(*values):
             knobs = dict(zip(names, combination, strict=True))
             if chosen.takes(knobs):
                 yield chosen.settle(knobs)

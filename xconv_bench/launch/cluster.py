@@ -19,17 +19,17 @@ from typing import Any
 
 from xconv_bench.configuration import SIMULATED
 from xconv_bench.errors import BenchError, UsageError
-from xconv_bench.launch.job import Job, Progress, Watcher, untold
+from xconv_bench.events import Work
+from xconv_bench.launch.job import Job, JobWatcher, Listener, Runner, unheard
 from xconv_bench.launch.outcome import Outcome
 from xconv_bench.launch.process import Launcher, Results
-from xconv_bench.launch.worker import Work
 
 _TRIES_AFTER_A_DEATH = 3
 _LONGEST_KNOCK_SECONDS = 10
 
 
 class Cluster(Launcher):
-    """A Ray task a job, which has a whole GPU, a machine's CPUs or, to simulate, one of them.
+    """Runs each job as a Ray task with a whole GPU, a machine's CPUs or, to simulate, one of them.
 
     ``address`` is that of a cluster; without it, RAY_ADDRESS, or else a cluster on this machine
     that ends with this process. A job whose machine dies is measured elsewhere.
@@ -42,18 +42,18 @@ class Cluster(Launcher):
 
     def run(
         self,
-        task: Work,
-        on_progress: Progress = untold,
+        work: Work,
+        listener: Listener = unheard,
         device: str = SIMULATED,
         timeout_seconds: float | None = None,
     ) -> Outcome:
-        """What the task yielded and how it ended. Raises UsageError where the task did."""
+        """Return what the work yielded and how it ended. Raises UsageError where the work did."""
         ray = self._connect()
-        measure = partial(_run, task, timeout_seconds)
+        measure = partial(_run, work, timeout_seconds)
         return self._outcome(ray, self._submit(ray, measure, device))
 
-    def each(self, jobs: Iterable[Job], watcher: Watcher) -> Results:
-        """The jobs with what came of them, each as soon as it is done."""
+    def each(self, jobs: Iterable[Job], watcher: JobWatcher) -> Results:
+        """Yield the jobs with their outcomes, each as soon as it is done."""
         ray = self._connect()
         waiting: dict[Any, Job] = {}
         try:
@@ -67,15 +67,15 @@ class Cluster(Launcher):
                 ray.cancel(reference, force=True)
 
     def machines(self) -> list[dict[str, Any]]:
-        """The machines that measured something, as ``environment.json`` describes them."""
+        """Return the machines that measured something, as ``environment.json`` has them."""
         ray = self._connect()
         nodes = {node["NodeID"]: node for node in ray.nodes()}
         found = []
         for name in sorted(self._nodes):
             strategy = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(name, True)
-            task = ray.remote(_describe).options(num_cpus=0, scheduling_strategy=strategy)
+            remote = ray.remote(_describe).options(num_cpus=0, scheduling_strategy=strategy)
             try:
-                record = ray.get(task.remote())
+                record = ray.get(remote.remote())
             except ray.exceptions.RayError:  # it died, perhaps: what it was is known in part
                 record = {"host": nodes.get(name, {}).get("NodeManagerHostname"), "died": True}
             if record not in found:
@@ -83,7 +83,7 @@ class Cluster(Launcher):
         return found
 
     def _outcome(self, ray: Any, reference: Any) -> Outcome:
-        """What came of a task; its death is an outcome too. Raises UsageError where it did."""
+        """Return the outcome of a job, its death included. Raises UsageError where it did."""
         try:
             outcome, node = ray.get(reference)
         except ray.exceptions.RayTaskError as error:
@@ -119,17 +119,15 @@ class Cluster(Launcher):
                 ) from error
         return ray
 
-    def _submit(
-        self, ray: Any, measure: Callable[[Launcher, Progress], Outcome], device: str
-    ) -> Any:
+    def _submit(self, ray: Any, measure: Callable[[Runner, Listener], Outcome], device: str) -> Any:
         kind = device.partition(":")[0]
         needs = {"num_gpus": 1, "num_cpus": 1} if kind == "cuda" else {"num_cpus": _cpus(ray, kind)}
         if kind == "cuda" and ":" in device:
             raise UsageError(
                 f"--device {device}: a cluster chooses the GPU; expected --device cuda"
             )
-        task = ray.remote(_work).options(max_retries=_TRIES_AFTER_A_DEATH, **needs)
-        return task.remote(measure, self._timeout_seconds, int(needs["num_cpus"]), os.getcwd())
+        remote = ray.remote(_work).options(max_retries=_TRIES_AFTER_A_DEATH, **needs)
+        return remote.remote(measure, self._timeout_seconds, int(needs["num_cpus"]), os.getcwd())
 
 
 def _knock(address: str | None) -> None:
@@ -151,26 +149,26 @@ def _same_handler(number: signal.Signals) -> Iterator[None]:
 
 
 def _python_path() -> str:
-    """Where this package lies, also where it is not installed, and what the user has beside it."""
+    """Return the folder of this package, installed or not, before the user's own PYTHONPATH."""
     package = Path(__file__).resolve().parents[2]
     given = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
     return os.pathsep.join([str(package), *map(os.path.abspath, given)])
 
 
 def _cpus(ray: Any, kind: str) -> int:
-    """One to simulate; to be timed, all of the largest machine, so that nothing else runs there."""
+    """Return 1 to simulate, else the CPUs of the largest machine, to keep it for one job."""
     if kind == SIMULATED:
         return 1
     return max(int(node["Resources"].get("CPU", 1)) for node in ray.nodes() if node["Alive"])
 
 
 def _work(
-    measure: Callable[[Launcher, Progress], Outcome],
+    measure: Callable[[Runner, Listener], Outcome],
     timeout_seconds: float,
     threads: int,
     folder: str,
 ) -> tuple[Outcome, str]:
-    """On a machine of the cluster: the measurement as it would be made by hand there, and where."""
+    """Measure on a machine of the cluster as by hand there; return the outcome and the machine."""
     import ray
 
     if os.path.isdir(folder):
@@ -178,7 +176,7 @@ def _work(
     environment = {"OMP_NUM_THREADS": str(threads)}
     if "CUDA_VISIBLE_DEVICES" in os.environ:  # Ray's choice, for this task
         environment["CUDA_VISIBLE_DEVICES"] = os.environ["CUDA_VISIBLE_DEVICES"]
-    outcome = measure(Launcher(timeout_seconds, environment), untold)
+    outcome = measure(Launcher(timeout_seconds, environment), unheard)
     return outcome, ray.get_runtime_context().get_node_id()
 
 
@@ -188,7 +186,5 @@ def _describe() -> dict[str, Any]:
     return describe_machine()
 
 
-def _run(
-    task: Work, timeout_seconds: float | None, launcher: Launcher, on_progress: Progress
-) -> Outcome:
-    return launcher.run(task, on_progress, timeout_seconds=timeout_seconds)
+def _run(work: Work, timeout_seconds: float | None, runner: Runner, listener: Listener) -> Outcome:
+    return runner.run(work, listener, timeout_seconds=timeout_seconds)

@@ -1,35 +1,35 @@
-"""What a launcher is given to do."""
+"""Jobs that a launcher is given to do, and who hears of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Protocol
 
-from xconv_bench.configuration import Configuration
+from xconv_bench.configuration import SIMULATED, Configuration
+from xconv_bench.events import Progress, Rows, Work
+from xconv_bench.launch.outcome import Outcome
 
-if TYPE_CHECKING:
-    from xconv_bench.launch.outcome import Outcome
-    from xconv_bench.launch.process import Launcher
-    from xconv_bench.launch.worker import Work
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A part that is done, from 0 to 1, what is to be said of it, and a row that is complete."""
-
-    fraction: float
-    said: str = ""
-    row: Mapping[str, Any] | None = None
+Listener = Callable[[Progress | Rows], None]
+"""Hears of progress and of rows while a piece of work runs."""
 
 
-Progress = Callable[[Any], None]
-"""Told of a part that is done, from 0 to 1, or of a stage."""
+def unheard(event: Progress | Rows) -> None:
+    """Let an event pass: nobody listens."""
 
 
-def untold(done: float | Stage) -> None:
-    """The progress that nobody watches."""
+class Runner(Protocol):
+    """Runs pieces of work, each in a process of its own: the half of a launcher that a job sees."""
+
+    def run(
+        self,
+        work: Work,
+        listener: Listener = unheard,
+        device: str = SIMULATED,
+        timeout_seconds: float | None = None,
+    ) -> Outcome:
+        """Run a piece of work and return what came of it, as ``Launcher.run`` does."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,12 @@ class Job:
     """
 
     cells: tuple[Configuration, ...]
-    measure: Callable[[Launcher, Progress], Outcome]
+    measure: Callable[[Runner, Listener], Outcome]
 
     @classmethod
-    def of(cls, task: Work, *cells: Configuration) -> Job:
-        """The job that is one task."""
-        return cls(cells, partial(_run, task))
+    def of(cls, work: Work, *cells: Configuration) -> Job:
+        """Return the job that is one piece of work."""
+        return cls(cells, partial(_run, work))
 
     @property
     def device(self) -> str:
@@ -53,15 +53,15 @@ class Job:
         return self.cells[0].device
 
 
-class Watcher(Protocol):
-    """Who is told how jobs get on."""
+class JobWatcher(Protocol):
+    """Watches jobs on behalf of an experiment."""
 
     def started(self, configuration: Configuration) -> None:
-        """The measurement of this cell, and of others with it perhaps, begins."""
+        """Hear that the measurement of this cell, perhaps with others, begins."""
 
-    def progressed(self, configuration: Configuration, done: float | Stage) -> None:
-        """So much of it is done, from 0 to 1."""
+    def heard(self, configuration: Configuration, event: Progress | Rows) -> None:
+        """Hear what the measurement of this cell tells."""
 
 
-def _run(task: Work, launcher: Launcher, on_progress: Progress) -> Outcome:
-    return launcher.run(task, on_progress)
+def _run(work: Work, runner: Runner, listener: Listener) -> Outcome:
+    return runner.run(work, listener)

@@ -16,13 +16,15 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+from xconv_bench.configuration import SIMULATED
 from xconv_bench.errors import UsageError
-from xconv_bench.launch.job import Job, Progress, Watcher, untold
+from xconv_bench.events import Progress, Rows, Work
+from xconv_bench.launch.job import Job, JobWatcher, Listener, unheard
 from xconv_bench.launch.outcome import Outcome
-from xconv_bench.launch.worker import Work, work
+from xconv_bench.launch.worker import End, run_worker
 
 Results = Generator[tuple[Job, Outcome], None, None]
-"""Jobs with what came of them; closing it ends those that run."""
+"""Jobs with their outcomes; closing it ends the jobs that run."""
 
 _LONGEST_WAIT_SECONDS = 2_000_000
 """The system counts milliseconds in 32 bits, and nobody waits for three weeks."""
@@ -32,7 +34,7 @@ _children = threading.Lock()
 
 
 class Launcher:
-    """Runs one task at a time; a task that takes longer than ``timeout_seconds`` is ended.
+    """Runs one piece of work at a time, and ends what takes longer than ``timeout_seconds``.
 
     ``environment`` is what its processes have beside this one's.
     """
@@ -47,52 +49,51 @@ class Launcher:
 
     def run(
         self,
-        task: Work,
-        on_progress: Progress = untold,
-        device: str = "simulated",
+        work: Work,
+        listener: Listener = unheard,
+        device: str = SIMULATED,
         timeout_seconds: float | None = None,
     ) -> Outcome:
-        """What the task yielded and how it ended. Raises UsageError where the task did.
+        """Return what the work yielded and how it ended. Raises UsageError where the work did.
 
-        ``on_progress`` is told of each ``progress`` that the task yields, from 0 to 1. ``device``
-        is what the task needs, for a launcher that has to find a machine. ``timeout_seconds`` may
-        shorten that of the launcher.
+        ``listener`` hears of progress and of rows at once. ``device`` is what the work needs, for
+        a launcher that has to find a machine. ``timeout_seconds`` may shorten the launcher's.
         """
         seconds = min(self._timeout_seconds, timeout_seconds or self._timeout_seconds)
         _start_server()
-        process, pipe = self._start(task)
+        process, pipe = self._start(work)
         try:
-            return self._collect(process, pipe, on_progress, seconds)
+            return self._collect(process, pipe, listener, seconds)
         finally:
             process.kill()
             with _children:
                 process.join()
             pipe.close()
 
-    def each(self, jobs: Iterable[Job], watcher: Watcher) -> Results:
-        """The jobs with what came of them, each as soon as it is done: here one after another."""
+    def each(self, jobs: Iterable[Job], watcher: JobWatcher) -> Results:
+        """Yield the jobs with their outcomes, each as soon as it is done: one after another."""
         for job in jobs:
             watcher.started(job.cells[0])
-            yield job, job.measure(self, partial(watcher.progressed, job.cells[0]))
+            yield job, job.measure(self, partial(watcher.heard, job.cells[0]))
 
     def machines(self) -> list[dict[str, Any]]:
-        """Other machines that measured something, as ``environment.json`` describes them."""
+        """Return other machines that measured something, as ``environment.json`` has them."""
         return []
 
-    def _start(self, task: Work) -> tuple[BaseProcess, Connection]:
-        """A process that works on ``task``, and what it is heard through."""
-        # One that got half of its task would complain of that, with a traceback.
+    def _start(self, work: Work) -> tuple[BaseProcess, Connection]:
+        """Start a process that does ``work``; return it with the pipe that it is heard through."""
+        # One that got half of its work would complain of that, with a traceback.
         with _children, _interrupted_afterwards():
             ours, theirs = self._context.Pipe()
             process = self._context.Process(
-                target=work, args=(task, theirs, self._environment), daemon=True
+                target=run_worker, args=(work, theirs, self._environment), daemon=True
             )
             process.start()
             theirs.close()
         return process, ours
 
     def _collect(
-        self, process: BaseProcess, pipe: Connection, on_progress: Progress, seconds: float
+        self, process: BaseProcess, pipe: Connection, listener: Listener, seconds: float
     ) -> Outcome:
         outcome = Outcome()
         deadline = time.monotonic() + min(seconds, _LONGEST_WAIT_SECONDS)
@@ -104,15 +105,13 @@ class Launcher:
                 with _children:
                     process.join()
                 return outcome.end(*_explain_death(process.exitcode))
-            if isinstance(received, dict):
-                if "progress" in received:
-                    on_progress(received.pop("progress"))
-                outcome.add(received)
-                continue
-            status, message = received
-            if status == "usage":
-                raise UsageError(message)
-            return outcome.end(status, message)
+            if isinstance(received, End):
+                if received.status == "usage":
+                    raise UsageError(received.message)
+                return outcome.end(received.status, received.message)
+            if isinstance(received, Progress | Rows):
+                listener(received)
+            outcome.add(received)
         option = " (--timeout)" if seconds == self._timeout_seconds else ""
         return outcome.end("timeout", f"given up after {seconds:g} s{option}")
 
@@ -157,7 +156,7 @@ def _interrupted_afterwards() -> Iterator[None]:
 
 
 def _receive(pipe: Connection) -> Any:
-    """What was sent; None where the other end is gone, perhaps in the middle of a word."""
+    """Return what was sent; None where the other end is gone, perhaps in the middle of a word."""
     try:
         return pipe.recv()
     except (EOFError, OSError):

@@ -10,17 +10,17 @@ from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
-from xconv_bench.launch.job import Job, Watcher
+from xconv_bench.events import Work
+from xconv_bench.launch.job import Job, JobWatcher
 from xconv_bench.launch.outcome import Outcome
 from xconv_bench.launch.process import Launcher, Results
-from xconv_bench.launch.worker import Work
 
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 @dataclass(frozen=True)
 class _Place:
-    """What a job occupies: ``kind`` of device, which may be shared, and perhaps a GPU of it."""
+    """The place that a job takes: a ``kind`` of device, perhaps shared, and perhaps a GPU."""
 
     kind: str
     gpu: int | None = None
@@ -28,16 +28,16 @@ class _Place:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Who asks for any GPU sees that of its place only; who chose one sees all."""
+        """Return what lets the work see the GPU of its place only, unless the user chose one."""
         if self.gpu is None or self.is_chosen:
             return {}
         return {_VISIBLE: _visible(self.gpu)}
 
 
 class SideBySide(Launcher):
-    """Up to ``jobs`` at once: simulations beside simulations, on GPUs one beside the other.
+    """Runs up to ``jobs`` at once: simulations beside simulations, one job on each GPU.
 
-    What is timed on the CPU has the machine alone, and no simulation runs beside a GPU that is
+    Measurements on the CPU have the machine alone, and no simulation runs beside a GPU that is
     measured: it would take the time that the CPU needs to feed it.
     """
 
@@ -45,8 +45,8 @@ class SideBySide(Launcher):
         super().__init__(timeout_seconds)
         self._jobs = jobs
 
-    def each(self, jobs: Iterable[Job], watcher: Watcher) -> Results:
-        """The jobs with what came of them, each as soon as it is done."""
+    def each(self, jobs: Iterable[Job], watcher: JobWatcher) -> Results:
+        """Yield the jobs with their outcomes, each as soon as it is done."""
         if self._jobs == 1:
             yield from super().each(jobs, watcher)
             return
@@ -62,7 +62,7 @@ class SideBySide(Launcher):
                     waiting.remove(job)
                     watcher.started(job.cells[0])
                     launchers.append(_Stoppable(self._timeout_seconds, place.environment))
-                    told = partial(watcher.progressed, job.cells[0])
+                    told = partial(watcher.heard, job.cells[0])
                     running[pool.submit(job.measure, launchers[-1], told)] = (job, place)
                     continue
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -74,7 +74,7 @@ class SideBySide(Launcher):
             pool.shutdown()
 
     def _next(self, waiting: list[Job], taken: list[_Place]) -> tuple[Job, _Place] | None:
-        """The first job that may begin beside those that run, and its place."""
+        """Return the first job that may begin beside those that run, and its place."""
         if len(taken) < self._jobs:
             for job in waiting:
                 place = _place(job.device, taken)
@@ -97,15 +97,15 @@ class _Stoppable(Launcher):
         if self._process is not None:
             self._process.kill()
 
-    def _start(self, task: Work) -> tuple[BaseProcess, Connection]:
-        self._process, pipe = super()._start(task)
+    def _start(self, work: Work) -> tuple[BaseProcess, Connection]:
+        self._process, pipe = super()._start(work)
         if self._is_stopped:
             self._process.kill()
         return self._process, pipe
 
 
 def _place(device: str, taken: list[_Place]) -> _Place | None:
-    """Where a job on ``device`` may run now; None where it has to wait."""
+    """Return where a job on ``device`` may run now; None where it has to wait."""
     kind = device.partition(":")[0]
     if not taken:
         return _free(device, taken)
@@ -132,6 +132,6 @@ def _gpu_count() -> int:
 
 
 def _visible(gpu: int) -> str:
-    """The driver's name of the GPU that torch counts as ``gpu`` here."""
+    """Return the driver's name of the GPU that torch counts as ``gpu`` here."""
     names = [name.strip() for name in os.environ.get(_VISIBLE, "").split(",") if name.strip()]
     return names[gpu] if gpu < len(names) else str(gpu)

@@ -1,35 +1,40 @@
-"""What runs inside the process of a measurement."""
+"""The inside of a measurement's process."""
 
 import multiprocessing
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 from xconv_bench.errors import BenchError, Diverged, Unsupported, UsageError
-
-Work = Callable[[], Iterable[dict[str, Any]]]
-"""What a worker is given: picklable, called without arguments, yields readings."""
+from xconv_bench.events import Work
 
 _THREADS = "OMP_NUM_THREADS"
 
 
-def work(task: Work, pipe: Connection, environment: Mapping[str, str]) -> None:
-    """Send each of the task's readings, then how it ended: ``(status, message)``.
+@dataclass(frozen=True)
+class End:
+    """The end of the work: ``status`` as rows have it, or ``"usage"`` for a user's mistake."""
 
-    ``status`` is one of a row's, or ``"usage"`` for a mistake of the user's. ``environment`` is
-    what the process has beside that of the fork server.
+    status: str
+    message: str = ""
+
+
+def run_worker(work: Work, pipe: Connection, environment: Mapping[str, str]) -> None:
+    """Do the work and send each of its events, then its end.
+
+    ``environment`` holds the variables that the process has beside the fork server's.
     """
     _prepare_process(pipe)
     _take(environment)
     try:
-        for readings in task():
-            pipe.send(readings)
-        end = ("ok", "")
+        for event in work():
+            pipe.send(event)
+        end = End("ok")
     except BaseException as error:
         end = _explain(error)
     # Before the parent knows that it may end this process.
@@ -68,16 +73,16 @@ def _end_with_parent(pipe: Connection) -> None:
     os._exit(1)
 
 
-def _explain(error: BaseException) -> tuple[str, str]:
+def _explain(error: BaseException) -> End:
     from xconv_bench.measurement.failures import is_out_of_memory
     from xconv_bench.models.messages import reason
 
     if isinstance(error, UsageError):
-        return "usage", str(error)
+        return End("usage", str(error))
     if isinstance(error, Unsupported):
-        return "unsupported", str(error)
+        return End("unsupported", str(error))
     if isinstance(error, Diverged):
-        return "diverged", str(error)
+        return End("diverged", str(error))
     if isinstance(error, BenchError):
-        return "error", str(error)
-    return ("oom" if is_out_of_memory(error) else "error"), reason(error)
+        return End("error", str(error))
+    return End("oom" if is_out_of_memory(error) else "error", reason(error))

@@ -24,7 +24,8 @@ from xconv.planning.measuring import (
 )
 from xconv_bench.configuration import AdviceConfiguration
 from xconv_bench.data.minibatches import random_minibatches
-from xconv_bench.measurement.comparison import Comparison, Start
+from xconv_bench.events import Event, Progress, Rows
+from xconv_bench.measurement.comparison import GradientComparison, Start
 from xconv_bench.measurement.counting import Simulation
 from xconv_bench.measurement.plan_search import PlanSearch
 from xconv_bench.results.schema import ALL_LAYERS
@@ -38,7 +39,7 @@ _MEASURING_REPEATS = 8
 
 @dataclass(frozen=True)
 class AdviceMeasurement:
-    """Writes the plan to ``path``; yields ``{"rows": {"advice": rows}}``, the last row that of all.
+    """Writes the plan to ``path``; yields rows of ``advice``, a row a module and one for all.
 
     Raises BenchError where no plan fits, with the smallest peak and the batch that would fit.
     """
@@ -47,8 +48,8 @@ class AdviceMeasurement:
     start: Start
     path: Path
 
-    def __call__(self) -> Iterator[dict[str, Any]]:
-        """Measure, choose and write; ``progress`` tells how much of it is done."""
+    def __call__(self) -> Iterator[Event]:
+        """Measure, choose and write."""
         simulation = Simulation(self.configuration.as_exact())
         with simulation.entered() as training:
             families = planned_modules(training.model)
@@ -65,30 +66,30 @@ class AdviceMeasurement:
             "predicted_peak_bytes": found.peak,
             "relative_error": measure_error(steps, advice.plan, _MEASURING_REPEATS),
         }
-        yield {"rows": {"advice": [*map(_row, advice.lines), whole]}}
+        yield Rows("advice", [*map(_row, advice.lines), whole])
 
     def _steps(self) -> Steps:
-        """Steps of the exact network in which settings are measured."""
+        """Return steps of the exact network in which settings are measured."""
         cell = self.configuration.as_exact()
-        comparison = Comparison(cell, self.start)
+        comparison = GradientComparison(cell, self.start)
         (indices,) = random_minibatches(
             len(comparison.samples), min(cell.batch_size, MOST_SAMPLES), count=1, seed=cell.seed
         )
         batch = comparison.samples.batch(indices)
 
         def loss(output: Any) -> Tensor:
-            return comparison.task.loss(output, batch.target)
+            return comparison.objective.loss(output, batch.target)
 
         return Steps(comparison.model, (batch.input,), loss, cell.seed)
 
 
 def _told(
     measuring: Generator[float, None, Variances],
-) -> Generator[dict[str, float], None, Variances]:
+) -> Generator[Event, None, Variances]:
     """Yield the progress of what is measured, as a worker tells it; return the variances."""
     while True:
         try:
-            yield {"progress": next(measuring)}
+            yield Progress(next(measuring))
         except StopIteration as end:
             variances: Variances = end.value
             return variances

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
 from xconv.contents import parameters
 from xconv_bench.configuration import Configuration
+from xconv_bench.events import Event
 from xconv_bench.measurement.counting import Simulation
 from xconv_bench.measurement.training import prepare
 from xconv_bench.meters.allocator import AllocatorMeter
@@ -21,7 +21,7 @@ class LargestElements:
 
     configuration: Configuration
 
-    def __call__(self) -> Iterator[dict[str, Any]]:
+    def __call__(self) -> Iterator[Event]:
         """Simulate; raises what the network raises."""
         counted = Simulation(self.configuration).count(self.configuration.batch_size)
         yield {"largest_elements": counted.largest_elements}
@@ -39,7 +39,7 @@ class AllocatedPeak:
     steps: int = 1
     trains: bool = False
 
-    def __call__(self) -> Iterator[dict[str, Any]]:
+    def __call__(self) -> Iterator[Event]:
         """Measure."""
         training = prepare(self.configuration)
         optimizer = torch.optim.SGD(parameters(training.model), lr=1e-3)

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from xconv.contents import modules
 from xconv_bench.configuration import AverageErrorConfiguration
 from xconv_bench.data.minibatches import partition
-from xconv_bench.measurement.comparison import Comparison, Gradients, Start
+from xconv_bench.events import Event, Message, Progress, Rows, joined
+from xconv_bench.measurement.comparison import GradientComparison, Gradients, Start
 from xconv_bench.results.schema import ALL_LAYERS
 from xconv_bench.statistics.estimates import Measured, mean
 from xconv_bench.statistics.spread import Spread
@@ -20,7 +21,7 @@ from xconv_bench.statistics.spread import Spread
 
 @dataclass(frozen=True)
 class AverageErrorMeasurement:
-    """Yields ``{"rows": {"age": rows}}``, a row a layer and one for all, the last.
+    """Yields rows of ``age``, a row a layer and one for all.
 
     Exact gradients are computed of no more than ``chunk_size`` samples at a time: the batch of a
     method that needs less memory may be larger than what fits exactly.
@@ -30,10 +31,10 @@ class AverageErrorMeasurement:
     start: Start
     chunk_size: int
 
-    def __call__(self) -> Iterator[dict[str, Any]]:
-        """Measure; ``progress`` tells how much of it is done."""
+    def __call__(self) -> Iterator[Event]:
+        """Measure."""
         settings = self.configuration
-        comparison = Comparison(settings, self.start)
+        comparison = GradientComparison(settings, self.start)
         batches = partition(len(comparison.samples), settings.batch_size, settings.seed)
         errors = AverageErrors()
         for number, indices in enumerate(batches):
@@ -43,11 +44,14 @@ class AverageErrorMeasurement:
                 errors.add(exact, self._estimate(comparison, exact, indices, number), len(indices))
             else:
                 errors.add_rest(exact, len(indices))
-            yield {"progress": (number + 1) / len(batches)}
-        yield {"rows": {"age": errors.rows()}, "message": self._remark(comparison, batches[0])}
+            yield Progress((number + 1) / len(batches))
+        yield Rows("age", errors.rows())
+        yield Message(self._remark(comparison, batches[0]))
 
-    def _exact(self, comparison: Comparison, indices: Sequence[int], number: int) -> Gradients:
-        """The gradient of the mean loss: that of the chunks, weighted by their sizes."""
+    def _exact(
+        self, comparison: GradientComparison, indices: Sequence[int], number: int
+    ) -> Gradients:
+        """Return the gradient of the mean loss: that of the chunks, weighted by their sizes."""
         whole: Gradients = {}
         for part, first in enumerate(range(0, len(indices), self.chunk_size)):
             chunk = indices[first : first + self.chunk_size]
@@ -59,14 +63,14 @@ class AverageErrorMeasurement:
         return whole
 
     def _estimate(
-        self, comparison: Comparison, exact: Gradients, indices: Sequence[int], number: int
+        self, comparison: GradientComparison, exact: Gradients, indices: Sequence[int], number: int
     ) -> Gradients:
         if comparison.is_exact and not comparison.is_half:
             return exact
         batch = comparison.samples.batch(indices)
         return next(comparison.estimates(batch, number, repeats=1))
 
-    def _remark(self, comparison: Comparison, indices: Sequence[int]) -> str:
+    def _remark(self, comparison: GradientComparison, indices: Sequence[int]) -> str:
         size = min(self.chunk_size, self.configuration.batch_size)
         batch = comparison.samples.batch(indices[:size])
         floor = comparison.floor(comparison.exact(batch, 0), batch, 0)
@@ -77,10 +81,10 @@ class AverageErrorMeasurement:
             )
         if _has(comparison, nn.modules.dropout._DropoutNd):
             words.append("dropout: the full gradient is a mean over masks, one a batch")
-        return "; ".join(part for part in words if part)
+        return joined(*words)
 
 
-def _has(comparison: Comparison, kind: type[nn.Module]) -> bool:
+def _has(comparison: GradientComparison, kind: type[nn.Module]) -> bool:
     return any(isinstance(module, kind) for module in modules(comparison.model))
 
 
@@ -88,28 +92,28 @@ class AverageErrors:
     """``(1/M) Σ_b ‖g - ĝ_b‖²`` layer by layer and over all of them."""
 
     def __init__(self) -> None:
-        self._layers: dict[str, _LayerErrors] = {}
+        self._layers: dict[str, _LayerMeans] = {}
 
     def add(self, exact: Gradients, estimate: Gradients, samples: int) -> None:
-        """One minibatch of so many samples."""
+        """Take one minibatch of so many samples."""
         self.add_rest(exact, samples)
         for name, layer in self._layers.items():
             layer.exact.add(exact[name])
             layer.estimates.add(estimate[name])
 
     def add_rest(self, exact: Gradients, samples: int) -> None:
-        """Samples that count in the full gradient only."""
+        """Take samples that count in the full gradient only."""
         for name, gradient in exact.items():
-            self._layers.setdefault(name, _LayerErrors()).accumulate(gradient, samples)
+            self._layers.setdefault(name, _LayerMeans()).accumulate(gradient, samples)
 
     def rows(self) -> list[dict[str, Any]]:
-        """A row for each layer, then that of all."""
+        """Return a row for each layer, then one for all."""
         layers = list(self._layers.values())
         rows = [{"layer": name, **_row([layer])} for name, layer in self._layers.items()]
         return [*rows, {"layer": ALL_LAYERS, **_row(layers)}]
 
 
-class _LayerErrors:
+class _LayerMeans:
     def __init__(self) -> None:
         self.exact = Spread()
         self.estimates = Spread()
@@ -127,7 +131,7 @@ class _LayerErrors:
         return self._sum / self.samples
 
 
-def _row(layers: list[_LayerErrors]) -> dict[str, Any]:
+def _row(layers: list[_LayerMeans]) -> dict[str, Any]:
     estimate = _average_error([(layer.estimates, layer.full) for layer in layers])
     exact = _average_error([(layer.exact, layer.full) for layer in layers])
     return {

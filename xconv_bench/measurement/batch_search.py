@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from xconv_bench.errors import BenchError
 
-Peak = Callable[[int], int]
+PeakOfBatch = Callable[[int], int]
 """From a batch size to the peak of a training step, in bytes; raises ``Refused``."""
 
 NEVER = 2**62
@@ -64,7 +64,7 @@ def words_on_refusals(found: Found) -> str:
     )
 
 
-def largest_batch(peak: Peak, budget_bytes: int, most: int, reach: int = REACH) -> Found:
+def largest_batch(peak: PeakOfBatch, budget_bytes: int, most: int, reach: int = REACH) -> Found:
     """Return the largest batch size in 1..``most`` that the network takes and that fits.
 
     Peaks are taken to grow with the batch size, and to be nearly affine in it. Sizes that are
@@ -85,7 +85,7 @@ class _Search:
     """What is known: up to ``passed`` nothing larger than ``fits`` does, from ``too_large`` on
     nothing at all."""
 
-    def __init__(self, peak: Peak, budget_bytes: int, most: int, reach: int) -> None:
+    def __init__(self, peak: PeakOfBatch, budget_bytes: int, most: int, reach: int) -> None:
         self._peak, self._budget_bytes, self._most, self._reach = peak, budget_bytes, most, reach
         self._peaks: dict[int, int] = {}
         self._refused: dict[int, str] = {}

@@ -10,8 +10,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from xconv.kept import KeptMeter
 from xconv_bench.configuration import KNOBS, GradientConfiguration
-from xconv_bench.data import Batch, Task
+from xconv_bench.data import Batch
 from xconv_bench.data.samples import Samples
 from xconv_bench.data.sources import DataOptions, open_samples
 from xconv_bench.errors import BenchError
@@ -24,9 +25,9 @@ from xconv_bench.measurement.repeatable_step import (
 from xconv_bench.measurement.starting_weights import load_starting_weights
 from xconv_bench.measurement.training import build, dtype_of, remark
 from xconv_bench.meters.gradient import convolution_weights
-from xconv_bench.meters.saved_by_layer import LayerSavedMeter
 from xconv_bench.models import Architecture
 from xconv_bench.models.preparing import copy_tensors, move
+from xconv_bench.objectives import Objective
 from xconv_bench.results.schema import ALL_LAYERS
 
 HALF_PRECISION = ("bfloat16", "float16")
@@ -42,7 +43,7 @@ class Start:
     weights: Path | None = None
 
 
-class Comparison:
+class GradientComparison:
     """Gradients of one batch, exact and by the method of the configuration.
 
     The exact gradient is that of torch's own layers in the dtype of the configuration, at half
@@ -52,7 +53,7 @@ class Comparison:
     def __init__(self, configuration: GradientConfiguration, start: Start) -> None:
         self.configuration = configuration
         architecture, self.model = _network(configuration, start)
-        self.task: Task = architecture.task
+        self.objective: Objective = architecture.objective
         self.samples: Samples = open_samples(
             start.data,
             architecture,
@@ -63,7 +64,7 @@ class Comparison:
         )
         self.is_half = configuration.dtype in HALF_PRECISION
         self.is_exact = configuration.method == "exact"
-        self._method = RepeatableStep(self.model, self.task)
+        self._method = RepeatableStep(self.model, self.objective)
         self._has_begun = False
         self._rounded = self._method if self.is_exact else None
         if self.is_half and not self.is_exact:
@@ -107,10 +108,12 @@ class Comparison:
         """What autograd keeps for each layer of the method's network, and for the network."""
         self._begin(batch)
         training = self._method.training(batch)
-        meter = LayerSavedMeter(self.layers(), training.state())
+        layers = self.layers()
+        meter = KeptMeter(training.state(), layers)
         with self._method.begun(*self._seeds(0)), meter:
             loss = training.forward()
-        readings = {**meter.bytes_by_layer, ALL_LAYERS: meter.reading["saved_bytes"]}
+        readings = {name: meter.bytes_of(name) for name in layers}
+        readings[ALL_LAYERS] = meter.total_bytes
         del loss  # until here it holds the graph, and the graph what is saved
         return readings
 
@@ -120,7 +123,7 @@ class Comparison:
 
     @property
     def remark(self) -> str:
-        """What the method says of its network after a step, and the task of its loss."""
+        """What the method says of its network after a step, and the objective of its loss."""
         latest = self._method.latest
         return "" if latest is None else remark(latest, self.configuration)
 
@@ -141,7 +144,7 @@ class Comparison:
         _, twin = _network(configuration, start)
         # Not its own: those of the method were rounded to its dtype.
         copy_tensors(self.model, twin)
-        return RepeatableStep(twin, self.task)
+        return RepeatableStep(twin, self.objective)
 
     def _gradients(
         self,

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
-from torch.utils.flop_counter import FlopCounterMode
-
-from xconv.spectrum.budget import plans_kept
+from xconv.budget import plans_kept
 from xconv_bench.configuration import SIMULATED, Configuration
 from xconv_bench.errors import BenchError
+from xconv_bench.events import Event, Message
 from xconv_bench.measurement.agreement import disagreement
 from xconv_bench.measurement.counting import Count, Simulation, count
 from xconv_bench.measurement.training import prepare
@@ -37,12 +35,12 @@ class CrossCheck:
 
     configuration: Configuration
 
-    def __call__(self) -> Iterator[dict[str, Any]]:
+    def __call__(self) -> Iterator[Event]:
         """Simulate a small step and make it. Raises what the network raises in the real one."""
         try:
             cell, simulated = _cheap(self.configuration)
         except TooLarge as error:
-            yield {"message": f"not cross-checked: {error}"}
+            yield Message(f"not cross-checked: {error}")
             return
         training = prepare(cell)
         with plans_kept():  # as in the simulation
@@ -53,7 +51,7 @@ class CrossCheck:
 
 
 class TooLarge(BenchError):
-    """No real step is cheap."""
+    """Raised where no real step is cheap."""
 
 
 def check_is_cheap(counted: Count, operations: int) -> None:
@@ -67,7 +65,7 @@ def check_is_cheap(counted: Count, operations: int) -> None:
 
 
 def _cheap(configuration: Configuration) -> tuple[Configuration, Count]:
-    """A small cell that the network accepts, and its count. Raises what the last one raised."""
+    """Return a small cell that the network accepts, and its count; raise as the last one did."""
     own = configuration.image_size, configuration.batch_size
     sizes = dict.fromkeys(sorted((*(size for size in _IMAGE_SIZES if size < own[0]), own[0])))
     failure: Exception | None = None
@@ -90,7 +88,5 @@ def _cheap(configuration: Configuration) -> tuple[Configuration, Count]:
 def _count(cell: Configuration) -> Count:
     simulation = Simulation(cell)
     counted = simulation.count(cell.batch_size)
-    with simulation.entered() as training, FlopCounterMode(display=False) as counter:
-        training.step()
-    check_is_cheap(counted, counter.get_total_flops())
+    check_is_cheap(counted, simulation.operations(cell.batch_size))
     return counted

@@ -1,25 +1,23 @@
-"""How far estimated gradients of one batch lie from the exact ones."""
+"""Errors of estimated gradients of one batch against the exact ones."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import inf, sqrt
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from xconv_bench.configuration import ErrorConfiguration
 from xconv_bench.data.minibatches import random_minibatches
-from xconv_bench.measurement.comparison import Comparison, Gradients, Start
+from xconv_bench.events import Event, Message, Progress, Readings, Rows, joined
+from xconv_bench.measurement.comparison import GradientComparison, Gradients, Start
 from xconv_bench.measurement.training import dtype_of
 from xconv_bench.results.schema import ALL_LAYERS
 from xconv_bench.statistics.bias import FALSE_ALARM_RATE, BiasTest, verdict
 from xconv_bench.statistics.estimates import Measured, mean, root
 from xconv_bench.statistics.spread import Spread
-
-Row = dict[str, Any]
 
 ROUNDINGS = 256
 """Differences of this many units in the last place, relative to the gradient, are rounding."""
@@ -27,15 +25,15 @@ ROUNDINGS = 256
 
 @dataclass(frozen=True)
 class ErrorMeasurement:
-    """Yields ``{"rows": {"error": rows}}``, a row a layer and one for all, the last."""
+    """Yields rows of ``error``, a row a layer and one for all."""
 
     configuration: ErrorConfiguration
     start: Start
 
-    def __call__(self) -> Iterator[dict[str, Any]]:
-        """Measure; ``progress`` tells how much of it is done."""
+    def __call__(self) -> Iterator[Event]:
+        """Measure."""
         settings = self.configuration
-        comparison = Comparison(settings, self.start)
+        comparison = GradientComparison(settings, self.start)
         (indices,) = random_minibatches(
             len(comparison.samples), settings.batch_size, count=1, seed=settings.seed
         )
@@ -48,15 +46,15 @@ class ErrorMeasurement:
         errors = Errors(exact, repeats)
         for number, estimate in enumerate(comparison.estimates(batch, 0, repeats), 1):
             errors.add(estimate)
-            yield {"progress": number / repeats}
+            yield Progress(number / repeats)
         # At half precision rounding is what one wants to see.
         rounding = 0.0 if comparison.is_half else ROUNDINGS * torch.finfo(dtype_of(settings)).eps
         rows = [
             {**row, "saved_bytes": saved[row["layer"]], "floor_error": floor.of(row["layer"])}
             for row in errors.rows(rounding)
         ]
-        said = (comparison.remark, floor.words(), comparison.remark_on_losses())
-        yield {"rows": {"error": rows}, "message": "; ".join(filter(None, said))}
+        yield Rows("error", rows)
+        yield Message(joined(comparison.remark, floor.words(), comparison.remark_on_losses()))
 
 
 class Errors:
@@ -67,12 +65,12 @@ class Errors:
         self._layers = {name: _LayerErrors(g.double(), repeats) for name, g in exact.items()}
 
     def add(self, estimate: Gradients) -> None:
-        """One more estimate."""
+        """Take one more estimate."""
         for name, layer in self._layers.items():
             layer.add(estimate[name].double())
 
-    def rows(self, rounding: float) -> list[Row]:
-        """A row for each layer, then that of all; ``rounding`` is what counts as exact."""
+    def rows(self, rounding: float) -> list[Readings]:
+        """Return a row for each layer, then one for all; errors below ``rounding`` are none."""
         layers = list(self._layers.values())
         rows = [
             {"layer": name, **layer.readings(rounding, len(layers))}
@@ -106,7 +104,7 @@ class _LayerErrors:
         self.spread.add(error)
         self.bias_test.add(error)
 
-    def readings(self, rounding: float, layers: int) -> Row:
+    def readings(self, rounding: float, layers: int) -> Readings:
         figures = _figures(
             self.elements, self.squared_norm, self.squared_bias, self.squared_errors,
             self.squared_estimates, self.products, self.spread.increments,
@@ -124,8 +122,8 @@ class _LayerErrors:
         }
 
 
-def _together(layers: list[_LayerErrors], rows: list[Row], rounding: float) -> Row:
-    """The figures of all weights as one vector; biased if any layer is (Bonferroni)."""
+def _together(layers: list[_LayerErrors], rows: list[Readings], rounding: float) -> Readings:
+    """Return the figures of all weights as one vector; biased if any layer is (Bonferroni)."""
     figures = _figures(
         sum(layer.elements for layer in layers),
         sum(layer.squared_norm for layer in layers),
@@ -159,8 +157,8 @@ def _figures(
     squared_estimates: list[float],
     products: list[float],
     increments: list[float],
-) -> Row:
-    """Columns of a row; what is relative is empty where the exact gradient is zero."""
+) -> Readings:
+    """Return columns of a row; relative ones are empty where the exact gradient is zero."""
     norm = sqrt(squared_norm)
     error = root(mean(squared_errors))
     spread = root(mean(increments)) if increments else Measured(0.0, None)

@@ -7,6 +7,7 @@ from typing import Any
 
 from xconv_bench.configuration import Configuration
 from xconv_bench.data import Batch
+from xconv_bench.events import joined
 from xconv_bench.measurement.failures import is_out_of_memory
 from xconv_bench.measurement.repeatable_step import (
     Floor,
@@ -41,25 +42,21 @@ def gradient_error(configuration: Configuration, batch: Batch) -> dict[str, Any]
         if not is_out_of_memory(error):
             raise
         return {"message": "no gradient error: the exact network does not fit beside this one"}
-    floor = Floor(first, again, exact.lost)
-    said = (
-        floor.words(),
-        words_on_losses(exact.loss, method.loss, dtype_of(configuration)),
-    )
+    floor, dtype = Floor(first, again, exact.lost), dtype_of(configuration)
     return {
         "gradient_relative_error": relative_error(estimate, first),
         "floor_error": floor.error,
-        "message": "; ".join(filter(None, said)),
+        "message": joined(floor.words(), words_on_losses(exact.loss, method.loss, dtype)),
     }
 
 
 def _step(configuration: Configuration, like: RepeatableStep | None = None) -> RepeatableStep:
-    """A network of the configuration, with the weights of another where one is given."""
+    """Place a network of the configuration, with the weights of another where one is given."""
     architecture, model = place(configuration)
     if like is not None:
         like.put_back()
         copy_tensors(like.model, model)
-    return RepeatableStep(model, architecture.task)
+    return RepeatableStep(model, architecture.objective)
 
 
 def _gradients(step: RepeatableStep, configuration: Configuration, batch: Batch) -> Gradients:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import torch
 
 from xconv_bench.configuration import Configuration
 from xconv_bench.data.sources import DataOptions, default_source, label, open_samples
 from xconv_bench.errors import UsageError
+from xconv_bench.events import Event
 from xconv_bench.measurement.comparison import trained_convolutions
 from xconv_bench.measurement.starting_weights import load_source
 from xconv_bench.measurement.survey import Survey
@@ -38,7 +38,7 @@ class GradientSurvey:
     data: DataOptions
     weights: str
 
-    def __call__(self) -> Iterator[dict[str, Any]]:
+    def __call__(self) -> Iterator[Event]:
         """Look at every model with its data."""
         yield from Survey(self.models, self.devices, self.image_sizes, computes=True)()
         architectures = [find(name) for name in self.models]

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 from xconv_bench.configuration import Configuration
+from xconv_bench.events import Event, Message, joined
 from xconv_bench.measurement.batch_search import (
     NEVER,
     Refused,
@@ -17,7 +17,7 @@ from xconv_bench.measurement.failures import may_depend_on_batch
 from xconv_bench.models.messages import reason
 
 MOST_ELEMENTS = 2**31 - 1
-"""Of a tensor: many CUDA kernels count them in 32 bits."""
+"""The most elements of a tensor: many CUDA kernels count them in 32 bits."""
 
 _MIB = 2**20
 _REMEDY = "raise the budget or take smaller images"
@@ -38,7 +38,7 @@ class LargestBatch:
     budget_bytes: int
     most: int
 
-    def __call__(self) -> Iterator[dict[str, Any]]:
+    def __call__(self) -> Iterator[Event]:
         """Search."""
         steps = _Steps(self.configuration)
         found = largest_batch(steps.peak, self.budget_bytes, self.most)
@@ -48,13 +48,12 @@ class LargestBatch:
                 f"{found.peak / _MIB:.1f} MiB for a batch of {_samples(found.beyond)}, and there "
                 f"are {self.budget_bytes / _MIB:.1f} MiB: {_REMEDY}"
             )
-        said = (steps.message(), words_on_refusals(found))
         yield {
             "max_batch_size": found.size,
             "simulated_peak_bytes": found.peak,
             "limited_by": limit(found, steps.too_many_elements),
-            "message": "; ".join(filter(None, said)),
         }
+        yield Message(joined(steps.message(), words_on_refusals(found)))
 
 
 def _samples(size: int | None) -> str:
@@ -85,5 +84,5 @@ class _Steps:
         return counted.peak_bytes
 
     def message(self) -> str:
-        """What the method says of its network."""
+        """Return the remark of the method on its network."""
         return "" if self._simulation is None else str(self._simulation.facts()["message"])

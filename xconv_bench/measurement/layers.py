@@ -5,23 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
 from xconv_bench.configuration import SIMULATED, Configuration
+from xconv_bench.events import Event, Message, Readings, Rows
 from xconv_bench.measurement.counting import Simulation
 from xconv_bench.measurement.training import Training, prepare, remark
-from xconv_bench.meters.by_layer import Gauge, LayerMemoryMeter, Point
+from xconv_bench.meters.by_layer import Gauge, LayerMemoryMeter, Moment
 from xconv_bench.meters.live import LiveMeter
 from xconv_bench.meters.nvml import ProcessGauge
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class LayersMeasurement:
-    """Yields ``{"rows": rows}``, a row a point, in the order of time.
+    """Yields rows of ``layers``, one for each moment of the step, in the order of time.
 
     Simulated and on the CPU the bytes of live tensors are counted, on a GPU those that torch's
     allocator has handed out. ``start_bytes`` is what there is before the step: parameters,
@@ -30,52 +28,53 @@ class LayersMeasurement:
 
     configuration: Configuration
 
-    def __call__(self) -> Iterator[dict[str, Any]]:
+    def __call__(self) -> Iterator[Event]:
         """Measure."""
         device = self.configuration.device
         if device == SIMULATED:
             simulation = Simulation(self.configuration)
             with simulation.entered() as training:
-                points, start = _count(training)
+                moments, start = _count(training)
             message = simulation.facts()["message"]
         else:
             training = prepare(self.configuration)
             training.step()
             if torch.device(device).type == "cuda":
-                points, start = _watch(training, _Allocator(device))
+                moments, start = _watch(training, _Allocator(device))
             else:
-                points, start = _count(training)
+                moments, start = _count(training)
             message = remark(training, self.configuration)
-        yield {"rows": [_row(n, p, start) for n, p in enumerate(points)], "message": message}
+        yield Rows("layers", [_row(n, each, start) for n, each in enumerate(moments)])
+        yield Message(message)
 
 
 @dataclass(frozen=True)
 class UncachedLayersMeasurement:
-    """Yields ``{"process_bytes": …}``, what the driver counts for the process at each point.
+    """Yields ``process_bytes``, the driver's count for the process at each moment.
 
-    With torch's cache off, so that what is freed goes back to the driver at once; that has to be
-    said before CUDA starts, hence in a process of its own. Yields ``message`` where the driver
+    torch's cache is off, so that freed memory goes back to the driver at once; this has to be
+    said before CUDA starts, hence in a process of its own. Yields a message where the driver
     does not tell.
     """
 
     configuration: Configuration
 
-    def __call__(self) -> Iterator[dict[str, Any]]:
+    def __call__(self) -> Iterator[Event]:
         """Measure."""
         os.environ["PYTORCH_NO_CUDA_MEMORY_CACHING"] = "1"
         training = prepare(self.configuration)
         training.step()
         gauge = ProcessGauge(self.configuration.device)
         with gauge:
-            points, _ = _watch(training, gauge)
+            moments, _ = _watch(training, gauge)
         if gauge.message:
-            yield {"message": gauge.message}
+            yield Message(gauge.message)
         else:
-            yield {"process_bytes": [point.bytes for point in points]}
+            yield {"process_bytes": [moment.bytes for moment in moments]}
 
 
 class _Live:
-    """What live tensors hold."""
+    """Gauges the bytes that live tensors hold."""
 
     def __init__(self, meter: LiveMeter) -> None:
         self._meter = meter
@@ -90,7 +89,7 @@ class _Live:
 
 
 class _Allocator:
-    """What torch's CUDA allocator has handed out."""
+    """Gauges the bytes that torch's CUDA allocator has handed out."""
 
     def __init__(self, device: str) -> None:
         self._device = device
@@ -104,13 +103,13 @@ class _Allocator:
         return peak
 
 
-def points_of(training: Training) -> list[Point]:
-    """Return the points of a further step, by what live tensors hold."""
+def moments_of(training: Training) -> list[Moment]:
+    """Return the moments of a further step, with the bytes that live tensors hold."""
     return _count(training)[0]
 
 
-def _count(training: Training) -> tuple[list[Point], int]:
-    live = LiveMeter(training.batch.input.device)
+def _count(training: Training) -> tuple[list[Moment], int]:
+    live = LiveMeter(training.device)
     live.track(training.batch)
     live.track_model(training.model)
     live.reset_peak()
@@ -118,8 +117,8 @@ def _count(training: Training) -> tuple[list[Point], int]:
         return _watch(training, _Live(live))
 
 
-def _watch(training: Training, gauge: Gauge) -> tuple[list[Point], int]:
-    """The points of a step, and the bytes before it."""
+def _watch(training: Training, gauge: Gauge) -> tuple[list[Moment], int]:
+    """Return the moments of a step, and the bytes before it."""
     meter = LayerMemoryMeter(training.model, gauge)
     start = gauge.now()
     with meter.watching():
@@ -128,16 +127,16 @@ def _watch(training: Training, gauge: Gauge) -> tuple[list[Point], int]:
         training.zero_grad()
         training.backward(loss)
         meter.end()
-    return meter.points, start
+    return meter.moments, start
 
 
-def _row(number: int, point: Point, start: int) -> Row:
+def _row(number: int, moment: Moment, start: int) -> Readings:
     return {
         "position": number,
-        "phase": point.phase,
-        "layer": point.layer,
-        "kind": point.kind,
+        "phase": moment.phase,
+        "layer": moment.layer,
+        "kind": moment.kind,
         "start_bytes": start,
-        "layer_bytes": point.bytes,
-        "layer_peak_bytes": point.peak_bytes,
+        "layer_bytes": moment.bytes,
+        "layer_peak_bytes": moment.peak_bytes,
     }

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from xconv_bench.configuration import Configuration
 from xconv_bench.errors import BenchError
+from xconv_bench.events import Event, Message, Readings, told
 from xconv_bench.measurement.compiled import has_compiled, is_compiled
 from xconv_bench.measurement.counting import count
 from xconv_bench.measurement.failures import is_out_of_memory
@@ -19,28 +19,26 @@ from xconv_bench.meters.waiting import CoreWait
 from xconv_bench.methods import find_method
 from xconv_bench.models.messages import reason
 
-Readings = dict[str, Any]
-
 
 @dataclass(frozen=True)
 class Measurement:
-    """What is to be measured of one configuration, with how many steps on the clock."""
+    """Reads all meters of one configuration, with ``timed_steps`` steps on the clock."""
 
     configuration: Configuration
     timed_steps: int = 3
 
-    def __call__(self) -> Iterator[Readings]:
-        """Columns of the row, some at a time, each as soon as it is known; and ``COUNT``.
+    def __call__(self) -> Iterator[Event]:
+        """Yield columns of the row, each as soon as it is known, and ``COUNT``.
 
-        ``message`` may come several times, also in place of what a meter could not read. Raises
-        what the network raises in a step.
+        Messages may come several times, also in place of a meter's reading. Raises what the
+        network raises in a step.
         """
         training = prepare(self.configuration)
         yield training.size()
         training.step()
-        yield {"message": remark(training, self.configuration)}
-        yield step_peaks(training.step, self.configuration.device)
-        yield _attempt("live", partial(self._count, training))
+        yield Message(remark(training, self.configuration))
+        yield from told(step_peaks(training.step, self.configuration.device))
+        yield from told(_attempt("live", partial(self._count, training)))
         wait = CoreWait()
         yield time_steps(
             training.forward,
@@ -50,10 +48,11 @@ class Measurement:
             steps=self.timed_steps,
             warmup=1,
         )
-        yield wait.reading()
+        yield from told(wait.reading())
         samples = training.batch
         del training  # another takes its place on the device
-        yield _attempt("gradient error", partial(gradient_error, self.configuration, samples))
+        error = partial(gradient_error, self.configuration, samples)
+        yield from told(_attempt("gradient error", error))
 
     def _count(self, training: Training) -> Readings:
         # What inductor compiles allocates past those who look on.
@@ -71,7 +70,7 @@ class Measurement:
 
 
 def _attempt(what: str, read: Callable[[], Readings]) -> Readings:
-    """What is read, or a message that says why it could not be: it costs no row."""
+    """Return the readings, or a message that says why there are none: it costs no row."""
     try:
         return read()
     except Exception as error:

@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
+from xconv_bench.events import joined
 from xconv_bench.meters.allocator import AllocatorMeter
 from xconv_bench.meters.nvml import NvmlMeter
 from xconv_bench.meters.rss import RssMeter
 
 
 def step_peaks(step: Callable[[], Any], device: str) -> dict[str, Any]:
-    """What allocator, driver and kernel saw of ``step``, and in ``message`` what they could not.
+    """Return the peaks that allocator, driver and kernel saw of ``step``, and a ``message``.
 
     It should not be the first step, and nothing else should watch it.
     """
@@ -19,5 +20,4 @@ def step_peaks(step: Callable[[], Any], device: str) -> dict[str, Any]:
     readings: dict[str, Any] = {}
     for meter in meters:
         readings |= meter.reading
-    messages = [meter.message for meter in meters if meter.message]
-    return readings | {"message": "; ".join(messages)}
+    return readings | {"message": joined(*(meter.message for meter in meters))}

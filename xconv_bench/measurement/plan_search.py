@@ -17,14 +17,14 @@ from torch import Tensor
 from xconv import convert
 from xconv.planning.advice import Advice, Costs
 from xconv.planning.choosing import Moments, NoRoomError, choose, total_variance
+from xconv_bench.amounts import format_bytes
 from xconv_bench.errors import BenchError
 from xconv_bench.measurement.batch_search import Refused, largest_batch
 from xconv_bench.measurement.counting import Simulation
 from xconv_bench.measurement.failures import may_depend_on_batch
-from xconv_bench.measurement.layers import points_of
-from xconv_bench.meters.by_layer import BACKWARD, FORWARD, Point
+from xconv_bench.measurement.layers import moments_of
+from xconv_bench.meters.by_layer import BACKWARD, FORWARD, Moment
 from xconv_bench.models.messages import reason
-from xconv_bench.report.units import format_bytes
 
 _ROUNDS = 6
 """Plans that are simulated for one budget, each chosen by what was seen of those before."""
@@ -35,7 +35,7 @@ _PEAK_HALVINGS = 20
 
 
 @dataclass(frozen=True)
-class Simulated:
+class SimulatedPlan:
     """A plan by the numbers of its options, and the ``peaks`` (moments) of its step in bytes."""
 
     chosen: list[int]
@@ -54,7 +54,7 @@ class PlanSearch:
         self._simulation = simulation
         self._costs = costs
         self._options = costs.options
-        self._points: list[Point] = []
+        self._moments: list[Moment] = []
         numbers = range(max(map(len, self._options), default=1))
         self._levels = [
             self._simulate([min(number, len(some) - 1) for some in self._options])
@@ -62,11 +62,11 @@ class PlanSearch:
         ]
         self._uses = self._used()
 
-    def advice(self, found: Simulated) -> Advice:
+    def advice(self, found: SimulatedPlan) -> Advice:
         """Return a plan that was found, with what it costs."""
         return self._costs.advice(found.chosen)
 
-    def within(self, budget: int) -> Simulated:
+    def within(self, budget: int) -> SimulatedPlan:
         """Return the plan of the least variance whose simulated peak is at most ``budget``.
 
         Raises BenchError where there is none, with the smallest peak and the batch that would fit.
@@ -76,7 +76,7 @@ class PlanSearch:
             raise BenchError(self._words(found, budget))
         return found
 
-    def _fitting(self, budget: int) -> Simulated:
+    def _fitting(self, budget: int) -> SimulatedPlan:
         """Return the same; where none fits, the plan of the smallest peak that is known."""
         seen = list(self._levels)
         fits = [each for each in seen if each.peak <= budget]
@@ -94,7 +94,7 @@ class PlanSearch:
         fits = [each for each in seen if each.peak <= budget]
         return min(fits, key=self._variance) if fits else self._smallest(rest)
 
-    def _smallest(self, rest: Tensor) -> Simulated:
+    def _smallest(self, rest: Tensor) -> SimulatedPlan:
         """Return the plan of the smallest peak of those that were simulated, and of the one that
         has it by what is known."""
         low, high = 0.0, float(max(each.peak for each in self._levels))
@@ -108,7 +108,7 @@ class PlanSearch:
                 low = middle
         return min(*self._levels, self._simulate(chosen), key=lambda each: each.peak)
 
-    def least_memory(self, error: float) -> Simulated:
+    def least_memory(self, error: float) -> SimulatedPlan:
         """Return the plan of the smallest peak whose relative error is at most ``error``."""
         good = [each for each in self._levels if self._variance(each) <= error**2]
         best = min(good, key=lambda each: each.peak)  # the exact one at least
@@ -122,20 +122,20 @@ class PlanSearch:
                 low = middle
         return best
 
-    def _variance(self, simulated: Simulated) -> float:
+    def _variance(self, simulated: SimulatedPlan) -> float:
         return total_variance(self._options, simulated.chosen)
 
-    def _simulate(self, chosen: list[int]) -> Simulated:
+    def _simulate(self, chosen: list[int]) -> SimulatedPlan:
         with self._simulation.entered() as training:
             convert(training.model, plan=self._costs.advice(chosen).plan)
             training.step()
-            self._points = points_of(training)
-        peaks = [point.peak_bytes for point in self._points]
-        return Simulated(chosen, torch.tensor(peaks, dtype=torch.float64))
+            self._moments = moments_of(training)
+        peaks = [point.peak_bytes for point in self._moments]
+        return SimulatedPlan(chosen, torch.tensor(peaks, dtype=torch.float64))
 
     def _used(self) -> list[Tensor]:
         """What each option of each layer takes at each moment: (options, moments)."""
-        alive, running = _moments(self._points, self._costs.names)
+        alive, running = _moments(self._moments, self._costs.names)
         kept = [
             torch.tensor([[o.bytes] for o in some], dtype=torch.float64) * alive[layer]
             for layer, some in enumerate(self._options)
@@ -148,12 +148,12 @@ class PlanSearch:
                 some[number] += (rests[number] - rests[0]) * running[layer]
         return kept
 
-    def _rest(self, simulated: Simulated) -> Tensor:
+    def _rest(self, simulated: SimulatedPlan) -> Tensor:
         """What is there at each moment beside what layers take."""
         uses = (self._uses[layer][option] for layer, option in enumerate(simulated.chosen))
         return simulated.peaks - sum(uses)
 
-    def _words(self, least: Simulated, budget: int) -> str:
+    def _words(self, least: SimulatedPlan, budget: int) -> str:
         with self._simulation.entered() as training:
             convert(training.model, plan=self.advice(least).plan)
             batch_size = len(training.batch.input)
@@ -175,16 +175,16 @@ class PlanSearch:
         )
 
 
-def _moments(points: Sequence[Point], names: Sequence[str]) -> tuple[Tensor, Tensor]:
+def _moments(moments: Sequence[Moment], names: Sequence[str]) -> tuple[Tensor, Tensor]:
     """Return at which moments what each layer keeps is alive, and at which it runs: (layers,
     moments), 1 or 0. A moment ends with its point."""
-    forward = {p.layer: n for n, p in reversed([*enumerate(points)]) if p.phase == FORWARD}
-    backward = {p.layer: n for n, p in enumerate(points) if p.phase == BACKWARD}
-    alive = torch.zeros(len(names), len(points), dtype=torch.float64)
+    forward = {p.layer: n for n, p in reversed([*enumerate(moments)]) if p.phase == FORWARD}
+    backward = {p.layer: n for n, p in enumerate(moments) if p.phase == BACKWARD}
+    alive = torch.zeros(len(names), len(moments), dtype=torch.float64)
     running = torch.zeros_like(alive)
     for layer, name in enumerate(names):
         if name in forward:
-            first, last = forward[name], backward.get(name, len(points) - 1) + 1
+            first, last = forward[name], backward.get(name, len(moments) - 1) + 1
             alive[layer, first + 1 : last + 1] = 1
-            running[layer, [first, min(last, len(points) - 1)]] = 1
+            running[layer, [first, min(last, len(moments) - 1)]] = 1
     return alive, running

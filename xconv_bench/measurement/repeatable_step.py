@@ -8,10 +8,11 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from xconv_bench.data import Batch, Task
+from xconv_bench.data import Batch
 from xconv_bench.measurement.training import Training
 from xconv_bench.meters.gradient import SameRandomNumbers, relative_error, weight_gradients
 from xconv_bench.models.snapshot import Snapshot
+from xconv_bench.objectives import Objective
 from xconv_bench.results.schema import ALL_LAYERS
 
 Gradients = dict[str, Tensor]
@@ -32,9 +33,9 @@ class RepeatableStep:
     ``loss`` is that of the latest step.
     """
 
-    def __init__(self, model: nn.Module, task: Task) -> None:
+    def __init__(self, model: nn.Module, objective: Objective) -> None:
         self.model = model
-        self.task = task
+        self.objective = objective
         self.loss = float("nan")
         self.latest: Training | None = None
         self._start = Snapshot(model)
@@ -47,7 +48,7 @@ class RepeatableStep:
 
     def training(self, batch: Batch) -> Training:
         """Return a step with this batch."""
-        return Training(self.model, batch, self.task, self._remarks)
+        return Training.of(self.model, batch, self.objective, self._remarks)
 
     def put_back(self) -> None:
         """Put the network back to where it was when this was made."""

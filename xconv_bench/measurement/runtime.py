@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from xconv_bench.configuration import Configuration
 from xconv_bench.data import Batch
 from xconv_bench.errors import Unsupported
+from xconv_bench.events import Event, Progress, Readings, Rows, joined
 from xconv_bench.measurement.failures import is_out_of_memory
 from xconv_bench.measurement.training import Training, prepare, remark
 from xconv_bench.meters.clock import collect_step_times
@@ -17,15 +17,13 @@ from xconv_bench.meters.waiting import CoreWait, remark_on
 from xconv_bench.models.messages import reason
 from xconv_bench.statistics.medians import median_interval
 
-Row = dict[str, Any]
-
 PHASES = ("forward", "backward", "step")
 WARMUP_STEPS = 2
 
 
 @dataclass(frozen=True)
 class RuntimeMeasurement:
-    """Yields ``{"rows": rows}``, one a configuration, in their order.
+    """Yields rows of ``runtime``, one a configuration, in their order.
 
     ``configurations`` differ in method and knobs only. In each of the ``rounds`` every one takes a
     step on the same batch, in an order that is drawn anew from the seed. Times are medians over the
@@ -35,8 +33,8 @@ class RuntimeMeasurement:
     configurations: tuple[Configuration, ...]
     rounds: int
 
-    def __call__(self) -> Iterator[dict[str, Any]]:
-        """Measure; ``progress`` tells how much of it is done."""
+    def __call__(self) -> Iterator[Event]:
+        """Measure."""
         runners: list[_Runner] = []
         samples = None  # drawn once: a large batch takes longer to draw than to train with
         for configuration in self.configurations:
@@ -48,15 +46,15 @@ class RuntimeMeasurement:
             running = [runner for runner in runners if runner.status == "ok"]
             for runner in order.sample(running, len(running)):
                 runner.step()
-            yield {"progress": (number + 1) / self.rounds}
+            yield Progress((number + 1) / self.rounds)
         exact = next((r for r in runners if r.configuration.method == "exact"), None)
         waited = wait.part()
-        yield {"rows": [runner.row(exact, waited) for runner in runners]}
+        yield Rows("runtime", [runner.row(exact, waited) for runner in runners])
 
 
 @dataclass
 class _Runner:
-    """One configuration, and how long its steps took; what fails is left out from then on."""
+    """Runs one configuration and times its steps, until one fails."""
 
     configuration: Configuration
     samples: Batch | None
@@ -71,15 +69,15 @@ class _Runner:
             self.message = remark(self._training, self.configuration)
 
     def step(self) -> None:
-        """One more step."""
+        """Take one more step."""
         self._attempt(1, is_warmup=False)
 
-    def row(self, exact: _Runner | None, waited: float | None) -> Row:
+    def row(self, exact: _Runner | None, waited: float | None) -> Readings:
         """Return the columns behind the configuration; all ``waited`` for so large a part."""
-        row: Row = {"status": self.status, "message": self.message}
+        row: Readings = {"status": self.status, "message": self.message}
         if self.status != "ok":
             return row
-        row["message"] = "; ".join(filter(None, [self.message, remark_on(waited)]))
+        row["message"] = joined(self.message, remark_on(waited))
         row |= {"rounds": len(self.seconds["step"]), "cpu_wait_part": waited}
         for phase in PHASES:
             row |= _columns(f"{phase}_seconds", self.seconds[phase])
@@ -113,6 +111,6 @@ def _failure(error: Exception) -> tuple[str, str]:
     return ("oom" if is_out_of_memory(error) else "error"), reason(error)
 
 
-def _columns(name: str, samples: Sequence[float]) -> Row:
+def _columns(name: str, samples: Sequence[float]) -> Readings:
     value, low, high = median_interval(samples)
     return {name: value, f"{name}_low": low, f"{name}_high": high}

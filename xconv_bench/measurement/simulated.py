@@ -1,25 +1,26 @@
-"""The simulation of one configuration, a task of its own: what it dies of kills no measurement."""
+"""The simulation of one configuration, work of its own: its death kills no measurement."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from xconv_bench.configuration import Configuration
+from xconv_bench.events import Event, told
 from xconv_bench.measurement.counting import Count, Simulation
 
 COUNT = "count"
-"""Under this name tasks yield what they counted: it is no column, but is compared with another."""
+"""The reading under which a count is yielded: no column, but compared with another."""
 
 
 @dataclass(frozen=True)
-class Simulated:
+class SimulationWork:
     """Yields the columns that simulation fills, the size of the network, and ``COUNT``."""
 
     configuration: Configuration
 
-    def __call__(self) -> Iterator[dict[str, Any]]:
+    def __call__(self) -> Iterator[Event]:
         """Simulate. Raises what the network raises, Unsupported where it cannot be simulated."""
-        yield simulate(self.configuration)
+        yield from told(simulate(self.configuration))
 
 
 def simulate(configuration: Configuration) -> dict[str, Any]:

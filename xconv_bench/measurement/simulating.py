@@ -20,8 +20,8 @@ from xconv.wholes import taken_by
 from xconv_bench.measurement.recurrent_workspace import workspace_bytes
 from xconv_bench.measurement.replaying import Replay
 
-Arguments = tuple[Any, ...]
-Repair = Callable[[Any, Arguments], None]
+OperatorArguments = tuple[Any, ...]
+Repair = Callable[[Any, OperatorArguments], None]
 """Gives the result of a fake, called with these positional arguments, the storages of the real."""
 
 _NO_REDUCTION = 0
@@ -62,7 +62,7 @@ class _Repaired(TorchDispatchMode):
         return True
 
 
-def _positional(func: Any, args: Arguments, kwargs: Mapping[str, Any]) -> Arguments:
+def _positional(func: Any, args: OperatorArguments, kwargs: Mapping[str, Any]) -> OperatorArguments:
     """All arguments of an operator in their order, its defaults among them."""
     others = func._schema.arguments[len(args) :]
     return (*args, *(kwargs.get(each.name, each.default_value) for each in others))
@@ -80,7 +80,7 @@ def _reduced_in_place(reduction: int) -> Repair:
     ``reduction`` is the place of that argument.
     """
 
-    def repair(result: Tensor, args: Arguments) -> None:
+    def repair(result: Tensor, args: OperatorArguments) -> None:
         if args[reduction] != _NO_REDUCTION:
             elements = torch.broadcast_shapes(args[0].shape, args[1].shape).numel()
             _grow(result, elements * result.itemsize)
@@ -88,17 +88,17 @@ def _reduced_in_place(reduction: int) -> Repair:
     return repair
 
 
-def _made_like_input(result: Tensor, args: Arguments) -> None:
+def _made_like_input(result: Tensor, args: OperatorArguments) -> None:
     """For a kernel whose output is allocated like its input, and shrinks."""
     _grow(result, args[0].numel() * result.itemsize)
 
 
-def _embedding_bag(result: tuple[Tensor, ...], args: Arguments) -> None:
+def _embedding_bag(result: tuple[Tensor, ...], args: OperatorArguments) -> None:
     """The sizes of bags are allocated like the offsets, of which the last may be no bag."""
     _grow(result[2], args[2].numel() * result[2].itemsize)
 
 
-def _recurrent(result: tuple[Tensor, ...], args: Arguments) -> None:
+def _recurrent(result: tuple[Tensor, ...], args: OperatorArguments) -> None:
     """What oneDNN keeps for the backward pass, which it alone knows."""
     workspace = result[3]
     if torch.is_grad_enabled():

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -17,6 +16,7 @@ from torch import nn
 from xconv_bench.configuration import GradientConfiguration
 from xconv_bench.data.sources import DataOptions, open_samples
 from xconv_bench.errors import UsageError
+from xconv_bench.events import Event
 from xconv_bench.measurement.training import build
 from xconv_bench.measurement.warm_up import warm_up
 from xconv_bench.models.preparing import move, tensors_of_state
@@ -47,8 +47,8 @@ class StartingWeights:
     download: bool
     path: Path
 
-    def __call__(self) -> Iterator[dict[str, Any]]:
-        """Make them; ``progress`` and ``message`` tell of the warm-up."""
+    def __call__(self) -> Iterator[Event]:
+        """Make the weights, and tell of the warm-up."""
         cell = replace(self.configuration.as_exact(), dtype="float32")
         architecture, model = build(cell, self._load)
         move(model, cell.device)
@@ -56,7 +56,7 @@ class StartingWeights:
             samples = open_samples(
                 self.data, architecture, cell.image_size, torch.float32, cell.device, cell.seed
             )
-            yield from warm_up(model, samples, architecture.task, cell)
+            yield from warm_up(model, samples, architecture.objective, cell)
         with explained(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(self.path, _saved(model))

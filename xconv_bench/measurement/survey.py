@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
 from xconv_bench.configuration import SIMULATED
 from xconv_bench.errors import BenchError, UsageError
+from xconv_bench.events import Event
 from xconv_bench.models import find
 
 
@@ -25,7 +25,7 @@ class Survey:
     image_sizes: tuple[int, ...] = ()
     computes: bool = False
 
-    def __call__(self) -> Iterator[dict[str, Any]]:
+    def __call__(self) -> Iterator[Event]:
         """Look at every model, size and device."""
         for device in self.devices:
             if device != SIMULATED:

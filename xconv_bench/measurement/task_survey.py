@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from xconv_bench.events import Event
 from xconv_bench.measurement.survey import Survey
 from xconv_bench.tasks import TaskOptions, make_task
 
@@ -32,7 +33,7 @@ class TaskSurvey:
     makers: tuple[MakeTask, ...]
     devices: tuple[str, ...]
 
-    def __call__(self) -> Iterator[dict[str, Any]]:
+    def __call__(self) -> Iterator[Event]:
         """Make every task once."""
         yield from Survey((), self.devices, computes=True)()
         found = {}

@@ -1,43 +1,62 @@
-"""A network, a batch and a loss: what a training step is made of."""
+"""Training steps: a network, a batch and a loss."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._pytree import tree_iter
 
 from xconv.contents import buffers, modules, parameters
 from xconv_bench.configuration import SIMULATED, Configuration
-from xconv_bench.data import Batch, Task, batch, simulated_batch
+from xconv_bench.data import Batch, batch, simulated_batch
 from xconv_bench.errors import Unsupported
+from xconv_bench.events import joined
 from xconv_bench.measurement.compiled import is_compiled
 from xconv_bench.meters.gradient import CONVOLUTIONS
 from xconv_bench.methods import find_method
 from xconv_bench.models import Architecture, find
 from xconv_bench.models.preparing import cast, clear_gradients, move, run_once, train
+from xconv_bench.objectives import Objective
 from xconv_bench.randomness import repeatable_entropy, seed_generators
+
+Loss = Callable[[nn.Module, Any], Tensor]
+"""Returns the loss of a network for a batch, a scalar with its graph."""
 
 
 @dataclass(frozen=True)
 class Training:
     """The parts of a step, as the paper measures it: the optimizer's own step is outside.
 
-    ``remarks`` holds what is to be said of the loss, from the first forward pass on.
+    ``batch`` holds tensors in the form that ``loss`` takes: a ``Batch``, or tensors by name.
+    ``remarks`` holds words on the loss, from the first forward pass on.
     """
 
     model: nn.Module
-    batch: Batch
-    task: Task
+    batch: Any
+    loss: Loss
     remarks: list[str] = field(default_factory=list)
 
+    @classmethod
+    def of(
+        cls, model: nn.Module, batch: Batch, objective: Objective, remarks: list[str] | None = None
+    ) -> Self:
+        """Return the step of a network with an objective; ``remarks`` may be shared by several."""
+        remarks = [] if remarks is None else remarks
+        return cls(model, batch, partial(_loss, objective, remarks), remarks)
+
+    @property
+    def device(self) -> torch.device:
+        """Return the device of the batch."""
+        return next(each.device for each in tree_iter(self.batch) if isinstance(each, Tensor))
+
     def forward(self) -> Tensor:
-        """The loss, a scalar with its graph."""
+        """Return the loss, a scalar with its graph."""
         with repeatable_entropy():
-            output = self.model(self.batch.input)
-        if not self.remarks:
-            self.remarks.append(self.task.remark(output, self.batch.target))
-        return self.task.loss(output, self.batch.target)
+            return self.loss(self.model, self.batch)
 
     def zero_grad(self) -> None:
         """Let go of the gradients of the step before."""
@@ -48,33 +67,34 @@ class Training:
         with repeatable_entropy():  # for what runs a second time
             loss.backward()
 
-    def step(self) -> None:
-        """Forward, loss, zero_grad, backward."""
+    def step(self) -> Tensor:
+        """Run forward, loss, zero_grad and backward; return the loss without its graph."""
         loss = self.forward()
         self.zero_grad()
         self.backward(loss)
+        return loss.detach()
 
     def size(self) -> dict[str, int]:
-        """Parameters and convolutions of the network, as columns of a row."""
+        """Return the numbers of parameters and convolutions, as columns of a row."""
         return {
             "parameters": sum(p.numel() for p in parameters(self.model)),
             "convolutions": sum(isinstance(m, CONVOLUTIONS) for m in modules(self.model)),
         }
 
     def state(self) -> Iterator[Tensor]:
-        """Parameters and buffers."""
+        """Yield parameters and buffers."""
         yield from parameters(self.model)
         yield from buffers(self.model)
 
     def remark(self) -> str:
-        """Return what is to be said of the loss after a step; nothing where it is a given one."""
+        """Return a remark on the loss after a step; empty where the loss is a given one."""
         words = [words for words in self.remarks if words]
         if words:
             trained = [p for p in parameters(self.model) if p.requires_grad]
             without = sum(p.grad is None for p in trained)
             if without:
                 words.append(f"{without} of {len(trained)} parameters get no gradient from it")
-        return "; ".join(words)
+        return joined(*words)
 
 
 def prepare(configuration: Configuration, samples: Batch | None = None) -> Training:
@@ -93,7 +113,7 @@ def prepare(configuration: Configuration, samples: Batch | None = None) -> Train
         _device_of(configuration),
         configuration.seed,
     )
-    return Training(model, samples, architecture.task)
+    return Training.of(model, samples, architecture.objective)
 
 
 def place(configuration: Configuration) -> tuple[Architecture, nn.Module]:
@@ -107,14 +127,38 @@ def _device_of(configuration: Configuration) -> str:
     return "cpu" if configuration.device == SIMULATED else configuration.device
 
 
-def prepare_simulated(configuration: Configuration, mode: FakeTensorMode) -> Training:
-    """The same with shapes and dtypes, and nothing in them.
+@dataclass(frozen=True)
+class Setup:
+    """A network on the CPU with its loss, and ``empty_batch``: batches of any size, uninitialised.
 
-    The network is built for real first, since what builds it may read its own numbers, and in its
+    ``remarks`` are those of the loss.
+    """
+
+    model: nn.Module
+    loss: Loss
+    empty_batch: Callable[[int], Any]
+    remarks: list[str] = field(default_factory=list)
+
+
+def set_up(configuration: Configuration) -> Setup:
+    """Build the network of a configuration, whatever its device, with its objective."""
+    architecture, model = build(configuration)
+    remarks: list[str] = []
+    loss = partial(_loss, architecture.objective, remarks)
+    return Setup(model, loss, partial(_empty_batch, configuration), remarks)
+
+
+def prepare_simulated(
+    configuration: Configuration, mode: FakeTensorMode, setup: Setup | None = None
+) -> Training:
+    """Prepare the same with shapes and dtypes, and nothing in them.
+
+    The network is built for real first, since its own code may read its numbers, and in its
     final dtype, since the parameters of a fake network cannot be exchanged. Raises Unsupported for
     a network that is compiled: its kernels know no tensors without contents.
     """
-    architecture, model = build(configuration)
+    setup = setup or set_up(configuration)
+    model = setup.model
     if is_compiled(model):
         raise Unsupported(
             f"{configuration.model} is compiled, and compiled networks cannot be simulated: return "
@@ -126,29 +170,31 @@ def prepare_simulated(configuration: Configuration, mode: FakeTensorMode) -> Tra
                 if tensor is not None:
                     tensors[name] = mode.from_tensor(tensor)  # type: ignore[assignment]
     with mode:
-        samples = simulated_samples(configuration)
-    return Training(model, samples, architecture.task)
+        batch = setup.empty_batch(configuration.batch_size)
+    return Training(model, batch, setup.loss, setup.remarks)
 
 
-def simulated_samples(configuration: Configuration) -> Batch:
-    """A batch without contents, of the mode that is entered."""
+def _empty_batch(configuration: Configuration, batch_size: int) -> Batch:
     return simulated_batch(
-        find(configuration.model),
-        configuration.batch_size,
-        configuration.image_size,
-        dtype_of(configuration),
+        find(configuration.model), batch_size, configuration.image_size, dtype_of(configuration)
     )
 
 
+def _loss(objective: Objective, remarks: list[str], model: nn.Module, batch: Batch) -> Tensor:
+    output = model(batch.input)
+    if not remarks:
+        remarks.append(objective.remark(output, batch.target))
+    return objective.loss(output, batch.target)
+
+
 def remark(training: Training, configuration: Configuration) -> str:
-    """What the method says of its network after a step, and the task of its loss."""
+    """Return the remarks of the method on its network after a step, and of the loss."""
     method = find_method(configuration.method)
-    said = (method.remark(training.model, configuration), training.remark())
-    return "; ".join(filter(None, said))
+    return joined(method.remark(training.model, configuration), training.remark())
 
 
 def dtype_of(configuration: Configuration) -> torch.dtype:
-    """torch's dtype of that name."""
+    """Return torch's dtype of that name."""
     dtype: torch.dtype = getattr(torch, configuration.dtype)
     return dtype
 
@@ -156,7 +202,7 @@ def dtype_of(configuration: Configuration) -> torch.dtype:
 def build(
     configuration: Configuration, load: Callable[[nn.Module], None] | None = None
 ) -> tuple[Architecture, nn.Module]:
-    """The network in the method's form and final dtype, in training mode, on the CPU.
+    """Build the network in the method's form and final dtype, in training mode, on the CPU.
 
     Its weights follow from the seed, unless ``load`` puts others into the exact network. Raises as
     ``prepare`` does.

@@ -1,4 +1,4 @@
-"""How gradients scatter: over minibatches, and over the seeds of the estimator within one."""
+"""Scatter of gradients: over minibatches, and over the seeds of the estimator within one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 
 from xconv_bench.configuration import VarianceConfiguration
 from xconv_bench.data.minibatches import random_minibatches
-from xconv_bench.measurement.comparison import Comparison, Gradients, Start
+from xconv_bench.events import Event, Message, Progress, Rows, joined
+from xconv_bench.measurement.comparison import GradientComparison, Gradients, Start
 from xconv_bench.results.schema import ALL_LAYERS
 from xconv_bench.statistics.decomposition import Decomposition
 from xconv_bench.statistics.single_weights import SingleWeights, evenly
@@ -21,20 +22,20 @@ LARGE_SHARE = 0.1
 
 @dataclass(frozen=True)
 class VarianceMeasurement:
-    """Yields ``{"rows": {"estimates": rows, "variance": rows}}``, the row of all layers last."""
+    """Yields rows of ``estimates``, and of ``variance``: a row a layer and one for all."""
 
     configuration: VarianceConfiguration
     start: Start
 
-    def __call__(self) -> Iterator[dict[str, Any]]:
-        """Measure; ``progress`` tells how much of it is done."""
+    def __call__(self) -> Iterator[Event]:
+        """Measure."""
         settings = self.configuration
-        comparison = Comparison(settings, self.start)
+        comparison = GradientComparison(settings, self.start)
         count = len(comparison.samples)
         minibatches = random_minibatches(
             count, settings.batch_size, settings.minibatches, settings.seed
         )
-        variances = Variances(settings.repeats)
+        variances = GradientVariances(settings.repeats)
         saved: dict[str, int] = {}
         said: list[str] = []
         for number, indices in enumerate(minibatches):
@@ -50,16 +51,14 @@ class VarianceMeasurement:
             else:
                 estimates = list(comparison.estimates(batch, number, settings.repeats))
                 variances.add(exact, estimates, rounded)
-            yield {"progress": (number + 1) / settings.minibatches}
-        said = [comparison.remark, *said, self._remark(count)]
+            yield Progress((number + 1) / settings.minibatches)
         rows = [row | {"saved_bytes": saved[row["layer"]]} for row in variances.rows()]
-        yield {
-            "rows": {"estimates": variances.single_weights(), "variance": rows},
-            "message": "; ".join(filter(None, said)),
-        }
+        yield Rows("estimates", variances.single_weights())
+        yield Rows("variance", rows)
+        yield Message(joined(comparison.remark, *said, self._remark(count)))
 
     def _remark(self, samples: int) -> str:
-        """Minibatches are drawn as loaders draw them, so that no sample is in one twice."""
+        """Return a remark where drawing without replacement makes minibatches vary less."""
         share = self.configuration.batch_size / samples
         if share <= LARGE_SHARE:
             return ""
@@ -69,7 +68,7 @@ class VarianceMeasurement:
         )
 
 
-class Variances:
+class GradientVariances:
     """The decomposition of the variance layer by layer, and some weights one by one."""
 
     def __init__(self, repeats: int) -> None:
@@ -78,7 +77,7 @@ class Variances:
         self._single: dict[str, SingleWeights] = {}
 
     def add(self, exact: Gradients, estimates: list[Gradients], rounded: Gradients | None) -> None:
-        """The gradients of one minibatch."""
+        """Take the gradients of one minibatch."""
         if not self._layers:
             self._begin(exact)
         for name, layer in self._layers.items():
@@ -91,13 +90,13 @@ class Variances:
             weights.add(exact[name], estimates[0][name])
 
     def rows(self) -> list[dict[str, Any]]:
-        """A row for each layer, then that of all."""
+        """Return a row for each layer, then one for all."""
         rows = [{"layer": name, **layer.readings()} for name, layer in self._layers.items()]
         layers = list(self._layers.values())
         return [*rows, {"layer": ALL_LAYERS, **Decomposition.together(layers).readings()}]
 
     def single_weights(self) -> list[dict[str, Any]]:
-        """Rows of some weights of some layers."""
+        """Return rows of some weights of some layers."""
         return [
             {"layer": name, **row}
             for name, weights in self._single.items()

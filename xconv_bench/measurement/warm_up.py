@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import isfinite
-from typing import Any
 
 import torch
 from torch import nn
 
 from xconv.contents import parameters
 from xconv_bench.configuration import GradientConfiguration
-from xconv_bench.data import Task
 from xconv_bench.data.minibatches import random_minibatches
 from xconv_bench.data.samples import Samples
 from xconv_bench.errors import BenchError
+from xconv_bench.events import Event, Message, Progress
 from xconv_bench.measurement.training import Training
+from xconv_bench.objectives import Objective
 from xconv_bench.randomness import seed_generators
 
 BATCH_SIZE = 64
@@ -29,9 +29,9 @@ _SEED_OFFSET = 2**20  # what is measured afterwards is not what was trained on l
 
 
 def warm_up(
-    model: nn.Module, samples: Samples, task: Task, configuration: GradientConfiguration
-) -> Iterator[dict[str, Any]]:
-    """Train ``model`` for ``warmup_steps``; yields ``progress``, then a ``message``.
+    model: nn.Module, samples: Samples, objective: Objective, configuration: GradientConfiguration
+) -> Iterator[Event]:
+    """Train ``model`` for ``warmup_steps``; yield progress, then a message.
 
     Raises BenchError, with the step, where the loss or a weight is no longer finite.
     """
@@ -42,18 +42,18 @@ def warm_up(
     seed_generators(seed)  # whatever came before: dropout repeats too
     losses = []
     for step, indices in enumerate(minibatches, 1):
-        training = Training(model, samples.batch(indices), task)
+        training = Training.of(model, samples.batch(indices), objective)
         loss = training.forward()
         training.zero_grad()
         training.backward(loss)
         optimizer.step()
         losses.append(loss.item())
         _check(training, losses[-1], f"step {step} of {steps}")
-        yield {"progress": step / steps}
-    yield {
-        "message": f"warm-up of {steps} steps with batches of {size}: "
+        yield Progress(step / steps)
+    yield Message(
+        f"warm-up of {steps} steps with batches of {size}: "
         f"loss {losses[0]:.4g} in the first, {losses[-1]:.4g} in the last"
-    }
+    )
 
 
 def _check(training: Training, loss: float, step: str) -> None:

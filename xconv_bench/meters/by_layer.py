@@ -26,10 +26,10 @@ class Gauge(Protocol):
 
 
 @dataclass(frozen=True)
-class Point:
+class Moment:
     """A moment of a step: behind a layer's forward pass, or as its output's gradient arrives.
 
-    ``peak_bytes`` is the most since the point before.
+    ``peak_bytes`` is the most since the moment before.
     """
 
     phase: str
@@ -40,16 +40,16 @@ class Point:
 
 
 class LayerMemoryMeter:
-    """Points of a step, in the order of time, while ``watching``.
+    """Moments of a step, in the order of time, while ``watching``.
 
-    A layer is a module without modules in it. One that runs several times has several points; one
-    that runs in the backward pass, having been checkpointed, has some of the phase
+    A layer is a module without modules in it. One that runs several times has several moments; one
+    that runs in the backward pass, having been checkmomented, has some of the phase
     ``"recompute"``. Hooks on tensors see the backward pass, since those on modules do not allow
     layers that overwrite their input.
     """
 
     def __init__(self, model: nn.Module, gauge: Gauge) -> None:
-        self.points: list[Point] = []
+        self.moments: list[Moment] = []
         self._model = model
         self._gauge = gauge
         self._turned = False
@@ -89,4 +89,4 @@ class LayerMemoryMeter:
         return behind
 
     def _note(self, phase: str, layer: str, kind: str) -> None:
-        self.points.append(Point(phase, layer, kind, self._gauge.now(), self._gauge.peak()))
+        self.moments.append(Moment(phase, layer, kind, self._gauge.now(), self._gauge.peak()))

@@ -18,7 +18,7 @@ Mark = TypeVar("Mark")
 
 @dataclass(frozen=True)
 class StepTimes:
-    """Seconds of each timed step, in the order in which they ran.
+    """The seconds of each timed step, in the order in which they ran.
 
     A step is forward, clearing the gradients, and backward, so it is a little longer than the
     other two together.
@@ -26,8 +26,6 @@ class StepTimes:
     >>> times = StepTimes([1.0, 2.0, 3.0], [2.0, 2.0, 8.0], [4.0, 5.0, 12.0])
     >>> times.reading
     {'forward_seconds': 2.0, 'backward_seconds': 2.0, 'step_seconds': 5.0}
-    >>> times.spread
-    {'forward_seconds': 1.0, 'backward_seconds': 3.0, 'step_seconds': 4.0}
     """
 
     forward_seconds: list[float]
@@ -36,13 +34,8 @@ class StepTimes:
 
     @property
     def reading(self) -> dict[str, float]:
-        """The median of each column; each is a median of its own, so they need not add up."""
+        """Return the median of each column, taken for itself: they need not add up."""
         return {column: statistics.median(seconds) for column, seconds in vars(self).items()}
-
-    @property
-    def spread(self) -> dict[str, float]:
-        """The interquartile range of each column in seconds; 0 for a single step."""
-        return {column: _interquartile_range(seconds) for column, seconds in vars(self).items()}
 
 
 def time_steps(
@@ -93,7 +86,7 @@ def collect_step_times(
 
 @dataclass(frozen=True)
 class _Clock(Generic[Mark]):
-    """How to mark a moment, wait until all marks are reached, and read the time between two."""
+    """Marks moments, waits until all marks are reached, and reads the time between two."""
 
     mark: Callable[[], Mark]
     wait: Callable[[], None]
@@ -162,10 +155,3 @@ _EVENT_CLOCK: _Clock[torch.cuda.Event] = _Clock(
     wait=lambda: torch.cuda.synchronize(),
     seconds_between=_event_seconds,
 )
-
-
-def _interquartile_range(seconds: list[float]) -> float:
-    if len(seconds) < 2:
-        return 0.0
-    lower, _, upper = statistics.quantiles(seconds, n=4, method="inclusive")
-    return upper - lower

@@ -17,7 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 
 from xconv.contents import buffers, parameters
-from xconv_bench.meters.storages import storages_of
+from xconv.storages import storages_of
 
 _BLOCK_BYTES = 512
 
@@ -49,6 +49,7 @@ class LiveMeter(TorchDispatchMode):
         self.live_bytes = 0
         self.peak_bytes = 0
         self.largest_elements = 0
+        self._awaited: tuple[int, Callable[[], None]] | None = None
 
     @property
     def reading(self) -> dict[str, int]:
@@ -65,9 +66,18 @@ class LiveMeter(TorchDispatchMode):
 
     def replay(self, reach: Reach) -> None:
         """Count a part of a step that took ``reach``, whose tensors are gone again."""
-        self.peak_bytes = max(self.peak_bytes, self.live_bytes + reach.peak_bytes)
+        self._rise(self.live_bytes + reach.peak_bytes)
         self.largest_elements = max(self.largest_elements, reach.largest_elements)
         self.allocated_bytes.update(reach.allocated_bytes)
+
+    def when_reached(self, count: int, call: Callable[[], None]) -> None:
+        """Call ``call`` once, in the moment in which so many bytes live."""
+        self._awaited = count, call
+
+    def sizes_of(self, tensors: Iterable[Tensor]) -> dict[int, int]:
+        """Return what the storages of these that live now are counted as, each once."""
+        parts = (storage._cdata for tensor in tensors for storage, _ in storages_of(tensor))
+        return {key: self._sizes[key] for key in parts if key in self._sizes}
 
     def bytes_of(self, tensors: Iterable[Tensor]) -> int:
         """Return what the storages of these count for, each of which has its own."""
@@ -128,7 +138,14 @@ class LiveMeter(TorchDispatchMode):
             self._known[key] = weakref.ref(storage, lambda _: self._forget(key))
         self.live_bytes += size - self._sizes.get(key, 0)
         self._sizes[key] = size
-        self.peak_bytes = max(self.peak_bytes, self.live_bytes)
+        self._rise(self.live_bytes)
+
+    def _rise(self, to: int) -> None:
+        self.peak_bytes = max(self.peak_bytes, to)
+        if self._awaited is not None and to >= self._awaited[0]:
+            _, call = self._awaited
+            self._awaited = None
+            call()
 
     def _forget(self, key: int) -> None:
         del self._known[key]

@@ -1,33 +1,34 @@
 """The methods that are compared, by name. A new one is one file and one line here.
 
-Those that compose have a name together: ``xconv+checkpoint``.
+Methods that compose have a name together: ``xconv+checkpoint``.
 """
 
-from xconv_bench.errors import UsageError
-from xconv_bench.methods.base import Method
-from xconv_bench.methods.checkpoint import Checkpoint
-from xconv_bench.methods.combined import JOINT, Combined, why_not
-from xconv_bench.methods.compile_budget import CompileBudget
-from xconv_bench.methods.exact import Exact
-from xconv_bench.methods.invertible import Invertible
-from xconv_bench.methods.offload import Offload
-from xconv_bench.methods.quantized import Quantized
-from xconv_bench.methods.rad_sampling import RadSampling
-from xconv_bench.methods.xconv import XConv
+from __future__ import annotations
 
-METHODS: dict[str, Method] = {
-    method.name: method
-    for method in (
-        Exact(),
-        XConv(),
-        Checkpoint(),
-        RadSampling(),
-        Invertible(),
-        Quantized(),
-        Offload(),
-        CompileBudget(),
-    )
+from functools import cache
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING
+
+from xconv_bench.configuration import JOINT
+from xconv_bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from xconv_bench.methods.base import Method
+
+METHODS = {
+    "exact": "xconv_bench.methods.exact:Exact",
+    "xconv": "xconv_bench.methods.xconv:XConv",
+    "checkpoint": "xconv_bench.methods.checkpoint:Checkpointing",
+    "rad-sampling": "xconv_bench.methods.rad_sampling:RadSampling",
+    "invertible": "xconv_bench.methods.invertible:Invertible",
+    "quantized": "xconv_bench.methods.quantized:QuantizedMethod",
+    "offload": "xconv_bench.methods.offload:Offload",
+    "compile-budget": "xconv_bench.methods.compile_budget:CompileBudget",
 }
+"""The module and the class of each method.
+
+They are imported when they are used, so that the command line can list them without torch.
+"""
 
 
 def find_method(name: str) -> Method:
@@ -42,10 +43,17 @@ def find_method(name: str) -> Method:
                 f"--method {part!r} is unknown: choose from {', '.join(sorted(METHODS))}; some "
                 "compose, such as xconv+checkpoint"
             )
-    methods = [METHODS[part] for part in parts]
+    methods = [_made(METHODS[part]) for part in parts]
+    if len(methods) == 1:
+        return methods[0]
+    from xconv_bench.methods.combined import Combined, why_not
+
     if complaint := why_not(methods):
         raise UsageError(f"--method {name}: {complaint}")
-    return methods[0] if len(methods) == 1 else Combined(methods)
+    return Combined(methods)
 
 
-__all__ = ["JOINT", "METHODS", "Method", "find_method"]
+@cache
+def _made(place: str) -> Method:
+    method: Method = resolve_name(place)()
+    return method

@@ -1,4 +1,4 @@
-"""What a method is: something that turns a model into its own form of the same model."""
+"""Methods: each turns a model into its own form of the same model."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from xconv_bench.configuration import Configuration
 
 
 class Method(ABC):
-    """One way to train a network."""
+    """A way to train a network."""
 
     name: str
     knobs: tuple[str, ...] = ()
@@ -23,7 +23,7 @@ class Method(ABC):
     """Whether a training step can be counted without computing it."""
 
     def settle(self, knobs: Mapping[str, Any]) -> dict[str, Any]:
-        """The knobs, with None for each that changes nothing beside the others.
+        """Return the knobs, with None for each that changes nothing beside the others.
 
         Settings that mean the same are then equal, and measured once.
         """
@@ -35,15 +35,15 @@ class Method(ABC):
 
     @abstractmethod
     def apply(self, model: nn.Module, configuration: Configuration) -> nn.Module:
-        """The model trained this way, same weights; may change ``model`` in place.
+        """Return the model trained this way, with the same weights; may change ``model`` in place.
 
-        What it draws must come from a generator of its own, seeded by ``xconv.random.draw_seed``:
-        other draws are taken for the network's own, dropout for example, which are the same for
-        all methods and all of their repeats.
+        Its random numbers must come from a generator of its own, seeded by
+        ``xconv.random.draw_seed``: other draws are taken for the network's own, such as dropout's,
+        which are the same for all methods and all of their repeats.
 
         Raises Unsupported, with the reason, where the method cannot be applied.
         """
 
     def remark(self, model: nn.Module, configuration: Configuration) -> str:
-        """What a reader of the row should know of ``model`` after a step; often nothing."""
+        """Return a remark on ``model`` after a step for readers of the row; often empty."""
         return ""

@@ -30,7 +30,7 @@ Segment = list[nn.Module]
 """Modules that run one after the other, and are computed again together."""
 
 
-class Checkpoint(Method):
+class Checkpointing(Method):
     """Checkpoints the natural blocks of a network, or as many segments as ``segments`` says."""
 
     name = "checkpoint"

@@ -13,10 +13,8 @@ from typing import Any
 
 from torch import nn
 
-from xconv_bench.configuration import Configuration
+from xconv_bench.configuration import JOINT, Configuration
 from xconv_bench.methods.base import Method
-
-JOINT = "+"
 
 
 class Combined(Method):

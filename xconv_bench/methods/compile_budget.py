@@ -13,12 +13,12 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.utils.checkpoint import CheckpointPolicy
 
 from xconv_bench.configuration import Configuration
 from xconv_bench.errors import Unsupported
 from xconv_bench.methods.base import Method
 from xconv_bench.methods.calls import wrap_call
+from xconv_bench.methods.partitioning import is_random, partition
 
 Function = Callable[..., Any]
 
@@ -34,10 +34,10 @@ class CompileBudget(Method):
     is_simulated = False
 
     def apply(self, model: nn.Module, configuration: Configuration) -> nn.Module:
-        """The model with another ``forward`` function, or class: compiled at its first call.
+        """Return the model with another ``forward`` function or class, compiled at its first call.
 
-        By inductor on a GPU. On the CPU kernels are not compiled, so that every tensor is seen.
-        Unsupported where torch has no such budget.
+        Inductor compiles on a GPU. On the CPU kernels are not compiled, so that every tensor is
+        seen. Raises Unsupported where torch has no such budget.
         """
         settings: Any = importlib.import_module("torch._functorch.config")
         if not hasattr(settings, "activation_memory_budget"):
@@ -57,28 +57,14 @@ class CompileBudget(Method):
         return model
 
     def remark(self, model: nn.Module, configuration: Configuration) -> str:
-        """How it was compiled."""
+        """Return how it was compiled."""
         if configuration.device.startswith("cuda"):
             return "compiled by inductor: its tensors are seen by the allocator alone"
         return "divided as torch.compile does it, with torch's own kernels: no fusion"
 
 
-def partition(joint: Any, *args: Any, **kwargs: Any) -> Any:
-    """torch's own division into forward and backward, but no random number is drawn twice.
-
-    Below a budget of 1 torch (2.13) computes dropout again with another mask, and the gradients
-    are wrong.
-    """
-    from torch._functorch.partitioners import min_cut_rematerialization_partition
-
-    for node in joint.graph.nodes:
-        if _is_random(node.target):
-            node.meta["recompute"] = CheckpointPolicy.MUST_SAVE
-    return min_cut_rematerialization_partition(joint, *args, **kwargs)
-
-
 def _partitioned() -> Function:
-    """A backend that divides the network as inductor does, and leaves the kernels to torch."""
+    """Return a backend that divides networks as inductor does, and leaves the kernels to torch."""
     from torch._dynamo.backends.common import aot_autograd
     from torch._functorch.compilers import nop
 
@@ -89,7 +75,7 @@ def _partitioned() -> Function:
 
 
 def _inductor() -> Function:
-    """Inductor, told to divide the network as above and to leave random numbers to torch."""
+    """Return inductor, which divides networks by ``partition`` and leaves randomness to torch."""
     settings: Any = importlib.import_module("torch._inductor.config")
     if not hasattr(settings, "custom_partitioner_fn"):
         raise Unsupported("this torch's inductor takes no partitioner: take a newer one")
@@ -106,7 +92,7 @@ def _inductor() -> Function:
 
 
 def _decompositions() -> dict[Any, Any]:
-    """Inductor's, but what is random stays whole: its numbers are then the exact network's."""
+    """Return inductor's decompositions; random operators stay whole, to draw the exact numbers."""
     from torch._inductor.decomposition import select_decomp_table
 
     # Some of them take it for granted that this was imported.
@@ -114,9 +100,5 @@ def _decompositions() -> dict[Any, Any]:
     return {
         operator: function
         for operator, function in select_decomp_table().items()
-        if not _is_random(operator)
+        if not is_random(operator)
     }
-
-
-def _is_random(operator: Any) -> bool:
-    return torch.Tag.nondeterministic_seeded in getattr(operator, "tags", ())

@@ -7,16 +7,16 @@ from typing import Any
 
 from torch._inductor.custom_graph_pass import CustomPartitionerFn, get_hash_for_files
 
-from xconv_bench.methods import compile_budget
+from xconv_bench.methods import partitioning
 
 
 class Partition(CustomPartitionerFn):
-    """torch's own division into forward and backward, but no random number is drawn twice."""
+    """Divides as torch does, but lets no random number be drawn twice."""
 
     def __call__(self, gm: Any, joint_inputs: Any, **kwargs: Any) -> Any:
-        """The two graphs."""
-        return compile_budget.partition(gm, joint_inputs, **kwargs)
+        """Return the two graphs."""
+        return partitioning.partition(gm, joint_inputs, **kwargs)
 
     def uuid(self) -> Any:
-        """What compiled code is known by: it depends on these files."""
-        return get_hash_for_files((__file__, compile_budget.__file__))
+        """Return the key of compiled code: it depends on these files."""
+        return get_hash_for_files((__file__, partitioning.__file__))

@@ -8,7 +8,7 @@ so that it stays unbiased. Other layers, whose gradients are not, are left.
 from xconv_bench.methods.xconv import Converted
 
 
-class Quantized(Converted):
+class QuantizedMethod(Converted):
     """The scheme ``quantized`` of ``xconv``."""
 
     name = scheme = "quantized"

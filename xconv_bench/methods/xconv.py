@@ -11,7 +11,7 @@ from torch import nn
 
 from xconv import account, convert
 from xconv.contents import named_modules
-from xconv.convert import FAMILIES, usual_allotment
+from xconv.conversion import FAMILIES, usual_allotment
 from xconv.probing import DIALS
 from xconv.saved.function_table import REACHED
 from xconv.schemes import SCHEMES

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from xconv_bench.data.tasks import Task
 from xconv_bench.errors import UsageError
-from xconv_bench.models.sizes import ANY_SIZE, Sizes
+from xconv_bench.models.sizes import ANY_SIZE, ImageSizes
+from xconv_bench.objectives.objective import Objective
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,9 @@ class Architecture:
     family: str
     make: Callable[[int], nn.Module]
     sample_shape: Callable[[int], tuple[int, ...]]
-    task: Task
+    objective: Objective
     image_size: int = 224
-    sizes: Sizes = ANY_SIZE
+    sizes: ImageSizes = ANY_SIZE
     note: str = ""
 
     def build(self, image_size: int) -> nn.Module:

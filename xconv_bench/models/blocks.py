@@ -13,7 +13,7 @@ _SEQUENCES = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
 
 @dataclass(frozen=True)
-class Run:
+class Chain:
     """Blocks that follow one another.
 
     ``container`` calls them in their order, and does nothing else; it is None where each is
@@ -24,7 +24,7 @@ class Run:
     blocks: Sequence[nn.Module]
 
 
-def runs_of_blocks(model: nn.Module) -> list[Run]:
+def runs_of_blocks(model: nn.Module) -> list[Chain]:
     """What a network consists of, in the order in which its modules were made.
 
     A block is what stands in a sequence (``Sequential``, ``ModuleList``, ``ModuleDict``), or a
@@ -40,17 +40,17 @@ def is_layer(module: nn.Module) -> bool:
     return next(children(module), None) is None
 
 
-def _visit(module: nn.Module) -> Iterator[Run]:
+def _visit(module: nn.Module) -> Iterator[Chain]:
     parts = list(children(module))
     if _is_chain(module) and not any(map(_is_divided, parts)):
         assert isinstance(module, nn.Sequential)
-        yield Run(module, parts)
+        yield Chain(module, parts)
         return
     for child in parts:
         if _is_divided(child) or (_is_chain(child) and not isinstance(module, _SEQUENCES)):
             yield from _visit(child)
         elif not is_layer(child):
-            yield Run(None, [child])
+            yield Chain(None, [child])
 
 
 def _is_divided(module: nn.Module) -> bool:

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from xconv_bench.models.sizes import Sizes
+from xconv_bench.models.sizes import ImageSizes
 
 _FREQUENCIES = 16
 _HIGHEST_FREQUENCY = 100.0
@@ -24,7 +24,7 @@ class FlowUNet(nn.Module):
     so that nothing moves before training.
     """
 
-    sizes = Sizes(multiple=4)
+    sizes = ImageSizes(multiple=4)
 
     def __init__(self, image_channels: int = 1, classes: int = 10, width: int = 32) -> None:
         super().__init__()

@@ -8,9 +8,9 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from xconv_bench.data.tasks import Total
 from xconv_bench.errors import UsageError
 from xconv_bench.models.base import Architecture, square_image
+from xconv_bench.objectives.objective import OutputSum
 
 PREFIX = "conv:"
 
@@ -48,7 +48,7 @@ def find(name: str) -> Architecture:
         family="layer",
         make=partial(_make, inputs, outputs),
         sample_shape=square_image(inputs),
-        task=Total(),
+        objective=OutputSum(),
         image_size=64,
     )
 

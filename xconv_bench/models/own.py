@@ -23,14 +23,14 @@ from typing import Any
 
 from torch import nn
 
-from xconv_bench.data.automatic import Automatic
 from xconv_bench.errors import UsageError
 from xconv_bench.models.base import Architecture, square_image
 from xconv_bench.models.messages import did_you_mean, reason
+from xconv_bench.objectives.automatic import AutomaticObjective
 
 
 def find(name: str) -> Architecture:
-    """The network that the callable makes, trained with ``Automatic``.
+    """The network that the callable makes, trained with ``AutomaticObjective``.
 
     Raises UsageError, in one line, for whatever is wrong with the name, the module or the callable;
     so does ``build`` for whatever goes wrong in the call.
@@ -44,7 +44,7 @@ def find(name: str) -> Architecture:
         family="own",
         make=lambda image_size: _call(factory, name),
         sample_shape=functools.partial(_shape, declared, name) if declared else square_image(3),
-        task=Automatic(),
+        objective=AutomaticObjective(),
     )
 
 

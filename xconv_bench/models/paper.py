@@ -6,9 +6,9 @@ Every ReLU and every pooling is a module, so that a method can see it and swap i
 import torch
 from torch import Tensor, nn
 
-from xconv_bench.data.tasks import Classification, Reconstruction
 from xconv_bench.models.base import Architecture, square_image
-from xconv_bench.models.sizes import Sizes
+from xconv_bench.models.sizes import ImageSizes
+from xconv_bench.objectives.objective import CrossEntropy, SquaredError
 
 
 def mnist_network(image_size: int) -> nn.Sequential:
@@ -128,36 +128,36 @@ NETWORKS: dict[str, Architecture] = {
             family="paper",
             make=mnist_network,
             sample_shape=square_image(1),
-            task=Classification(10),
+            objective=CrossEntropy(10),
             image_size=28,
-            sizes=Sizes(smallest=2),
+            sizes=ImageSizes(smallest=2),
         ),
         Architecture(
             name="paper/mnist-2021",
             family="paper",
             make=mnist_network_2021,
             sample_shape=square_image(1),
-            task=Classification(10),
+            objective=CrossEntropy(10),
             image_size=28,
-            sizes=Sizes(smallest=8),
+            sizes=ImageSizes(smallest=8),
         ),
         Architecture(
             name="paper/cifar",
             family="paper",
             make=cifar_network,
             sample_shape=square_image(3),
-            task=Classification(10),
+            objective=CrossEntropy(10),
             image_size=32,
-            sizes=Sizes(smallest=4),
+            sizes=ImageSizes(smallest=4),
         ),
         Architecture(
             name="paper/unet",
             family="paper",
             make=lambda image_size: UNet(),
             sample_shape=square_image(3),
-            task=Reconstruction(),
+            objective=SquaredError(),
             image_size=128,
-            sizes=Sizes(multiple=16),
+            sizes=ImageSizes(multiple=16),
         ),
     )
 }

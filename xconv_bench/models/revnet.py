@@ -13,9 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from xconv_bench.data.tasks import Classification
 from xconv_bench.models.base import Architecture, square_image
 from xconv_bench.models.reversible import Coupling, ReversibleSequence
+from xconv_bench.objectives.objective import CrossEntropy
 
 _EXPANSION = 4
 """Channels of a bottleneck's output over those of its 3×3 convolution."""
@@ -140,7 +140,7 @@ NETWORKS: dict[str, Architecture] = {
             family="revnet",
             make=partial(small_revnet, widths=(32, 64, 112), units=(3, 3, 3)),
             sample_shape=square_image(3),
-            task=Classification(10),
+            objective=CrossEntropy(10),
             image_size=32,
             note="reversible, of the size of ResNet-32",
         ),
@@ -149,7 +149,7 @@ NETWORKS: dict[str, Architecture] = {
             family="revnet",
             make=partial(small_revnet, widths=(32, 64, 128), units=(9, 9, 9)),
             sample_shape=square_image(3),
-            task=Classification(10),
+            objective=CrossEntropy(10),
             image_size=32,
             note="reversible, of the size of ResNet-110",
         ),
@@ -158,7 +158,7 @@ NETWORKS: dict[str, Architecture] = {
             family="revnet",
             make=partial(large_revnet, widths=(512, 1024, 2048, 3904), units=(2, 2, 2, 2)),
             sample_shape=square_image(3),
-            task=Classification(1000),
+            objective=CrossEntropy(1000),
             note="reversible, of the size of ResNet-50",
         ),
     )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Sizes:
+class ImageSizes:
     """A set of image sizes in pixels a side, with ``in`` and with ``str`` for messages.
 
     >>> 64 in Sizes(smallest=63), 40 in Sizes(multiple=16)
@@ -29,4 +29,4 @@ class Sizes:
         return f"at least {self.smallest} pixels"
 
 
-ANY_SIZE = Sizes()
+ANY_SIZE = ImageSizes()

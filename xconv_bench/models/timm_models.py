@@ -5,11 +5,11 @@ from typing import Any
 
 from torch import nn
 
-from xconv_bench.data.automatic import Automatic
 from xconv_bench.errors import UsageError
 from xconv_bench.models.base import Architecture, square_image
 from xconv_bench.models.messages import did_you_mean, reason
 from xconv_bench.models.torchvision_shim import import_torchvision
+from xconv_bench.objectives.automatic import AutomaticObjective
 
 PREFIX = "timm:"
 
@@ -32,7 +32,7 @@ def find(name: str) -> Architecture:
         family="timm",
         make=make,
         sample_shape=square_image(channels),
-        task=Automatic(),
+        objective=AutomaticObjective(),
         image_size=height,
     )
 

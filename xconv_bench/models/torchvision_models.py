@@ -5,11 +5,11 @@ from typing import Any
 
 from torch import nn
 
-from xconv_bench.data.tasks import Classification, Segmentation, Task
 from xconv_bench.errors import UsageError
 from xconv_bench.models.base import Architecture, square_image
-from xconv_bench.models.sizes import Sizes
+from xconv_bench.models.sizes import ImageSizes
 from xconv_bench.models.torchvision_shim import import_torchvision
+from xconv_bench.objectives.objective import CrossEntropy, Objective, PixelCrossEntropy
 
 DEFAULT_FRAMES = 16
 
@@ -65,7 +65,7 @@ def find(name: str, frames: int | None = None) -> Architecture:
         family=kind,
         make=functools.partial(_make, name),
         sample_shape=square_image(3),
-        task=_task(name),
+        objective=_objective(name),
         image_size=_designed_size(name),
         sizes=_sizes(name),
     )
@@ -81,7 +81,7 @@ def _video(name: str, frames: int | None) -> Architecture:
         family="video",
         make=functools.partial(_make, name),
         sample_shape=lambda image_size: (3, count, image_size, image_size),
-        task=Classification(400),
+        objective=CrossEntropy(400),
         image_size=_designed_size(name),
         sizes=_sizes(name),
         note=f"{count} frames" if fixed or frames else f"{count} frames, or {name}@FRAMES",
@@ -104,21 +104,21 @@ def _options(name: str, image_size: int) -> dict[str, Any]:
     return {"weights_backbone": None} if _kind(name) == "segmentation" else {}
 
 
-def _task(name: str) -> Task:
+def _objective(name: str) -> Objective:
     if _kind(name) == "segmentation":
-        return Segmentation(21)
-    return Classification(1000, _AUXILIARY_WEIGHT.get(name, 0.0))
+        return PixelCrossEntropy(21)
+    return CrossEntropy(1000, _AUXILIARY_WEIGHT.get(name, 0.0))
 
 
-def _sizes(name: str) -> Sizes:
+def _sizes(name: str) -> ImageSizes:
     if name.startswith("mvit"):
-        return Sizes(smallest=224, largest=224)
+        return ImageSizes(smallest=224, largest=224)
     if name.startswith("maxvit"):
-        return Sizes(multiple=224)  # windows of 7 on maps 4 to 32 times smaller than the image
+        return ImageSizes(multiple=224)  # windows of 7 on maps 4 to 32 times smaller than the image
     if name.startswith("vit_"):
-        return Sizes(multiple=int(name.rpartition("_")[2]))  # the patch
+        return ImageSizes(multiple=int(name.rpartition("_")[2]))  # the patch
     smallest = (size for start, size in _SMALLEST.items() if name.startswith(start))
-    return Sizes(smallest=max(smallest, default=1))
+    return ImageSizes(smallest=max(smallest, default=1))
 
 
 def _designed_size(name: str) -> int:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from xconv_bench.naming import training_name
 from xconv_bench.report.pictures import fixed_settings, save
 from xconv_bench.report.summary import Row
-from xconv_bench.report.training_words import Trained, file_name, name_of, picture_names, trained_in
+from xconv_bench.report.training_words import Trained, name_of, picture_names, trained_in
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,7 +51,7 @@ def _panels(rows: Sequence[Row], made: Path) -> list[tuple[str, Path]]:
     """Pictures with their titles: what all have in common first, then method by method."""
     panels: list[tuple[str, Path]] = []
     for row in rows:
-        files = sorted((made / file_name(row)).glob("*.png"))
+        files = sorted((made / training_name(row)).glob("*.png"))
         if not panels:
             panels += [(file.stem, file) for file in files if file.stem in REFERENCES]
         panels += [(name_of(row), file) for file in files if file.stem not in REFERENCES]

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import floor, log10, sqrt
 from statistics import fmean, median, stdev
 from typing import Any
 
 from xconv_bench.configuration import KNOBS
+from xconv_bench.naming import method_words
 from xconv_bench.report.settings import number
 from xconv_bench.report.summary import REFERENCE, Row
-from xconv_bench.report.words import method_words
-from xconv_bench.results.schema import Cell
 from xconv_bench.results.schema.column import Better
 from xconv_bench.results.schema.training import MEASURES, TRAINING
 from xconv_bench.results.statuses import MEASURED_STATUSES
@@ -118,16 +116,6 @@ def picture_names(keys: Iterable[tuple[object, ...]]) -> list[str]:
 def name_of(row: Row) -> str:
     """Return the name of a method with its knobs: ``xconv independent r=16 conv,relu``."""
     return method_words(row)
-
-
-def file_name(key: Mapping[str, Cell]) -> str:
-    """A name for the files of a training: readable, and another one for each in a run."""
-    words = [key["task"], method_words(key)]
-    words += [f"batch {key['batch_size']}", f"lr {key['learning_rate']}", f"{key['epochs']} epochs"]
-    words += [key["data"], key["model"], key["image_size"], key["dtype"], key["device"]]
-    words += ["equal memory" if key["equal_memory"] else "", f"seed {key['seed']}"]
-    text = " ".join(str(word) for word in words if word)
-    return re.sub(r"[^A-Za-z0-9.=]+", "-", text).strip("-")
 
 
 def measures_in(rows: Iterable[Row]) -> list[str]:

@@ -1,58 +1,18 @@
 """Bytes, seconds, ratios and errors as people write them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import floor, isfinite, log10
 
+from xconv_bench.amounts import WHOLE_BYTES, format_bytes, number
+from xconv_bench.amounts import Scale as Unit  # noqa: F401 offered with the rest
+from xconv_bench.amounts import bytes_scale as bytes_unit
+from xconv_bench.amounts import format_seconds as format_seconds
+from xconv_bench.amounts import seconds_scale as seconds_unit
 from xconv_bench.results.schema.column import Column
 from xconv_bench.results.schema.column import Unit as Measure
 
-
-@dataclass(frozen=True)
-class Unit:
-    """A unit of ``size`` bytes or seconds, used for values of at least ``smallest`` of those."""
-
-    name: str
-    size: float
-    smallest: float
-    decimals: int = 2
-
-    def format(self, value: float) -> str:
-        """``value``, in bytes or seconds, as a number of this unit and its name."""
-        return f"{_number(value / self.size, self.decimals)} {self.name}"
-
-
-# 3499 MiB reads better than 3.42 GiB; a unit takes over where its number has two digits. The sizes
-# of GPUs, and of what just fits into them, are compared in MiB, as NVIDIA's own tools print them.
-_BYTES = (
-    Unit("GiB", 2**30, 20 * 2**30),
-    Unit("MiB", 2**20, 10 * 2**20),
-    Unit("KiB", 2**10, 10 * 2**10),
-    Unit("B", 1, 0, decimals=0),
-)
-_SECONDS = (Unit("s", 1, 1), Unit("ms", 1e-3, 1e-3), Unit("µs", 1e-6, 0))
-
-
 _PLAIN = (1e-3, 1e5)
 """Between these a measured value is written without an exponent."""
-
-
-def bytes_unit(largest: float) -> Unit:
-    """The unit for figures of which the largest is ``largest`` bytes."""
-    return _fitting(_BYTES, largest)
-
-
-def seconds_unit(largest: float) -> Unit:
-    """The unit for figures of which the largest is ``largest`` seconds."""
-    return _fitting(_SECONDS, largest)
-
-
-def format_bytes(count: float) -> str:
-    """
-    >>> format_bytes(3499 * 2**20), format_bytes(15083 * 2**20), format_bytes(512)
-    ('3499 MiB', '15083 MiB', '512 B')
-    """
-    return bytes_unit(count).format(count)
 
 
 def format_budget(count: int) -> str:
@@ -61,16 +21,8 @@ def format_budget(count: int) -> str:
     >>> format_budget(16 * 2**30), format_budget(500 * 2**20), format_budget(8 * 10**9)
     ('16 GiB', '500 MiB', '7629 MiB')
     """
-    unit = next((unit for unit in _BYTES[:2] if count % unit.size == 0), None)
+    unit = next((unit for unit in WHOLE_BYTES if count % unit.size == 0), None)
     return f"{count / unit.size:.0f} {unit.name}" if unit else format_bytes(count)
-
-
-def format_seconds(seconds: float) -> str:
-    """
-    >>> format_seconds(1.5), format_seconds(0.0123)
-    ('1.50 s', '12.3 ms')
-    """
-    return seconds_unit(seconds).format(seconds)
 
 
 def format_duration(seconds: float) -> str:
@@ -89,7 +41,7 @@ def format_ratio(ratio: float) -> str:
     >>> format_ratio(0.6433), format_ratio(12)
     ('0.64×', '12.0×')
     """
-    return f"{_number(ratio)}×"
+    return f"{number(ratio)}×"
 
 
 def format_error(error: float) -> str:
@@ -151,24 +103,6 @@ def _plain(value: float) -> str:
     if isinstance(value, int):
         return f"{value:,}" if abs(value) >= 10_000 else str(value)
     return format_measured(value, None) if value != 0 else "0"
-
-
-def _fitting(units: tuple[Unit, ...], largest: float) -> Unit:
-    return next((unit for unit in units if largest >= unit.smallest), units[-1])
-
-
-def _number(value: float, most_decimals: int = 2) -> str:
-    """Three significant digits, and no more than ``most_decimals``, of which there are at most 2.
-
-    >>> [_number(value) for value in (0, 0.004, 0.5, 9.996, 99.96, 1234.5, float("nan"))]
-    ['0', '<0.01', '0.50', '10.0', '100', '1234', 'nan']
-    """
-    if value == 0:
-        return "0"
-    if 0 < value < 0.005:
-        return "<0.01"
-    decimals = 2 if value < 9.995 else 1 if value < 99.95 else 0
-    return f"{value:.{min(decimals, most_decimals)}f}"
 
 
 def _decimals(value: float, digits: int) -> int:

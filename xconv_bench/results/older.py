@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from xconv_bench.configuration import usual_allotment
+from xconv_bench.knobs import usual_allotment
 from xconv_bench.results.schema import Cell, Schema
 
 _CONVERTED = frozenset({"xconv", "quantized", "rad-sampling", "rad-projection"})
@@ -32,7 +32,7 @@ def complete(row: dict[str, Cell], schema: Schema) -> dict[str, Cell]:
     if "first" in columns and found["first"] in (None, "as the others"):
         found["first"] = "compressed" if _swaps_convolutions(row) else None
     if "allot" in columns and found["allot"] is None and _swaps_convolutions(row):
-        found["allot"] = usual_allotment(row.get("scheme"))
+        found["allot"] = usual_allotment(row)
     return found
 
 

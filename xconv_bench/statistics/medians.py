@@ -8,14 +8,11 @@ from statistics import median
 
 from xconv_bench.statistics.estimates import Interval
 
-FEWEST_SAMPLES = 6
-"""Of fewer, not even the smallest and the largest hold the median with 95 %."""
-
 
 def median_interval(samples: Sequence[float], confidence: float = 0.95) -> Interval:
-    """The median, between two of the samples in their order.
+    """Return the median, between two of the samples in their order.
 
-    Of n samples, the k-th smallest and the k-th largest enclose the median with probability
+    Among n samples, the k-th smallest and the k-th largest enclose the median with probability
     ``1 - 2 P(B < k)``, B binomial of n and 1/2, whatever the distribution; the largest such k.
     The bounds are None where there are too few.
 

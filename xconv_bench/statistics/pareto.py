@@ -1,17 +1,17 @@
-"""Which of several trade-offs are worth considering: those that no other beats in everything."""
+"""Trade-offs: a choice is worth considering where no other beats it in everything."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-Point = tuple[float, ...]
-"""What a choice costs in each respect; less is better."""
+Coordinates = tuple[float, ...]
+"""The costs of a choice in each respect; less is better."""
 
 
-def dominator(points: Sequence[Point], index: int) -> int | None:
-    """A point that is nowhere worse than that of ``index`` and somewhere better, or None.
+def dominator(points: Sequence[Coordinates], index: int) -> int | None:
+    """Return a point that is nowhere worse than that of ``index`` and somewhere better, or None.
 
-    Of several the one that is itself dominated by none; of equal points none dominates another.
+    Among several, take the one that none dominates; equal points do not dominate each other.
 
     >>> points = [(1.0, 3.0), (2.0, 1.0), (2.0, 3.0)]
     >>> [dominator(points, index) for index in range(3)]
@@ -21,15 +21,5 @@ def dominator(points: Sequence[Point], index: int) -> int | None:
     return next((i for i in better if not any(_dominates(p, points[i]) for p in points)), None)
 
 
-def front(points: Sequence[Point]) -> list[int]:
-    """The points that none dominates, by their first cost.
-
-    >>> front([(2.0, 1.0), (1.0, 3.0), (2.0, 3.0)])
-    [1, 0]
-    """
-    undominated = [i for i in range(len(points)) if dominator(points, i) is None]
-    return sorted(undominated, key=lambda i: points[i])
-
-
-def _dominates(point: Point, other: Point) -> bool:
+def _dominates(point: Coordinates, other: Coordinates) -> bool:
     return point != other and all(a <= b for a, b in zip(point, other, strict=True))

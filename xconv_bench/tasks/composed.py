@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from xconv_bench.data.digits import read_digits
-from xconv_bench.data.images import Format
+from xconv_bench.data.images import ImageFormat
 from xconv_bench.data.photos import PHOTOS, Photos
-from xconv_bench.data.tasks import Reconstruction
+from xconv_bench.objectives.objective import SquaredError
 from xconv_bench.tasks.order import split
 
 _TEST_PART = 0.25
@@ -74,7 +74,7 @@ class Composer:
         """A crop of a photograph, grey, from 0 to 1."""
         photo = self._photos[int(chance.integers(len(self._photos)))]
         number = photo + _PHOTO_COUNT * int(chance.integers(2**20))
-        form = Format(1, size, Reconstruction(), torch.float32, "cpu")
+        form = ImageFormat(1, size, SquaredError(), torch.float32, "cpu")
         crop, _ = Photos(form, 1, seed=self._salt).read(number)
         grey = crop if crop.ndim == 2 else crop @ np.array([0.299, 0.587, 0.114])
         return grey.astype(np.float64) / 255

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from own_networks import name
 
-from xconv.convert import FAMILIES
+from xconv.conversion import FAMILIES
 from xconv_bench.meters.waiting import REMARK
 from xconv_bench.results.schema import TABLES
 

@@ -42,7 +42,7 @@ def test_a_simulated_step(name: str) -> None:
     with FakeTensorMode():
         model = architecture.build(64)
         sample = simulated_batch(architecture, 1000, 64, torch.float32)
-        loss = architecture.task.loss(model(sample.input), sample.target)
+        loss = architecture.objective.loss(model(sample.input), sample.target)
         loss.backward()
     assert loss.shape == ()
     assert any(parameter.grad is not None for parameter in model.parameters())

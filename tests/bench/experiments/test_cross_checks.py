@@ -31,14 +31,14 @@ class FakeLauncher(Launcher):
 
     def run(
         self,
-        task: Any,
-        on_progress: Any = None,
+        work: Any,
+        listener: Any = None,
         device: str = "",
         timeout_seconds: float | None = None,
     ) -> Outcome:
         assert timeout_seconds is not None and timeout_seconds <= 60
-        assert isinstance(task, CrossCheck)
-        self.asked.append(task.configuration)
+        assert isinstance(work, CrossCheck)
+        self.asked.append(work.configuration)
         return self.outcome
 
 

@@ -15,9 +15,11 @@ from xconv_bench.configuration import (
 )
 from xconv_bench.data.sources import DataOptions
 from xconv_bench.errors import BenchError, Unsupported
-from xconv_bench.experiments.average_error import Tasks, at_batch_size, at_budget
-from xconv_bench.experiments.gradients import measure_gradients, rows_of
+from xconv_bench.events import Progress
+from xconv_bench.experiments.average_error import Measurements, at_batch_size, at_budget
+from xconv_bench.experiments.gradients import measure_gradients
 from xconv_bench.experiments.starting_weights import prepare_weights
+from xconv_bench.experiments.writing import rows_of
 from xconv_bench.launch import Launcher, Outcome
 from xconv_bench.measurement.comparison import Start
 from xconv_bench.results.run_directory import RunDirectory
@@ -33,15 +35,15 @@ ROWS = {
 
 
 class FakeLauncher(Launcher):
-    """Gives outcomes in turn; tasks are whatever ``measurement`` made."""
+    """Gives outcomes in turn; work is whatever ``measurement`` made."""
 
     def __init__(self, *outcomes: Outcome) -> None:
         self.outcomes = list(outcomes)
-        self.tasks: list[Any] = []
+        self.works: list[Any] = []
 
-    def run(self, task: Any, on_progress: Callable[[float], None] = lambda _: None) -> Outcome:
-        self.tasks.append(task)
-        on_progress(0.5)
+    def run(self, work: Any, listener: Callable[[Any], None] = lambda _: None) -> Outcome:
+        self.works.append(work)
+        listener(Progress(0.5))
         return self.outcomes.pop(0)
 
 
@@ -54,8 +56,8 @@ class Witness:
     def started(self, configuration: Configuration) -> None:
         self.told.append(("started", configuration.batch_size))
 
-    def progressed(self, configuration: Configuration, fraction: float) -> None:
-        self.told.append((fraction,))
+    def progressed(self, configuration: Configuration, progress: Progress) -> None:
+        self.told.append((progress.fraction,))
 
     def finished(self, configuration: Configuration, row: dict[str, Any], known: bool) -> None:
         self.told.append(("finished", configuration.batch_size, row["status"], known))
@@ -74,7 +76,7 @@ def table(tmp_path: Path) -> Table:
 
 
 def measured(status: str = "ok", message: str = "", **rows: list[dict[str, Any]]) -> Outcome:
-    return Outcome(status, message, {"rows": rows or ROWS})
+    return Outcome(status, message, rows=rows or ROWS)
 
 
 def measure(table: Table, *outcomes: Outcome, plan: Any = PLAN) -> tuple[FakeLauncher, Witness]:
@@ -104,7 +106,7 @@ def test_what_failed_is_a_row_of_all_layers_and_is_measured_again(table: Table) 
         (3, "all", "oom"),
     ]
     launcher, witness = measure(table, measured())
-    assert launcher.tasks == [PLAN[1]]
+    assert launcher.works == [PLAN[1]]
     assert [told for told in witness.told if told[0] == "finished"] == [
         ("finished", 1, "ok", True),
         ("finished", 3, "oom", True),
@@ -119,7 +121,7 @@ def test_a_kill_between_the_rows_of_a_configuration(table: Table) -> None:
     content = table.path.read_bytes()
     table.path.write_bytes(content[: content.index(b",all,")])
     launcher, _ = measure(table, measured(), plan=PLAN[:1])
-    assert launcher.tasks == PLAN[:1]
+    assert launcher.works == PLAN[:1]
     assert table.path.read_bytes() == content
 
 
@@ -144,33 +146,33 @@ def test_the_last_table_is_written_last(tmp_path: Path) -> None:
 CELL = GradientConfiguration("net", "xconv", "multi", 8, "rademacher", "conv", samples=100)
 
 
-def made(tasks: Tasks) -> list[Any]:
-    return [make(cell, Start(DataOptions())) for cell, make in tasks.items()]
+def made(measurements: Measurements) -> list[Any]:
+    return [make(cell, Start(DataOptions())) for cell, make in measurements.items()]
 
 
-def sizes(task: Any) -> tuple[int, int]:
-    return task.configuration.batch_size, task.chunk_size
+def sizes(work: Any) -> tuple[int, int]:
+    return work.configuration.batch_size, work.chunk_size
 
 
 def test_each_method_has_the_largest_batch_that_fits() -> None:
     cells = [CELL.as_exact(), CELL, replace(CELL, probes=9)]
     launcher = FakeLauncher(*(Outcome(readings={"max_batch_size": size}) for size in (10, 20, 19)))
     witness = Witness()
-    tasks = made(at_budget(cells, 1000, 0.9, launcher, witness, cross_check=False))
+    works = made(at_budget(cells, 1000, 0.9, launcher, witness, cross_check=False))
     assert [
-        (task.configuration.method, task.configuration.probes, *sizes(task)) for task in tasks
+        (work.configuration.method, work.configuration.probes, *sizes(work)) for work in works
     ] == [
         ("exact", None, 10, 10),
         ("xconv", 8, 20, 10),
         ("xconv", 9, 19, 10),
     ]
-    assert {task.configuration.memory_budget_bytes for task in tasks} == {1000}
+    assert {work.configuration.memory_budget_bytes for work in works} == {1000}
     assert [told for told in witness.told if told[0] == "prepared"] == [
         ("prepared", "10"),
         ("prepared", "20"),
         ("prepared", "19"),
     ]
-    assert {(task.budget_bytes, task.most) for task in launcher.tasks} == {(900, 100)}
+    assert {(work.budget_bytes, work.most) for work in launcher.works} == {(900, 100)}
 
 
 def test_what_does_not_fit_runs_out_of_memory_and_the_others_do_not() -> None:
@@ -189,8 +191,8 @@ def test_what_does_not_fit_runs_out_of_memory_and_the_others_do_not() -> None:
 
 
 def test_one_batch_size_for_all() -> None:
-    (task,) = made(at_batch_size([CELL]))
-    assert sizes(task) == (32, 32) and task.configuration.memory_budget_bytes is None
+    (work,) = made(at_batch_size([CELL]))
+    assert sizes(work) == (32, 32) and work.configuration.memory_budget_bytes is None
 
 
 def test_weights_are_made_once(tmp_path: Path) -> None:
@@ -198,14 +200,14 @@ def test_weights_are_made_once(tmp_path: Path) -> None:
     there.touch()
 
     class Makes(FakeLauncher):
-        def run(self, task: Any, on_progress: Any = None) -> Outcome:
-            task.path.touch()
-            return super().run(task)
+        def run(self, work: Any, listener: Any = None) -> Outcome:
+            work.path.touch()
+            return super().run(work)
 
     launcher, witness = Makes(Outcome(message="loss 2 to 1")), Witness()
     starts = [(CELL, Start(DataOptions(), path)) for path in (None, there, missing, missing)]
     prepare_weights(starts, launcher, witness, download=False)
-    assert [task.path for task in launcher.tasks] == [missing]
+    assert [work.path for work in launcher.works] == [missing]
     assert [told[0] for told in witness.told] == ["prepares", "prepared"]
     with pytest.raises(BenchError, match="diverged"):
         failing = FakeLauncher(Outcome("error", "diverged"))

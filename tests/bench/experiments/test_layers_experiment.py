@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from xconv_bench.configuration import Configuration
+from xconv_bench.events import Progress
 from xconv_bench.experiments.layers import measure_layers
 from xconv_bench.launch import Launcher, Outcome
 from xconv_bench.measurement.layers import LayersMeasurement
@@ -20,12 +21,12 @@ ROWS = [{"position": n, "phase": "forward", "layer": str(n), "layer_bytes": n} f
 class Gpu(Launcher):
     def __init__(self, uncached: Outcome) -> None:
         self.uncached = uncached
-        self.tasks: list[str] = []
+        self.works: list[str] = []
 
-    def run(self, task: Any, on_progress: Callable[[float], None] = lambda _: None) -> Outcome:
-        self.tasks.append(type(task).__name__)
-        if isinstance(task, LayersMeasurement):
-            return Outcome(message="said", readings={"rows": [dict(row) for row in ROWS]})
+    def run(self, work: Any, listener: Callable[[Any], None] = lambda _: None) -> Outcome:
+        self.works.append(type(work).__name__)
+        if isinstance(work, LayersMeasurement):
+            return Outcome(message="said", rows={"layers": [dict(row) for row in ROWS]})
         return self.uncached
 
 
@@ -33,7 +34,7 @@ class Silent:
     def started(self, configuration: Configuration) -> None:
         pass
 
-    def progressed(self, configuration: Configuration, fraction: float) -> None:
+    def progressed(self, configuration: Configuration, progress: Progress) -> None:
         pass
 
     def finished(self, configuration: Configuration, row: dict[str, Any], known: bool) -> None:
@@ -53,7 +54,7 @@ def test_both_counts(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert [row["message"] for row in rows] == ["said", None, None]
     gpu, again = measure(tmp_path, Outcome())
-    assert gpu.tasks == [] and again == rows
+    assert gpu.works == [] and again == rows
 
 
 @pytest.mark.parametrize(

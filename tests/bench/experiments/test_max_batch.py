@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from xconv_bench.configuration import Configuration, MaxBatchConfiguration
+from xconv_bench.events import Progress
 from xconv_bench.experiments.max_batch import VERIFYING_STEPS, find_max_batches
 from xconv_bench.launch import Launcher, Outcome
 from xconv_bench.measurement.allocated_peak import AllocatedPeak, LargestElements
@@ -30,20 +31,20 @@ class Gpu(Launcher):
         self.tried: list[int] = []
         self.simulated = 0
 
-    def run(self, task: Any, on_progress: Callable[[float], None] = lambda _: None) -> Outcome:
-        if isinstance(task, LargestBatch):
-            return Outcome(readings={"max_batch_size": task.budget_bytes, "limited_by": "max"})
-        size = task.configuration.batch_size
-        if isinstance(task, LargestElements):
+    def run(self, work: Any, listener: Callable[[Any], None] = lambda _: None) -> Outcome:
+        if isinstance(work, LargestBatch):
+            return Outcome(readings={"max_batch_size": work.budget_bytes, "limited_by": "max"})
+        size = work.configuration.batch_size
+        if isinstance(work, LargestElements):
             self.simulated += 1
             if not self.elements:
                 return Outcome("error", "the process died of SIGSEGV")
             return Outcome(readings={"largest_elements": self.elements * size})
-        assert isinstance(task, AllocatedPeak)
+        assert isinstance(work, AllocatedPeak)
         self.tried.append(size)
-        if 50 + 7 * size > self.memory or (task.trains and self.fails_training):
+        if 50 + 7 * size > self.memory or (work.trains and self.fails_training):
             return Outcome("oom", "CUDA out of memory")
-        steps = task.steps if task.trains else None
+        steps = work.steps if work.trains else None
         return Outcome(readings={"allocated_peak_bytes": 50 + 7 * size, "trained_steps": steps})
 
 
@@ -51,7 +52,7 @@ class Silent:
     def started(self, configuration: Configuration) -> None:
         pass
 
-    def progressed(self, configuration: Configuration, fraction: float) -> None:
+    def progressed(self, configuration: Configuration, progress: Progress) -> None:
         pass
 
     def finished(self, configuration: Configuration, row: dict[str, Any], known: bool) -> None:
@@ -117,7 +118,7 @@ def test_the_answer_is_trained(table: Table) -> None:
 
 def test_an_error_is_a_row(table: Table) -> None:
     class Broken(Gpu):
-        def run(self, task: Any, on_progress: Any = None) -> Outcome:
+        def run(self, work: Any, listener: Any = None) -> Outcome:
             return Outcome("error", "no kernel image")
 
     row = find(table, Broken())

@@ -8,10 +8,11 @@ import pytest
 
 from xconv_bench.configuration import Configuration, MemoryConfiguration
 from xconv_bench.errors import UsageError
+from xconv_bench.events import Progress
 from xconv_bench.experiments.memory import measure_memory, repeat
 from xconv_bench.launch import Launcher, Outcome
 from xconv_bench.measurement.measure import Measurement
-from xconv_bench.measurement.simulated import Simulated
+from xconv_bench.measurement.simulated import SimulationWork
 from xconv_bench.results.schema import TABLES
 from xconv_bench.results.table import Table
 
@@ -29,14 +30,14 @@ class FakeLauncher(Launcher):
         self.rows_before: list[int] = []
         self.steps: set[int] = set()
 
-    def run(self, task: Callable[..., Any], *_: Any) -> Outcome:
-        if isinstance(task, Simulated):
+    def run(self, work: Callable[..., Any], *_: Any) -> Outcome:
+        if isinstance(work, SimulationWork):
             return Outcome("unsupported", "not simulated")
-        assert isinstance(task, Measurement)
+        assert isinstance(work, Measurement)
         self.rows_before.append(len(self.table.rows()))
-        self.measured.append(task.configuration.batch_size)
-        self.steps.add(task.timed_steps)
-        return self.outcomes.get(task.configuration.batch_size, OK)
+        self.measured.append(work.configuration.batch_size)
+        self.steps.add(work.timed_steps)
+        return self.outcomes.get(work.configuration.batch_size, OK)
 
 
 class Witness:
@@ -49,7 +50,7 @@ class Witness:
     def started(self, configuration: MemoryConfiguration) -> None:
         self.told.append(("started", configuration.batch_size))
 
-    def progressed(self, configuration: Configuration, fraction: float) -> None:
+    def progressed(self, configuration: Configuration, progress: Progress) -> None:
         pass
 
     def finished(
@@ -101,8 +102,8 @@ def test_a_larger_plan_keeps_what_is_there(table: Table) -> None:
 @pytest.mark.parametrize("error", [UsageError("wrong"), KeyboardInterrupt()])
 def test_an_end_in_the_middle_keeps_what_was_measured(table: Table, error: BaseException) -> None:
     class EndsAtTwo(FakeLauncher):
-        def run(self, task: Callable[..., Any], *_: Any) -> Outcome:
-            outcome = super().run(task)
+        def run(self, work: Callable[..., Any], *_: Any) -> Outcome:
+            outcome = super().run(work)
             if self.measured[-1:] == [2]:
                 raise error
             return outcome

@@ -11,7 +11,7 @@ def knobs(sweep: Sweep) -> list[tuple[object, ...]]:
 
 
 def test_exact_stands_beside_every_variant_once() -> None:
-    sweep = Sweep(("a",), schemes=("independent", "multi"), probes=(8, 32))
+    sweep = Sweep(("a",), knobs={"scheme": ("independent", "multi"), "probes": (8, 32)})
     assert knobs(sweep) == [
         ("exact", None, None, None),
         ("xconv", "independent", 8, "conv,relu"),
@@ -25,9 +25,11 @@ def test_what_has_no_effect_is_not_multiplied() -> None:
     sweep = Sweep(
         ("a",),
         methods=("xconv",),
-        schemes=("independent", "multi"),
-        probes=(0, 8),
-        compress=("conv", "relu"),
+        knobs={
+            "scheme": ("independent", "multi"),
+            "probes": (0, 8),
+            "compress": ("conv", "relu"),
+        },
     )
     assert knobs(sweep) == [
         ("xconv", None, 0, "conv"),
@@ -38,7 +40,9 @@ def test_what_has_no_effect_is_not_multiplied() -> None:
 
 
 def test_what_is_compared_stands_together() -> None:
-    sweep = Sweep(("a", "b"), batch_sizes=(1, 2), dtypes=("float32", "float64"), devices=("cpu",))
+    sweep = Sweep(
+        ("a", "b"), knobs={"scheme": ("multi",)}, batch_sizes=(1, 2), dtypes=("float32", "float64")
+    )
     cells = sweep.configurations(SIZES)
     assert len(cells) == len(set(cells)) == 2 * 2 * 2 * 2
     assert [c.method for c in cells] == ["exact", "xconv"] * 8
@@ -55,7 +59,7 @@ def test_each_model_has_its_own_size_unless_it_is_told_another() -> None:
 
 
 def test_every_distribution_for_every_method_that_probes() -> None:
-    sweep = Sweep(("a",), distributions=("rademacher", "gaussian"))
+    sweep = Sweep(("a",), knobs={"scheme": ("multi",), "distribution": ("rademacher", "gaussian")})
     cells = [(c.method, c.distribution) for c in sweep.configurations(SIZES)]
     assert cells == [("exact", None), ("xconv", "rademacher"), ("xconv", "gaussian")]
 

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from xconv_bench.configuration import Configuration, TrainingConfiguration
+from xconv_bench.events import Progress, Rows
 from xconv_bench.experiments.train import measure_training
 from xconv_bench.launch import Launcher, Outcome
-from xconv_bench.launch.job import Stage
 from xconv_bench.results.schema import TABLES
 from xconv_bench.results.table import Table
 
@@ -15,7 +15,7 @@ PLAN = [TrainingConfiguration("tiny", seed=seed, epochs=2) for seed in (0, 1)]
 
 
 class Simulation:
-    """Stands for the task that simulates a step."""
+    """Stands for the work that simulates a step."""
 
 
 class FakeLauncher(Launcher):
@@ -29,13 +29,13 @@ class FakeLauncher(Launcher):
         self.seeds: list[int] = []
         self.seen: list[int] = []
 
-    def run(self, task: Any, on_progress: Any = None, device: str = "") -> Outcome:
-        if isinstance(task, Simulation):
+    def run(self, work: Any, listener: Any = None, device: str = "") -> Outcome:
+        if isinstance(work, Simulation):
             return self.simulated
-        self.seeds.append(task.keywords["cell"].seed)
-        on_progress(Stage(0.0, "", {"epoch": 0, "accuracy": 0.1}))
-        on_progress(Stage(0.5, "", {"epoch": 1, "loss": 2.0, "accuracy": 0.5}))
-        on_progress(0.75)
+        self.seeds.append(work.keywords["cell"].seed)
+        listener(Rows("training", [{"epoch": 0, "accuracy": 0.1}]))
+        listener(Rows("training", [{"epoch": 1, "loss": 2.0, "accuracy": 0.5}]))
+        listener(Progress(0.75))
         self.seen.append(len(self.table.rows()))
         return self.outcome
 
@@ -44,7 +44,7 @@ class Silent:
     def started(self, configuration: Configuration) -> None:
         pass
 
-    def progressed(self, configuration: Configuration, done: float | Stage) -> None:
+    def progressed(self, configuration: Configuration, progress: Progress) -> None:
         pass
 
     def finished(self, configuration: Configuration, row: dict[str, Any], known: bool) -> None:
@@ -71,14 +71,14 @@ WHOLE = [
 
 
 def test_epoch_by_epoch(tmp_path: Path) -> None:
-    table, launcher, rows = measure(tmp_path, Outcome(readings={"rows": WHOLE}))
+    table, launcher, rows = measure(tmp_path, Outcome(rows={"training": WHOLE}))
     assert launcher.seen == [2, 5]
     assert [(row["seed"], row["epoch"]) for row in rows] == [
         (s, e) for s in (0, 1) for e in range(3)
     ]
     assert rows == table.rows()
     assert {row["status"] for row in rows} == {"ok"}
-    _, again, _ = measure(tmp_path, Outcome(readings={"rows": WHOLE}))
+    _, again, _ = measure(tmp_path, Outcome(rows={"training": WHOLE}))
     assert again.seeds == []
 
 
@@ -91,6 +91,6 @@ def test_what_failed_is_trained_again_and_what_diverged_is_not(tmp_path: Path) -
     diverged = Outcome("diverged", "loss is nan after epoch 2")
     _, again, _ = measure(tmp_path, diverged, forgotten)
     assert again.seeds == [0, 1] and forgotten == PLAN
-    _, third, rows = measure(tmp_path, Outcome(readings={"rows": WHOLE}))
+    _, third, rows = measure(tmp_path, Outcome(rows={"training": WHOLE}))
     assert third.seeds == []
     assert [row["status"] for row in rows] == ["ok", "ok", "diverged"] * 2

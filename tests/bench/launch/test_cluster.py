@@ -102,8 +102,11 @@ def test_nobody_answers() -> None:
     ("arguments", "message"),
     [
         (["--launcher", "slurm"], "--launcher 'slurm' is unknown: choose from local, ray"),
-        (["--launcher", "ray", "--jobs", "2"], "--jobs is of this machine"),
-        (["--address", "head:6379"], "--address is of a cluster: it needs --launcher ray"),
+        (["--launcher", "ray", "--jobs", "2"], "--jobs counts jobs on this machine"),
+        (
+            ["--address", "head:6379"],
+            "--address belongs to a cluster: it needs --launcher ray",
+        ),
         (["--jobs", "0"], "--jobs"),
     ],
 )

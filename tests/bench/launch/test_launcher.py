@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from multiprocessing import forkserver
 from pathlib import Path
 
+import pieces_of_work as pieces
 import pytest
-import worker_tasks as tasks
+from pieces_of_work import Ends
 from processes import is_alive, wait_until
-from worker_tasks import Ends
 
 from xconv_bench.errors import UsageError
 from xconv_bench.launch import Launcher
@@ -22,35 +22,34 @@ def launcher() -> Launcher:
     return Launcher(timeout_seconds=60)
 
 
-def test_each_task_has_a_process_of_its_own(launcher: Launcher) -> None:
-    first, second = (launcher.run(tasks.tell_process).readings for _ in range(2))
+def test_each_piece_of_work_has_a_process_of_its_own(launcher: Launcher) -> None:
+    first, second = (launcher.run(pieces.tell_process).readings for _ in range(2))
     assert len({os.getpid(), first["pid"], second["pid"]}) == 3
     assert not is_alive(first["pid"])
     assert first["leak"] is None and second["leak"] is None
     assert first["seed"] == second["seed"] != first["pid"]
-    assert tasks.LEAK not in os.environ
+    assert pieces.LEAK not in os.environ
 
 
 def test_a_network_may_choose_how_processes_start(launcher: Launcher) -> None:
-    outcome = launcher.run(tasks.choose_how_processes_start)
+    outcome = launcher.run(pieces.choose_how_processes_start)
     assert (outcome.status, outcome.readings) == ("ok", {"method": "spawn"}), outcome.message
 
 
 def test_what_was_read_comes_back(launcher: Launcher) -> None:
     outcome = launcher.run(Ends(len, ("nothing",)))
-    assert outcome.row == {
-        "status": "ok", "message": "before", "saved_bytes": 7, "live_peak_bytes": 8
-    }  # fmt: skip
+    assert outcome.ending == {"status": "ok", "message": "before"}
+    assert outcome.readings == {"saved_bytes": 7, "live_peak_bytes": 8}
 
 
 @pytest.mark.parametrize(
     ("how", "status", "message"),
     [
-        (tasks.raise_two_lines, "error", "ValueError: first line second line (worker_tasks.py,"),
-        (tasks.raise_unsupported, "unsupported", "has no convolution"),
-        (tasks.raise_bench_error, "error", "no such device"),
-        (tasks.give_up, "error", "SystemExit: the network calls sys.exit"),
-        (tasks.allocate_the_absurd, "oom", "RuntimeError"),
+        (pieces.raise_two_lines, "error", "ValueError: first line second line (pieces_of_work.py,"),
+        (pieces.raise_unsupported, "unsupported", "has no convolution"),
+        (pieces.raise_bench_error, "error", "no such device"),
+        (pieces.give_up, "error", "SystemExit: the network calls sys.exit"),
+        (pieces.allocate_the_absurd, "oom", "RuntimeError"),
     ],
 )
 def test_an_exception_becomes_a_status(
@@ -65,15 +64,19 @@ def test_an_exception_becomes_a_status(
 
 def test_a_mistake_of_the_users_is_raised(launcher: Launcher) -> None:
     with pytest.raises(UsageError, match=r"^choose another model$"):
-        launcher.run(Ends(tasks.raise_usage_error))
+        launcher.run(Ends(pieces.raise_usage_error))
 
 
 @pytest.mark.parametrize(
     ("how", "status", "message"),
     [
-        (Ends(tasks.end_by_signal, (signal.SIGSEGV,)), "error", "the process died of SIGSEGV"),
-        (Ends(tasks.end_by_signal, (signal.SIGRTMIN + 1,)), "error", "the process died of signal "),
-        (Ends(tasks.end_by_signal, (signal.SIGKILL,)), "oom", "most likely out of memory"),
+        (Ends(pieces.end_by_signal, (signal.SIGSEGV,)), "error", "the process died of SIGSEGV"),
+        (
+            Ends(pieces.end_by_signal, (signal.SIGRTMIN + 1,)),
+            "error",
+            "the process died of signal ",
+        ),
+        (Ends(pieces.end_by_signal, (signal.SIGKILL,)), "oom", "most likely out of memory"),
         (Ends(os._exit, (3,)), "error", "the process ended by itself with exit code 3"),
         (Ends(os._exit, (0,)), "error", "the process ended by itself with exit code 0"),
     ],
@@ -89,7 +92,7 @@ def test_a_death_becomes_a_status(launcher: Launcher, how: Ends, status: str, me
 def test_a_death_is_seen_while_a_child_holds_the_pipe(launcher: Launcher, tmp_path: Path) -> None:
     note = tmp_path / "pid"
     try:
-        outcome = launcher.run(Ends(tasks.die_and_leave_a_child, (note,)))
+        outcome = launcher.run(Ends(pieces.die_and_leave_a_child, (note,)))
         assert outcome.message == "before; the process died of SIGSEGV"
     finally:
         os.kill(int(note.read_text()), signal.SIGKILL)
@@ -97,28 +100,28 @@ def test_a_death_is_seen_while_a_child_holds_the_pipe(launcher: Launcher, tmp_pa
 
 def test_a_process_that_hangs_is_ended(tmp_path: Path) -> None:
     note = tmp_path / "pid"
-    outcome = Launcher(timeout_seconds=1.5).run(Ends(tasks.ignore_everything, (note,)))
+    outcome = Launcher(timeout_seconds=1.5).run(Ends(pieces.ignore_everything, (note,)))
     assert (outcome.status, outcome.readings) == ("timeout", KEPT)
     assert outcome.message == "before; given up after 1.5 s (--timeout)"
     assert not is_alive(int(note.read_text()))
 
 
 def test_readings_that_cannot_be_sent_are_an_error(launcher: Launcher) -> None:
-    outcome = launcher.run(tasks.yield_a_function)
+    outcome = launcher.run(pieces.yield_a_function)
     assert (outcome.status, outcome.readings) == ("error", KEPT)
     assert "pickle" in outcome.message
 
 
 def test_the_next_measurement_is_as_good_as_new(launcher: Launcher) -> None:
-    launcher.run(Ends(tasks.end_by_signal, (signal.SIGSEGV,)))
-    assert launcher.run(tasks.tell_process).status == "ok"
+    launcher.run(Ends(pieces.end_by_signal, (signal.SIGSEGV,)))
+    assert launcher.run(pieces.tell_process).status == "ok"
 
 
 def test_nothing_stays_open(launcher: Launcher) -> None:
-    launcher.run(tasks.tell_process)
+    launcher.run(pieces.tell_process)
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(3):
-        launcher.run(tasks.tell_process)
+        launcher.run(pieces.tell_process)
     assert wait_until(lambda: len(os.listdir("/proc/self/fd")) <= before)
 
 
@@ -132,17 +135,17 @@ def interruptible() -> Iterator[None]:
 
 @pytest.mark.usefixtures("interruptible")
 def test_the_user_can_still_interrupt(launcher: Launcher, monkeypatch: pytest.MonkeyPatch) -> None:
-    launcher.run(tasks.tell_process)
+    launcher.run(pieces.tell_process)
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
     # Also where Ctrl-C comes while the fork server starts.
     monkeypatch.setattr(forkserver, "ensure_running", lambda: os.kill(os.getpid(), signal.SIGINT))
     with pytest.raises(KeyboardInterrupt):
-        launcher.run(tasks.tell_process)
+        launcher.run(pieces.tell_process)
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
 class InterruptedWhileSent:
-    """A task during whose sending Ctrl-C arrives."""
+    """Work during whose sending Ctrl-C arrives."""
 
     sent_whole = False
 
@@ -156,7 +159,7 @@ class InterruptedWhileSent:
 
 
 @pytest.mark.usefixtures("interruptible")
-def test_an_interrupt_waits_until_the_task_is_sent(launcher: Launcher) -> None:
+def test_an_interrupt_waits_until_the_work_is_sent(launcher: Launcher) -> None:
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         launcher.run(InterruptedWhileSent())
@@ -164,7 +167,7 @@ def test_an_interrupt_waits_until_the_task_is_sent(launcher: Launcher) -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_a_task_may_have_less_time_than_others(tmp_path: Path) -> None:
-    task = Ends(tasks.ignore_everything, (tmp_path / "pid",))
-    outcome = Launcher(timeout_seconds=60).run(task, timeout_seconds=1.5)
+def test_a_piece_of_work_may_have_less_time_than_others(tmp_path: Path) -> None:
+    work = Ends(pieces.ignore_everything, (tmp_path / "pid",))
+    outcome = Launcher(timeout_seconds=60).run(work, timeout_seconds=1.5)
     assert (outcome.status, outcome.message) == ("timeout", "before; given up after 1.5 s")

@@ -15,13 +15,13 @@ import sys
 from pathlib import Path
 
 sys.path[:0] = [{str(TESTS)!r}, {str(TESTS.parent)!r}]
-import worker_tasks as tasks
+import pieces_of_work as pieces
 from xconv_bench.launch import Launcher
 
 launcher = Launcher(timeout_seconds=600)
-print("result", launcher.run(tasks.print_everywhere).status)
+print("result", launcher.run(pieces.print_everywhere).status)
 sys.stdout.flush()
-launcher.run(tasks.Ends(tasks.ignore_everything, (Path(sys.argv[1]),)))
+launcher.run(pieces.Ends(pieces.ignore_everything, (Path(sys.argv[1]),)))
 """
 
 

@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pieces_of_work import Ends, IsAlone, Meets, ignore_everything
 from processes import is_alive, wait_until
-from worker_tasks import Ends, IsAlone, Meets, ignore_everything
 
 from xconv_bench.configuration import Configuration
 from xconv_bench.errors import UsageError
-from xconv_bench.launch import Job, Launcher, Outcome, side_by_side
-from xconv_bench.launch.job import Progress
+from xconv_bench.launch import Job, Listener, Outcome, Runner, side_by_side
 from xconv_bench.launch.side_by_side import SideBySide
 
 
@@ -25,7 +24,7 @@ class Silent:
     def started(self, configuration: Configuration) -> None:
         self.begun.append(configuration)
 
-    def progressed(self, configuration: Configuration, fraction: float) -> None:
+    def heard(self, configuration: Configuration, event: Any) -> None:
         pass
 
 
@@ -124,13 +123,13 @@ def test_who_stops_listening_ends_what_runs(tmp_path: Path) -> None:
     assert wait_until(lambda: not is_alive(int(note.read_text())))
 
 
-def _after(note: Path, launcher: Launcher, on_progress: Progress) -> Outcome:
+def _after(note: Path, runner: Runner, listener: Listener) -> Outcome:
     assert wait_until(lambda: note.is_file() and note.read_text())
     return Outcome()
 
 
 def test_a_mistake_of_the_users_ends_all(tmp_path: Path) -> None:
-    def mistake(launcher: Launcher, on_progress: Progress) -> Outcome:
+    def mistake(runner: Runner, listener: Listener) -> Outcome:
         raise UsageError("choose another model")
 
     with pytest.raises(UsageError, match="choose another model"):

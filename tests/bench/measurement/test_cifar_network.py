@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from rolled_convolution import Rolled
+from heard import outcome_of
 
 from xconv.schemes import SCHEMES
 from xconv_bench.configuration import (
@@ -30,8 +30,7 @@ LAYERS = {"0", "2", "5", "7", "all"}
 
 def verdicts(cell: GradientConfiguration, repeats: int) -> dict[str, dict[str, Any]]:
     measurement = ErrorMeasurement(cell.extended(ErrorConfiguration, repeats=repeats), START)
-    *_, last = measurement()
-    return {row["layer"]: row for row in last["rows"]["error"]}
+    return {row["layer"]: row for row in outcome_of(measurement).rows["error"]}
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -50,7 +49,7 @@ def test_every_scheme_passes_the_bias_test(scheme: str) -> None:
 
 def test_probes_rolled_over_the_flattened_image_fail_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first layer has the largest image, hence the smallest share of borders."""
-    monkeypatch.setitem(METHODS, "rolled", Rolled())
+    monkeypatch.setitem(METHODS, "rolled", "rolled_convolution:Rolled")
     rolled = replace(CELL.as_exact(), method="rolled", probes=256)
     rows = verdicts(rolled, repeats=64)
     assert {layer for layer, row in rows.items() if row["bias_verdict"] == "biased"} >= {
@@ -73,10 +72,10 @@ def test_the_variance_falls_as_one_over_the_probes(scheme: str, most: int) -> No
     for probes in (2, most):
         cell = replace(CELL, scheme=scheme, probes=probes, batch_size=4)
         measurement = cell.extended(VarianceConfiguration, minibatches=12, repeats=25)
-        *_, last = VarianceMeasurement(measurement, START)()
+        outcome = outcome_of(VarianceMeasurement(measurement, START))
         rows += [
             {**measurement.key, "status": "ok", "message": "", **row}
-            for row in last["rows"]["variance"]
+            for row in outcome.rows["variance"]
         ]
     exponents = {law["layer"]: law["exponent"] for law in fit_laws(rows)}
     assert exponents == dict.fromkeys(LAYERS, pytest.approx(-1, abs=0.1))

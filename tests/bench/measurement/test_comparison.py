@@ -10,7 +10,7 @@ from xconv.state import state_of
 from xconv_bench.configuration import GradientConfiguration
 from xconv_bench.data import Batch
 from xconv_bench.data.sources import DataOptions
-from xconv_bench.measurement.comparison import Comparison, Start
+from xconv_bench.measurement.comparison import GradientComparison, Start
 
 CELL = GradientConfiguration(
     name("tied"), "xconv", "independent", 2, "rademacher", "conv", "compressed",
@@ -18,11 +18,11 @@ CELL = GradientConfiguration(
 )  # fmt: skip
 
 
-def comparison(cell: GradientConfiguration = CELL) -> Comparison:
-    return Comparison(cell, Start(DataOptions("synthetic", samples=4)))
+def comparison(cell: GradientConfiguration = CELL) -> GradientComparison:
+    return GradientComparison(cell, Start(DataOptions("synthetic", samples=4)))
 
 
-def samples(compared: Comparison) -> Batch:
+def samples(compared: GradientComparison) -> Batch:
     return compared.samples.batch(range(4))
 
 

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from xconv_bench.configuration import SIMULATED, Configuration
 from xconv_bench.data import Batch
-from xconv_bench.data.automatic import Automatic
 from xconv_bench.measurement.counting import Count, count
 from xconv_bench.measurement.simulated import simulate
 from xconv_bench.measurement.training import Training, prepare
+from xconv_bench.objectives.automatic import AutomaticObjective
 
 MIB = 2**20
 
@@ -121,7 +121,7 @@ class PeaksInForward(nn.Linear):
 
 def recorder() -> Recorder:
     model = PeaksInForward(256, 2, bias=False)
-    return Recorder(model, Batch(torch.zeros(4, 256), torch.zeros(4).long()), Automatic())
+    return Recorder(model, Batch(torch.zeros(4, 256), torch.zeros(4).long()), AutomaticObjective())
 
 
 def test_the_step_is_that_of_training() -> None:

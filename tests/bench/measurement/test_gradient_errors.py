@@ -14,6 +14,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from heard import outcome_of
 from own_networks import LINEAR_MAP_SIDE, name
 from statistics_checker import FALSE_ALARM_RATE, FEWEST_SAMPLES
 
@@ -28,7 +29,7 @@ from xconv_bench.data.minibatches import partition
 from xconv_bench.data.sources import DataOptions
 from xconv_bench.errors import BenchError
 from xconv_bench.measurement.average_error import AverageErrorMeasurement
-from xconv_bench.measurement.comparison import Comparison, Start
+from xconv_bench.measurement.comparison import GradientComparison, Start
 from xconv_bench.measurement.error import ErrorMeasurement
 from xconv_bench.measurement.variance import VarianceMeasurement
 
@@ -53,8 +54,7 @@ def as_published() -> Iterator[None]:
 
 def rows(measurement: Any, table: str) -> dict[str, dict[str, Any]]:
     """Rows of a measurement by layer."""
-    *_, last = measurement()
-    return {row["layer"]: row for row in last["rows"][table]}
+    return {row["layer"]: row for row in outcome_of(measurement).rows[table]}
 
 
 @excesses
@@ -119,7 +119,7 @@ def test_the_exact_method_has_no_error() -> None:
 
 def direct_average_error(cell: AverageErrorConfiguration) -> tuple[float, float]:
     """Equation 9 word for word, for exact gradients: the error, and ‖g‖."""
-    comparison = Comparison(cell, START)
+    comparison = GradientComparison(cell, START)
     batches = partition(cell.samples, cell.batch_size, cell.seed)
     full = comparison.exact(comparison.samples.batch(range(cell.samples)), 0)["0"].double()
     gradients = [comparison.exact(comparison.samples.batch(b), 0)["0"].double() for b in batches]

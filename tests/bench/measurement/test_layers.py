@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from heard import outcome_of
 from own_networks import name
 
 from xconv_bench.configuration import Configuration
@@ -21,9 +22,7 @@ METHODS = {
 
 
 def measure(cell: Configuration) -> list[dict[str, Any]]:
-    *_, last = LayersMeasurement(cell)()
-    rows: list[dict[str, Any]] = last["rows"]
-    return rows
+    return outcome_of(LayersMeasurement(cell)).rows["layers"]
 
 
 @pytest.mark.parametrize("cell", METHODS.values(), ids=METHODS)

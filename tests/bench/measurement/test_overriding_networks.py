@@ -8,6 +8,7 @@ from typing import Any
 import overriding_networks as networks
 import pytest
 import torch
+from heard import outcome_of
 
 from xconv.contents import named_buffers, parameters
 from xconv_bench.configuration import (
@@ -65,12 +66,10 @@ def counted(cell: Configuration) -> dict[str, Any]:
     """All readings that are the same in every run."""
     if cell.device == SIMULATED:
         return simulate(cell)
-    readings: dict[str, Any] = {}
-    for found in Measurement(cell, timed_steps=1)():
-        readings |= found
+    outcome = outcome_of(Measurement(cell, timed_steps=1))
     return {
         column: value
-        for column, value in readings.items()
+        for column, value in {**outcome.readings, "message": outcome.message}.items()
         if COLUMNS.get(column) and COLUMNS[column].holds is not Holds.ON_ITS_MACHINE
     }
 
@@ -88,8 +87,7 @@ def test_every_method_measures_the_same(method: str, network: str) -> None:
 
 
 def rows(measurement: Any) -> Any:
-    *_, last = measurement()
-    return last["rows"]
+    return outcome_of(measurement).rows
 
 
 @OVERRIDING

@@ -2,7 +2,6 @@
 
 import random
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 import stateful_networks as networks
 import torch
+from heard import outcome_of
 
 from xconv_bench.configuration import (
     AverageErrorConfiguration,
@@ -19,9 +19,8 @@ from xconv_bench.configuration import (
     VarianceConfiguration,
 )
 from xconv_bench.data.sources import DataOptions
-from xconv_bench.launch.outcome import Outcome
 from xconv_bench.measurement.average_error import AverageErrorMeasurement
-from xconv_bench.measurement.comparison import Comparison, Start
+from xconv_bench.measurement.comparison import GradientComparison, Start
 from xconv_bench.measurement.error import ErrorMeasurement
 from xconv_bench.measurement.gradient_error import gradient_error
 from xconv_bench.measurement.measure import Measurement
@@ -50,17 +49,10 @@ def memory_cell(network: str, cell: Any = PROBED) -> Configuration:
     return Configuration(networks.name(network), *knobs, **size)
 
 
-def last(measurement: Callable[[], Any]) -> Outcome:
-    outcome = Outcome()
-    for readings in measurement():
-        outcome.add({name: value for name, value in readings.items() if name != "progress"})
-    return outcome
-
-
 @restored
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_a_gradient_is_the_same_however_often_it_is_computed(network: str, dtype: str) -> None:
-    compared = Comparison(replace(PROBED, model=networks.name(network), dtype=dtype), START)
+    compared = GradientComparison(replace(PROBED, model=networks.name(network), dtype=dtype), START)
     batch = compared.samples.batch([0, 1])
     first = compared.exact(batch, 0)
     estimate = next(compared.estimates(batch, 0, 1))
@@ -73,7 +65,7 @@ def test_a_gradient_is_the_same_however_often_it_is_computed(network: str, dtype
 def test_two_networks_that_are_built_alike_have_the_same_gradient(network: str) -> None:
     """ReLUs of one bit change no gradient, but make another network than the exact one."""
     cell = replace(PROBED, model=networks.name(network), **RELUS)
-    rows = last(ErrorMeasurement(cell, START)).readings["rows"]["error"]
+    rows = outcome_of(ErrorMeasurement(cell, START)).rows["error"]
     assert [row["relative_error"] for row in rows] == [0.0] * len(rows)
     assert [row["floor_error"] for row in rows] == [0.0] * len(rows)
 
@@ -98,7 +90,7 @@ def test_one_seed_repeats_bytes_and_errors(network: str) -> None:
     def measured(seed: int) -> list[Any]:
         own._run_file.cache_clear()  # as in a new process
         cell = replace(memory_cell(network), seed=seed)
-        readings = last(Measurement(cell, timed_steps=1)).readings
+        readings = outcome_of(Measurement(cell, timed_steps=1)).readings
         return [readings[column] for column in columns]
 
     first = measured(0)
@@ -111,7 +103,7 @@ def test_one_seed_repeats_bytes_and_errors(network: str) -> None:
 
 def test_masks_differ_from_minibatch_to_minibatch_and_not_from_method_to_method() -> None:
     cell = replace(PROBED, model=networks.name("OwnGenerators"))
-    exact, probed = (Comparison(each, START) for each in (cell.as_exact(), cell))
+    exact, probed = (GradientComparison(each, START) for each in (cell.as_exact(), cell))
     batch = exact.samples.batch([0, 1])
     of_exact, of_probed = ([c.exact(batch, n)["last"] for n in (0, 1)] for c in (exact, probed))
     assert not of_exact[0].equal(of_exact[1])
@@ -127,21 +119,26 @@ def test_what_cannot_be_put_back_is_said_beside_every_error(network: str, named:
         rf"something{named} that can neither be put back nor seeded; errors below that say nothing"
     )
     cell = replace(CELL, model=networks.name(network))
-    error = last(ErrorMeasurement(cell.extended(ErrorConfiguration, repeats=2), START))
-    assert all(row["floor_error"] > 1e-4 for row in error.readings["rows"]["error"])
-    memory = last(Measurement(memory_cell(network, cell.as_exact()), timed_steps=1))
+    error = outcome_of(ErrorMeasurement(cell.extended(ErrorConfiguration, repeats=2), START))
+    assert all(row["floor_error"] > 1e-4 for row in error.rows["error"])
+    memory = outcome_of(Measurement(memory_cell(network, cell.as_exact()), timed_steps=1))
     assert memory.readings["floor_error"] > 1e-4 < memory.readings["gradient_relative_error"]
     variance = VarianceMeasurement(cell.extended(VarianceConfiguration, minibatches=2), START)
     average = AverageErrorMeasurement(cell.extended(AverageErrorConfiguration), START, 2)
-    for message in (error.message, memory.message, last(variance).message, last(average).message):
+    for message in (
+        error.message,
+        memory.message,
+        outcome_of(variance).message,
+        outcome_of(average).message,
+    ):
         assert re.search(said, message)
 
 
 def test_networks_that_are_not_built_alike_are_noticed() -> None:
     cell = replace(PROBED, model=networks.name("BuiltOtherwise"))
     said = "the two networks are not the same, and the gradient error is not the method's alone"
-    assert said in last(ErrorMeasurement(cell, START)).message
-    assert said in last(Measurement(memory_cell("BuiltOtherwise"), timed_steps=1)).message
+    assert said in outcome_of(ErrorMeasurement(cell, START)).message
+    assert said in outcome_of(Measurement(memory_cell("BuiltOtherwise"), timed_steps=1)).message
 
 
 def test_rounding_is_called_rounding() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from heard import outcome_of
 
 from xconv_bench.configuration import Configuration
 from xconv_bench.measurement import runtime as module
@@ -36,9 +37,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
 
 def measure(rounds: int = 9, cells: tuple[Configuration, ...] = CELLS) -> list[dict[str, Any]]:
-    *_, last = RuntimeMeasurement(cells, rounds)()
-    rows: list[dict[str, Any]] = last["rows"]
-    return rows
+    return outcome_of(RuntimeMeasurement(cells, rounds)).rows["runtime"]
 
 
 def test_medians_ratios_and_intervals(steps: list[str]) -> None:

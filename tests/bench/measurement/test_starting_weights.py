@@ -13,6 +13,7 @@ from torch import nn
 from xconv_bench.configuration import GradientConfiguration
 from xconv_bench.data.sources import DataOptions
 from xconv_bench.errors import BenchError, UsageError
+from xconv_bench.events import Message, Progress
 from xconv_bench.measurement import warm_up
 from xconv_bench.measurement.starting_weights import (
     StartingWeights,
@@ -32,10 +33,10 @@ State = dict[str, torch.Tensor]
 def make(cell: GradientConfiguration, path: Path) -> tuple[Readings, State]:
     """What was yielded, and the network's state once the weights are in it."""
     data = DataOptions(name=cell.data, samples=cell.samples)
-    readings = list(StartingWeights(cell, data, download=False, path=path)())
+    events = list(StartingWeights(cell, data, download=False, path=path)())
     model = network(replace(cell, seed=cell.seed + 1))
     load_starting_weights(model, path)
-    return readings, model.state_dict()
+    return events, model.state_dict()
 
 
 def network(cell: GradientConfiguration) -> nn.Module:
@@ -47,8 +48,8 @@ def are_equal(one: State, other: State) -> bool:
 
 
 def test_random_weights_are_those_of_the_measurement(tmp_path: Path) -> None:
-    readings, state = make(CELL, tmp_path / "weights" / "start.pt")
-    assert readings == []
+    events, state = make(CELL, tmp_path / "weights" / "start.pt")
+    assert events == []
     assert are_equal(state, network(CELL).state_dict())
     assert [path.name for path in (tmp_path / "weights").iterdir()] == ["start.pt"]
 
@@ -96,11 +97,13 @@ def test_a_file_that_cannot_be_used(
 
 def test_the_warm_up_trains(tmp_path: Path) -> None:
     cell = replace(CELL, model=name("plain"), warmup_steps=30)
-    readings, state = make(cell, tmp_path / "start.pt")
-    assert [r["progress"] for r in readings[:-1]] == [step / 30 for step in range(1, 31)]
-    message = readings[-1]["message"]
-    assert message.startswith("warm-up of 30 steps with batches of 40: loss ")
-    first, last = (float(part.split()[0]) for part in message.split("loss ")[1].split(", "))
+    events, state = make(cell, tmp_path / "start.pt")
+    *progress, message = events
+    assert progress == [Progress(step / 30) for step in range(1, 31)]
+    assert isinstance(message, Message)
+    text = message.text
+    assert text.startswith("warm-up of 30 steps with batches of 40: loss ")
+    first, last = (float(part.split()[0]) for part in text.split("loss ")[1].split(", "))
     assert last < 0.9 * first
     assert not any(state[key].equal(tensor) for key, tensor in network(cell).state_dict().items())
 

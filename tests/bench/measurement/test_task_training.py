@@ -7,19 +7,22 @@ from typing import Any
 
 import pytest
 import torch
+from heard import outcome_of
 from tiny_task import MakeStripes, Stripes
 from torch import Tensor, nn
 from torch.utils import deterministic
 
 from xconv_bench.configuration import TrainingConfiguration
 from xconv_bench.errors import BenchError, Diverged
-from xconv_bench.launch.job import Stage
+from xconv_bench.events import Event, Message, Progress, Rows
 from xconv_bench.measurement import cross_check
-from xconv_bench.measurement.counting import Count
+from xconv_bench.measurement.counting import Count, Simulation
 from xconv_bench.measurement.repeatable import use_repeatable_kernels
+from xconv_bench.measurement.task_memory import EqualMemoryBatch
+from xconv_bench.measurement.task_setup import build_task, simulate_task
 from xconv_bench.measurement.task_simulated import SimulatedTraining
-from xconv_bench.measurement.task_step import EqualMemoryBatch, SimulatedTask, TaskStep, build
 from xconv_bench.measurement.task_training import TaskTraining
+from xconv_bench.measurement.training import Training
 from xconv_bench.meters.allocator import ALLOCATOR_COLUMNS
 from xconv_bench.meters.live import LiveMeter
 from xconv_bench.meters.nvml import NVML_COLUMNS
@@ -47,13 +50,17 @@ def training(cell: TrainingConfiguration, folder: Path) -> TaskTraining:
     return TaskTraining(cell, MakeStripes(cell.seed), folder / "a.pt", folder / "pictures")
 
 
-def rows_of(readings: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    (rows,) = [each["rows"] for each in readings if "rows" in each]
-    return [{k: v for k, v in row.items() if k in ("epoch", "loss", "accuracy")} for row in rows]
+def whole_rows(events: list[Event]) -> list[dict[str, Any]]:
+    return [row for event in events if isinstance(event, Rows) for row in event.rows]
 
 
-def stages(readings: list[dict[str, Any]]) -> list[Stage]:
-    return [each["progress"] for each in readings if "progress" in each]
+def rows_of(events: list[Event]) -> list[dict[str, Any]]:
+    columns = ("epoch", "loss", "accuracy")
+    return [{k: v for k, v in row.items() if k in columns} for row in whole_rows(events)]
+
+
+def progress_in(events: list[Event]) -> list[Progress]:
+    return [event for event in events if isinstance(event, Progress)]
 
 
 def test_every_epoch_says_how_long_it_waited_for_cores(
@@ -63,10 +70,9 @@ def test_every_epoch_says_how_long_it_waited_for_cores(
     for parts, said in (((0.5, 0.0, 0.0), ""), ((0.5, 0.5, 0.0), REMARK), ((None,) * 3, "")):
         waits = iter(parts)
         monkeypatch.setattr(CoreWait, "part", lambda self, waits=waits: next(waits))
-        readings = list(training(EXACT, tmp_path / str(parts))())
-        (rows,) = [each["rows"] for each in readings if "rows" in each]
-        assert [row.get("cpu_wait_part") for row in rows] == [None, *parts]
-        assert (readings[-1]["message"]) == said
+        events = list(training(EXACT, tmp_path / str(parts))())
+        assert [row.get("cpu_wait_part") for row in whole_rows(events)] == [None, *parts]
+        assert events[-1] == Message(said)
 
 
 @pytest.mark.parametrize("cell", [EXACT, XCONV], ids=["exact", "xconv"])
@@ -87,33 +93,33 @@ def test_going_on_gives_the_curve_of_who_never_stopped(
 ) -> None:
     whole = rows_of(list(training(cell, tmp_path / "whole")()))
     interrupted = training(cell, tmp_path)()
-    for readings in interrupted:  # stopped in the middle of the epoch after
-        stage = readings.get("progress")
-        if stage and stage.fraction > (epochs + 0.4) / cell.epochs:
+    for event in interrupted:  # stopped in the middle of the epoch after
+        if isinstance(event, Progress) and event.fraction > (epochs + 0.4) / cell.epochs:
             break
     interrupted.close()  # type: ignore[attr-defined]
     assert [path.name for path in tmp_path.glob("*.*")] == ["a.pt"], "half a file is left"
     torch.rand(11)
     again = list(training(cell, tmp_path)())
     assert rows_of(again) == whole
-    assert min(stage.fraction for stage in stages(again)) == epochs / cell.epochs
+    assert min(each.fraction for each in progress_in(again)) == epochs / cell.epochs
 
 
 def test_who_was_killed_before_the_end_was_written_trains_nothing_again(tmp_path: Path) -> None:
     first = list(training(EXACT, tmp_path)())
     again = list(training(EXACT, tmp_path)())
     assert rows_of(again) == rows_of(first)
-    assert stages(again) == []  # the row of the last epoch is written with how all ended
+    assert progress_in(again) == []
 
 
 def test_rows_are_told_as_soon_as_they_exist(tmp_path: Path) -> None:
-    readings = list(training(EXACT, tmp_path)())
-    told = [stage.row["epoch"] for stage in stages(readings) if stage.row is not None]
-    assert told == [0, 1, 2]  # the last comes with how all ended
-    assert any("loss" in stage.said for stage in stages(readings))
-    last = next(each["rows"] for each in readings if "rows" in each)[-1]
-    assert last["rss_peak_bytes"] > 0
-    assert last["epoch_seconds"] > 0
+    events = list(training(EXACT, tmp_path)())
+    told = [[row["epoch"] for row in each.rows] for each in events if isinstance(each, Rows)]
+    assert told == [[0], [1], [2], [3]]
+    assert isinstance(events[-2], Rows)  # the last comes with the end of the training
+    assert any("loss" in each.said for each in progress_in(events))
+    outcome = outcome_of(lambda: events)
+    assert outcome.readings["rss_peak_bytes"] > 0
+    assert outcome.rows["training"][-1]["epoch_seconds"] > 0
     assert {path.name for path in (tmp_path / "pictures").iterdir()} == {"truth.png", "output.png"}
 
 
@@ -151,7 +157,7 @@ class Watched(Stripes):
         return super().pictures(model)
 
 
-def trained(task: Stripes, folder: Path) -> list[dict[str, Any]]:
+def trained(task: Stripes, folder: Path) -> list[Event]:
     return list(TaskTraining(EXACT, lambda: task, folder / "a.pt", folder / "pictures")())
 
 
@@ -206,8 +212,8 @@ def test_all_meters_have_columns(tmp_path: Path) -> None:
     """Also those that have nothing to say without a GPU."""
     columns = set(TABLES["training"].names)
     assert {*ALLOCATOR_COLUMNS, *NVML_COLUMNS, "rss_peak_bytes"} <= columns
-    last = next(each["rows"] for each in training(EXACT, tmp_path)() if "rows" in each)[-1]
-    assert set(last) <= columns
+    outcome = outcome_of(training(EXACT, tmp_path))
+    assert {*outcome.rows["training"][-1], *outcome.readings} <= columns
 
 
 def test_repeatable_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,50 +235,54 @@ def test_repeatable_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_simulated_peak_is_that_of_a_real_step() -> None:
     for cell in (EXACT, XCONV):
         task = MakeStripes()()
-        model = build(task, cell)
+        model = build_task(task, cell)
         batch = next(iter(task.batches(0)))
-        TaskStep(task, model, batch)()
+        step = Training(model, batch, task.loss).step
+        step()
         live = LiveMeter(torch.device("cpu"))
         live.track(batch)
         live.track_model(model)
         live.reset_peak()
         with live:
-            TaskStep(task, model, batch)()
-        assert SimulatedTask(task, cell).peak_bytes(8) == live.peak_bytes
+            step()
+        assert simulate_task(task, cell).count(8).peak_bytes == live.peak_bytes
 
 
 @pytest.mark.parametrize("cell", [EXACT, XCONV], ids=["exact", "xconv"])
 def test_the_simulated_peak_is_held_against_a_real_step(cell: TrainingConfiguration) -> None:
     simulated, checked = SimulatedTraining(MakeStripes(), cell)()
-    peak = SimulatedTask(MakeStripes()(), cell).peak_bytes(cell.batch_size)
+    peak = simulate_task(MakeStripes()(), cell).count(cell.batch_size).peak_bytes
     assert (simulated, checked) == ({"simulated_peak_bytes": peak}, {"doubt": ""})
     (alone,) = SimulatedTraining(MakeStripes(), cell, cross_check=False)()
     assert alone == simulated
 
 
 def test_a_wrong_simulation_of_a_task_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    count = SimulatedTask.count
+    count = Simulation.count
 
-    def half(self: SimulatedTask, batch_size: int) -> Count:
+    def half(self: Simulation, batch_size: int) -> Count:
         counted = count(self, batch_size)
         return replace(counted, peak_bytes=counted.peak_bytes // 2)
 
-    monkeypatch.setattr(SimulatedTask, "count", half)
+    monkeypatch.setattr(Simulation, "count", half)
     _, checked = SimulatedTraining(MakeStripes(), EXACT)()
-    assert checked["doubt"].endswith("(batch 8 on the CPU)")
+    assert isinstance(checked, dict) and checked["doubt"].endswith("(batch 8 on the CPU)")
     monkeypatch.setattr(cross_check, "_MOST_OPERATIONS", 1)
     _, checked = SimulatedTraining(MakeStripes(), EXACT)()
-    assert checked == {"message": "not cross-checked: a small step would take too long"}
+    assert checked == Message("not cross-checked: a small step would take too long")
 
 
 def test_equal_memory() -> None:
     """The batch fits, and one more sample does not; exact keeps its own."""
     (found,) = EqualMemoryBatch(MakeStripes(), XCONV, 256)()
     task = MakeStripes()()
-    budget = SimulatedTask(task, EXACT).peak_bytes(8)
-    peak = SimulatedTask(task, XCONV).peak_bytes
-    assert found["batch_size"] > 8
-    assert peak(found["batch_size"]) <= budget < peak(found["batch_size"] + 1)
+    budget = simulate_task(task, EXACT).count(8).peak_bytes
+    simulation = simulate_task(task, XCONV)
+    assert isinstance(found, dict)
+    size = found["batch_size"]
+    assert size > 8
+    peaks = [simulation.count(each).peak_bytes for each in (size, size + 1)]
+    assert peaks[0] <= budget < peaks[1]
     assert list(EqualMemoryBatch(MakeStripes(), EXACT, 256)()) == [{"batch_size": 8}]
 
 
@@ -283,7 +293,7 @@ def test_the_first_layer_may_be_left_exact(cell: TrainingConfiguration) -> None:
     task = MakeStripes()()
     swapped = {}
     for first in ("exact", "compressed"):
-        model = build(task, replace(cell, first=first))
-        TaskStep(task, model, next(iter(task.batches(0))))()
+        model = build_task(task, replace(cell, first=first))
+        Training(model, next(iter(task.batches(0))), task.loss).step()
         swapped[first] = {entry.name for entry in account(model).swapped}
     assert swapped["compressed"] - swapped["exact"] == {"0"} and "4" in swapped["exact"]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from xconv_bench.meters.by_layer import LayerMemoryMeter, Point
+from xconv_bench.meters.by_layer import LayerMemoryMeter, Moment
 from xconv_bench.meters.live import LiveMeter
 
 
@@ -26,7 +26,7 @@ class Counter:
 
 def points(
     model: nn.Module, input: Tensor, run: Callable[..., Tensor] | None = None
-) -> list[Point]:
+) -> list[Moment]:
     meter = LayerMemoryMeter(model, Counter())
     with meter.watching():
         loss = (run or model)(input).sum()
@@ -34,10 +34,10 @@ def points(
         loss.backward()
         meter.end()
     assert not any(m._forward_hooks for m in model.modules())
-    return meter.points
+    return meter.moments
 
 
-def names(found: list[Point]) -> list[tuple[str, str]]:
+def names(found: list[Moment]) -> list[tuple[str, str]]:
     return [(point.phase[0], point.layer) for point in found]
 
 
@@ -101,4 +101,4 @@ def test_the_bytes_of_known_tensors() -> None:
         meter.turn()
         output.backward(torch.ones(128))
         meter.end()
-    assert [point.bytes for point in meter.points[:3]] == [1024, 1536, 1536]
+    assert [point.bytes for point in meter.moments[:3]] == [1024, 1536, 1536]

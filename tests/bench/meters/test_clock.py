@@ -126,19 +126,6 @@ def test_every_step_is_kept_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
     assert times == StepTimes([1.0, 2.0, 4.0], [8.0, 16.0, 4.0], [9.5, 18.5, 8.5])
-    assert times.spread == {
-        "forward_seconds": 1.5,
-        "backward_seconds": 6.0,
-        "step_seconds": 5.0,
-    }
-
-
-def test_one_step_has_no_spread() -> None:
-    assert StepTimes([1.0], [2.0], [3.0]).spread == {
-        "forward_seconds": 0.0,
-        "backward_seconds": 0.0,
-        "step_seconds": 0.0,
-    }
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,14 @@ from xconv_bench.configuration import Configuration
 from xconv_bench.errors import Unsupported
 from xconv_bench.meters.gradient import SameRandomNumbers
 from xconv_bench.meters.saved import SavedMeter
-from xconv_bench.methods import METHODS
+from xconv_bench.methods import find_method
 from xconv_bench.models import find
 
 
 def checkpointed(model: nn.Module, segments: int | None = None) -> nn.Module:
-    return METHODS["checkpoint"].apply(model, Configuration("own", "checkpoint", segments=segments))
+    return find_method("checkpoint").apply(
+        model, Configuration("own", "checkpoint", segments=segments)
+    )
 
 
 def image(*shape: int) -> Tensor:
@@ -141,8 +143,8 @@ def test_what_has_no_blocks_is_unsupported() -> None:
 
 def test_the_settings_are_its_own() -> None:
     knobs: dict[str, Any] = {"segments": 3}
-    assert METHODS["checkpoint"].knobs == ("segments",)
-    assert METHODS["checkpoint"].settle(knobs) == knobs
+    assert find_method("checkpoint").knobs == ("segments",)
+    assert find_method("checkpoint").settle(knobs) == knobs
 
 
 class Appends(Block):

@@ -14,7 +14,7 @@ from xconv_bench.configuration import KNOBS, SIMULATED, Configuration
 from xconv_bench.errors import UsageError
 from xconv_bench.measurement.counting import Simulation, count
 from xconv_bench.measurement.training import prepare
-from xconv_bench.methods import METHODS, find_method
+from xconv_bench.methods import find_method
 from xconv_bench.models import find
 from xconv_bench.models.reversible import Coupling, ReversibleSequence
 
@@ -158,7 +158,7 @@ def test_a_part_that_does_not_exist_is_named(name: str) -> None:
 def test_knobs_are_those_of_both() -> None:
     both = find_method("xconv+checkpoint")
     assert both.name == "xconv+checkpoint" and both.is_simulated
-    assert set(both.knobs) == {*METHODS["xconv"].knobs, *METHODS["checkpoint"].knobs}
+    assert set(both.knobs) == {*find_method("xconv").knobs, *find_method("checkpoint").knobs}
     given = {**dict.fromkeys(KNOBS), **VALUES, "segments": 3}
     knobs = {name: given[name] for name in both.knobs}
     settled = both.settle(knobs)

@@ -18,7 +18,7 @@ from xconv_bench.measurement.simulated import simulate
 from xconv_bench.measurement.training import prepare
 from xconv_bench.meters.gradient import SameRandomNumbers
 from xconv_bench.meters.waiting import REMARK
-from xconv_bench.methods import METHODS, compile_budget
+from xconv_bench.methods import compile_budget, find_method
 from xconv_bench.methods.compile_budget import _inductor
 
 CELL = Configuration(name("plain"), "compile-budget", budget=0.5, batch_size=4, image_size=16)
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.usefixtures("compiler_as_before")
 
 def compiled(model: nn.Module, budget: float) -> nn.Module:
     cell = Configuration("own", "compile-budget", budget=budget)
-    return METHODS["compile-budget"].apply(copy.deepcopy(model), cell)
+    return find_method("compile-budget").apply(copy.deepcopy(model), cell)
 
 
 def step(model: nn.Module, input: torch.Tensor) -> tuple[float, list[torch.Tensor]]:

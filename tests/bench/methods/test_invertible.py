@@ -9,13 +9,13 @@ from torch import Tensor, nn
 from xconv_bench.configuration import Configuration
 from xconv_bench.errors import Unsupported
 from xconv_bench.meters.saved import SavedMeter
-from xconv_bench.methods import METHODS
+from xconv_bench.methods import find_method
 from xconv_bench.models import find
 from xconv_bench.models.reversible import Coupling, ReversibleSequence
 
 
 def invertible(model: nn.Module, name: str = "own") -> nn.Module:
-    return METHODS["invertible"].apply(model, Configuration(name, "invertible"))
+    return find_method("invertible").apply(model, Configuration(name, "invertible"))
 
 
 def sequence(couplings: int) -> ReversibleSequence:

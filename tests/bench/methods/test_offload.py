@@ -11,7 +11,7 @@ from xconv_bench.configuration import Configuration
 from xconv_bench.errors import Unsupported
 from xconv_bench.measurement.simulated import simulate
 from xconv_bench.meters.gradient import SameRandomNumbers
-from xconv_bench.methods import METHODS
+from xconv_bench.methods import find_method
 
 CELL = Configuration(name("normalized"), "offload", batch_size=4, image_size=12, device="simulated")
 
@@ -25,7 +25,7 @@ def step(model: nn.Module) -> list[torch.Tensor]:
 
 def test_gradients_are_the_exact_ones() -> None:
     model = normalized()
-    other = METHODS["offload"].apply(copy.deepcopy(model), CELL)
+    other = find_method("offload").apply(copy.deepcopy(model), CELL)
     assert all(one.equal(two) for one, two in zip(step(model), step(other), strict=True))
 
 
@@ -38,4 +38,4 @@ def test_in_a_simulation_it_is_gone() -> None:
 
 def test_on_the_cpu_there_is_nowhere_to_go() -> None:
     with pytest.raises(Unsupported, match=r"^offload moves what is saved .* take --device cuda"):
-        METHODS["offload"].apply(normalized(), Configuration("own", "offload"))
+        find_method("offload").apply(normalized(), Configuration("own", "offload"))

@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from xconv_bench.data import batch
-from xconv_bench.data.automatic import Automatic
 from xconv_bench.errors import UsageError
 from xconv_bench.models.registry import find
+from xconv_bench.objectives.automatic import AutomaticObjective
 
 GOOD = """
 from torch import nn
@@ -63,9 +63,9 @@ def test_a_file_by_its_path(folder: Path, attribute: str) -> None:
     (folder / "networks" / "good.py").write_text(GOOD)
     architecture = find(f"networks/good.py:{attribute}")
     sample = batch(architecture, 2, 8, torch.float32, "cpu", seed=0)
-    loss = architecture.task.loss(architecture.build(8)(sample.input), sample.target)
+    loss = architecture.objective.loss(architecture.build(8)(sample.input), sample.target)
     assert architecture.name == f"networks/good.py:{attribute}"
-    assert architecture.task == Automatic()
+    assert architecture.objective == AutomaticObjective()
     assert loss.isfinite()
 
 

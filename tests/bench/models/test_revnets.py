@@ -34,7 +34,7 @@ def test_the_published_large_one_could_be_built() -> None:
 def test_any_image_size_will_do(name: str, size: int) -> None:
     architecture = find(name)
     samples = batch(architecture, 2, size, torch.float32, "cpu", seed=0)
-    assert architecture.build(size)(samples.input).shape == (2, architecture.task.classes)
+    assert architecture.build(size)(samples.input).shape == (2, architecture.objective.classes)
 
 
 def test_they_are_listed() -> None:

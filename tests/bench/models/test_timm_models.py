@@ -25,7 +25,7 @@ def test_a_training_step_at_a_small_size(name: str, image_size: int) -> None:
     torch.manual_seed(0)
     architecture = find(f"timm:{name}")
     sample = batch(architecture, 2, image_size, torch.float32, "cpu", seed=0)
-    loss = architecture.task.loss(architecture.build(image_size)(sample.input), sample.target)
+    loss = architecture.objective.loss(architecture.build(image_size)(sample.input), sample.target)
     loss.backward()
     assert architecture.name == f"timm:{name}" and loss.isfinite()
 

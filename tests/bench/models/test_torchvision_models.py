@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from xconv_bench.data import batch
-from xconv_bench.data.tasks import Classification, Segmentation
 from xconv_bench.errors import UsageError
 from xconv_bench.models import torchvision_models
 from xconv_bench.models.registry import find
 from xconv_bench.models.torchvision_shim import import_torchvision
+from xconv_bench.objectives.objective import CrossEntropy, PixelCrossEntropy
 
 TRAINED = [
     ("convnext_tiny", 32),
@@ -36,7 +36,7 @@ def test_a_training_step_at_a_small_size(name: str, image_size: int) -> None:
         warnings.simplefilter("error")
         model = architecture.build(image_size)
     sample = batch(architecture, 2, image_size, torch.float32, "cpu", seed=0)
-    loss = architecture.task.loss(model(sample.input), sample.target)
+    loss = architecture.objective.loss(model(sample.input), sample.target)
     loss.backward()
     assert loss.dim() == 0 and loss.isfinite()
     assert any(parameter.grad is not None for parameter in model.parameters())
@@ -76,11 +76,11 @@ def test_the_designed_size_is_that_of_the_published_weights(name: str, image_siz
 
 
 def test_the_number_of_classes_follows_the_data_set() -> None:
-    assert find("squeezenet1_0").task == Classification(1000)
-    assert find("inception_v3").task == Classification(1000, auxiliary_weight=0.4)
-    assert find("googlenet").task == Classification(1000, auxiliary_weight=0.3)
-    assert find("fcn_resnet50").task == Segmentation(21)
-    assert find("s3d").task == Classification(400)
+    assert find("squeezenet1_0").objective == CrossEntropy(1000)
+    assert find("inception_v3").objective == CrossEntropy(1000, auxiliary_weight=0.4)
+    assert find("googlenet").objective == CrossEntropy(1000, auxiliary_weight=0.3)
+    assert find("fcn_resnet50").objective == PixelCrossEntropy(21)
+    assert find("s3d").objective == CrossEntropy(400)
 
 
 def test_weights_are_random_and_governed_by_the_seed() -> None:

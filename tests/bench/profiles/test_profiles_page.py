@@ -25,3 +25,19 @@ def test_its_profile_can_be_run(tmp_path: Path) -> None:
         "memory/*/xconv: saved_bytes <= 1.02 * baseline",
         "runtime: step_ratio <= 1.1 * baseline beyond noise",
     ]
+
+
+def test_false_switches_off_what_is_usually_on(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'title = "t"\n[settings]\ncross-check = false\nmodel = "paper/mnist"\n'
+        '[[experiment]]\ncommand = "memory"\nsimulate = false\n'
+        '[[experiment]]\ncommand = "layers"\ncross-check = true\n'
+    )
+    profile, commands = read_profile(path), _commands()
+    words = [_with_settings(profile, each, commands).words for each in profile.experiments]
+    model = ["--model", "paper/mnist"]
+    assert words == [
+        ["memory", "--no-cross-check", *model],
+        ["layers", "--cross-check", *model],
+    ]

@@ -11,12 +11,13 @@ from PIL import Image
 from scipy.stats import ttest_1samp
 
 from xconv_bench.configuration import TrainingConfiguration
+from xconv_bench.naming import training_name
 from xconv_bench.report.page.findings import outcome_of
 from xconv_bench.report.page.kinds import condensed
 from xconv_bench.report.tables.training import print_training_table
 from xconv_bench.report.training_pictures import draw_training_pictures
 from xconv_bench.report.training_plot import plot_training
-from xconv_bench.report.training_words import Gap, file_name, gap, gap_words, trained_in
+from xconv_bench.report.training_words import Gap, gap, gap_words, trained_in
 from xconv_bench.results.schema import TABLES
 
 XCONV = {"method": "xconv", "scheme": "independent", "probes": 4, "distribution": "rademacher",
@@ -150,7 +151,7 @@ def test_curves(tmp_path: Path) -> None:
 def test_pictures_of_what_was_made(tmp_path: Path) -> None:
     found = rows(2)
     for each in found:
-        folder = tmp_path / "pictures" / file_name(each)
+        folder = tmp_path / "pictures" / training_name(each)
         folder.mkdir(parents=True, exist_ok=True)
         for name in ("input", "truth", "output"):
             Image.fromarray(np.zeros((8, 8), np.uint8)).save(folder / f"{name}.png")
@@ -165,7 +166,7 @@ def test_pictures_of_what_was_made(tmp_path: Path) -> None:
 def test_each_setting_has_its_pictures(tmp_path: Path) -> None:
     found = rows(1) + [each | {"batch_size": 64} for each in rows(1)]
     for each in found:
-        folder = tmp_path / "pictures" / file_name(each)
+        folder = tmp_path / "pictures" / training_name(each)
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.zeros((8, 8), np.uint8)).save(folder / "output.png")
     paths = plot_training(found, tmp_path)
@@ -177,10 +178,10 @@ def test_each_setting_has_its_pictures(tmp_path: Path) -> None:
 
 
 def test_names_of_files_differ_with_everything_that_decides() -> None:
-    names = {file_name(each) for each in rows()}
+    names = {training_name(each) for each in rows()}
     assert len(names) == 6
     changes = ({"learning_rate": 0.1}, {"first": "compressed"}, {"equal_memory": 1}, {"epochs": 9})
-    assert len({file_name(row(0, **change)) for change in changes} | names) == 10
+    assert len({training_name(row(0, **change)) for change in changes} | names) == 10
 
 
 def test_a_training_under_way_says_how_far_it_is() -> None:

@@ -2,15 +2,13 @@
 
 import pytest
 
+from xconv_bench.amounts import bytes_scale, format_bytes, format_seconds
 from xconv_bench.report.units import (
-    bytes_unit,
     format_budget,
-    format_bytes,
     format_error,
     format_measured,
     format_p_value,
     format_ratio,
-    format_seconds,
 )
 
 
@@ -33,7 +31,7 @@ def test_bytes(count: float, text: str) -> None:
 
 
 def test_figures_that_stand_together_share_the_unit_of_the_largest() -> None:
-    unit = bytes_unit(20 * 2**30)
+    unit = bytes_scale(20 * 2**30)
     texts = [unit.format(count) for count in (20 * 2**30, 608 * 2**20, 1000, 0)]
     assert texts == ["20.0 GiB", "0.59 GiB", "<0.01 GiB", "0 GiB"]
 

@@ -8,7 +8,8 @@ import torch
 from xconv_bench.configuration import TrainingConfiguration
 from xconv_bench.errors import Unsupported
 from xconv_bench.experiments.sweep import Sweep
-from xconv_bench.measurement.task_step import TaskStep, build
+from xconv_bench.measurement.task_setup import build_task
+from xconv_bench.measurement.training import Training
 from xconv_bench.methods import METHODS
 from xconv_bench.tasks import TASKS, Task, TaskOptions, make_task
 
@@ -23,7 +24,8 @@ def task(request: pytest.FixtureRequest) -> Task:
 
 
 def cell_of(task: Task, method: str) -> TrainingConfiguration:
-    sweep = Sweep((task.model,), (method,), batch_sizes=(task.batch_size,),
+    sweep = Sweep((task.model,), (method,), {"scheme": ("independent",)},
+                  batch_sizes=(task.batch_size,),
                   image_sizes=(task.image_size,))  # fmt: skip
     (cell,) = sweep.configurations({})
     return cell.extended(TrainingConfiguration, task=task.name, data=task.data)
@@ -33,10 +35,11 @@ def cell_of(task: Task, method: str) -> TrainingConfiguration:
 def test_two_steps(task: Task, method: str) -> None:
     cell = cell_of(task, method)
     reference = {
-        name: tensor.clone() for name, tensor in build(task, cell.as_exact()).state_dict().items()
+        name: tensor.clone()
+        for name, tensor in build_task(task, cell.as_exact()).state_dict().items()
     }
     try:
-        model = build(task, cell)
+        model = build_task(task, cell)
     except Unsupported:
         assert method in NEEDS_A_GPU_OR_BLOCKS
         return
@@ -44,7 +47,8 @@ def test_two_steps(task: Task, method: str) -> None:
     assert all(map(torch.equal, model.state_dict().values(), reference.values()))
     optimizer = task.optimizer(model, task.learning_rate)
     for batch in islice(task.batches(0), 2):
-        loss = TaskStep(task, model, {name: tensor[:2] for name, tensor in batch.items()})()
+        two = {name: tensor[:2] for name, tensor in batch.items()}
+        loss = Training(model, two, task.loss).step()
         assert loss.isfinite()
         assert all(p.grad is not None and p.grad.isfinite().all() for p in parameters)
         optimizer.step()

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from heard import outcome_of
 from torch import Tensor
 
 from xconv import estimator
@@ -62,8 +63,7 @@ def error(probes: int) -> dict[str, list[Row]]:
     ]
     cell = cell_of(kept, ErrorConfiguration)
     start = Start(DataOptions("synthetic", cell.samples), None)
-    *_, last = ErrorMeasurement(cell, start)()
-    whole = last["rows"]["error"][-1]
+    whole = outcome_of(ErrorMeasurement(cell, start)).rows["error"][-1]
     return {"error": [{**dict.fromkeys(kept), **cell.key, "status": "ok", **whole}]}
 
 

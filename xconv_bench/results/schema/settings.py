@@ -47,8 +47,6 @@ _KNOBS = {
 }
 """The meaning of each knob."""
 
-_ADDED = frozenset({"first", "allot", "norm_bits", "plan"})
-
 
 def settings(kind: type[Configuration], without: str | None = None) -> tuple[Column, ...]:
     """Return the columns by which rows of ``kind`` are known, in their order."""
@@ -59,7 +57,7 @@ def _column(field: "Field[object]") -> Column:
     name = field.name
     kind = next(kind for kind in (int, float, str) if field.type in (kind, kind | None))
     if name in KNOBS:
-        heading, meaning, unit = name.replace("_", " "), _KNOBS[name], None
+        heading, meaning, unit = name.replace("_", " "), _KNOBS.get(name, KNOBS[name].help), None
     else:
         heading, meaning, unit = _TOLD[name]
-    return Column(name, kind, heading, meaning, unit, is_chosen=True, is_added=name in _ADDED)
+    return Column(name, kind, heading, meaning, unit, is_chosen=True, is_added=name in KNOBS)

@@ -10,15 +10,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from xconv_bench.data.outputs import named_tensors
-from xconv_bench.data.tasks import Task, mean_squared_error
 from xconv_bench.errors import BenchError
+from xconv_bench.objectives.objective import Objective, mean_squared_error
+from xconv_bench.objectives.outputs import named_tensors
 
 _SHOWN = 4
 
 
 @dataclass(frozen=True)
-class Automatic(Task):
+class AutomaticObjective(Objective):
     """For networks of which nothing is known: the loss follows from what they return.
 
     Every tensor that needs a gradient is in it, wherever it stands in the output, with a term of
@@ -27,6 +27,7 @@ class Automatic(Task):
     that are not the samples of the batch get the labels of the first of them, over and over.
     """
 
+    purpose = "automatic"
     classes: int = 2**16
 
     def target_shape(self, sample_shape: tuple[int, ...]) -> tuple[int, ...]:

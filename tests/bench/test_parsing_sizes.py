@@ -2,8 +2,8 @@
 
 import pytest
 
-from xconv_bench.cli.parsing import size_in_bytes
 from xconv_bench.errors import UsageError
+from xconv_bench.parsing import size_in_bytes
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from xconv_bench.data.automatic import Automatic
-from xconv_bench.data.outputs import named_tensors
 from xconv_bench.errors import BenchError
+from xconv_bench.objectives.automatic import AutomaticObjective
+from xconv_bench.objectives.outputs import named_tensors
 
 Outputs = namedtuple("Outputs", ["logits", "boxes"])
 LABELS = torch.tensor([0, 3, 65535, 7])
@@ -72,8 +72,8 @@ class Circle:
     ids=lambda output: type(output).__name__,
 )
 def test_every_tensor_is_in_the_loss_once(output: Any) -> None:
-    torch.testing.assert_close(Automatic().loss(output, LABELS), BOTH)
-    assert Automatic().remark(output, LABELS).count("not in the loss") == 0
+    torch.testing.assert_close(AutomaticObjective().loss(output, LABELS), BOTH)
+    assert AutomaticObjective().remark(output, LABELS).count("not in the loss") == 0
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_every_tensor_is_in_the_loss_once(output: Any) -> None:
     ],
 )
 def test_what_is_said_of_the_loss(output: Any, said: str) -> None:
-    assert Automatic().remark(output, LABELS) == said
+    assert AutomaticObjective().remark(output, LABELS) == said
 
 
 @pytest.mark.parametrize(
@@ -122,18 +122,18 @@ def test_rows_that_are_not_the_batch_have_the_labels_of_the_first(
     """Clips of which several frames come to one row, proposals of which a sample has many."""
     logits = random(rows, 10)
     expected = F.cross_entropy(logits, torch.tensor(labels))
-    torch.testing.assert_close(Automatic().loss(logits, LABELS), expected)
+    torch.testing.assert_close(AutomaticObjective().loss(logits, LABELS), expected)
 
 
 def test_losses_of_the_networks_own_are_taken_as_they_are() -> None:
     output = {"logits": LOGITS, "balance": LOGITS.sum()}
     expected = F.cross_entropy(LOGITS, LABELS % 10) + LOGITS.sum()
-    torch.testing.assert_close(Automatic().loss(output, LABELS), expected)
+    torch.testing.assert_close(AutomaticObjective().loss(output, LABELS), expected)
 
 
 def test_complex_outputs() -> None:
     spectrum = random(4, 6, dtype=torch.complex64)
-    loss = Automatic().loss(spectrum, LABELS)
+    loss = AutomaticObjective().loss(spectrum, LABELS)
     torch.testing.assert_close(2 * loss, spectrum.abs().square().mean())
     (gradient,) = torch.autograd.grad(loss, spectrum)
     assert gradient.is_complex() and gradient.abs().min() > 0
@@ -141,7 +141,7 @@ def test_complex_outputs() -> None:
 
 def test_without_gradients_all_real_numbers_count() -> None:
     with torch.no_grad():
-        loss = Automatic().loss((LOGITS.clone(), torch.arange(4), BOXES.clone()), LABELS)
+        loss = AutomaticObjective().loss((LOGITS.clone(), torch.arange(4), BOXES.clone()), LABELS)
     torch.testing.assert_close(loss, BOTH.detach())
 
 
@@ -150,7 +150,7 @@ def test_without_gradients_all_real_numbers_count() -> None:
 )
 def test_nothing_to_train_on(output: Any) -> None:
     with pytest.raises(BenchError, match=r"returned a \w+ without a tensor to train on: expected"):
-        Automatic().loss(output, LABELS)
+        AutomaticObjective().loss(output, LABELS)
 
 
 def test_paths_are_those_of_the_output() -> None:

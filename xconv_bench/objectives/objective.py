@@ -1,4 +1,4 @@
-"""How networks are trained: what a sample's target looks like, and the loss.
+"""Objectives: the form of a sample's target, and the loss.
 
 The memory of a step is measured with its loss in it, so a loss makes no tensor that it can do
 without. None draws a random number or reads a value back from the device, so all of them run under
@@ -7,51 +7,53 @@ without. None draws a random number or reads a value back from the device, so al
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch.nn.functional as F
 from torch import Tensor
 
 
-class Task(ABC):
-    """What a network of one kind learns.
+class Objective(ABC):
+    """The target and the loss that networks of one kind are trained with.
 
     Targets are labels, integers below ``classes``, or, where that is None, real numbers like the
-    input's.
+    input's. ``purpose`` is the objective in one word, for messages.
     """
 
+    purpose: ClassVar[str]
     classes: int | None = None
 
     @abstractmethod
     def target_shape(self, sample_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Shape of the target that belongs to one input of ``sample_shape``, without the batch."""
+        """Return the shape of one target for an input of ``sample_shape``, without the batch."""
 
     @abstractmethod
     def loss(self, output: Any, target: Tensor) -> Tensor:
-        """The scalar to minimise, from whatever the network returned; ``target`` (B, ...)."""
+        """Return the scalar to minimise, from the network's ``output`` and ``target`` (B, ...)."""
 
     def remark(self, output: Any, target: Tensor) -> str:
-        """Return what a reader of the row should know of the loss; nothing where it is given."""
+        """Return a remark on the loss for readers of the row; empty where there is none."""
         return ""
 
 
 @dataclass(frozen=True)
-class Classification(Task):
-    """One label a sample; cross-entropy of the logits (B, classes).
+class CrossEntropy(Objective):
+    """Take the cross-entropy of the logits (B, classes), with one label a sample.
 
     A network with auxiliary heads returns a tuple, the main head first; each of the others adds
     ``auxiliary_weight`` times its own cross-entropy.
     """
 
+    purpose = "classification"
     classes: int
     auxiliary_weight: float = 0.0
 
     def target_shape(self, sample_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """() for every input: a label."""
+        """Return () for every input: a label."""
         return ()
 
     def loss(self, output: Any, target: Tensor) -> Tensor:
-        """Mean cross-entropy, auxiliary heads included."""
+        """Return the mean cross-entropy, auxiliary heads included."""
         if isinstance(output, Tensor):
             return F.cross_entropy(output, target)
         main, *auxiliary = output
@@ -62,18 +64,19 @@ class Classification(Task):
 
 
 @dataclass(frozen=True)
-class Segmentation(Task):
-    """One label a pixel; cross-entropy of the logits (B, classes, H, W) under ``"out"``."""
+class PixelCrossEntropy(Objective):
+    """Take the cross-entropy of the logits (B, classes, H, W) under ``"out"``, a label a pixel."""
 
+    purpose = "segmentation"
     classes: int
     auxiliary_weight: float = 0.5
 
     def target_shape(self, sample_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """(H, W) for an input (C, H, W)."""
+        """Return (H, W) for an input (C, H, W)."""
         return sample_shape[1:]
 
     def loss(self, output: Any, target: Tensor) -> Tensor:
-        """Mean cross-entropy, that of ``"aux"`` included where the network has it."""
+        """Return the mean cross-entropy, including ``"aux"`` where the network has it."""
         loss = F.cross_entropy(output["out"], target)
         if "aux" in output:
             loss = loss + self.auxiliary_weight * F.cross_entropy(output["aux"], target)
@@ -81,30 +84,33 @@ class Segmentation(Task):
 
 
 @dataclass(frozen=True)
-class Reconstruction(Task):
-    """An image for an image; mean squared error."""
+class SquaredError(Objective):
+    """Take the mean squared error between an image and its reconstruction."""
+
+    purpose = "reconstruction"
 
     def target_shape(self, sample_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """That of the input."""
+        """Return the shape of the input."""
         return sample_shape
 
     def loss(self, output: Any, target: Tensor) -> Tensor:
-        """Mean squared error."""
+        """Return the mean squared error."""
         return mean_squared_error(output, target)
 
 
 @dataclass(frozen=True)
-class Total(Task):
-    """The sum of the output: for a layer alone, whose loss is to cost next to nothing."""
+class OutputSum(Objective):
+    """Sum the output: for a layer alone, whose loss is to cost next to nothing."""
 
+    purpose = "total"
     classes: int = 1
 
     def target_shape(self, sample_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """() for every input: a label, of which nothing is read."""
+        """Return () for every input: a label, which is never read."""
         return ()
 
     def loss(self, output: Any, target: Tensor) -> Tensor:
-        """The sum over all elements."""
+        """Return the sum over all elements."""
         total: Tensor = output.sum()
         return total
 

@@ -5,8 +5,8 @@ from own_networks import plain
 from torch import nn
 
 from xconv import convert
+from xconv.kept import KeptMeter
 from xconv_bench.measurement.comparison import trained_convolutions
-from xconv_bench.meters.saved_by_layer import LayerSavedMeter
 
 BATCH, SIDE = 4, 8
 SEED_BYTES = 8
@@ -16,10 +16,10 @@ def read(model: nn.Module) -> tuple[dict[str, int], int]:
     """By layer, and of the network without its parameters."""
     input = torch.randn(BATCH, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
     model(input)  # lazy layers get their shapes
-    meter = LayerSavedMeter(trained_convolutions(model), model.parameters())
-    with meter:
+    layers = trained_convolutions(model)
+    with KeptMeter(model.parameters(), layers) as meter:
         output = model(input)
-    readings = meter.bytes_by_layer, meter.reading["saved_bytes"]
+    readings = {name: meter.bytes_of(name) for name in layers}, meter.total_bytes
     del output
     return readings
 

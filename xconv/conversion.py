@@ -14,9 +14,10 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from xconv import contents, modules
+from xconv.budget import Budget
 from xconv.contents import named_modules
 from xconv.derived import derive, runs_as, underived
-from xconv.planning.plan import Plan, Setting
+from xconv.plan import Plan, Setting
 from xconv.probing import Probing
 from xconv.saved.act import ACTIVATIONS
 from xconv.saved.dropout import DROPOUTS
@@ -29,7 +30,6 @@ from xconv.saved.normalizing import check_norm_bits
 from xconv.saved.pool import POOLS
 from xconv.saved.relu import BitReLU
 from xconv.saved.slopes import BITS, check_bits
-from xconv.spectrum.budget import Budget
 from xconv.state import (
     DEFAULT_NORM_BITS,
     SKIPPED,
@@ -241,7 +241,8 @@ def _reach_functions(
     model: nn.Module, compress: Collection[str], skipped: set[nn.Module], bits: int
 ) -> None:
     """Give modules that may call functions a forward pass in which those of ``compress`` are ours;
-    those that are skipped, one in which none is, wherever they are called from."""
+    those that are skipped, one in which none is, wherever they are called from.
+    """
     families = tuple(name for name in REACHED if name in compress)
     kinds = {kind for name in families for kind in FAMILIES[name]}
     for module in contents.modules(model):
@@ -318,7 +319,7 @@ def _name(kind: type) -> tuple[str, str]:
 
 
 def _original(ours: type) -> type:
-    """torch's class for one of ours, or for a class derived from ours.
+    """Torch's class for one of ours, or for a class derived from ours.
 
     A module that is parametrized after it was converted has a class of its own, made for it alone.
     """
@@ -350,7 +351,8 @@ def _targets(compress: Collection[str] | str) -> dict[type[nn.Module], type[nn.M
 
 def _first_layer(model: nn.Module) -> nn.Module | None:
     """The convolution or linear layer whose input is the batch itself, as far as the order of
-    modules tells."""
+    modules tells.
+    """
     for module in contents.modules(model):
         if isinstance(module, (*CONVOLUTIONS, nn.Linear)):
             return module

@@ -1,6 +1,6 @@
-"""A plan says module by module how much is kept; it is written as a small TOML file.
+"""Plans, which say module by module how much is kept, and their TOML files.
 
-    functions = ["relu", "pool"]        # calls of functions that are reached, and exact
+    functions = ["relu", "pool"]        # families of functions to replace
 
     [layers."layer1.0.conv1"]
     scheme = "spectral"
@@ -10,7 +10,7 @@
     norm_bits = 2
 
     [layers."maxpool"]
-    swapped = true                      # nothing to choose: positions, masks, bits of a ReLU
+    swapped = true                      # families with nothing to choose: pool, dropout, relu
 
 Modules that a plan does not name are exact.
 """
@@ -33,17 +33,32 @@ from xconv.saved.slopes import check_bits
 from xconv.schemes import SCHEMES
 
 _FORMS = {"conv": "scheme", "linear": "scheme", "norm": "norm_bits", "act": "act_bits"}
-"""The key that says how a module of a family is swapped; that of all others is ``swapped``."""
+"""Key that says how a module of a family is swapped; other families have ``swapped``."""
 _LAYERS, _FUNCTIONS, _FUNCTION_BITS = "layers", "functions", "function_bits"
 
 
 @dataclass(frozen=True)
 class Setting:
-    """How one module is swapped.
+    """The way in which one module is swapped: exactly one of four.
 
-    ``scheme`` with the dial that it has, of a convolution or a linear layer; ``norm_bits`` of a
-    normalisation; ``act_bits`` of an activation; ``swapped`` of any other. Raises ValueError or
-    TypeError for values that ``convert`` does not take, and for none or several of the four.
+    Args:
+        scheme: scheme of a convolution (any) or a linear layer (``"quantized"``).
+        probes: dial of the scheme, as in ``xconv.XConv1d``; so are ``bits`` and ``keep``.
+        bits: bits per element of the input.
+        keep: share of the pixels.
+        norm_bits: bits per element of the normalised input of a normalisation: 1, 2, 4 or 8.
+        act_bits: bits per slope of an activation: 4 or 8.
+        swapped: True for a module of any other family.
+
+    Raises:
+        ValueError: for values that ``xconv.convert`` refuses, and unless exactly one of ``scheme``,
+            ``norm_bits``, ``act_bits`` and ``swapped`` is given.
+        TypeError: for values of the wrong type.
+
+    >>> print(Setting(scheme="spectral", bits=0.25))
+    spectral, 0.25 bits an element
+    >>> print(Setting(norm_bits=2))
+    2 bits
     """
 
     scheme: str | None = None
@@ -83,11 +98,11 @@ class Setting:
 
     @property
     def values(self) -> dict[str, Any]:
-        """Return what the setting says, key by key, without what it does not say."""
+        """Return the keys and values that differ from their defaults."""
         return {f.name: v for f in fields(self) if (v := getattr(self, f.name)) is not f.default}
 
     def check(self, family: str) -> None:
-        """Raise ValueError where a module of ``family`` is not swapped by such a setting."""
+        """Raise ValueError if a module of ``family`` cannot be swapped by this setting."""
         expected = _FORMS.get(family, "swapped")
         if not self.values.get(expected):
             raise ValueError(
@@ -108,10 +123,28 @@ class Setting:
 
 @dataclass(frozen=True)
 class Plan:
-    """Settings of ``layers`` by the names of modules, as in ``model.named_modules()``.
+    """Settings of modules, by their names in ``model.named_modules()``.
 
-    ``functions`` are the families whose functions are reached in forward passes, as ``convert``
-    does with ``"functions"``; slopes of activations among them take ``function_bits``.
+    Args:
+        layers: a ``Setting`` for each module that is swapped; all others are exact.
+        functions: families whose functions are replaced in forward passes, as ``xconv.convert``
+            does for ``"functions"``.
+        function_bits: bits per slope of the activations among these functions: 4 or 8.
+
+    Raises:
+        ValueError: for an unknown family of functions, or other bits.
+
+    >>> plan = Plan({"conv1": Setting(scheme="spectral", bits=0.25)}, functions=("relu",))
+    >>> print(plan.text)
+    functions = ["relu"]
+    function_bits = 8
+    <BLANKLINE>
+    [layers."conv1"]
+    scheme = "spectral"
+    bits = 0.25
+    <BLANKLINE>
+    >>> Plan.parse(plan.text) == plan
+    True
     """
 
     layers: Mapping[str, Setting] = field(default_factory=dict)
@@ -138,15 +171,20 @@ class Plan:
         return "\n".join(lines) + "\n"
 
     def write(self, path: str | PathLike[str]) -> None:
-        """Write the plan to a TOML file."""
+        """Write the plan as TOML to the file ``path``.
+
+        Raises:
+            OSError: if the file cannot be written.
+        """
         Path(path).write_text(self.text, encoding="utf-8")
 
     @classmethod
     def read(cls, path: str | PathLike[str]) -> Plan:
-        """Return the plan that ``write`` wrote to ``path``.
+        """Return the plan in the TOML file ``path``.
 
-        Raises OSError for a file that cannot be read, ValueError with the offending key for one
-        that holds no plan.
+        Raises:
+            OSError: if the file cannot be read.
+            ValueError: if it holds no plan, with the offending key.
         """
         try:
             return cls.parse(Path(path).read_text(encoding="utf-8"))
@@ -155,13 +193,19 @@ class Plan:
 
     @classmethod
     def parse(cls, text: str) -> Plan:
-        """Return the plan that ``text``, TOML, says. Raises ValueError with the offending key."""
+        """Return the plan that ``text``, TOML, describes.
+
+        Raises:
+            ValueError: if it describes no plan, with the offending key.
+        """
         table = tomllib.loads(text)
         _refuse_unknown("", table, (_LAYERS, _FUNCTIONS, _FUNCTION_BITS))
         functions = table.get(_FUNCTIONS, [])
         layers = table.get(_LAYERS, {})
         if not isinstance(functions, list) or not isinstance(layers, dict):
-            raise ValueError(f"expected a list of {_FUNCTIONS} and a table [{_LAYERS}.NAME] each")
+            raise ValueError(
+                f"expected {_FUNCTIONS} = [...] and a table [{_LAYERS}.NAME] for each module"
+            )
         return cls(
             {name: _setting(name, values) for name, values in layers.items()},
             tuple(functions),

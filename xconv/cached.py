@@ -1,4 +1,4 @@
-"""A cache for functions that return tensors of their own making, and their use in simulations."""
+"""A cache for functions that create tensors, and the use of cached tensors in simulations."""
 
 from collections.abc import Callable
 from functools import lru_cache, wraps
@@ -14,10 +14,10 @@ Result = TypeVar("Result")
 
 
 def cached(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """Return ``function`` with a cache that whoever looks on does not get into.
+    """Return ``function`` with a cache of results that no active mode can affect.
 
-    Under a mode such as a simulation's, tensors would be made that have no contents and that the
-    cache would hand out ever after; in inference mode, such as no graph may hold.
+    Under the mode of a simulation, the cache would hold tensors without contents and return them
+    ever after; in inference mode, it would hold tensors that no graph may save.
     """
 
     @lru_cache(maxsize=1024)
@@ -35,6 +35,6 @@ def cached(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]
 
 
 def simulated(tensor: Tensor) -> Tensor:
-    """Return ``tensor``, without contents where a simulation is at work, which takes no others."""
+    """Return ``tensor``, or a tensor without contents in its place inside a simulation."""
     mode = detect_fake_mode()
     return tensor if mode is None else mode.from_tensor(tensor)

@@ -1,8 +1,8 @@
-"""What a network may keep, divided among its layers by what they have been seen to need.
+"""A budget of bytes that a network's layers divide by their observed needs.
 
-Each layer notes the spectrum of its input and of its output gradient now and then; when a plan is
-renewed, all layers get theirs anew from one price of a byte. Before anything has been seen, every
-layer has the nominal plan at the average.
+Each layer records the spectra of its input and of its output gradient from time to time. When plans
+are renewed, all layers get new ones with the same price of a byte. Before anything has been
+recorded, every layer has the nominal plan at the average.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from xconv.layout import Layout
 from xconv.probing import Probing
 from xconv.schemes import SCHEMES
 from xconv.spectrum.blocks import Blocks, blocks_of, by_frequency, transform
-from xconv.spectrum.plan import BITS, Part, Plan, most_bits
+from xconv.spectrum.plan import BITS, BlockPlan, Contribution, most_bits
 
 _LONGEST_PAUSE = 64
-"""Calls after which a plan is renewed at the latest; before, after 1, 2, 4, … calls."""
+"""Calls after which a plan is renewed at the latest; at first after 1, 2, 4, … calls."""
 _REMEMBERED = 256
-"""Calls whose plans are remembered by their seeds, for those who run a segment again."""
+"""Number of calls whose plans are remembered by seed, for checkpoints that repeat a call."""
 _LOOKED_AT = 2**20
-"""Elements that a spectrum is measured from, or one channel of all images."""
+"""Elements from which a spectrum is measured, if one channel of all images has no more."""
 _TOGETHER = {"cpu": 2**18}
 _TOGETHER_ELSEWHERE = _LOOKED_AT
-"""Elements of these to work on together, or one map."""
+"""Elements to process together, if one map has no more."""
 
 
 _KEPT: ContextVar[bool] = ContextVar("_KEPT", default=False)
@@ -42,7 +42,10 @@ _KEPT: ContextVar[bool] = ContextVar("_KEPT", default=False)
 
 @contextmanager
 def plans_kept() -> Iterator[None]:
-    """Inside, no layer looks at spectra and none renews its plan: a step is one of the many."""
+    """Stop layers from recording spectra and renewing plans inside the context.
+
+    A step that is measured then behaves like most steps of a training.
+    """
     token = _KEPT.set(True)
     try:
         yield
@@ -52,23 +55,24 @@ def plans_kept() -> Iterator[None]:
 
 @dataclass(eq=False)
 class Budget:
-    """What ``probing`` says, on average over the ``members``."""
+    """The value of ``probing``, as an average over the ``members``."""
 
     probing: Probing
     members: list[Member] = field(default_factory=list)
     renewals: int = 0
-    """How often plans were renewed."""
+    """Number of times that plans were renewed."""
 
     def add(self) -> Member:
-        """Return a new member."""
+        """Add a member and return it."""
         self.members.append(Member(self))
         return self.members[-1]
 
     def renew(self) -> None:
-        """Give every member that has seen input and gradient a new plan. Waits for a device, once.
+        """Give a new plan to every member that has seen an input and a gradient.
 
-        The others keep theirs: there is nothing to compare them by. Whoever writes operators down
-        does not see these, which come now and then only.
+        The others keep theirs, since nothing is known about them. The device is waited for once.
+        Dispatch modes, which record operators, do not see these, because they run only in some
+        calls.
         """
         with _disable_current_modes():
             parts = {member: member.part() for member in self.members}
@@ -83,33 +87,33 @@ class Budget:
 
 @dataclass(eq=False)
 class Member:
-    """What one layer has seen, and its plan."""
+    """The observations of one layer, and its plan."""
 
     budget: Budget
     blocks: Blocks | None = None
     shape: tuple[int, int, int] = (0, 0, 0)
     """Images, channels and pixels of the last input."""
     most_bits: int = max(BITS)
-    """Of a coefficient of that input."""
+    """Largest number of bits that a coefficient of that input may take."""
     energies: Tensor | None = None
     """Mean energy of each coefficient of the input, float64."""
     weights: Tensor | None = None
-    """Variance of the weight gradient for one unit of variance of a coefficient, float64."""
-    plan: Plan | float | None = None
-    """Without one, the nominal one; a number is the value of the dial of the scheme."""
+    """Variance of the weight gradient per unit of variance of a coefficient, float64."""
+    plan: BlockPlan | float | None = None
+    """The plan, or the value of the scheme's dial; None stands for the nominal plan."""
     calls: int = 0
     is_due: bool = False
-    """Whether a gradient was seen that no plan makes use of yet."""
-    planned: dict[tuple[int, Blocks], Plan | float | None] = field(default_factory=dict)
+    """Whether a gradient has been seen since the last plan."""
+    planned: dict[tuple[int, Blocks], BlockPlan | float | None] = field(default_factory=dict)
     """Plans of the last calls, by seed and blocks."""
     renewals: int = 0
-    """Those of the budget when this member last asked for one."""
+    """The budget's ``renewals`` when this member last asked for a plan."""
 
-    def plan_for(self, input: Tensor, seed: Tensor) -> Plan | float | None:
+    def plan_for(self, input: Tensor, seed: Tensor) -> BlockPlan | float | None:
         """Return the plan for ``input`` (batch, channels, *pixels), renewed when it is time.
 
-        None stands for the nominal one. A call that is repeated with its ``seed``, as checkpoints
-        do, gets the plan that it had. A compiler gets the plan that there is.
+        None stands for the nominal plan. A checkpoint that repeats a call with its ``seed`` gets
+        the same plan again. During compilation the current plan is returned.
         """
         if torch.compiler.is_compiling():
             known = self.blocks is not None and self.blocks.pixels == tuple(input.shape[2:])
@@ -132,26 +136,28 @@ class Member:
         return self.planned[call]
 
     def _renew(self) -> None:
-        """Have all plans renewed if there is reason to, unless another member was quicker."""
+        """Renew all plans if there is reason to and no other member has done so."""
         if self.is_due:
             if self.renewals == self.budget.renewals:
                 self.budget.renew()
             self.renewals, self.is_due = self.budget.renewals, False
 
     def observes(self, input: Tensor) -> bool:
-        """Return whether the call just planned is one to look at: the next one after its gradient
-        renews the plan."""
+        """Return whether to record the spectra of the call that was just planned.
+
+        After its gradient, the next call renews the plan.
+        """
         return _is_looked_at(input) and _is_time(self.calls)
 
     def see_input(self, input: Tensor) -> None:
-        """Note the spectrum of ``input``."""
+        """Record the spectrum of ``input``."""
         assert self.blocks is not None
         self.energies = _spectrum(input, self.blocks)
 
     def see_gradient(
         self, grad_output: Tensor, geometry: Geometry, weight: Tensor, layout: Layout
     ) -> None:
-        """Note the spectrum of ``grad_output``, half of it if there is an earlier one."""
+        """Record the spectrum of ``grad_output``, averaged with the earlier one if there is one."""
         blocks = blocks_of(tuple(layout.shape[2:]))
         if blocks != self.blocks:
             return
@@ -164,8 +170,8 @@ class Member:
         self.weights = new if self.weights is None else _mean(self.weights, new)
         self.is_due = True
 
-    def part(self) -> Part | None:
-        """Return what this layer brings to a plan for several; None where that is not known."""
+    def part(self) -> Contribution | None:
+        """Return what this layer contributes to a common plan, or None if that is not known."""
         if self.blocks is None or self.energies is None or self.weights is None:
             return None
         images, channels, pixels = self.shape
@@ -173,7 +179,7 @@ class Member:
         importance = energies * weights
         if not bool(importance.isfinite().all()):
             return None
-        return Part(
+        return Contribution(
             importance,
             images * channels * self.blocks.number,
             images * channels * pixels,
@@ -185,7 +191,7 @@ class Member:
 
 
 def _mean(old: Tensor, new: Tensor) -> Tensor:
-    """The mean of both; of one alone where the other overflowed, as scaled losses make it."""
+    """Return the mean of both, or one alone if the other overflowed, as with scaled losses."""
     mean = torch.where(new.isfinite(), (old + new) / 2, old)
     return torch.where(old.isfinite(), mean, new)
 
@@ -197,7 +203,7 @@ def _is_time(calls: int) -> bool:
 
 
 def _is_looked_at(tensor: Tensor) -> bool:
-    """Whether there are values to look at, and nobody who records or forbids the looking."""
+    """Return whether there are values to look at, and nothing records or forbids doing so."""
     if torch.compiler.is_compiling() or isinstance(tensor, FakeTensor) or _KEPT.get():
         return False
     if tensor.device.type == "meta":
@@ -206,8 +212,10 @@ def _is_looked_at(tensor: Tensor) -> bool:
 
 
 def _some(tensor: Tensor, pixels: int) -> Tensor:
-    """Some channels of all images, of ``pixels`` a map to look at: a few images may have nearly all
-    of a gradient's energy."""
+    """Return some channels of all images, limited in number by the ``pixels`` of a map.
+
+    All images are needed, since a few may have nearly all of a gradient's energy.
+    """
     batch, channels = tensor.shape[:2]
     step = -(-batch * channels * pixels // _LOOKED_AT)
     return tensor.detach()[:, :: min(max(step, 1), channels)]
@@ -216,8 +224,10 @@ def _some(tensor: Tensor, pixels: int) -> Tensor:
 def _spectrum(
     tensor: Tensor, blocks: Blocks, on_grid: Callable[[Tensor], Tensor] = lambda maps: maps
 ) -> Tensor:
-    """Mean energy of each coefficient, float64, of some channels; ``on_grid`` makes maps of them,
-    a few at a time, since a stride makes them larger."""
+    """Return the mean energy of each coefficient of some channels, float64.
+
+    ``on_grid`` is applied to a few maps at a time, since a stride makes them larger.
+    """
     pixels = prod(blocks.pixels)
     maps = _some(tensor, pixels).flatten(0, 1)[:, None]
     total = torch.zeros(blocks.size, dtype=torch.float64, device=tensor.device)
@@ -230,7 +240,7 @@ def _spectrum(
 
 
 def _on_grid_of_input(grad_output: Tensor, geometry: Geometry, layout: Layout) -> Tensor:
-    """``grad_output`` where its pixels meet those of the input: spread or thinned by the stride."""
+    """Return ``grad_output`` at the input's pixels, spread out or thinned by the stride."""
     lines: Any = (..., *(slice(None, None, step) for step in geometry.stride))
     if geometry.transposed:
         grad_output = grad_output[lines]

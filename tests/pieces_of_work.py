@@ -1,4 +1,4 @@
-"""Tasks for the launcher: importable by name, since they run in processes of their own."""
+"""Work for the launcher: importable by name, since it runs in processes of its own."""
 
 import multiprocessing
 import os
@@ -14,8 +14,7 @@ from typing import Any
 import torch
 
 from xconv_bench.errors import BenchError, Unsupported, UsageError
-
-Readings = dict[str, Any]
+from xconv_bench.events import Event, Message
 
 LEAK = "XCONV_BENCH_TEST_LEAK"
 
@@ -27,20 +26,21 @@ class Ends:
     how: Callable[..., Any]
     arguments: tuple[Any, ...] = ()
 
-    def __call__(self) -> Iterator[Readings]:
-        yield {"saved_bytes": 7, "message": "before"}
+    def __call__(self) -> Iterator[Event]:
+        yield {"saved_bytes": 7}
+        yield Message("before")
         self.how(*self.arguments)
         yield {"live_peak_bytes": 8}
 
 
-def tell_process() -> Iterator[Readings]:
+def tell_process() -> Iterator[Event]:
     """Who and where we are, and what the process before us left behind."""
     yield {"pid": os.getpid(), "leak": os.environ.get(LEAK), "seed": torch.initial_seed()}
     os.environ[LEAK] = "left behind"
     torch.manual_seed(os.getpid())
 
 
-def choose_how_processes_start() -> Iterator[Readings]:
+def choose_how_processes_start() -> Iterator[Event]:
     """As a file with a network may, where it is imported."""
     multiprocessing.set_start_method("spawn")
     yield {"method": multiprocessing.get_start_method()}
@@ -91,7 +91,7 @@ def allocate_the_absurd() -> None:
     torch.empty(2**60)
 
 
-def print_everywhere() -> Iterator[Readings]:
+def print_everywhere() -> Iterator[Event]:
     """By Python, past Python's buffers, and by another program."""
     print("printed by Python")
     os.write(1, b"printed past Python\n")
@@ -99,7 +99,7 @@ def print_everywhere() -> Iterator[Readings]:
     yield {}
 
 
-def yield_a_function() -> Iterator[Readings]:
+def yield_a_function() -> Iterator[Event]:
     """What cannot be pickled."""
     yield {"saved_bytes": 7}
     yield {"live_peak_bytes": lambda: 8}
@@ -113,7 +113,7 @@ class Meets:
     name: str
     expected: int
 
-    def __call__(self) -> Iterator[Readings]:
+    def __call__(self) -> Iterator[Event]:
         (self.folder / self.name).touch()
         deadline = time.monotonic() + 60
         while len(list(self.folder.iterdir())) < self.expected:
@@ -129,7 +129,7 @@ class IsAlone:
 
     folder: Path
 
-    def __call__(self) -> Iterator[Readings]:
+    def __call__(self) -> Iterator[Event]:
         mark = self.folder / "here"
         mark.touch(exist_ok=False)
         time.sleep(0.1)

@@ -1,7 +1,7 @@
-"""Whole numbers of 1 to 8 bits, packed without gaps, in plain operations on 64-bit words.
+"""Whole numbers of 1 to 8 bits, packed without gaps by plain operations on 64-bit words.
 
-Eight numbers lie in the eight bytes of a word. Three steps push neighbours together, in lanes of
-2, 4 and 8 bytes; what is left are 8·bits bits, hence ``bits`` whole bytes. Every backend has these
+Eight numbers lie in the eight bytes of a word. Three steps push neighbours together, in lanes of 2,
+4 and 8 bytes, and leave 8·bits bits, which are ``bits`` whole bytes. Every backend has these
 operations, and none needs more room than the numbers take.
 """
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 _LANES = (8, 16, 32)
-"""Bits of a lane before each of the three steps; it holds numbers of its share of ``bits``."""
+"""Bits of a lane before each of the three steps; a lane holds several numbers."""
 
 
 def pack_codes(codes: Tensor, bits: int) -> Tensor:
@@ -22,7 +22,7 @@ def pack_codes(codes: Tensor, bits: int) -> Tensor:
         words = words & _every(2 * lane, width) | (
             words.bitwise_right_shift(lane - width) & (_every(2 * lane, width) << width)
         )
-    # Not reshape: with one bit it gives a view, and eight times the bytes live on.
+    # With one bit, reshape would return a view that keeps eight times the bytes alive.
     return words.view(torch.uint8).view(-1, 8)[:, :bits].contiguous().view(-1)
 
 
@@ -42,5 +42,5 @@ def unpack_codes(packed: Tensor, bits: int) -> Tensor:
 
 
 def _every(lane: int, width: int) -> int:
-    """The lowest ``width`` bits of every lane of ``lane`` bits, as a 64-bit word."""
+    """Return a 64-bit word with the lowest ``width`` bits of every lane of ``lane`` bits set."""
     return sum(((1 << width) - 1) << start for start in range(0, 64, lane))

@@ -1,0 +1,69 @@
+"""The help says what each option sets to somebody who has not read the source."""
+
+import re
+from typing import Any
+
+import pytest
+import typer
+from xconv.convert import FAMILIES
+
+from xconv.random import DISTRIBUTIONS
+from xconv.schemes import SCHEMES
+from xconv_bench.cli import options
+from xconv_bench.cli.app import app
+from xconv_bench.knobs import KNOBS
+from xconv_bench.methods import METHODS
+from xconv_bench.tasks import TASKS
+
+COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+FRAGMENTS = {"Of", "That", "Those", "What", "Whose", "With", "In", "After", "Which", "One"}
+"""Words that begin a text whose noun stands elsewhere."""
+
+
+def is_whole(text: str) -> bool:
+    first, *others = text.split()
+    return first[0].isupper() and first not in FRAGMENTS and len(others) > 0
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_text_is_a_sentence_or_a_noun_with_what_it_is(name: str) -> None:
+    assert is_whole(COMMANDS[name].help)
+    texts = [each.help for each in COMMANDS[name].params]
+    assert [text for text in texts if not is_whole(text) or text[-1] not in '."'] == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_its_own_options_come_first_and_the_groups_in_one_order(name: str) -> None:
+    groups = [getattr(each, "rich_help_panel", None) for each in COMMANDS[name].params]
+    places = [options.GROUPS.index(group) if group in options.GROUPS else -1 for group in groups]
+    assert places[:-1] == sorted(places[:-1])  # the last is --help
+
+
+def names_in(text: str) -> set[str]:
+    return set(re.findall(r"[a-z][a-z0-9-]+", text))
+
+
+def test_the_help_of_a_choice_names_all_that_there_is() -> None:
+    (method,) = (each for each in COMMANDS["memory"].params if each.name == "method")
+    (task,) = (each for each in COMMANDS["train"].params if each.name == "task")
+    assert names_in(method.help) >= set(METHODS)
+    assert names_in(task.help) >= set(TASKS)
+    assert names_in(KNOBS["scheme"].help) >= set(SCHEMES)
+    assert names_in(KNOBS["compress"].help) >= {*FAMILIES, "all"}
+    assert names_in(KNOBS["distribution"].help) >= set(DISTRIBUTIONS)
+
+
+def test_a_knob_has_one_value_unless_it_sweeps_by_default() -> None:
+    values = {name: knob.values() for name, knob in KNOBS.items()}
+    assert values.pop("scheme") == ("independent", "spectral")
+    assert {name for name, found in values.items() if len(found) != 1} == set()
+    given = {name: KNOBS[name].default for name, (value,) in values.items() if value is not None}
+    assert given == {name: f"{value}" for name, (value,) in values.items() if value is not None}
+
+
+def test_the_help_of_a_scheme_names_the_option_that_sets_it() -> None:
+    listed = KNOBS["scheme"].help.split(": ")[1]
+    dials = {name: re.search(r"--(\w+)", listed.partition(name)[2]) for name in SCHEMES}
+    assert {name: found[1] for name, found in dials.items() if found} == {
+        name: scheme.dial for name, scheme in SCHEMES.items()
+    }

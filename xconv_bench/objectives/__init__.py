@@ -1,0 +1,5 @@
+"""What networks are trained for where they stand alone: the form of a target, and the loss."""
+
+from xconv_bench.objectives.objective import Objective
+
+__all__ = ["Objective"]
