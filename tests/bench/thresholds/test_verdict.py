@@ -242,7 +242,7 @@ def test_baselines_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="does not exist"):
         Baseline(tmp_path / "nowhere")
     (tmp_path / "memory.csv").write_text("model,method\n")
-    with pytest.raises(BenchError, match="column scheme is missing"):
+    with pytest.raises(BenchError, match="column batch_size is missing"):
         Baseline(tmp_path).find("memory", rows.memory())
 
 
