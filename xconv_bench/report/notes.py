@@ -1,4 +1,4 @@
-"""What rows say in words, below a table or a picture."""
+"""Messages of rows, below a table or a picture."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,7 +8,7 @@ from xconv_bench.report.words import method_words, status_words
 
 
 def notes_of(settings: Sequence[Setting]) -> list[str]:
-    """The messages of all configurations, each once, with those that it is about.
+    """Return the messages of all configurations, each once, with the configurations it is about.
 
     A configuration that was not measured has a note even where it left no message.
     """
@@ -22,7 +22,7 @@ def notes_of(settings: Sequence[Setting]) -> list[str]:
 
 
 def failures_of(setting: Setting) -> Iterator[str]:
-    """``xconv multi r=512: out of memory``, for each configuration that was not measured."""
+    """Yield ``xconv multi r=512: out of memory`` for each configuration that was not measured."""
     for row in of_network(setting.rows):
         if row["status"] != "ok":
             yield f"{method_words(row)}: {status_words(str(row['status']))}"

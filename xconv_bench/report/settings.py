@@ -1,4 +1,4 @@
-"""Rows that may be held against each other: those of one setting, and in it of one estimator."""
+"""Rows that may be compared: the rows of one setting, and in it of one estimator."""
 
 import re
 from collections import Counter

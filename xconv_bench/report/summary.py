@@ -1,4 +1,4 @@
-"""Rows to one line for each configuration: medians over repeats and seeds, and ratios to exact."""
+"""One line for each configuration: medians over repeats and seeds, and ratios to exact."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What a table of trainings says in figures: final measures, gaps to exact, and their intervals."""
+"""Figures of trainings: final measures, gaps to exact, and their intervals."""
 
 from __future__ import annotations
 
@@ -24,9 +24,13 @@ _ROUNDING = 1e-9
 """An interval below this is none: all seeds have the same gap."""
 _WITHIN = frozenset({"method", *KNOBS, "seed", "epoch"})
 _CHOSEN_BY_MEMORY = frozenset({"batch_size", "learning_rate"})
-_AVERAGED = (*MEASURES, "loss", "simulated_peak_bytes", "allocated_peak_bytes", "rss_peak_bytes")
+_AVERAGED = [
+    column.name
+    for column in TRAINING.figures
+    if column.is_number and column.name != "epoch_seconds"
+]
 SETTING_KEY = tuple(column for column in TRAINING.key if column not in _WITHIN)
-"""What trainings have in common that are held against each other.
+"""The columns that trainings have in common where they are compared.
 
 At equal memory each method has a batch and a learning rate of its own: these two are None there.
 """
@@ -34,7 +38,7 @@ At equal memory each method has a batch and a learning rate of its own: these tw
 
 @dataclass(frozen=True)
 class Gap:
-    """By how much the measure is better than exact's: mean over seeds, half of its interval.
+    """The amount by which a measure is better than exact's: mean over seeds, half of its interval.
 
     ``half`` is None with a single seed.
     """
@@ -57,22 +61,22 @@ class Trained:
 
     @property
     def is_exact(self) -> bool:
-        """Whether it is what all others are held against."""
+        """Whether it is the method that all others are compared with."""
         return self.rows[0]["method"] == REFERENCE
 
     def mean(self, column: str) -> float | None:
-        """Over the seeds that have it."""
+        """Return the mean over the seeds that have a value."""
         values = [v for row in self.finals.values() if (v := number(row, column)) is not None]
         return fmean(values) if values else None
 
     def epoch_seconds(self) -> float | None:
-        """Median over epochs and seeds: other work on the machine only ever adds to some."""
+        """Return the median over epochs and seeds: other work on the machine only adds to some."""
         values = [v for row in self.rows if (v := number(row, "epoch_seconds")) is not None]
         return median(values) if values else None
 
 
 def trained_in(rows: Sequence[Row]) -> dict[tuple[object, ...], list[Trained]]:
-    """The methods of each setting, exact first as it was planned."""
+    """Return the methods of each setting, exact first as it was planned."""
     settings: dict[tuple[object, ...], dict[str, list[Row]]] = {}
     for row in rows:
         free = _CHOSEN_BY_MEMORY if row["equal_memory"] else frozenset()
@@ -85,7 +89,7 @@ def trained_in(rows: Sequence[Row]) -> dict[tuple[object, ...], list[Trained]]:
 
 
 def means_over_seeds(rows: Sequence[Row]) -> list[Row]:
-    """A row for each method of each setting, with the means of how its seeds ended.
+    """Return a row for each method of each setting, with the means of its final rows.
 
     ``gap`` is that of the first measure, in words.
     """
@@ -103,25 +107,28 @@ def means_over_seeds(rows: Sequence[Row]) -> list[Row]:
 
 
 def picture_names(keys: Iterable[tuple[object, ...]]) -> list[str]:
-    """A name for the pictures of each setting: its task, and a number from the second on."""
+    """Return a name for the pictures of each setting: its task, and a number from the second on."""
     tasks = [str(dict(zip(SETTING_KEY, key, strict=True))["task"]) for key in keys]
     counts = [tasks[: place + 1].count(task) for place, task in enumerate(tasks)]
     return [f"{t}_{count}" if count > 1 else t for t, count in zip(tasks, counts, strict=True)]
 
 
 def name_of(row: Row) -> str:
-    """``xconv independent r=16 conv,relu``."""
+    """Return the name of a method with its knobs: ``xconv independent r=16 conv,relu``."""
     return method_words(row)
 
 
 def measures_in(rows: Iterable[Row]) -> list[str]:
-    """The columns of the measures that have values."""
+    """Return the columns of the measures that have values."""
     some = list(rows)
     return [name for name in MEASURES if any(number(row, name) is not None for row in some)]
 
 
 def gap(method: Trained, exact: Trained, column: str) -> Gap | None:
-    """Paired by seed: what the seed decides alike for both, such as weights, is not in it."""
+    """Return the gap to exact, paired by seed.
+
+    It leaves out what a seed decides alike for both, such as weights.
+    """
     sign = 1 if TRAINING[column].better is Better.MORE else -1
     differences = []
     for seed, row in method.finals.items():
@@ -140,7 +147,7 @@ def gap(method: Trained, exact: Trained, column: str) -> Gap | None:
 
 
 def gaps_in(methods: Sequence[Trained]) -> dict[str, str]:
-    """The gaps of the first measure to exact in words, by method; of those that have one."""
+    """Return the gaps of the first measure to exact in words, by method, where there are any."""
     exact = next((method for method in methods if method.is_exact), None)
     measures = measures_in([row for method in methods for row in method.rows])
     if exact is None or not measures:
@@ -150,7 +157,7 @@ def gaps_in(methods: Sequence[Trained]) -> dict[str, str]:
 
 
 def gap_words(found: Gap) -> str:
-    """``-0.0120 ± 0.0040``: two digits of the interval; without one for a single seed."""
+    """Return ``-0.0120 ± 0.0040``: two digits of the interval; without one for a single seed."""
     if found.half is None:
         return f"{found.mean:+.3g}"
     decimals = max(0, 1 - floor(log10(found.half))) if found.half > _ROUNDING else 4

@@ -1,4 +1,4 @@
-"""The fitted laws beside the rows that they were fitted to, and what they answer, in words."""
+"""Fitted laws beside the rows that they were fitted to, and their answers in words."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a run leaves on disk: its directory, its tables, the record of its environment."""
+"""Results of a run on disk: its directory, its tables, the record of its environment."""

@@ -38,7 +38,7 @@ def record_environment(path: Path, seed: int) -> None:
 
 
 def describe_environment(seed: int) -> dict[str, Any]:
-    """What the record says; None stands for what this machine does not have or tell."""
+    """Return the record; None stands for what this machine does not have or tell."""
     return {
         "started": datetime.now().astimezone().isoformat(timespec="seconds"),
         "command": _command(),
@@ -62,7 +62,7 @@ def record_machines(path: Path, machines: Sequence[dict[str, Any]]) -> None:
 
 
 def describe_machine() -> dict[str, Any]:
-    """The machine of this process and what runs on it; None for what it lacks or does not tell."""
+    """Describe the machine of this process, and what runs on it; None for what it does not tell."""
     import torch
 
     return {
@@ -87,7 +87,7 @@ def describe_machine() -> dict[str, Any]:
 
 
 def _flags() -> dict[str, bool | str]:
-    """The switches of torch that change figures."""
+    """Return the switches of torch that change figures."""
     import torch
 
     cudnn: Any = torch.backends.cudnn
@@ -120,7 +120,7 @@ def _cudnn_version() -> int | None:
 
 
 def _command() -> str:
-    """As it was given, without the folder that the program lies in: that is of no use elsewhere."""
+    """Return the command as given, without the folder of the program: it is of no use elsewhere."""
     name = Path(sys.argv[0]).name
     program = ["python", "-m", "xconv_bench"] if name == "__main__.py" else [name]
     return shlex.join([*program, *sys.argv[1:]])
@@ -143,7 +143,7 @@ def _version(package: str) -> str | None:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """The record that exists; None where there is none."""
+    """Return the record that exists; None where there is none."""
     try:
         record = json.loads(path.read_bytes())
     except FileNotFoundError:

@@ -21,7 +21,7 @@ class Graphics(TypedDict):
 
 
 def read_graphics() -> Graphics:
-    """What NVML says; never raises."""
+    """Ask NVML for the driver and its GPUs; never raises."""
     try:
         nvml = importlib.import_module("pynvml")
         nvml.nvmlInit()

@@ -1,4 +1,4 @@
-"""What runs have left on the disk, read without their lock: nothing is made and nothing changed."""
+"""Runs on the disk, read without their lock: nothing is made and nothing changed."""
 
 import json
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ class RecordedRun:
 
     @property
     def plots(self) -> Path:
-        """Where its pictures belong."""
+        """Folder of its pictures."""
         return self.path / "plots"
 
 
@@ -68,7 +68,7 @@ def _last_written(folder: Path) -> int:
 
 
 def read_runs(paths: Sequence[Path]) -> tuple[list[RecordedRun], list[str]]:
-    """The runs in which there is something to read, and a line on each thing that was skipped.
+    """Return the runs that can be read, and a line on each thing that was skipped.
 
     Raises UsageError for a path that does not exist, BenchError where nothing can be read.
     """
@@ -176,7 +176,7 @@ def _without_remedy(error: BenchError) -> str:
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
-    """The last parts of the paths, as few as tell them apart."""
+    """Return the last parts of the paths, as few as tell them apart."""
     whole = [path.resolve() for path in paths]
     longest = max(len(path.parts) for path in whole)
     for count in range(1, longest + 1):

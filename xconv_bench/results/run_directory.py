@@ -15,7 +15,7 @@ from xconv_bench.results.schema import TABLES
 from xconv_bench.results.table import Row, Table
 
 RUNS = Path("runs")
-"""Where runs go that are not told where to, below the current directory."""
+"""Folder of the runs without --output, below the current directory."""
 
 _LONGEST_MODEL_NAME = 80
 
@@ -53,37 +53,37 @@ class RunDirectory:
         os.close(self._lock)
 
     def table(self, name: str) -> Table:
-        """The table ``name``, one of ``TABLES``; there is no file before its first row."""
+        """Return the table ``name``, one of ``TABLES``; there is no file before its first row."""
         return Table(self.path / f"{name}.csv", TABLES[name])
 
     @property
     def environment(self) -> Path:
-        """Where the record of the environment belongs."""
+        """Path of the record of the environment."""
         return self.path / "environment.json"
 
     @property
     def plan(self) -> Path:
-        """Where the plan belongs that ``advise`` works out."""
+        """Path of the plan that ``advise`` works out."""
         return self.path / "plan.toml"
 
     @property
     def weights(self) -> Path:
-        """Where weights belong that measurements start from; made by who writes the first."""
+        """Folder of the weights that measurements start from; made by who writes the first."""
         return self.path / "weights"
 
     @property
     def checkpoints(self) -> Path:
-        """Where training goes on from after an interruption; made by who writes the first."""
+        """Folder of the checkpoints of interrupted trainings; made by who writes the first."""
         return self.path / "checkpoints"
 
     @property
     def pictures(self) -> Path:
-        """Where what trained networks make belongs; made by who writes the first."""
+        """Folder of what trained networks make; made by who writes the first."""
         return self.path / "pictures"
 
     @property
     def plots(self) -> Path:
-        """Where pictures belong; made by who draws the first."""
+        """Folder of pictures; made by who draws the first."""
         return self.path / "plots"
 
     def _take_lock(self) -> None:
@@ -98,7 +98,7 @@ class RunDirectory:
 
 
 def read_tables(run: Path, names: Iterable[str]) -> dict[str, list[Row]]:
-    """The rows of tables in the directory of a run, which may be in use; none of one not there.
+    """Read tables of a run, which may be in use; a table that is not there has no rows.
 
     Raises BenchError for a file that is no table of this version.
     """
@@ -106,7 +106,7 @@ def read_tables(run: Path, names: Iterable[str]) -> dict[str, list[Row]]:
 
 
 def _make(experiment: str, model: str) -> Path:
-    """A directory that did not exist before."""
+    """Make a directory that did not exist before."""
     time = datetime.now().strftime("%Y%m%d-%H%M%S")
     name = f"{experiment}-{_file_name(model)}-{time}"
     # Two runs may start in the same second.
@@ -125,6 +125,6 @@ def _is_made(path: Path) -> bool:
 
 
 def _file_name(model: str) -> str:
-    """``timm:vit/tiny`` is ``timm-vit-tiny`` where a file system and a shell must take it."""
+    """Return ``timm-vit-tiny`` for ``timm:vit/tiny``: file systems and shells take it."""
     name = re.sub(r"[^A-Za-z0-9_.]+", "-", model)[:_LONGEST_MODEL_NAME]
     return name.strip("-.") or "model"

@@ -1,4 +1,4 @@
-"""Which revision of xconv-bench runs, where it runs from a git checkout."""
+"""Revision of xconv-bench that runs, where it runs from a git checkout."""
 
 import subprocess
 from pathlib import Path
@@ -16,7 +16,7 @@ class Source(TypedDict):
 
 
 def read_source(checkout: Path = _CHECKOUT) -> Source:
-    """The state of the checkout; None in both where there is none or git cannot say."""
+    """Return the state of the checkout; None in both where there is none or git cannot say."""
     # An installed package may lie inside some other project's checkout: that one says nothing.
     if not (checkout / ".git").exists():
         return Source(revision=None, dirty=None)
@@ -28,7 +28,7 @@ def read_source(checkout: Path = _CHECKOUT) -> Source:
 
 
 def _git(checkout: Path, *arguments: str) -> str | None:
-    """What git prints; None where it is missing, fails or hangs."""
+    """Return what git prints; None where it is missing, fails or hangs."""
     command = ["git", "--no-optional-locks", "-C", str(checkout), *arguments]
     try:
         finished = subprocess.run(

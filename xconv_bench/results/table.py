@@ -37,11 +37,11 @@ class Table:
         self._by_name = {column.name: column for column in schema.columns}
 
     def rows(self) -> list[Row]:
-        """All rows in the order of the file, every column in each, None where a cell is empty."""
+        """Return all rows in the order of the file, with every column, None for an empty cell."""
         return self._parse(self._read())
 
     def find(self, key: Mapping[str, Cell]) -> Row | None:
-        """The row whose key columns are those of ``key``; further entries of it are not read."""
+        """Return the row with the key columns of ``key``; its further entries are not read."""
         wanted = self._key(key)
         return next((row for row in self.rows() if self._key(row) == wanted), None)
 
@@ -84,7 +84,7 @@ class Table:
             os.close(descriptor)
 
     def _read(self) -> bytes:
-        """The whole lines of the file; nothing where it does not exist."""
+        """Return the whole lines of the file; nothing where it does not exist."""
         with explained(self.path):
             try:
                 content = self.path.read_bytes()
@@ -142,7 +142,7 @@ class Table:
         return tuple(column.write(row.get(column.name)) for column in self.schema.settings)
 
     def _has_our_header(self, content: bytes) -> bool:
-        """Whether rows may be appended: there are none yet, or none of an earlier version."""
+        """Return whether rows may be appended: the file has none, or none of an earlier version."""
         return not content or content.removeprefix(codecs.BOM_UTF8).startswith(self._header())
 
     def _header(self) -> bytes:

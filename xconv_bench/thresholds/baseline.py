@@ -1,4 +1,4 @@
-"""What a run is held against: an earlier run, or a table of it."""
+"""Baselines that a run is held against: an earlier run, or a table of it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MACHINE = (
     ("cpu", "model"), ("cpu", "torch_threads"), ("gpus",), ("driver",), ("torch",), ("cuda",),
     ("cudnn",), ("flags",),
 )  # fmt: skip
-"""What must be the same in two records, for a figure of a machine to be compared."""
+"""Entries that must be the same in two records, for a figure of a machine to be compared."""
 
 
 class Baseline:
@@ -32,11 +32,11 @@ class Baseline:
         self._rows: dict[str, dict[tuple[Cell, ...], Row]] = {}
 
     def find(self, table: str, key: Mapping[str, Cell]) -> Row | None:
-        """The row with this key; None where there is none."""
+        """Return the row with this key; None where there is none."""
         return self._of(table).get(tuple(key.values()))
 
     def devices(self, table: str, key: Mapping[str, Cell]) -> list[str]:
-        """The devices of the rows that have this key but for the device."""
+        """Return the devices of the rows that have this key but for the device."""
         names = TABLES[table].key
         wanted = tuple(key[name] for name in names if name != "device")
         return [
@@ -56,7 +56,7 @@ class Baseline:
 
 
 def read_environment(folder: Path) -> dict[str, Any] | None:
-    """The record of a run's environment; None where there is none that can be read."""
+    """Read the record of a run's environment; None where there is none that can be read."""
     try:
         record = json.loads((folder / "environment.json").read_bytes())
     except (OSError, ValueError):

@@ -57,7 +57,7 @@ def update_baseline(run: Path, baseline: Path, limits: Sequence[Limit]) -> list[
 
 
 def _before(baseline: Path, names: Iterable[str]) -> dict[str, list[Row]]:
-    """What the baseline holds; nothing of a table that cannot be read, which is to be renewed."""
+    """Read the baseline; a table that cannot be read, and is to be renewed, has no rows."""
     folder = baseline.parent if baseline.suffix == ".csv" else baseline
     rows = {}
     for name in names:

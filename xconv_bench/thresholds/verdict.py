@@ -37,7 +37,7 @@ class Verdict:
 
     @property
     def excess(self) -> float | None:
-        """The part of the bound that the value is on the wrong side of it."""
+        """Distance of the value beyond the bound, as a part of the bound."""
         if self.value is None or not self.bound:
             return None
         beyond = self.value - self.bound if self.limit.is_upper else self.bound - self.value
@@ -50,7 +50,7 @@ def judge(
     environment: Mapping[str, Any] | None,
     baseline: Baseline | None,
 ) -> list[Verdict]:
-    """A verdict for each row that a limit selects, and one for a limit that selects none."""
+    """Return a verdict for each row that a limit selects, and one for a limit that selects none."""
     return [
         verdict
         for limit in limits
@@ -105,7 +105,7 @@ def _judge_row(
 
 
 def _is_real(limit: Limit, row: Row) -> bool:
-    """Whether a figure was measured: in doubt are the simulated ones of a doubtful row alone."""
+    """Return whether a figure was measured: in a doubtful row only simulated ones are in doubt."""
     return row["device"] != SIMULATED and not limit.column.is_simulated
 
 
@@ -135,7 +135,7 @@ def _judge_against(
 def _compare(
     limit: Limit, row: Row, value: float, reference: Row | None, noisy: Row | None
 ) -> Verdict:
-    """The verdict on a value; ``noisy`` is a reference whose own interval counts, too."""
+    """Return the verdict on a value; ``noisy`` is a reference whose own interval counts, too."""
     known = None if reference is None else number(reference, limit.metric)
     bound = limit.bound(known)
     nearest, widest = value, bound
@@ -152,7 +152,7 @@ def _compare(
 
 
 def _edge(row: Row, limit: Limit, towards_less: bool) -> float:
-    """The end of the interval of a metric; the metric itself where the row has none."""
+    """Return an end of the interval of a metric; the metric itself where the row has none."""
     value = number(row, limit.metric) or 0.0
     spread = limit.column.spread
     if len(spread) == 2:
@@ -179,7 +179,7 @@ def _matches(value: Cell, wanted: Cell) -> bool:
 
 
 def _why_none(limit: Limit, rows: list[Row]) -> str:
-    """Which part of the selector matches nothing."""
+    """Say which part of the selector matches nothing."""
     if not rows:
         return f"no rows: {limit.table}.csv is not in the run"
     for column, wanted in limit.where.items():
@@ -190,7 +190,7 @@ def _why_none(limit: Limit, rows: list[Row]) -> str:
 
 
 def _is_exact_of(row: Row, other: Row, table: str) -> bool:
-    """Whether a row is of exact in the setting of another."""
+    """Return whether a row is of exact in the setting of another."""
     # A batch that was chosen for the memory belongs to the method.
     is_chosen = other.get("memory_budget_bytes") is not None and "batch_size" in other
     within = {"method", *KNOBS, *(["batch_size"] if is_chosen else [])}
@@ -199,6 +199,6 @@ def _is_exact_of(row: Row, other: Row, table: str) -> bool:
 
 
 def number(row: Row, column: str) -> float | None:
-    """The value of a cell; None where it holds no number."""
+    """Return the value of a cell; None where it holds no number."""
     value = row[column]
     return value if isinstance(value, int | float) else None

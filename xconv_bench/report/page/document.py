@@ -22,7 +22,7 @@ from xconv_bench.results.recorded import RecordedRun
 MOST_CHANGES = 100
 """Figures of the comparison that a page shows."""
 MOST_DRAWN_CHANGES = 16
-"""Of these, figures in its picture."""
+"""Figures of the comparison in its picture."""
 
 
 def write_page(runs: Sequence[RecordedRun], skipped: Sequence[str], path: Path) -> None:
@@ -37,7 +37,7 @@ def write_page(runs: Sequence[RecordedRun], skipped: Sequence[str], path: Path) 
 
 
 def page_of(runs: Sequence[RecordedRun], skipped: Sequence[str]) -> str:
-    """The text of the page."""
+    """Return the text of the page."""
     import jinja2
 
     environment = jinja2.Environment(
@@ -64,13 +64,13 @@ def page_of(runs: Sequence[RecordedRun], skipped: Sequence[str]) -> str:
 
 
 def _shown(value: Any) -> Any:
-    """What a user or a network named stays text; styles and scripts are ours."""
+    """Keep what a user or a network named text; styles and scripts are ours."""
     is_text = isinstance(value, str) and not hasattr(value, "__html__")
     return visible(value) if is_text else value
 
 
 def changed(comparison: Comparison) -> list[Changed]:
-    """The largest changes as they are drawn."""
+    """Return the largest changes as they are drawn."""
     return [
         Changed(
             f"{change.table}: {change.figure} of {change.method}, {change.where}",

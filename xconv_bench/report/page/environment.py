@@ -1,4 +1,4 @@
-"""What runs were made with, property by property, and in what they differ."""
+"""Properties of what runs were made with, and the ones in which they differ."""
 
 from __future__ import annotations
 

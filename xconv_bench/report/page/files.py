@@ -19,7 +19,7 @@ from xconv_bench.results.schema import TABLES
 def write_all_pictures(
     runs: Sequence[RecordedRun], output: Path | None, kind: str
 ) -> tuple[list[Path], list[str]]:
-    """Write all pictures as ``kind`` (png, svg or pdf); their paths, and what is not shown.
+    """Write all pictures as ``kind`` (png, svg or pdf); return their paths, and what is not shown.
 
     They lie in ``plots`` of each run, or in the folder ``output``, with several runs in a folder
     of each run below it; the picture of the comparison in the first, or in ``output``. Raises

@@ -31,7 +31,7 @@ class SheetCell:
 
 @dataclass(frozen=True)
 class Line:
-    """A row; ``colour`` is that of its method, in pictures too.
+    """A row, in the ``colour`` that its method has in pictures.
 
     ``has_failed`` where it is not ok. ``reason`` stands in the place of the cells after the last,
     where none of these has anything else to say.

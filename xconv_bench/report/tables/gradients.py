@@ -1,4 +1,4 @@
-"""What tables of gradients share: the whole network first, then layer by layer."""
+"""Parts of the tables of gradients: the whole network first, then layer by layer."""
 
 from __future__ import annotations
 

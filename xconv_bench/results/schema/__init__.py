@@ -1,4 +1,4 @@
-"""All tables and their columns: one file a table; what several of them have is in ``shared``.
+"""All tables and their columns: one file a table; ``shared`` has the columns of several.
 
 A new column is declared here, in the file of its table, and nowhere else: how its cells are
 written and read, what tables, pages and docs/columns.md call it, which way it regresses and what it

@@ -1,5 +1,4 @@
-"""A column of a table: what its cells hold, how they are called, which way is better, how far
-a figure holds."""
+"""A column of a table: its cells, its name for people, its direction, and how far it holds."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -17,14 +16,14 @@ _LARGEST_INTEGER = 10**300
 
 
 class Better(Enum):
-    """Which way a figure is better."""
+    """The direction in which a figure is better."""
 
     LESS = "less"
     MORE = "more"
 
 
 class Holds(Enum):
-    """Where else a figure would be the same, so that a difference says something about a change."""
+    """The places where a figure is the same, so that a difference says something about a change."""
 
     EVERYWHERE = "everywhere"
     """Counted from shapes, or chosen."""
@@ -35,7 +34,7 @@ class Holds(Enum):
 
 
 class Unit(Enum):
-    """What one of a figure is; the value is its name for people."""
+    """The unit of a figure; the value is its name for people."""
 
     BYTES = "bytes"
     SECONDS = "seconds"

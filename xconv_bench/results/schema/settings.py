@@ -31,22 +31,6 @@ _TOLD: dict[str, tuple[str, str, Unit | None]] = {
 }
 """The heading, the meaning and the unit of each setting but the knobs."""
 
-_KNOBS = {
-    "scheme": "scheme by which convolutions are probed",
-    "probes": "number of probes r of each convolution",
-    "distribution": "distribution of the probes",
-    "compress": "families of modules that are compressed",
-    "first": "how the input of the first convolution, the batch, is kept: `exact` or `compressed`",
-    "allot": "whether bits are those of each layer or the average of the network",
-    "segments": "segments of the network that are computed again",
-    "keep": "part of the elements that is kept",
-    "bits": "bits an element",
-    "budget": "part of the activations that the compiler may keep",
-    "norm_bits": "bits an element of a normalised input",
-    "plan": "plan of what each module keeps: its file, and the digest of its contents",
-}
-"""The meaning of each knob."""
-
 
 def settings(kind: type[Configuration], without: str | None = None) -> tuple[Column, ...]:
     """Return the columns by which rows of ``kind`` are known, in their order."""
@@ -57,7 +41,12 @@ def _column(field: "Field[object]") -> Column:
     name = field.name
     kind = next(kind for kind in (int, float, str) if field.type in (kind, kind | None))
     if name in KNOBS:
-        heading, meaning, unit = name.replace("_", " "), _KNOBS.get(name, KNOBS[name].help), None
+        heading, meaning, unit = name.replace("_", " "), _first_sentence(KNOBS[name].help), None
     else:
         heading, meaning, unit = _TOLD[name]
     return Column(name, kind, heading, meaning, unit, is_chosen=True, is_added=name in KNOBS)
+
+
+def _first_sentence(text: str) -> str:
+    sentence = text.partition(". ")[0].removesuffix(".")
+    return sentence[:1].lower() + sentence[1:]
