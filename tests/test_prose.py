@@ -11,6 +11,7 @@ READ = ("xconv", "xconv_bench", "benchmarks")
 UNREAD = (
     "xconv/schemes/scheme.py",
     "xconv/weighing.py",
+    "xconv/kept.py",
     "xconv/accounting.py",
     "xconv/conversion.py",
     "xconv_bench/cli",
