@@ -7,7 +7,7 @@ from math import inf
 from pathlib import Path
 from typing import IO
 
-from xconv_bench.configuration import KNOBS, usual_values
+from xconv_bench.configuration import KNOBS
 from xconv_bench.report.text_table import (
     Column,
     open_console,
@@ -25,9 +25,9 @@ from xconv_bench.thresholds.verdict import Verdict
 _MARKS = {"pass": "ok", "fail": "FAILED", "skip": "not compared"}
 _WITHIN = frozenset({"method", *KNOBS})
 _USUAL: Mapping[str, Cell] = {
-    **usual_values("dtype", "seed", "repeat", "weights", "warmup_steps", "headroom", "most"),
-    "layer": "all",
-}
+    "dtype": "float32", "seed": 0, "repeat": 0, "layer": "all", "weights": "random",
+    "warmup_steps": 0, "headroom": 0.92, "most": 65536,
+}  # fmt: skip
 """What is not worth a word."""
 
 
