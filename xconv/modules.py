@@ -15,6 +15,7 @@ from xconv.probing import Probing
 from xconv.quantization import PassedOver
 from xconv.scripting import exactly
 from xconv.state import State, new_state, set_state, state_of
+from xconv.subclasses import of_any_class
 from xconv.symbolic import as_leaf
 
 
@@ -137,6 +138,7 @@ class _TransposedConvolution(Probed):
             return _probed_transposed(self, input, output_size)
 
 
+@of_any_class
 def _probed(layer: Any, input: Any, weight: Tensor, bias: Tensor | None) -> Any:
     """The call of a convolution; its geometry is what torch's own forward pass reads."""
     if isinstance(input, fx.Proxy):
@@ -159,6 +161,7 @@ def _probed(layer: Any, input: Any, weight: Tensor, bias: Tensor | None) -> Any:
     return convolution(input, weight, bias, geometry, state)
 
 
+@of_any_class
 def _probed_transposed(layer: Any, input: Any, output_size: list[int] | None) -> Any:
     """The call of a transposed convolution."""
     if isinstance(input, fx.Proxy):
