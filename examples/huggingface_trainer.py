@@ -60,7 +60,7 @@ def main(width: int = 32, data: Dataset | None = None, **arguments: Any) -> Trai
     )
     trainer.train()  # resume_from_checkpoint=True goes on, with and without xconv
     print(xconv.account(model))
-    trainer.save_model()  # loads with and without xconv: ResNetForImageClassification.from_pretrained
+    trainer.save_model()  # from_pretrained loads it, with and without xconv
     return trainer
 
 

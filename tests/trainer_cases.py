@@ -1,6 +1,7 @@
 """What the tests of trainers share: the scripts of ``examples/``, and checkpoints compared."""
 
 import runpy
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,10 +21,8 @@ def package(name: str) -> ModuleType:
 
     Trainers import torchvision where it is installed, whether or not its extension loads.
     """
-    try:
+    with suppress(BenchError):
         import_torchvision()
-    except BenchError:
-        pass
     return pytest.importorskip(name)
 
 

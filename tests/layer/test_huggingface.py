@@ -41,11 +41,6 @@ TINY = {
 }
 
 
-def optimizer_of(folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = torch.load(folder / "optimizer.pt", weights_only=True)
-    return found
-
-
 def test_what_the_trainer_saves_is_the_model_as_it_was(
     transformers: Any, script: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -55,8 +50,8 @@ def test_what_the_trainer_saves_is_the_model_as_it_was(
     assert any(isinstance(module, xconv.XConv2d) for module in trainer.model.modules())
     config = json.loads((tmp_path / "checkpoint-1" / "config.json").read_text())
     assert config["architectures"] == ["ResNetForImageClassification"]
-    for kind in (transformers.ResNetForImageClassification, transformers.AutoModelForImageClassification):
-        loaded = kind.from_pretrained(tmp_path)
+    for kind in ("ResNetForImageClassification", "AutoModelForImageClassification"):
+        loaded = getattr(transformers, kind).from_pretrained(tmp_path)
         assert_equal(dict(loaded.state_dict()), dict(trainer.model.state_dict()))
 
 
@@ -70,12 +65,13 @@ def test_the_trainer_resumes_with_and_without_xconv(
         def on_step_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:
             if state.global_step == 1 and not seen:
                 seen["network"] = {k: v.clone() for k, v in given["model"].state_dict().items()}
-                seen["optimizer"] = given["optimizer"].state_dict()["state"][0]["exp_avg"].clone()
+                state = given["optimizer"].state_dict()["state"]
+                seen["optimizer"] = {n: s["exp_avg"].clone() for n, s in state.items()}
 
     arguments = transformers.TrainingArguments(
         output_dir=str(tmp_path), max_steps=2, use_cpu=True, report_to="none", bf16=True, **TINY
     )
-    data = script["RandomImages"](8, 16)
+    data, first = script["RandomImages"](8, 16), tmp_path / "checkpoint-1"
     for number in range(2):
         model = script["make_model"](8)
         if number == converted:
@@ -86,11 +82,10 @@ def test_the_trainer_resumes_with_and_without_xconv(
             trainer.train(resume_from_checkpoint=str(first))
         else:
             trainer.train()
-            first = tmp_path / "checkpoint-1"
-            saved = optimizer_of(first)
+            saved = torch.load(first / "optimizer.pt", weights_only=True)
             weights = transformers.ResNetForImageClassification.from_pretrained(first)
     assert_equal(seen["network"], dict(weights.state_dict()))
-    assert_equal(seen["optimizer"], saved["state"][0]["exp_avg"])
+    assert_equal(seen["optimizer"], {n: s["exp_avg"] for n, s in saved["state"].items()})
     assert trainer.state.global_step == 2
 
 
@@ -103,9 +98,12 @@ trainer = script["main"](
     8, script["RandomImages"](16, 16), output_dir=sys.argv[1], max_steps=2, save_steps=2,
     per_device_train_batch_size=4, disable_tqdm=True, ddp_backend="gloo", use_cpu=True,
 )
+loop = example("accelerate_loop")
+network = loop["main"](8, loop["random_images"](16, 32, 4), sys.argv[1] + "/state", cpu=True)
 import os, torch
 torch.save(
     {
+        "loop": dict(network.named_parameters()),
         "kind": type(trainer.model_wrapped).__name__,
         "precision": trainer.accelerator.mixed_precision,
         "swapped": sum("XConv" in type(m).__name__ for m in trainer.model.modules()),
@@ -118,7 +116,10 @@ os._exit(0)
 """
 
 
-@pytest.mark.skipif(not torch.distributed.is_gloo_available(), reason="torch was built without gloo")
+@pytest.mark.skipif(
+    not (torch.distributed.is_available() and torch.distributed.is_gloo_available()),
+    reason="torch was built without gloo",
+)
 def test_two_processes_in_mixed_precision_hold_the_same_weights(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -147,6 +148,7 @@ def test_two_processes_in_mixed_precision_hold_the_same_weights(tmp_path: Path) 
     assert (one["kind"], one["precision"]) == ("DistributedDataParallel", "bf16")
     assert one["swapped"] > 0
     assert_equal(other["weights"], one["weights"])
+    assert_equal(other["loop"], one["loop"])
 
 
 @pytest.mark.parametrize("converted", [0, 1], ids=["from converted", "from exact"])

@@ -86,8 +86,7 @@ def test_reports_what_is_kept(
     callback, logger = integration.XConv(compress="all"), CSVLogger(tmp_path)
     with caplog.at_level(logging.INFO):
         fit(model, callback, logger=logger)
-    # Images (4, 3, 16, 16) are the batch's; the outputs of two convolutions and norms (4, 8, 16, 16)
-    # are 4 maps of 32 KiB in torch, and the pooled one is small.
+    # torch keeps the outputs of convolutions and norms, 4 of (4, 8, 16, 16), and little besides.
     assert 4 * 32 * 1024 < exact.kept_bytes < 5 * 32 * 1024
     assert callback.kept_bytes < exact.kept_bytes / 3
     assert callback.peak_bytes is None
@@ -232,14 +231,15 @@ def test_checkpoints_load_with_and_without_the_callback(
     lightning: Any, script: dict[str, Any], fit: Any, tmp_path: Path, is_first: bool
 ) -> None:
     """Keys, parameters and the optimizer's state, to the last bit; and training goes on."""
-    XConv = integration.XConv
-    callbacks = [[XConv(compress="all")], []] if is_first else [[], [XConv(compress="all")]]
+    ours = [integration.XConv(compress="all")]
+    callbacks = [ours, []] if is_first else [[], ours]
     path, found = tmp_path / "model.ckpt", {}
 
     class Look(lightning.Callback):  # type: ignore[name-defined, misc]
         def on_train_start(self, trainer: Any, pl_module: Any) -> None:
             states = [optimizer.state_dict() for optimizer in trainer.optimizers]
-            found.update(deepcopy({"state_dict": pl_module.state_dict(), "optimizer_states": states}))
+            weights = pl_module.state_dict()
+            found.update(deepcopy({"state_dict": weights, "optimizer_states": states}))
 
     fit(script["Classifier"](8), *callbacks[0], steps=2).save_checkpoint(path)
     saved = torch.load(path, weights_only=False)
@@ -272,7 +272,8 @@ def test_without_lightning_one_line_says_what_to_install(monkeypatch: pytest.Mon
     monkeypatch.delitem(vars(integration), "XConv", raising=False)
     with pytest.raises(ImportError) as caught:
         from xconv.integrations.lightning import XConv  # noqa: F401
-    assert str(caught.value) == "xconv.integrations.lightning needs Lightning: pip install lightning"
+    says = "xconv.integrations.lightning needs Lightning: pip install lightning"
+    assert str(caught.value) == says
 
 
 def test_it_can_be_pickled(lightning: Any) -> None:

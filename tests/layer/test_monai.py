@@ -75,8 +75,6 @@ def test_checkpoints_load_with_and_without_xconv(
             optimizer=optimizer,
             loss_function=monai.losses.DiceLoss(to_onehot_y=True, softmax=True),
             train_handlers=handlers,
-            amp=True,
-            amp_kwargs={"dtype": torch.bfloat16},
         ).run()
     saved = torch.load(tmp_path / "0.pt")
     assert_equal(seen["network"], dict(saved["network"]))

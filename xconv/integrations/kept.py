@@ -1,6 +1,7 @@
 """How many bytes autograd keeps between a forward pass and its backward pass."""
 
 from collections.abc import Iterable
+from typing import Any, Self
 from weakref import WeakSet
 
 import torch
@@ -8,34 +9,37 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
 
-class Kept:
-    """Watches what autograd saves from ``start`` until ``stop``.
+class KeptMeter:
+    """Count the storages that autograd saves while this is entered, and still keeps.
 
-    ``excluded`` are tensors that exist anyway, such as parameters and the batch. Keeps no tensor
-    alive, and changes no gradient.
+    Sizes are those of whole storages, so that a view counts as what it keeps alive. The meter
+    keeps none alive itself, and changes no gradient.
+
+    Args:
+        excluded: tensors that exist anyway, such as parameters and the batch; their storages do
+            not count.
     """
 
     def __init__(self, excluded: Iterable[Tensor]) -> None:
-        self._excluded = _sizes(excluded).keys()
+        self._excluded = list(excluded)
         self._saved: WeakSet[_Saved] = WeakSet()
         self._hooks = saved_tensors_hooks(self._pack, lambda saved: saved.tensor)
 
-    def start(self) -> None:
-        """Begin to watch."""
+    def __enter__(self) -> Self:
         self._hooks.__enter__()
+        return self
 
-    def stop(self) -> None:
-        """End it; hooks that were entered since must have been left."""
-        self._hooks.__exit__(None, None, None)
+    def __exit__(self, *exception: Any) -> None:
+        self._hooks.__exit__(*exception)
 
     @property
-    def bytes(self) -> int:
-        """Return the bytes of all storages that are kept now, each counted once and as a whole."""
-        sizes = _sizes(saved.tensor for saved in self._saved)
-        return sum(size for storage, size in sizes.items() if storage not in self._excluded)
+    def total_bytes(self) -> int:
+        """Return what is kept now, each storage once."""
+        sizes = _bytes_by_storage(saved.tensor for saved in self._saved)
+        return sum(sizes[key] for key in sizes.keys() - _bytes_by_storage(self._excluded).keys())
 
     def _pack(self, tensor: Tensor) -> "_Saved":
-        saved = _Saved(tensor)
+        saved = _Saved(tensor.detach())  # an output that held itself would be there for ever
         self._saved.add(saved)
         return saved
 
@@ -44,10 +48,10 @@ class _Saved:
     """What autograd holds in place of a tensor, exactly as long as the tensor is saved."""
 
     def __init__(self, tensor: Tensor) -> None:
-        self.tensor = tensor.detach()  # an output that held itself would be there for ever
+        self.tensor = tensor
 
 
-def _sizes(tensors: Iterable[Tensor]) -> dict[int, int]:
-    """Bytes by storage; sparse tensors have none."""
+def _bytes_by_storage(tensors: Iterable[Tensor]) -> dict[int, int]:
+    """Bytes of dense tensors; sparse ones have no storage of their own."""
     storages = [t.untyped_storage() for t in tensors if t.layout == torch.strided]
     return {storage._cdata: storage.nbytes() for storage in storages}

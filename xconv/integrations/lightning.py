@@ -19,11 +19,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_iter
 
-from xconv.account import Account, account
+from xconv import Plan, account, convert, revert
 from xconv.contents import buffers, modules, parameters
-from xconv.convert import convert, revert
-from xconv.integrations.kept import Kept
-from xconv.planning.plan import Plan
+from xconv.integrations.kept import KeptMeter
 
 PACKAGES = ("lightning.pytorch", "pytorch_lightning")
 """Where Lightning may be, under its new name and its old one."""
@@ -55,14 +53,14 @@ class Converting:
         super().__init__()
         self.module, self.revert_after = module, revert_after
         self.options = _checked(options)
-        self.account: Account | None = None
-        """What is swapped, what is not, and why, after the first step of ``fit``."""
+        self.account: Any = None
+        """The ``xconv.account`` of the model after the first step of ``fit``; None before."""
         self.peak_bytes: int | None = None
         """The CUDA allocator's peak since training began; None elsewhere."""
         self.kept_bytes: int | None = None
         """What the first step on a CPU kept for its backward pass; None elsewhere."""
         self._converted: list[tuple[nn.Module, type]] = []
-        self._watching: Kept | None = None
+        self._meter: KeptMeter | None = None
         self._reported = False
 
     def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
@@ -88,25 +86,25 @@ class Converting:
 
     def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, *_: Any) -> None:
         """Begin to count what the first step keeps."""
-        self._stop_watching()
+        self._stop_counting()
         is_counted = not self._reported and pl_module.device.type == "cpu"
         if is_counted and not _is_compiled(pl_module):
             there = [*parameters(pl_module), *buffers(pl_module), *tree_iter(batch)]
-            self._watching = Kept(each for each in there if isinstance(each, Tensor))
-            self._watching.start()
+            self._meter = KeptMeter(each for each in there if isinstance(each, Tensor))
+            self._meter.__enter__()
 
     def on_before_backward(self, trainer: Any, pl_module: Any, loss: Tensor) -> None:
         """Read what is kept, before the backward pass frees it."""
-        if self._watching is not None and self.kept_bytes is None:
-            self.kept_bytes = self._watching.bytes
+        if self._meter is not None and self.kept_bytes is None:
+            self.kept_bytes = self._meter.total_bytes
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, *_: Any) -> None:
         """Report after the first step: some layers find out only then that they keep no less."""
-        self._stop_watching()
+        self._stop_counting()
         if not self._reported:
             self._reported = True
             self.account = account(_part(pl_module, self.module))
-            self._report(trainer, self.account)
+            self._report(trainer)
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
         """Log the allocator's peak so far."""
@@ -136,9 +134,9 @@ class Converting:
             self._converted = _classes(part)
         return part
 
-    def _report(self, trainer: Any, account: Account) -> None:
-        swapped, left = len(account.swapped), len(account.left)
-        reasons = Counter(entry.reason for entry in account.left)
+    def _report(self, trainer: Any) -> None:
+        swapped, left = len(self.account.swapped), len(self.account.left)
+        reasons = Counter(entry.reason for entry in self.account.left)
         why = "".join(f"; {count} × {reason}" for reason, count in reasons.most_common())
         _say(f"xconv: {swapped} modules keep less, {left} do not{why}")
         metrics = {"xconv/swapped": swapped, "xconv/left": left}
@@ -147,13 +145,13 @@ class Converting:
             metrics["xconv/kept_bytes"] = self.kept_bytes
         _log(trainer, metrics)
 
-    def _stop_watching(self) -> None:
-        if self._watching is not None:
-            self._watching.stop()
-            self._watching = None
+    def _stop_counting(self) -> None:
+        if self._meter is not None:
+            self._meter.__exit__(None, None, None)
+            self._meter = None
 
     def _end(self, pl_module: nn.Module) -> None:
-        self._stop_watching()
+        self._stop_counting()
         if self.revert_after and self._converted:
             revert(_part(pl_module, self.module))
             self._converted = []
