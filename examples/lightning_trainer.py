@@ -48,14 +48,14 @@ def random_images(count: int = 256, pixels: int = 64, batch: int = 32) -> DataLo
     return DataLoader(data, batch_size=batch)
 
 
-def main() -> None:
-    model = Classifier()
+def main(width: int = 32, data: DataLoader | None = None, folder: str = "runs/lightning") -> None:
+    model = Classifier(width)
     # What xconv.convert takes; a plan of `xconv-bench advise` as well: XConv(plan="plan.toml").
     callback = XConv(compress="all", revert_after=True)
-    trainer = Trainer(max_epochs=2, callbacks=[callback])
-    trainer.fit(model, random_images())
+    trainer = Trainer(max_epochs=2, callbacks=[callback], default_root_dir=folder)
+    trainer.fit(model, data or random_images())
     print(callback.account)
-    trainer.save_checkpoint("classifier.ckpt")  # loads with and without the callback
+    trainer.save_checkpoint(f"{folder}/last.ckpt")  # loads with and without the callback
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@
 Random images stand for data of yours.
 """
 
+from pathlib import Path
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -39,7 +41,9 @@ def train(
         optimizer.step()
 
 
-def main(pixels: int = 64, batch: int = 32, steps: int = 10, file: str = "network.pt") -> None:
+def main(
+    pixels: int = 64, batch: int = 32, steps: int = 10, file: str = "runs/plain_loop.pt"
+) -> None:
     network = make_network().to("cuda" if torch.cuda.is_available() else "cpu")
     xconv.convert(network, compress="all")  # before or after the optimizer is made
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3)
@@ -48,6 +52,7 @@ def main(pixels: int = 64, batch: int = 32, steps: int = 10, file: str = "networ
     ]
     train(network, optimizer, random)
     print(xconv.account(network))
+    Path(file).parent.mkdir(parents=True, exist_ok=True)
     # Loads into the network with and without xconv.
     torch.save({"network": network.state_dict(), "optimizer": optimizer.state_dict()}, file)
 

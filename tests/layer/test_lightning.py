@@ -63,6 +63,14 @@ def hooks_on_saved_tensors() -> Any:
     return torch._C._autograd._top_saved_tensors_default_hooks(False)
 
 
+def test_the_example_runs(
+    script: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script["main"](8, script["random_images"](8, 16, 4), str(tmp_path))
+    assert "swapped" in capsys.readouterr().out
+    script["Classifier"].load_from_checkpoint(tmp_path / "last.ckpt", width=8)
+
+
 def test_converts_before_the_optimizer_is_made(model: Any, fit: Any) -> None:
     seen = []
     made = type(model).configure_optimizers

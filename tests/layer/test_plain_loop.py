@@ -19,7 +19,7 @@ def test_the_example_runs(
     script: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     torch.manual_seed(0)
-    script["main"](pixels=8, batch=4, steps=2, file=tmp_path / "network.pt")
+    script["main"](pixels=8, batch=4, steps=2, file=str(tmp_path / "network.pt"))
     assert "swapped" in capsys.readouterr().out
     network = script["make_network"]()
     optimizer = torch.optim.AdamW(network.parameters())
