@@ -30,6 +30,7 @@ FLOORS = {
         "derived",
         "conversion",
         "accounting planning",
+        "integrations",
     ),
     "xconv_bench": (
         "amounts errors explanation interrupts plain_text randomness",
@@ -256,18 +257,24 @@ def test_the_layer_does_not_know_the_benchmark() -> None:
     assert imports_of(python_files("xconv"), "xconv_bench") == []
 
 
-def is_kernel(path: Path) -> bool:
-    return path.is_relative_to(ROOT / "xconv" / "kernels")
+GUESTS = {
+    "xconv.kernels": {"triton"},
+    "xconv.integrations.lightning": {"lightning", "lightning_utilities"},
+}
+"""What parts of the layer need besides torch; each is imported where its package is."""
 
 
 def test_the_layer_needs_only_torch() -> None:
-    """Kernels need Triton besides, and are imported where it is."""
     allowed = {"torch", "xconv", *sys.stdlib_module_names}
     strangers = {
         f"{module_name(path)} imports {module}"
         for path in python_files("xconv")
         for module in imported_names(path)
-        if module.split(".")[0] not in (allowed | {"triton"} if is_kernel(path) else allowed)
+        if module.split(".")[0] not in allowed
+        and not any(
+            is_inside(module_name(path), part) and module.split(".")[0] in guests
+            for part, guests in GUESTS.items()
+        )
     }
     assert strangers == set()
 
