@@ -15,7 +15,7 @@ PACKAGES = ("xconv", "xconv_bench")
 FLOORS = {
     "xconv": (
         "autocast bits capture contents differentiation geometry layout precision quantization "
-        "scripting storages symbolic wholes",
+        "scripting storages subclasses symbolic wholes",
         "cached packing kept",
         "random",
         "grouped narrowing spectrum",

@@ -13,8 +13,10 @@ from torch import Tensor
 
 
 def of_any_class(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return ``function``, whose arguments are a module, its input and others, so that the class
-    of the input is asked as torch would ask it."""
+    """Return ``function`` so that the class of its input is asked as torch would ask it.
+
+    Its arguments are a module, the input of that module, and others.
+    """
 
     def plainly(module: Any, input: Tensor, *others: Any) -> Any:
         return function(module, input.as_subclass(Tensor), *others)  # its methods may differ, too
@@ -30,7 +32,6 @@ def of_any_class(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _is_asked(input: Any) -> bool:
-    """Whether torch asks the class of ``input``, which parameters and fake tensors, for example,
-    do without."""
+    """Return whether torch asks the class of ``input``; not that of parameters, for example."""
     asked = getattr(type(input), "__torch_function__", None)
     return isinstance(input, Tensor) and asked is not torch._C._disabled_torch_function_impl

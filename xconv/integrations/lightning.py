@@ -21,7 +21,7 @@ from torch.utils._pytree import tree_iter
 
 from xconv import Plan, account, convert, revert
 from xconv.contents import buffers, modules, parameters
-from xconv.integrations.kept import KeptMeter
+from xconv.kept import KeptMeter
 
 PACKAGES = ("lightning.pytorch", "pytorch_lightning")
 """Where Lightning may be, under its new name and its old one."""
@@ -158,8 +158,11 @@ class Converting:
 
 
 def _checked(options: dict[str, Any]) -> dict[str, Any]:
-    """``options`` of ``convert`` with the plan read; raises for what it would not take, whatever
-    the model. Names are looked for in the model later."""
+    """Return ``options`` of ``convert`` with the plan read.
+
+    Raises what ``convert`` raises for options that it takes for no model; names are looked for in
+    the model later.
+    """
     signature(convert).bind(None, **options)
     if options.get("plan") is None:
         convert(nn.Identity(), **{key: v for key, v in options.items() if key != "skip"})
@@ -182,18 +185,18 @@ def _classes(model: nn.Module) -> list[tuple[nn.Module, type]]:
 
 
 def _are_same(some: list[tuple[nn.Module, type]], others: list[tuple[nn.Module, type]]) -> bool:
-    """Whether both hold the same objects, whatever equality means to these."""
+    """Return whether both hold the same objects, whatever equality means to these."""
     return [tuple(map(id, each)) for each in some] == [tuple(map(id, each)) for each in others]
 
 
 def _is_made_later(pl_module: Any) -> bool:
-    """Whether the model has a hook of its own that may make modules after ``setup`` of this."""
+    """Return whether the model has a hook of its own that may make modules after ``setup`` of this."""
     hooks = (getattr(pl_module, name) for name in ("setup", "configure_model"))
     return not all(hook.__module__.startswith(PACKAGES) for hook in hooks)
 
 
 def _is_compiled(pl_module: Any) -> bool:
-    """Whether a compiler, for which hooks on saved tensors are no business, has a part of it."""
+    """Return whether a compiler, which takes no hooks on saved tensors, has a part of it."""
     return bool(getattr(pl_module, "_compiler_ctx", None)) or any(
         "_orig_mod" in module._modules or module._compiled_call_impl is not None
         for module in modules(pl_module)
@@ -216,7 +219,7 @@ def _mebibytes(count: int) -> str:
 
 
 def _bases() -> tuple[type, ...]:
-    """``Callback`` of the package that is in use, of both if both are.
+    """Return the class ``Callback`` of the package that is in use, or of both.
 
     Raises ImportError where neither can be imported.
     """
