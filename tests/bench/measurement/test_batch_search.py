@@ -5,9 +5,9 @@ from itertools import accumulate
 
 import pytest
 from geometries import DRAWN
+from heard import outcome_of
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from heard import outcome_of
 from own_networks import name
 
 from xconv_bench.configuration import Configuration
