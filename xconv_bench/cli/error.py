@@ -57,8 +57,8 @@ def error(
 def _error(plan: GradientPlan, repeats: int, bias_test: bool, output: Path | None) -> Experiment:
     from xconv_bench.experiments.gradients import rows_of
     from xconv_bench.measurement.error import ErrorMeasurement
-    from xconv_bench.report.error_plot import plot_error
     from xconv_bench.report.error_table import print_error_table
+    from xconv_bench.report.pictures.error import plot_error
     from xconv_bench.statistics.bias import FEWEST_SEEDS
 
     if bias_test and repeats < FEWEST_SEEDS:
@@ -99,8 +99,8 @@ def _average_error(
 ) -> Experiment:
     from xconv_bench.experiments.average_error import at_batch_size, at_budget
     from xconv_bench.experiments.gradients import rows_of
-    from xconv_bench.report.average_error_plot import plot_average_error
     from xconv_bench.report.average_error_table import print_average_error_table
+    from xconv_bench.report.pictures.average_error import plot_average_error
 
     cells = plan.configurations(at_budget=budget is not None)
 

@@ -43,8 +43,8 @@ def frontier(
     and error do. What no other method beats is the front; of the others it is said what beats them.
     """
     from xconv_bench.experiments import frontier as joined
-    from xconv_bench.report.frontier_plot import plot_frontier
     from xconv_bench.report.frontier_table import print_frontier_table
+    from xconv_bench.report.pictures.frontier import plot_frontier
 
     plan = gradient_plan(given)
     cells = plan.configurations()

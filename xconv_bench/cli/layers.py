@@ -21,8 +21,8 @@ def layers(given: SweepOptions) -> Experiment:
     with its cache off what the driver counts.
     """
     from xconv_bench.experiments.layers import measure_layers
-    from xconv_bench.report.layers_plot import plot_layers
     from xconv_bench.report.layers_table import print_layers_table
+    from xconv_bench.report.pictures.layers import plot_layers
 
     devices = parsing.words("--device", given.device or [SIMULATED])
     sweep, launcher = read_sweep(given, devices), read_launcher(given)

@@ -29,8 +29,8 @@ def max_batch(
     counted is the peak of torch's allocator. The answer has been tried, and so has one sample more.
     """
     from xconv_bench.experiments.max_batch import find_max_batches
-    from xconv_bench.report.max_batch_plot import plot_max_batch
     from xconv_bench.report.max_batch_table import print_max_batch_table
+    from xconv_bench.report.pictures.max_batch import plot_max_batch
 
     budget_bytes = parsing.size_in_bytes("--memory-budget", memory_budget)
     devices = _devices(given, verify)

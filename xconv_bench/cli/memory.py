@@ -29,8 +29,8 @@ def memory(
     All combinations that make sense are measured, each in a process of its own.
     """
     from xconv_bench.experiments.memory import measure_memory, repeat
-    from xconv_bench.report.memory_plot import plot_memory
     from xconv_bench.report.memory_table import print_memory_table
+    from xconv_bench.report.pictures.memory import plot_memory
 
     sweep = read_sweep(given, _devices(given.device, simulate), recommended=_RECOMMENDED)
     launcher = read_launcher(given)

@@ -44,7 +44,7 @@ def runtime(
     In each round every method takes a step, in an order drawn anew: what disturbs one disturbs all.
     """
     from xconv_bench.experiments.runtime import measure_runtime
-    from xconv_bench.report.runtime_plot import plot_runtime
+    from xconv_bench.report.pictures.runtime import plot_runtime
     from xconv_bench.report.runtime_table import print_runtime_table
 
     if grid is not None:

@@ -128,8 +128,7 @@ def train(
     Shown are the task's own measure epoch by epoch, the gap to exact with its confidence interval
     over seeds, memory, time, and what the trained networks make.
     """
-    from xconv_bench.report.training_pictures import draw_training_pictures
-    from xconv_bench.report.training_plot import plot_training
+    from xconv_bench.report.pictures.training import draw_training_pictures, plot_training
     from xconv_bench.report.training_table import print_training_table
     from xconv_bench.tasks import TaskOptions
 

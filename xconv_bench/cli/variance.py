@@ -94,8 +94,8 @@ def _fit_laws(run: RunDirectory, target_ratio: float) -> None:
 def _draw(
     rows: list[Row], single: list[Row], run: RunDirectory, layers: Sequence[str] | None
 ) -> Sequence[Path]:
-    from xconv_bench.report.estimates_plot import plot_estimates
-    from xconv_bench.report.variance_plot import plot_variance
+    from xconv_bench.report.pictures.estimates import plot_estimates
+    from xconv_bench.report.pictures.variance import plot_variance
 
     laws = run.table("variance_law").rows()
     return [

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from gradient_rows import age_row, age_sweep
 
-from xconv_bench.report.average_error_plot import plot_average_error
 from xconv_bench.report.average_error_table import print_average_error_table
+from xconv_bench.report.pictures.average_error import plot_average_error
 
 Rows = list[dict[str, Any]]
 BUDGET = 16 * 2**30

@@ -10,9 +10,7 @@ from gradient_rows import EXACT_BYTES, MEBIBYTE, error_row, error_sweep, exactly
 from matplotlib.axes import Axes
 
 from xconv_bench.errors import BenchError
-from xconv_bench.report.error_bytes_plot import draw_error_bytes
-from xconv_bench.report.error_plot import plot_error
-from xconv_bench.report.error_probes_plot import draw_error_probes
+from xconv_bench.report.pictures.error import error_by_bytes, error_by_probes, plot_error
 from xconv_bench.report.settings import settings_of
 from xconv_bench.results.columns import ERROR_KEY
 
@@ -33,9 +31,9 @@ def lines(axes: Axes) -> list[list[tuple[float, float]]]:
 
 def panels(rows: Rows, layers: list[str] | None = None) -> list[Axes]:
     (setting,) = settings_of(rows, ERROR_KEY)
-    picture = draw_error_probes(setting, layers)
-    assert picture is not None
-    return [axes for axes in picture.axes if axes.get_visible()]
+    described = error_by_probes(setting, layers)
+    assert described is not None
+    return [axes for axes in described.draw().axes if axes.get_visible()]
 
 
 def test_the_same_rows_make_the_same_files(tmp_path: Path) -> None:
@@ -104,9 +102,9 @@ def test_of_many_layers_those_that_matter_are_named(tmp_path: Path) -> None:
 def test_error_against_bytes_shows_the_network_beside_exact() -> None:
     rows = error_sweep(schemes=("independent", "multi"))
     (setting,) = settings_of(rows, ERROR_KEY)
-    picture = draw_error_bytes(setting)
-    assert picture is not None
-    (axes,) = picture.axes
+    described = error_by_bytes(setting)
+    assert described is not None
+    (axes,) = described.draw().axes
     some = [r for r in rows if r["scheme"] == "multi" and r["layer"] == "all"]
     points = [(r["saved_bytes"] / MEBIBYTE, r["relative_error"]) for r in some]
     # The largest is 14 MiB.

@@ -7,8 +7,8 @@ import pytest
 from matplotlib.figure import Figure
 from variance_rows import Row, estimates_sweep, variance_row
 
-from xconv_bench.report import estimates_plot
-from xconv_bench.report.estimates_plot import plot_estimates
+from xconv_bench.report.canvas import files
+from xconv_bench.report.pictures.estimates import plot_estimates
 from xconv_bench.results.columns import ESTIMATES_COLUMNS
 
 Rows = list[Row]
@@ -28,7 +28,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
         pictures.append(picture)
         return [folder / name]
 
-    monkeypatch.setattr(estimates_plot, "save", keep)
+    monkeypatch.setattr(files, "_save", keep)
     return pictures
 
 
@@ -72,7 +72,7 @@ def test_weights_stand_by_their_exact_gradient(drawn: list[Figure]) -> None:
     found = [(list(line.get_xdata()), list(line.get_ydata())) for line in panel.get_lines()]
     assert found[0][1] == [-0.5, 0.0, 0.5, 1.0]
     # Those within the panel are at their values, the others at its edges, of height 0 to 1.
-    assert found[1:] == [([1], [0.1]), ([2], [0.6]), ([0], [1]), ([3], [0])]
+    assert found[1:] == [([1, 2], [0.1, 0.6]), ([0], [1]), ([3], [0])]
     assert panel.get_ylim() == (-6.0, 6.0)
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from xconv_bench.configuration import GradientConfiguration
-from xconv_bench.report.frontier_plot import plot_frontier
 from xconv_bench.report.frontier_table import print_frontier_table
+from xconv_bench.report.pictures.frontier import plot_frontier
 from xconv_bench.results.columns import FRONTIER_COLUMNS
 
 Rows = list[dict[str, Any]]

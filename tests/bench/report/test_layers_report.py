@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from xconv_bench.configuration import Configuration
-from xconv_bench.report.layers_plot import plot_layers
 from xconv_bench.report.layers_table import held_by, peak_of, print_layers_table
+from xconv_bench.report.pictures.layers import plot_layers
 from xconv_bench.report.published import published_layers_peak
 from xconv_bench.results.columns import LAYERS_COLUMNS
 

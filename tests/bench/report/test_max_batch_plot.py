@@ -6,8 +6,8 @@ from typing import Any
 from run_directories import XCONV
 
 from xconv_bench.configuration import MaxBatchConfiguration
-from xconv_bench.report.max_batch_plot import plot_max_batch
-from xconv_bench.report.pictures import kept_as
+from xconv_bench.report.canvas.files import kept_as
+from xconv_bench.report.pictures.max_batch import plot_max_batch
 from xconv_bench.results.columns import MAX_BATCH_COLUMNS
 
 

@@ -9,7 +9,7 @@ import matplotlib
 import pytest
 
 from xconv_bench.errors import BenchError
-from xconv_bench.report.memory_plot import plot_memory
+from xconv_bench.report.pictures.memory import plot_memory
 
 MakeRow = Callable[..., dict[str, Any]]
 Rows = Sequence[dict[str, Any]]

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from xconv_bench.configuration import Configuration
-from xconv_bench.report.runtime_plot import plot_runtime
+from xconv_bench.report.pictures.runtime import plot_runtime
 from xconv_bench.report.runtime_table import is_win, print_runtime_table, wins
 from xconv_bench.results.columns import RUNTIME_COLUMNS
 

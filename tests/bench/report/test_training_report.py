@@ -13,8 +13,7 @@ from scipy.stats import ttest_1samp
 from xconv_bench.configuration import TrainingConfiguration
 from xconv_bench.report.page.findings import outcome_of
 from xconv_bench.report.page.kinds import KINDS, condensed
-from xconv_bench.report.training_pictures import draw_training_pictures
-from xconv_bench.report.training_plot import plot_training
+from xconv_bench.report.pictures.training import draw_training_pictures, plot_training
 from xconv_bench.report.training_table import print_training_table
 from xconv_bench.report.training_words import Gap, file_name, gap, gap_words, trained_in
 from xconv_bench.results.columns import TRAINING_COLUMNS

@@ -6,16 +6,20 @@ from pathlib import Path
 
 import pytest
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from variance_rows import Row, estimator, parted, rounded, variance_row, variance_sweep
 
 from xconv_bench.errors import BenchError
+from xconv_bench.report.canvas.curves import Curves
+from xconv_bench.report.pictures.variance import (
+    DEVIATION,
+    ROUNDING,
+    against_batch,
+    against_probes,
+    plot_variance,
+)
+from xconv_bench.report.pictures.variance_ratio import variance_ratio
 from xconv_bench.report.settings import settings_of
-from xconv_bench.report.variance_batch_plot import draw_against_batch
 from xconv_bench.report.variance_laws import BATCHES_TOGETHER, laws_by_key
-from xconv_bench.report.variance_plot import plot_variance
-from xconv_bench.report.variance_probes_plot import DEVIATION, ROUNDING, draw_against_probes
-from xconv_bench.report.variance_ratio_plot import draw_ratio
 from xconv_bench.results.columns import VARIANCE_KEY
 from xconv_bench.statistics.law import fit_laws
 
@@ -34,14 +38,14 @@ def lines(axes: Axes) -> list[list[tuple[float, float]]]:
     return [[(float(x), float(y)) for x, y in points] for points in found]
 
 
-def shown(picture: Figure | None) -> list[Axes]:
-    assert picture is not None
-    return [axes for axes in picture.axes if axes.get_visible()]
+def shown(described: Curves | None) -> list[Axes]:
+    assert described is not None
+    return [axes for axes in described.draw().axes if axes.get_visible()]
 
 
 def ratio_panels(rows: Rows, target: float = 1.0, layers: list[str] | None = None) -> list[Axes]:
     (setting,) = settings_of(rows, VARIANCE_KEY)
-    return shown(draw_ratio(setting, laws_by_key(fit_laws(rows, target)), layers))
+    return shown(variance_ratio(setting, laws_by_key(fit_laws(rows, target)), layers))
 
 
 def plotted(rows: Rows, folder: Path, layers: list[str] | None = None) -> list[str]:
@@ -61,7 +65,7 @@ def test_the_same_rows_make_the_same_files(tmp_path: Path) -> None:
 def test_against_batch_size_a_panel_a_layer_and_a_line_for_each_number_of_probes() -> None:
     rows = variance_sweep(batches=(32, 128, 64))
     (setting,) = settings_of(rows, BATCHES_TOGETHER)
-    axes = shown(draw_against_batch(setting, "xconv multi", None))
+    axes = shown(against_batch(setting, "xconv multi", None))
     titles = ["layer 0", "layer 2", "layer 5", "layer 7", "all layers together"]
     assert [panel.get_title() for panel in axes] == titles
     expected = {
@@ -77,14 +81,14 @@ def test_against_batch_size_a_panel_a_layer_and_a_line_for_each_number_of_probes
 def test_without_an_exact_row_the_exact_deviation_is_that_of_the_minibatches() -> None:
     rows = [row for row in variance_sweep(batches=(32, 64)) if row["method"] == "xconv"]
     (setting,) = settings_of(rows, BATCHES_TOGETHER)
-    axes = shown(draw_against_batch(setting, "xconv multi", ["0"]))
+    axes = shown(against_batch(setting, "xconv multi", ["0"]))
     assert [(b, pytest.approx(sqrt(4 / b))) for b in (32.0, 64.0)] in lines(axes[-1])
 
 
 def test_with_one_batch_size_the_deviation_is_drawn_against_probes() -> None:
     rows = variance_sweep(probes=(4, 16))
     (setting,) = settings_of(rows, VARIANCE_KEY)
-    whole = shown(draw_against_probes(setting, None, DEVIATION))[-1]
+    whole = shown(against_probes(setting, None, DEVIATION))[-1]
     sampling = 4 / 128
     points = [(r, pytest.approx(sqrt((1 + 1024 / r) * sampling))) for r in (4.0, 16.0)]
     level = pytest.approx(sqrt(sampling))
@@ -164,7 +168,7 @@ def test_at_half_precision_the_error_is_drawn_over_the_rounding(tmp_path: Path) 
     rows = rounded(variance_sweep(("0",), ("multi",), (4, 16)), 0.0004)
     assert "variance_rounding.png" in plotted(rows, tmp_path)
     (setting,) = settings_of(rows, VARIANCE_KEY)
-    whole = shown(draw_against_probes(setting, None, ROUNDING))[-1]
+    whole = shown(against_probes(setting, None, ROUNDING))[-1]
     points = [(r, pytest.approx(sqrt(1024 / r * 4 / 128))) for r in (4.0, 16.0)]
     level = pytest.approx(0.02)
     assert points in lines(whole)

@@ -8,7 +8,7 @@ from math import inf, isfinite, isnan, log
 
 from xconv_bench.configuration import KNOBS
 from xconv_bench.plain_text import visible
-from xconv_bench.report import style
+from xconv_bench.report.canvas import style
 from xconv_bench.report.page.cells import heading, writer
 from xconv_bench.report.page.findings import ROUNDING
 from xconv_bench.report.page.kinds import KINDS, Kind, name_of, shown_figures

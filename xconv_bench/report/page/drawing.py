@@ -10,9 +10,9 @@ from tempfile import TemporaryDirectory
 
 from xconv_bench import interrupts
 from xconv_bench.errors import BenchError
+from xconv_bench.report.canvas.files import kept_as
 from xconv_bench.report.page.findings import outcome_of
 from xconv_bench.report.page.kinds import Kind, condensed, first_methods
-from xconv_bench.report.pictures import kept_as
 from xconv_bench.report.settings import Setting, settings_of
 from xconv_bench.report.summary import Row, summarize
 from xconv_bench.report.variance_laws import BATCHES_TOGETHER
@@ -94,17 +94,16 @@ def _drawn(
 
 
 def _plot_of(name: str, beside: Beside) -> Draw:
-    from xconv_bench.report.average_error_plot import plot_average_error
-    from xconv_bench.report.error_plot import plot_error
-    from xconv_bench.report.estimates_plot import plot_estimates
-    from xconv_bench.report.frontier_plot import plot_frontier
-    from xconv_bench.report.layers_plot import plot_layers
-    from xconv_bench.report.max_batch_plot import plot_max_batch
-    from xconv_bench.report.memory_plot import plot_memory
-    from xconv_bench.report.runtime_plot import plot_runtime
-    from xconv_bench.report.training_pictures import draw_training_pictures
-    from xconv_bench.report.training_plot import plot_training
-    from xconv_bench.report.variance_plot import plot_variance
+    from xconv_bench.report.pictures.average_error import plot_average_error
+    from xconv_bench.report.pictures.error import plot_error
+    from xconv_bench.report.pictures.estimates import plot_estimates
+    from xconv_bench.report.pictures.frontier import plot_frontier
+    from xconv_bench.report.pictures.layers import plot_layers
+    from xconv_bench.report.pictures.max_batch import plot_max_batch
+    from xconv_bench.report.pictures.memory import plot_memory
+    from xconv_bench.report.pictures.runtime import plot_runtime
+    from xconv_bench.report.pictures.training import draw_training_pictures, plot_training
+    from xconv_bench.report.pictures.variance import plot_variance
 
     plots: dict[str, Draw] = {
         "memory": plot_memory,

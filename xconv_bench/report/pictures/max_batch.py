@@ -1,0 +1,46 @@
+"""Describe the pictures of ``max_batch.csv``: the largest batch of each method, as bars."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from xconv_bench.report.canvas import style
+from xconv_bench.report.canvas.bars import Bar, Bars
+from xconv_bench.report.pictures.lines import draw_settings
+from xconv_bench.report.settings import Setting, is_reference, number
+from xconv_bench.report.summary import Row
+from xconv_bench.report.units import format_ratio
+from xconv_bench.report.words import method_words, status_words
+from xconv_bench.results.columns import MAX_BATCH_KEY
+
+_NOTE = (
+    "samples of a training step that fits; (×): relative to the method exact in the same setting"
+)
+
+
+def plot_max_batch(rows: Sequence[Row], folder: Path) -> list[Path]:
+    """Draw ``max_batch.png`` and ``max_batch.svg`` in ``folder`` and return their paths.
+
+    A bar for each method of ``rows``, as ``Table.rows`` returns them: the largest batch that fits,
+    and its ratio to that of exact. Where there is none, words say why. Rows of several settings
+    make a picture each, told apart by the ends of their names. Nothing is drawn of a setting in
+    which no batch was found. Raises BenchError where a file cannot be written.
+    """
+    return draw_settings(rows, MAX_BATCH_KEY, folder, {"max_batch": largest_batches})
+
+
+def largest_batches(setting: Setting) -> Bars | None:
+    """Describe the bars of a setting; None where no batch was found."""
+    if not any(number(row, "max_batch_size") for row in setting.rows):
+        return None
+    exact = [number(row, "max_batch_size") for row in setting.rows if is_reference(row)]
+    bars = [_bar(row, exact[0] if exact else None) for row in setting.rows]
+    return Bars(f"Largest batch: {setting.title}", "largest batch", bars, [_NOTE])
+
+
+def _bar(row: Row, exact: float | None) -> Bar:
+    size = number(row, "max_batch_size")
+    if size is None:
+        return Bar(method_words(row), status_words(str(row["status"])))
+    ratio = f"  ({format_ratio(size / exact)})" if exact and not is_reference(row) else ""
+    colour = style.shades(str(row["method"])).dark
+    return Bar(method_words(row), f"{size:.0f}{ratio}", [(size, colour)])

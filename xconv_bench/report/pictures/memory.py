@@ -1,0 +1,71 @@
+"""Describe the picture of ``memory.csv``: the peak of each configuration, as bars."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from xconv_bench.report.canvas import style
+from xconv_bench.report.canvas.bars import Bar, Bars
+from xconv_bench.report.canvas.files import draw
+from xconv_bench.report.figures import FIGURES, PEAK_COLUMNS, RATIO_MEANING, Figure
+from xconv_bench.report.summary import Row, Summary, summarize
+from xconv_bench.report.units import Unit, bytes_unit, format_ratio
+from xconv_bench.report.words import label, outcome, title, varying
+
+
+def plot_memory(rows: Sequence[Row], folder: Path) -> list[Path]:
+    """Draw ``memory.png`` and ``memory.svg`` in ``folder`` and return their paths.
+
+    One bar for each configuration of ``rows``, as ``Table.rows`` returns them: its peak, and in
+    it, darker, what autograd had saved. All bars show one meter, which the axis names. Where a
+    configuration failed, words stand in the place of the bar. Without rows nothing is drawn.
+
+    Raises BenchError where a file cannot be written.
+    """
+    summaries = summarize(rows)
+    return draw([("memory", peaks(summaries))] if summaries else [], folder)
+
+
+def peaks(summaries: Sequence[Summary]) -> Bars:
+    """Describe the bars of all configurations."""
+    meter, setting = _shown_meter(summaries), varying(summaries)
+    unit = bytes_unit(max(_peak(each, meter) or 0 for each in summaries))
+    has_ratios = any(summary.ratios for summary in summaries)
+    return Bars(
+        title=f"Peak memory: {title(summaries)}",
+        axis=f"{meter.heading} ({unit.name})",
+        bars=[_bar(each, meter, unit, setting) for each in summaries],
+        notes=[
+            f"{meter.heading}: {meter.meaning}",
+            *([f"(×): {RATIO_MEANING}"] if has_ratios else []),
+        ],
+        legend={
+            "saved for the backward pass": style.NEUTRAL.dark,
+            "the rest of the peak": style.NEUTRAL.light,
+        },
+    )
+
+
+def _shown_meter(summaries: Sequence[Summary]) -> Figure:
+    """Return the first peak meter that was read for all configurations, or else for most."""
+    measured = [summary.figures for summary in summaries if summary.is_ok]
+    counts = [sum(column in figures for figures in measured) for column in PEAK_COLUMNS]
+    shown = PEAK_COLUMNS[counts.index(max(counts))]
+    return next(figure for figure in FIGURES if figure.column == shown)
+
+
+def _peak(summary: Summary, meter: Figure) -> float | None:
+    return summary.figures.get(meter.column) if summary.is_ok else None
+
+
+def _bar(summary: Summary, meter: Figure, unit: Unit, setting: Sequence[str]) -> Bar:
+    """Describe the peak with its value; what was saved within it; or in words why there is none."""
+    name, group = label(summary, setting), [summary.settings[column] for column in setting]
+    peak = _peak(summary, meter)
+    if peak is None:
+        return Bar(name, "not measured" if summary.is_ok else outcome(summary), group=group)
+    shades = style.shades(summary.method)
+    saved = min(summary.figures.get("saved_bytes", 0), peak)
+    ratio = summary.ratios.get(meter.column)
+    words = unit.format(peak) + ("" if ratio is None else f"  ({format_ratio(ratio)})")
+    parts = [(peak / unit.size, shades.light), (saved / unit.size, shades.dark)]
+    return Bar(name, words, parts, group)

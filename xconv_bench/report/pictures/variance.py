@@ -1,0 +1,215 @@
+"""Describe the pictures of ``variance.csv``: deviations against batch size and against probes."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from xconv_bench.report.canvas import style
+from xconv_bench.report.canvas.axes import counted, logarithmic
+from xconv_bench.report.canvas.curves import Curves, Level, Panel, Point
+from xconv_bench.report.canvas.files import Drawn, draw
+from xconv_bench.report.canvas.frame import Look
+from xconv_bench.report.notes import failures_of
+from xconv_bench.report.pictures import lines as shown
+from xconv_bench.report.pictures.variance_ratio import variance_ratio
+from xconv_bench.report.settings import Setting, by_estimator, is_reference, number, settings_of
+from xconv_bench.report.summary import Row
+from xconv_bench.report.variance_figures import deviation
+from xconv_bench.report.variance_laws import BATCHES_TOGETHER, laws_by_key
+from xconv_bench.results.columns import VARIANCE_KEY
+
+_PANEL_INCHES = 2.6
+_EXACT = Look("exact", style.Stroke(style.EXACT.colour, "x", style.EXACT.dashes), {"zorder": 4})
+_NOTE = "standard deviation over minibatches and seeds: √ of the variance summed over the weights"
+
+Named = tuple[str, Drawn | None]
+
+
+def plot_variance(
+    rows: Sequence[Row], laws: Sequence[Row], folder: Path, layers: Sequence[str] | None = None
+) -> list[Path]:
+    """Draw the variances in ``rows``, as ``Table.rows`` returns them; return the paths.
+
+    ``variance.png`` has a panel a layer, of ``layers`` or of a few: the standard deviation of the
+    gradient against the batch size, a picture an estimator; with a single batch size against the
+    probes. ``variance_ratio.png`` shows the estimator's variance over that of minibatches with the
+    ``laws`` fitted to it, ``variance_rounding.png`` the error at half precision beside that
+    of rounding alone. SVG beside them all. Rows of several settings make a picture each, told apart
+    by the ends of their names. What has nothing to show is not drawn.
+
+    Raises BenchError where a file cannot be written.
+    """
+    return draw(_pictures(rows, laws, layers), folder)
+
+
+def _pictures(
+    rows: Sequence[Row], laws: Sequence[Row], layers: Sequence[str] | None
+) -> Iterator[Named]:
+    for setting in settings_of(rows, BATCHES_TOGETHER):
+        for end, picture in _deviations(setting, layers):
+            yield f"variance{setting.suffix}{end}", picture
+    by_key = laws_by_key(laws)
+    for setting in settings_of(rows, VARIANCE_KEY):
+        yield f"variance_ratio{setting.suffix}", variance_ratio(setting, by_key, layers)
+        rounding = against_probes(setting, layers, ROUNDING)
+        yield f"variance_rounding{setting.suffix}", rounding
+
+
+def _deviations(setting: Setting, layers: Sequence[str] | None) -> Iterator[Named]:
+    """Yield pictures of the standard deviation, each with the end of its name."""
+    if len({row["batch_size"] for row in setting.rows}) == 1:
+        # The batch belongs in the title again.
+        (single,) = settings_of(setting.rows, VARIANCE_KEY)
+        yield "", against_probes(single, layers, DEVIATION)
+        return
+    names = [name for name, rows in by_estimator(setting.rows).items() if rows[0]["probes"]]
+    for name in names:
+        yield _suffix(name, names), against_batch(setting, name, layers)
+
+
+def _suffix(name: str, names: Sequence[str]) -> str:
+    """Return what tells an estimator from the others, in a file name; nothing where it is alone."""
+    words = [word for word in name.split() if not all(word in other.split() for other in names)]
+    return "".join(f"_{re.sub(r'[^A-Za-z0-9.-]+', '-', word)}" for word in words)
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """Say what is drawn: the root of ``column``, and dashed that of exact gradients.
+
+    ``level`` finds the latter among the rows of a layer, ``level_words`` names it.
+    """
+
+    title: str
+    axis: str
+    column: str
+    level: Callable[[Iterable[Row]], float | None]
+    level_words: str
+    note: str
+
+
+def _exact_deviation(rows: Iterable[Row]) -> float | None:
+    """Return the standard deviation of exact gradients: of their own row, or as any row says."""
+    for row in sorted(rows, key=is_reference, reverse=True):
+        found = deviation(row, "total_variance" if is_reference(row) else "sampling_variance")
+        if found is not None:
+            return found.value
+    return None
+
+
+def _rounding(rows: Iterable[Row]) -> float | None:
+    found = (deviation(row, "rounding_squared_error") for row in rows)
+    return next((each.value for each in found if each is not None), None)
+
+
+DEVIATION = Quantity(
+    "Standard deviation of the gradient",
+    "standard deviation",
+    "total_variance",
+    _exact_deviation,
+    "exact gradients",
+    _NOTE,
+)
+
+ROUNDING = Quantity(
+    "Error at half precision",
+    "distance from float64",
+    "squared_error",
+    _rounding,
+    "torch's own layers, rounded",
+    "distance: from the gradient in float64, root mean square over minibatches and seeds",
+)
+
+
+def against_probes(
+    setting: Setting, layers: Sequence[str] | None, quantity: Quantity
+) -> Curves | None:
+    """Describe a panel a layer, a line an estimator; None without a line or a level."""
+    rows = {layer: [row for row in setting.rows if row["layer"] == layer]
+            for layer in shown.few_layers(setting.rows, layers)}  # fmt: skip
+    make = _maker("probes", quantity.column)
+    panels = {
+        layer: lines
+        for layer, some in rows.items()
+        if (lines := shown.lines_of(by_estimator(some), make))
+    }
+    levels = {layer: quantity.level(rows[layer]) for layer in panels}
+    if all(level is None for level in levels.values()):
+        return None
+    looks, points = shown.looks_of(setting.rows), shown.points_in(panels.values())
+    return Curves(
+        f"{quantity.title}: {setting.title}",
+        counted("probes r", (point.x for point in points)),
+        logarithmic(quantity.axis, [*shown.heights(points), *filter(None, levels.values())]),
+        [
+            Panel(
+                [*map(Level, filter(None, [levels[layer]])), *shown.marks(lines, looks)],
+                shown.panel_title(layer),
+            )
+            for layer, lines in panels.items()
+        ],
+        [
+            *(looks[name] for name in dict.fromkeys(n for lines in panels.values() for n in lines)),
+            Look(quantity.level_words, style.EXACT),
+        ],
+        [quantity.note, shown.BARS, *failures_of(setting)],
+        _PANEL_INCHES,
+    )
+
+
+def against_batch(setting: Setting, estimator: str, layers: Sequence[str] | None) -> Curves | None:
+    """Describe a panel a layer, a line for each number of probes; None without a point.
+
+    It is figure 3b of the paper.
+    """
+    own = by_estimator(setting.rows)[estimator]
+    rows = [row for row in setting.rows if is_reference(row) or row in own]
+    panels = {
+        layer: _by_probes([row for row in rows if row["layer"] == layer])
+        for layer in shown.few_layers(rows, layers)
+    }
+    points = shown.points_in(panels.values())
+    if not shown.heights(points):
+        return None
+    counts = sorted({int(probes) for row in rows if (probes := number(row, "probes"))})
+    strokes = zip(counts, style.graded(len(counts)), strict=True)
+    looks = {f"r={probes}": Look(f"r={probes}", stroke) for probes, stroke in strokes}
+    looks[_EXACT.label] = _EXACT
+    return Curves(
+        f"Standard deviation of the gradient, {estimator}: {setting.title}",
+        counted("batch size", (point.x for point in points)),
+        logarithmic("standard deviation", shown.heights(points)),
+        [
+            Panel(shown.marks(lines, looks), shown.panel_title(layer))
+            for layer, lines in panels.items()
+        ],
+        list(looks.values()),
+        [_NOTE, shown.BARS, *dict.fromkeys(failures_of(setting))],
+        _PANEL_INCHES,
+    )
+
+
+def _by_probes(rows: Sequence[Row]) -> shown.Lines:
+    """Return the lines of a layer: one for each number of probes, and that of exact gradients."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        if probes := number(row, "probes"):
+            groups.setdefault(f"r={int(probes)}", []).append(row)
+    batches = sorted({int(number(row, "batch_size") or 0) for row in rows})
+    levels = {
+        size: _exact_deviation(r for r in rows if r["batch_size"] == size) for size in batches
+    }
+    exact = [Point(size, level) for size, level in levels.items() if level]
+    lines: Mapping[str, Sequence[Point]] = shown.lines_of(groups, _maker("batch_size"))
+    return {**lines, _EXACT.label: exact} if exact else lines
+
+
+def _maker(x: str, column: str = "total_variance") -> shown.Make:
+    def make(row: Row) -> Point | None:
+        across, found = number(row, x), deviation(row, column)
+        if across is None or found is None or not found.value:
+            return None
+        return Point(across, found.value, found.se or 0.0, found.se or 0.0)
+
+    return make
