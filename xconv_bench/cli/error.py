@@ -58,7 +58,7 @@ def _error(plan: GradientPlan, repeats: int, bias_test: bool, output: Path | Non
     from xconv_bench.experiments.gradients import rows_of
     from xconv_bench.measurement.error import ErrorMeasurement
     from xconv_bench.report.error_table import print_error_table
-    from xconv_bench.report.pictures.error import plot_error
+    from xconv_bench.report.pictures import Beside, plot
     from xconv_bench.statistics.bias import FEWEST_SEEDS
 
     if bias_test and repeats < FEWEST_SEEDS:
@@ -80,7 +80,7 @@ def _error(plan: GradientPlan, repeats: int, bias_test: bool, output: Path | Non
         tables=("error",),
         launcher=plan.launcher,
         measure=measure,
-        draw=lambda rows, run: plot_error(rows, run.plots, layers),
+        draw=lambda rows, run: plot("error", rows, run.plots, Beside(layers=layers)),
         show=lambda rows, run: print_error_table(rows, layers, bias_test),
         steps=repeats + 2,
         output=output,
@@ -100,7 +100,7 @@ def _average_error(
     from xconv_bench.experiments.average_error import at_batch_size, at_budget
     from xconv_bench.experiments.gradients import rows_of
     from xconv_bench.report.average_error_table import print_average_error_table
-    from xconv_bench.report.pictures.average_error import plot_average_error
+    from xconv_bench.report.pictures import plot
 
     cells = plan.configurations(at_budget=budget is not None)
 
@@ -120,7 +120,7 @@ def _average_error(
         tables=("age",),
         launcher=plan.launcher,
         measure=measure,
-        draw=lambda rows, run: plot_average_error(rows, run.plots),
+        draw=lambda rows, run: plot("age", rows, run.plots),
         show=lambda rows, run: print_average_error_table(rows),
         steps=3 * cells[0].samples // (cells[0].batch_size if budget is None else 128),
         output=output,

@@ -22,7 +22,7 @@ def layers(given: SweepOptions) -> Experiment:
     """
     from xconv_bench.experiments.layers import measure_layers
     from xconv_bench.report.layers_table import print_layers_table
-    from xconv_bench.report.pictures.layers import plot_layers
+    from xconv_bench.report.pictures import plot
 
     devices = parsing.words("--device", given.device or [SIMULATED])
     sweep, launcher = read_sweep(given, devices), read_launcher(given)
@@ -35,7 +35,7 @@ def layers(given: SweepOptions) -> Experiment:
         measure=lambda run, progress: measure_layers(
             cells, run.table("layers"), launcher, progress, given.cross_check
         ),
-        draw=lambda rows, run: plot_layers(rows, run.plots),
+        draw=lambda rows, run: plot("layers", rows, run.plots),
         show=lambda rows, run: print_layers_table(rows),
         steps=_STEPS,
         output=given.output,

@@ -30,7 +30,7 @@ def max_batch(
     """
     from xconv_bench.experiments.max_batch import find_max_batches
     from xconv_bench.report.max_batch_table import print_max_batch_table
-    from xconv_bench.report.pictures.max_batch import plot_max_batch
+    from xconv_bench.report.pictures import plot
 
     budget_bytes = parsing.size_in_bytes("--memory-budget", memory_budget)
     devices = _devices(given, verify)
@@ -49,7 +49,7 @@ def max_batch(
         measure=lambda run, progress: find_max_batches(
             cells, run.table("max_batch"), launcher, progress, verify, given.cross_check
         ),
-        draw=lambda rows, run: plot_max_batch(rows, run.plots),
+        draw=lambda rows, run: plot("max_batch", rows, run.plots),
         show=lambda rows, run: print_max_batch_table(rows),
         steps=2 * _TRIES,
         simulations=_TRIES,

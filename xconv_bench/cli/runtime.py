@@ -44,7 +44,7 @@ def runtime(
     In each round every method takes a step, in an order drawn anew: what disturbs one disturbs all.
     """
     from xconv_bench.experiments.runtime import measure_runtime
-    from xconv_bench.report.pictures.runtime import plot_runtime
+    from xconv_bench.report.pictures import plot
     from xconv_bench.report.runtime_table import print_runtime_table
 
     if grid is not None:
@@ -61,7 +61,7 @@ def runtime(
         measure=lambda run, progress: measure_runtime(
             cells, run.table("runtime"), launcher, progress, rounds
         ),
-        draw=lambda rows, run: plot_runtime(rows, run.plots),
+        draw=lambda rows, run: plot("runtime", rows, run.plots),
         show=lambda rows, run: print_runtime_table(rows),
         steps=rounds + _UNTIMED_STEPS,
         output=given.output,

@@ -128,7 +128,7 @@ def train(
     Shown are the task's own measure epoch by epoch, the gap to exact with its confidence interval
     over seeds, memory, time, and what the trained networks make.
     """
-    from xconv_bench.report.pictures.training import draw_training_pictures, plot_training
+    from xconv_bench.report.pictures import Beside, plot
     from xconv_bench.report.training_table import print_training_table
     from xconv_bench.tasks import TaskOptions
 
@@ -145,10 +145,7 @@ def train(
         tables=("training",),
         launcher=plan.launcher,
         measure=partial(plan.measure, cells),
-        draw=lambda rows, run: [
-            *plot_training(rows, run.plots),
-            *draw_training_pictures(rows, run.pictures, run.plots),
-        ],
+        draw=lambda rows, run: plot("training", rows, run.plots, Beside(made=run.pictures)),
         show=lambda rows, run: print_training_table(rows),
         code=lambda rows: exit_code([row for row in rows if row["epoch"] == row["epochs"]]),
         steps=1,

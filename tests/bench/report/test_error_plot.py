@@ -10,7 +10,8 @@ from gradient_rows import EXACT_BYTES, MEBIBYTE, error_row, error_sweep, exactly
 from matplotlib.axes import Axes
 
 from xconv_bench.errors import BenchError
-from xconv_bench.report.pictures.error import error_by_bytes, error_by_probes, plot_error
+from xconv_bench.report.pictures import plot
+from xconv_bench.report.pictures.error import error_by_bytes, error_by_probes
 from xconv_bench.report.settings import settings_of
 from xconv_bench.results.columns import ERROR_KEY
 
@@ -38,10 +39,10 @@ def panels(rows: Rows, layers: list[str] | None = None) -> list[Axes]:
 
 def test_the_same_rows_make_the_same_files(tmp_path: Path) -> None:
     rows = error_sweep(probes=(8, 32))
-    first = [path.read_bytes() for path in plot_error(rows, tmp_path / "a" / "plots")]
+    first = [path.read_bytes() for path in plot("error", rows, tmp_path / "a" / "plots")]
     before = dict(matplotlib.rcParams)
     with matplotlib.rc_context({"font.size": 30, "svg.hashsalt": None}):
-        paths = plot_error(rows, tmp_path / "b")
+        paths = plot("error", rows, tmp_path / "b")
     assert [path.read_bytes() for path in paths] == first
     assert [path.name for path in paths] == [
         "error.png", "error.svg", "error_bytes.png", "error_bytes.svg",
@@ -71,10 +72,10 @@ def test_where_the_gradient_is_exact_the_point_is_on_the_lower_edge(tmp_path: Pa
     some = [r for r in rows if (r["scheme"], r["layer"]) == ("independent", "7")]
     assert [(r["probes"], r["relative_error"]) for r in some[:-1]] in drawn
     assert [(512.0, 0.0)] in drawn
-    _, svg, _, _ = plot_error(rows, tmp_path)
+    _, svg, _, _ = plot("error", rows, tmp_path)
     assert "points on the lower edge" in texts(svg)
     some = [row for row in rows if row["probes"] != 512]
-    _, svg, _, _ = plot_error(some, tmp_path)
+    _, svg, _, _ = plot("error", some, tmp_path)
     assert "lower edge" not in texts(svg)
 
 
@@ -88,7 +89,7 @@ def test_of_many_layers_those_that_matter_are_named(tmp_path: Path) -> None:
     sizes = {r["layer"]: r["relative_error"] for r in rows if r["probes"] == 8}
     del sizes["all"]
     largest = max(sizes, key=sizes.__getitem__)
-    _, svg, _, _ = plot_error(rows, tmp_path)
+    _, svg, _, _ = plot("error", rows, tmp_path)
     shown = texts(svg)
     assert "stage0.conv (first, smallest error)" in shown
     assert "stage20.conv (last)" in shown
@@ -122,7 +123,7 @@ def test_settings_are_never_mixed(tmp_path: Path) -> None:
         {"model": "net.py/a", "batch_size": 8},
     ]
     rows = [row for each in settings for row in error_sweep(("0",), ("multi",), (8,), **each)]
-    pngs = [path for path in plot_error(rows, tmp_path) if path.suffix == ".png"]
+    pngs = [path for path in plot("error", rows, tmp_path) if path.suffix == ".png"]
     assert [path.name for path in pngs[::2]] == [
         "error_net.py-a_batch8.png",
         "error_net.py-a_batch64.png",
@@ -135,7 +136,7 @@ def test_settings_are_never_mixed(tmp_path: Path) -> None:
 def test_what_failed_is_named(tmp_path: Path) -> None:
     rows = error_sweep(schemes=("independent",))
     rows.append(error_row(method="xconv", scheme="multi", probes=8, status="oom"))
-    for svg in plot_error(rows, tmp_path)[1::2]:
+    for svg in plot("error", rows, tmp_path)[1::2]:
         assert "xconv multi r=8: out of memory" in texts(svg)
 
 
@@ -160,7 +161,7 @@ def test_at_half_precision_the_rounding_of_exact_layers_is_a_level(tmp_path: Pat
     ids=["no rows", "exact alone", "failures alone", "all of them exact"],
 )
 def test_without_errors_nothing_is_drawn(rows: Rows, tmp_path: Path) -> None:
-    assert plot_error(rows, tmp_path / "plots") == []
+    assert plot("error", rows, tmp_path / "plots") == []
     assert not (tmp_path / "plots").exists()
 
 
@@ -172,11 +173,11 @@ def test_one_number_of_probes_is_drawn() -> None:
 
 
 def test_a_dollar_sign_is_no_formula(tmp_path: Path) -> None:
-    _, svg, _, _ = plot_error(error_sweep(("$a$",), ("multi",), (8,), model="$m$"), tmp_path)
+    _, svg, _, _ = plot("error", error_sweep(("$a$",), ("multi",), (8,), model="$m$"), tmp_path)
     assert "$a$" in texts(svg) and "$m$" in texts(svg)
 
 
 def test_a_file_in_the_way_is_explained(tmp_path: Path) -> None:
     (tmp_path / "plots").write_text("mine")
     with pytest.raises(BenchError, match="plots cannot be used: File exists"):
-        plot_error(error_sweep(), tmp_path / "plots")
+        plot("error", error_sweep(), tmp_path / "plots")

@@ -7,7 +7,7 @@ from run_directories import XCONV
 
 from xconv_bench.configuration import MaxBatchConfiguration
 from xconv_bench.report.canvas.files import kept_as
-from xconv_bench.report.pictures.max_batch import plot_max_batch
+from xconv_bench.report.pictures import plot
 from xconv_bench.results.columns import MAX_BATCH_COLUMNS
 
 
@@ -20,7 +20,7 @@ def row(size: int | None, **cells: Any) -> dict[str, Any]:
 
 def test_a_bar_a_method(tmp_path: Path) -> None:
     rows = [row(100), row(250, **XCONV), row(None, method="offload")]
-    png, svg = plot_max_batch(rows, tmp_path)
+    png, svg = plot("max_batch", rows, tmp_path)
     text = svg.read_text()
     assert (png.name, svg.name) == ("max_batch.png", "max_batch.svg")
     assert "250  (2.50×)" in text and "out of memory" in text and "16 GiB of memory" in text
@@ -29,6 +29,6 @@ def test_a_bar_a_method(tmp_path: Path) -> None:
 def test_a_picture_a_setting(tmp_path: Path) -> None:
     rows = [row(100), row(50, image_size=448), row(None, image_size=896)]
     with kept_as("pdf"):
-        names = [path.name for path in plot_max_batch(rows, tmp_path)]
+        names = [path.name for path in plot("max_batch", rows, tmp_path)]
     assert names == ["max_batch_224px.pdf", "max_batch_448px.pdf"]
-    assert plot_max_batch([], tmp_path) == []
+    assert plot("max_batch", [], tmp_path) == []

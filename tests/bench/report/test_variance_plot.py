@@ -10,12 +10,12 @@ from variance_rows import Row, estimator, parted, rounded, variance_row, varianc
 
 from xconv_bench.errors import BenchError
 from xconv_bench.report.canvas.curves import Curves
+from xconv_bench.report.pictures import Beside, plot
 from xconv_bench.report.pictures.variance import (
     DEVIATION,
     ROUNDING,
     against_batch,
     against_probes,
-    plot_variance,
 )
 from xconv_bench.report.pictures.variance_ratio import variance_ratio
 from xconv_bench.report.settings import settings_of
@@ -49,16 +49,16 @@ def ratio_panels(rows: Rows, target: float = 1.0, layers: list[str] | None = Non
 
 
 def plotted(rows: Rows, folder: Path, layers: list[str] | None = None) -> list[str]:
-    paths = plot_variance(rows, fit_laws(rows), folder, layers)
+    paths = plot("variance", rows, folder, Beside(fit_laws(rows), layers=layers))
     assert all(path.exists() for path in paths)
     return [path.name for path in paths if path.suffix == ".png"]
 
 
 def test_the_same_rows_make_the_same_files(tmp_path: Path) -> None:
     rows = variance_sweep(("0",), ("multi",), (4, 16))
-    laws = fit_laws(rows)
-    first = [path.read_bytes() for path in plot_variance(rows, laws, tmp_path / "a")]
-    again = [path.read_bytes() for path in plot_variance(rows, laws, tmp_path / "b")]
+    laws = Beside(fit_laws(rows))
+    first = [path.read_bytes() for path in plot("variance", rows, tmp_path / "a", laws)]
+    again = [path.read_bytes() for path in plot("variance", rows, tmp_path / "b", laws)]
     assert first == again and len(first) == 4
 
 
@@ -134,7 +134,7 @@ def test_another_target_is_a_level_of_its_own(tmp_path: Path) -> None:
     (panel,) = ratio_panels(rows, target=0.01)
     assert [(0.0, 0.01), (1.0, 0.01)] in lines(panel)
     assert panel.get_ylim()[0] < 0.01
-    plot_variance(rows, fit_laws(rows, 0.01), tmp_path)
+    plot("variance", rows, tmp_path, Beside(fit_laws(rows, 0.01)))
     assert "target 0.01" in texts(tmp_path / "variance_ratio.svg")
 
 

@@ -34,6 +34,7 @@ class Axis:
     ticks: Mapping[float, str] | None = None
     is_logarithmic: bool = False
     has_grid: bool = False
+    has_line: bool = True
     look: Mapping[str, Any] = field(default_factory=dict)
 
     def divide(self, axes: Axes, which: Literal["x", "y"]) -> None:
@@ -48,14 +49,24 @@ class Axis:
             axis.minorticks_off()
         if self.has_grid:
             axes.grid(axis=which)
+        if not self.has_line:
+            axes.spines["bottom" if which == "x" else "left"].set_visible(False)
+            axis.set_tick_params(length=0)
 
 
-def logarithmic(name: str, values: Sequence[float]) -> Axis:
-    """Return an axis that holds all ``values`` that have a place on it, with numbers as ticks."""
-    placed = [value for value in values if value > 0 and isfinite(value)]
+def logarithmic(name: str, values: Iterable[float], unit: float = 1.0) -> Axis:
+    """Return an axis that holds all ``values`` that have a place on it, with ticks in ``unit``."""
+    placed = [value / unit for value in values if value > 0 and isfinite(value)]
     low, high = min(placed, default=1.0) / _MARGIN, max(placed, default=1.0) * _MARGIN
     ticks = {tick: _plain(tick) for tick in _ticks(low, high)}
     return Axis(name, (low, high), ticks, is_logarithmic=True, has_grid=True)
+
+
+def named(name: str, names: Sequence[str], is_downwards: bool = False, **look: Any) -> Axis:
+    """Return an axis with names one after the other, and no line."""
+    low, high = -0.5, len(names) - 0.5
+    ends = (high, low) if is_downwards else (low, high)
+    return Axis(name, ends, dict(enumerate(names)), has_line=False, look=look)
 
 
 def counted(name: str, counts: Iterable[float]) -> Axis:

@@ -1,4 +1,4 @@
-"""Draw curves in panels: lines with error bars, bands, levels and words over two axes."""
+"""Draw panels with the same two axes: curves, bands, levels, coloured fields, words."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from xconv_bench.report.canvas import style
 from xconv_bench.report.canvas.axes import Axis
-from xconv_bench.report.canvas.frame import Look, framed
+from xconv_bench.report.canvas.frame import framed
+from xconv_bench.report.canvas.style import Look
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,6 +20,13 @@ _WORD_SHARE, _LINE_SHARE = 0.06, 0.04
 _PAPER = {"boxstyle": "square,pad=0.05", "facecolor": "white", "edgecolor": "none", "alpha": 0.75}
 """Ground of words that a line may run through."""
 _ALMOST_ALL = 0.99
+_ABOVE = ((4, 3), "left", "bottom")
+_BELOW = ((-4, -4), "right", "top")
+_LEVEL = Look("", style.EXACT)
+_FARTHEST = 8.0
+"""Ratios beyond this, and below its inverse, have the same colour."""
+_DARK = 0.6
+"""Share of the scale of colours, from the middle on, beyond which white words are read better."""
 
 
 class Mark(Protocol):
@@ -52,13 +60,10 @@ class Curves:
 
     def draw(self) -> Picture:
         """Return the picture."""
-        picture, grid = framed(
-            self.title, self.legend, self.notes, len(self.panels), self.panel_inches,
+        picture, every = framed(
+            self.title, self.y.name, self.legend, self.notes, len(self.panels), self.panel_inches,
             self.shares_heights,
         )  # fmt: skip
-        for line in grid:
-            line[0].set_ylabel(self.y.name)
-        every = [axes for line in grid for axes in line]
         for axes, panel in zip(every, self.panels, strict=True):
             axes.set_title(panel.title, color=panel.colour)
             axes.set_xlabel(self.x.name)
@@ -97,7 +102,14 @@ class Line:
             Edge([point.x for point in self.points if point.y == 0], self.look).draw(axes)
         else:
             axes.plot([p.x for p in self.points], [p.y for p in self.points], **self.look.told())
-        self._write(axes)
+        # Where points crowd, only some have words, from the last on.
+        offset, across, along = _BELOW if self.is_lowest else _ABOVE
+        for point in reversed(self.points):
+            if point.y and point.words and _has_room(axes, point, across):
+                Words(
+                    point.words, (point.x, point.y), offset, across, along, is_small=True,
+                    colour=self.look.colour, is_on_paper=True,
+                ).draw(axes)  # fmt: skip
 
     def _draw_bars(self, axes: Axes, points: Sequence[Point]) -> None:
         if points:
@@ -106,35 +118,21 @@ class Line:
             x, y, _, above, _ = zip(*points, strict=True)
             axes.errorbar(x, y, [below, above], **self.look.told())
 
-    def _write(self, axes: Axes) -> None:
-        """Write beside the points; where they crowd, only beside some, from the last on."""
-        offset, across, along = ((-4, -4), "right", "top") if self.is_lowest else _ABOVE
-        for point in reversed(self.points):
-            if point.y and point.words and _has_room(axes, point, across):
-                Words(
-                    point.words, (point.x, point.y), offset, across, along, is_small=True,
-                    colour=self.look.stroke.colour, is_on_paper=True,
-                ).draw(axes)  # fmt: skip
-
-
-_ABOVE = ((4, 3), "left", "bottom")
-
 
 @dataclass(frozen=True)
 class Edge:
-    """Set points on the lower edge of a panel, or on the upper one."""
+    """Set points on the lower edge of a panel, or on the upper one, beyond which they reach."""
 
     places: Sequence[float]
     look: Look
     is_upper: bool = False
 
     def draw(self, axes: Axes) -> None:
-        """Draw the points, which reach beyond the panel."""
+        """Draw the points."""
         if self.places:
-            told = self.look.told() | {"linestyle": "none"}
+            look = {**self.look.told(), "linestyle": "none", "clip_on": False}
             heights = [int(self.is_upper)] * len(self.places)
-            along = axes.get_xaxis_transform()
-            axes.plot(self.places, heights, transform=along, clip_on=False, **told)
+            axes.plot(self.places, heights, transform=axes.get_xaxis_transform(), **look)
 
 
 @dataclass(frozen=True)
@@ -156,12 +154,9 @@ class Band:
         )  # fmt: skip
 
 
-_LEVEL = Look("", style.EXACT)
-
-
 @dataclass(frozen=True)
 class Level:
-    """Mark a height, or a place along x, with a dashed line through the panel and words."""
+    """Mark a height, or a place along x, by a line through the panel; words stand at its end."""
 
     at: float
     words: str = ""
@@ -169,7 +164,7 @@ class Level:
     look: Look = _LEVEL
 
     def draw(self, axes: Axes) -> None:
-        """Draw the line; the words stand within the panel, at its right or upper end."""
+        """Draw the line, and its words within the panel."""
         if self.axis == "x":
             axes.axvline(self.at, **self.look.told())
             place, offset, within = (self.at, 1.0), (-4, -2), ("data", "axes fraction")
@@ -178,9 +173,35 @@ class Level:
             place, offset, within = (1.0, self.at), (-2, -3), ("axes fraction", "data")
         if self.words:
             Words(
-                self.words, place, offset, "right", "top", within, colour=self.look.stroke.colour,
+                self.words, place, offset, "right", "top", within, self.look.colour,
                 is_on_paper=self.axis == "y",
             ).draw(axes)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Field:
+    """Fill a field of width and height 1 by its ratio; without one write its words alone."""
+
+    place: tuple[int, int]
+    words: str
+    ratio: float | None = None
+    is_bold: bool = False
+
+    def draw(self, axes: Axes) -> None:
+        """Draw the field, green where the ratio is below 1, and its words."""
+        from matplotlib import colormaps
+        from matplotlib.colors import LogNorm
+
+        (x, y), colour = self.place, style.FAILURE
+        if self.ratio is not None:
+            shade = float(LogNorm(1 / _FARTHEST, _FARTHEST, clip=True)(self.ratio))
+            colour = "white" if abs(2 * shade - 1) > _DARK else style.INK
+            corners = ([x - 0.5, x + 0.5, x + 0.5, x - 0.5], [y - 0.5, y - 0.5, y + 0.5, y + 0.5])
+            axes.fill(*corners, color=colormaps["PiYG_r"](shade), linewidth=0)
+        axes.text(
+            x, y, self.words, ha="center", va="center", fontsize=style.NOTE_SIZE, color=colour,
+            fontweight="bold" if self.is_bold else "normal",
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -203,11 +224,10 @@ class Words:
     def draw(self, axes: Axes) -> None:
         """Write the words."""
         look: dict[str, Any] = {"fontsize": style.NOTE_SIZE} if self.is_small else {}
-        if self.is_on_paper:
-            look["bbox"] = _PAPER
         axes.annotate(
             self.text, self.place, self.offset, xycoords=self.within, textcoords="offset points",
-            ha=self.across, va=self.along, color=self.colour, **look,
+            ha=self.across, va=self.along, color=self.colour,
+            bbox=_PAPER if self.is_on_paper else None, **look,
         )  # fmt: skip
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from xconv_bench.report.canvas import style
-from xconv_bench.report.canvas.style import Stroke
+from xconv_bench.report.canvas.style import Look
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,59 +28,34 @@ _LABEL_CHARACTERS = 48
 _MOST_PANELS_ABREAST = 3
 
 
-@dataclass(frozen=True)
-class Look:
-    """Show a line by its stroke, and name it in the legend.
-
-    ``line`` holds what matplotlib is told besides, such as a width.
-    """
-
-    label: str
-    stroke: Stroke
-    line: Mapping[str, Any] = field(default_factory=dict)
-
-    def told(self) -> dict[str, Any]:
-        """Return the arguments of matplotlib's functions that draw the line."""
-        stroke = self.stroke
-        look = {"color": stroke.colour, "marker": stroke.marker, "linestyle": stroke.dashes}
-        return {**look, **self.line}
-
-
 def framed(
-    title: str, legend: Sequence[Look], notes: Sequence[str], panels: int, panel_inches: float,
-    shares_heights: bool = True,
-) -> tuple[Picture, Sequence[Sequence[Axes]]]:  # fmt: skip
-    """Return a picture and its lines of ``panels``, of ``panel_inches`` height.
+    title: str, heights: str, legend: Sequence[Look], notes: Sequence[str], panels: int,
+    panel_inches: float, shares_heights: bool = True,
+) -> tuple[Picture, list[Axes]]:  # fmt: skip
+    """Return a picture and its ``panels``, of ``panel_inches`` height.
 
-    All have the same y axis, unless ``shares_heights`` says otherwise; ``notes`` are joined to the
-    note below.
+    All have the same y axis, unless ``shares_heights`` says otherwise; ``heights`` names what is
+    drawn along it.
     """
     from matplotlib.figure import Figure as Picture
 
-    title = _wrapped(title)
-    note = joined(notes)
+    title, note = _wrapped(title), joined(notes)
     columns = _legend_columns(legend)
     abreast = min(panels, _MOST_PANELS_ABREAST)
-    lines = ceil(panels / abreast)
-    above = lines * panel_inches + _lines(title) * _TITLE_LINE_INCHES
-    below = (
-        ceil(len(legend) / columns) * _LEGEND_LINE_INCHES
-        + _lines(note) * _NOTE_LINE_INCHES
-        + _LEGEND_LINE_INCHES
-    )
+    above = ceil(panels / abreast) * panel_inches + _lines(title) * _TITLE_LINE_INCHES
+    legend_lines = ceil(len(legend) / columns) + 1
+    below = legend_lines * _LEGEND_LINE_INCHES + _lines(note) * _NOTE_LINE_INCHES
     picture = Picture(figsize=(WIDTH_INCHES, above + below), layout="constrained")
     parts: Any = picture.subfigures(2, 1, height_ratios=[above, below])
     body, foot = parts
     body.suptitle(title, x=_LEFT, ha="left")
-    foot.legend(
-        handles=[_handle(look) for look in legend],
-        loc="upper left",
-        ncols=columns,
-        borderaxespad=0.6,
-    )
+    handles = [_handle(look) for look in legend]
+    foot.legend(handles=handles, loc="upper left", ncols=columns, borderaxespad=0.6)
     foot.text(_LEFT, 0.05, note, va="bottom", color=style.FAINT, fontsize=style.NOTE_SIZE)
-    grid = body.subplots(lines, abreast, sharey=shares_heights, squeeze=False)
-    return picture, _used(grid, panels)
+    every = panels_in(body, panels, abreast, shares_heights)
+    for leftmost in every[::abreast]:
+        leftmost.set_ylabel(heights)
+    return picture, every
 
 
 def headed(title: str, note: str, inches: float) -> Picture:
@@ -100,11 +74,12 @@ def joined(notes: Sequence[str]) -> str:
     return textwrap.fill("; ".join(notes), _NOTE_CHARACTERS)
 
 
-def _used(grid: Any, panels: int) -> Sequence[Sequence[Axes]]:
-    """Return the lines of a grid without the panels that are too many, which are hidden."""
+def panels_in(parent: Any, panels: int, abreast: int, shares_heights: bool) -> list[Axes]:
+    """Return the panels of a picture, or of a part of one, in lines of ``abreast``."""
+    grid = parent.subplots(ceil(panels / abreast), abreast, sharey=shares_heights, squeeze=False)
     for unused in grid.flat[panels:]:
         unused.set_visible(False)
-    return [[axes for axes in line if axes.get_visible()] for line in grid]
+    return list(grid.flat[:panels])
 
 
 def _wrapped(title: str) -> str:

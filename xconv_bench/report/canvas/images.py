@@ -9,7 +9,7 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xconv_bench.report.canvas.frame import WIDTH_INCHES, headed
+from xconv_bench.report.canvas.frame import WIDTH_INCHES, headed, panels_in
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Picture
@@ -39,10 +39,9 @@ class Images:
         lines = ceil(len(images) / abreast)
         inches = WIDTH_INCHES / abreast * height / width + _TITLE_INCHES
         picture = headed(self.title, "", lines * inches + _TITLE_INCHES)
-        grid = picture.subplots(lines, abreast, squeeze=False)
-        for axes in grid.flat:
+        panels = panels_in(picture, len(images), abreast, shares_heights=False)
+        for axes, (title, _), image in zip(panels, self.images, images, strict=True):
             axes.axis("off")
-        for axes, (title, _), image in zip(grid.flat, self.images, images, strict=False):
             axes.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
             axes.set_title(textwrap.fill(title, _TITLE_CHARACTERS), fontsize=_TITLE_SIZE)
         return picture

@@ -1,6 +1,7 @@
 """Fix how pictures look: a method or scheme has one colour in all of them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -22,6 +23,34 @@ class Stroke:
     colour: str
     marker: str
     dashes: Dashes = "-"
+
+
+@dataclass(frozen=True)
+class Look:
+    """Show a line by its stroke, and name it in the legend.
+
+    ``line`` holds what matplotlib is told besides, such as a width.
+    """
+
+    label: str
+    stroke: Stroke
+    line: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def colour(self) -> str:
+        """Return the colour of the line."""
+        return self.stroke.colour
+
+    def told(self) -> dict[str, Any]:
+        """Return the arguments of matplotlib's functions that draw the line."""
+        stroke = self.stroke
+        told = {"color": stroke.colour, "marker": stroke.marker, "linestyle": stroke.dashes}
+        return {**told, **self.line}
+
+
+def look(colour: str, marker: str = "", dashes: Dashes = "-", label: str = "", **line: Any) -> Look:
+    """Return a look by its parts."""
+    return Look(label, Stroke(colour, marker, dashes), line)
 
 
 # Hues of Okabe and Ito, and of Tol, told apart by colour-blind readers, and by their points.
@@ -120,10 +149,21 @@ def stroke(name: str, variant: int = 0) -> Stroke:
     return Stroke(colours.light if shade % 2 else colours.dark, marker, _VARIANTS[dashes])
 
 
-def graded(count: int) -> list[Stroke]:
-    """Return lines of things that have an order, such as layers by depth: from dark to light."""
+def graded(words: Mapping[str, str], **line: Any) -> dict[str, Look]:
+    """Return looks of things that have an order, such as layers by depth: from dark to light.
+
+    ``words`` says what the legend calls them.
+    """
     from matplotlib import colormaps
     from matplotlib.colors import to_hex
 
-    colours = [to_hex(colormaps["viridis"](0.85 * i / max(1, count - 1))) for i in range(count)]
-    return [Stroke(c, MARKERS[i % len(MARKERS)]) for i, c in enumerate(colours)]
+    last = max(1, len(words) - 1)
+    return {
+        name: look(
+            to_hex(colormaps["viridis"](0.85 * place / last)),
+            MARKERS[place % len(MARKERS)],
+            label=label,
+            **line,
+        )
+        for place, (name, label) in enumerate(words.items())
+    }

@@ -13,6 +13,7 @@ from xconv_bench.errors import BenchError
 from xconv_bench.report.canvas.files import kept_as
 from xconv_bench.report.page.findings import outcome_of
 from xconv_bench.report.page.kinds import Kind, condensed, first_methods
+from xconv_bench.report.pictures import Beside, plot
 from xconv_bench.report.settings import Setting, settings_of
 from xconv_bench.report.summary import Row, summarize
 from xconv_bench.report.variance_laws import BATCHES_TOGETHER
@@ -24,19 +25,6 @@ MOST_FILES = 50
 _MOST_BARS = 40
 _MOST_LINES = 24
 _MOST_METHODS = 24
-
-Draw = Callable[[Sequence[Row], Path], list[Path]]
-
-
-@dataclass(frozen=True)
-class Beside:
-    """What is drawn into the pictures of a run beside the rows of their table.
-
-    ``laws`` of variances, and the folder of what trained networks have ``made``.
-    """
-
-    laws: Sequence[Row]
-    made: Path
 
 
 @dataclass(frozen=True)
@@ -84,45 +72,13 @@ def _drawn(
 ) -> tuple[list[Path], list[str]]:
     try:
         with warnings.catch_warnings(action="ignore"):  # of figures that have no place on an axis
-            return _plot_of(kind.name, beside)(rows, folder), []
+            return plot(kind.name, rows, folder, beside), []
     except BenchError:
         raise
     except Exception as error:  # odd figures must not take the rest of the report with them
         interrupts.check()  # it may be the cause
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         return [], [f"A picture could not be drawn ({reason})."]
-
-
-def _plot_of(name: str, beside: Beside) -> Draw:
-    from xconv_bench.report.pictures.average_error import plot_average_error
-    from xconv_bench.report.pictures.error import plot_error
-    from xconv_bench.report.pictures.estimates import plot_estimates
-    from xconv_bench.report.pictures.frontier import plot_frontier
-    from xconv_bench.report.pictures.layers import plot_layers
-    from xconv_bench.report.pictures.max_batch import plot_max_batch
-    from xconv_bench.report.pictures.memory import plot_memory
-    from xconv_bench.report.pictures.runtime import plot_runtime
-    from xconv_bench.report.pictures.training import draw_training_pictures, plot_training
-    from xconv_bench.report.pictures.variance import plot_variance
-
-    plots: dict[str, Draw] = {
-        "memory": plot_memory,
-        "max_batch": plot_max_batch,
-        "frontier": plot_frontier,
-        "advice": lambda rows, folder: [],
-        "runtime": plot_runtime,
-        "layers": plot_layers,
-        "error": plot_error,
-        "age": plot_average_error,
-        "variance": lambda rows, folder: plot_variance(rows, beside.laws, folder),
-        "training": lambda rows, folder: [
-            *plot_training(rows, folder),
-            *draw_training_pictures(rows, beside.made, folder),
-        ],
-        "estimates": plot_estimates,
-        "variance_law": lambda rows, folder: [],  # drawn into the pictures of variance
-    }
-    return plots[name]
 
 
 _ONE_PICTURE = ("memory", "runtime")

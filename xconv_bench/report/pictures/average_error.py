@@ -3,14 +3,20 @@
 They are figures 4 to 6 of the paper.
 """
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 from xconv_bench.report.canvas.axes import counted, logarithmic
 from xconv_bench.report.canvas.curves import Curves, Level, Panel
 from xconv_bench.report.notes import failures_of
 from xconv_bench.report.pictures import lines as shown
-from xconv_bench.report.settings import Setting, by_estimator, is_reference, number, of_network
+from xconv_bench.report.settings import (
+    Setting,
+    by_estimator,
+    is_reference,
+    number,
+    of_network,
+    settings_of,
+)
 from xconv_bench.report.summary import Row
 from xconv_bench.results.columns import AGE_KEY
 
@@ -24,18 +30,10 @@ _NOTES = (
 )
 
 
-def plot_average_error(rows: Sequence[Row], folder: Path) -> list[Path]:
-    """Draw ``age.png`` and ``age.svg`` in ``folder`` and return their paths.
-
-    A line for each estimator in ``rows``, as ``Table.rows`` returns them, over the whole network;
-    the error of exact gradients, the noise of minibatches alone, is a dashed line. Where batches
-    differ, because each is what a memory holds, every point says its own. Rows of several settings
-    make a picture each, told apart by the ends of their names. Nothing is drawn of a setting in
-    which no estimator has an error.
-
-    Raises BenchError where a file cannot be written.
-    """
-    return shown.draw_settings(rows, AGE_KEY, folder, {"age": average_error})
+def pictures(rows: Sequence[Row], beside: shown.Beside) -> Iterator[shown.Named]:
+    """Describe the network's error by estimator; that of exact gradients is a dashed line."""
+    for setting in settings_of(rows, AGE_KEY):
+        yield f"age{setting.suffix}", average_error(setting)
 
 
 def average_error(setting: Setting) -> Curves | None:
@@ -59,7 +57,7 @@ def average_error(setting: Setting) -> Curves | None:
     floors = [floor for row in known if (floor := number(row, _ERROR) or 0.0) > 0][:1]
     name = ", ".join(filter(None, ["exact", *map(batch, exact[:1])]))
     looks = shown.looks_of(rows)
-    notes = ["points on the lower edge: no error"] if any(p.y == 0 for p in points) else []
+    notes = shown.on_the_edge(points, "points on the lower edge: no error")
     if any(row[_ERROR] == 0 for row in exact):
         notes.append("exact: no error, a minibatch holds all samples")
     return Curves(

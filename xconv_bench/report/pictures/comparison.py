@@ -7,10 +7,10 @@ from math import isfinite
 from pathlib import Path
 
 from xconv_bench.report.canvas import style
-from xconv_bench.report.canvas.axes import Axis
+from xconv_bench.report.canvas.axes import Axis, named
 from xconv_bench.report.canvas.curves import Curves, Level, Line, Panel, Point
 from xconv_bench.report.canvas.files import draw
-from xconv_bench.report.canvas.frame import Look
+from xconv_bench.report.canvas.style import Look
 from xconv_bench.report.units import format_ratio
 
 _FRAME_INCHES = 0.95
@@ -50,8 +50,7 @@ def comparison(changes: Sequence[Changed], runs: Sequence[str]) -> Curves:
             f"ratio to {runs[0]}",
             [ratio for each in changes for ratio in each.ratios if ratio is not None],
         ),
-        Axis("", (len(changes) - 0.5, -0.5), dict(enumerate(labels)),
-             look={"fontsize": style.NOTE_SIZE}),
+        named("", labels, is_downwards=True, fontsize=style.NOTE_SIZE),
         [Panel([Level(1, axis="x"), *lines])],
         [
             Look(name, style.Stroke(style.INK, marker, "none"))

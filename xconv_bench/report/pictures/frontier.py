@@ -2,17 +2,15 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from pathlib import Path
 
 from xconv_bench.report.canvas import style
 from xconv_bench.report.canvas.axes import Axis, logarithmic
 from xconv_bench.report.canvas.curves import Curves, Line, Panel, Point
-from xconv_bench.report.canvas.frame import Look
+from xconv_bench.report.canvas.style import Look
 from xconv_bench.report.figures import FIGURES
 from xconv_bench.report.notes import failures_of
 from xconv_bench.report.pictures import lines as shown
-from xconv_bench.report.settings import Setting, by_estimator, number
+from xconv_bench.report.settings import Setting, by_estimator, number, settings_of
 from xconv_bench.report.summary import Row
 from xconv_bench.report.units import Unit, bytes_unit, seconds_unit
 from xconv_bench.report.words import dial_words, estimator_words
@@ -53,15 +51,11 @@ _COSTS = {
 }
 
 
-def plot_frontier(rows: Sequence[Row], folder: Path) -> list[Path]:
-    """Draw ``frontier_error`` and ``frontier_time`` (PNG, SVG) and return the paths.
-
-    One picture of each for a setting of ``rows``, as ``Table.rows`` returns them. The line of a
-    method runs over its knob; full points are on the front, hollow ones are beaten by another.
-    Nothing is drawn of what was not measured. Raises BenchError where a file cannot be written.
-    """
-    pictures = {name: partial(frontier, cost=cost) for name, cost in _COSTS.items()}
-    return shown.draw_settings(rows, FRONTIER_KEY, folder, pictures)
+def pictures(rows: Sequence[Row], beside: shown.Beside) -> Iterator[shown.Named]:
+    """Describe the lines of methods over their knobs; hollow points are beaten by another."""
+    for setting in settings_of(rows, FRONTIER_KEY):
+        for name, cost in _COSTS.items():
+            yield f"{name}{setting.suffix}", frontier(setting, cost)
 
 
 def frontier(setting: Setting, cost: _Cost) -> Curves | None:
@@ -75,7 +69,7 @@ def frontier(setting: Setting, cost: _Cost) -> Curves | None:
     memory = bytes_unit(max(peaks))
     time = seconds_unit(max(values)) if cost.column.endswith("_seconds") else Unit("", 1, 0)
     least, most = min(values) * _ROOM_FOR_WORDS / time.size, max(values) / time.size
-    x = logarithmic(f"{meter.heading} ({memory.name})", [peak / memory.size for peak in peaks])
+    x = logarithmic(f"{meter.heading} ({memory.name})", peaks, memory.size)
     y = logarithmic(f"{cost.name} ({time.name})" if time.name else cost.name, [least, most])
     make = shown.point_of(
         "peak_bytes", cost.column, (memory.size, time.size), _dial_or_name, has_bar=False

@@ -3,18 +3,13 @@
 They are figure 7 of the paper.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
-from xconv_bench.report.canvas import style
-from xconv_bench.report.canvas.axes import Axis
-from xconv_bench.report.canvas.curves import Curves, Level, Line, Mark, Panel, Point, Words
-from xconv_bench.report.canvas.frame import Look
+from xconv_bench.report.canvas import axes, curves, style
 from xconv_bench.report.layers_table import above_start, peak_of, steps_of
 from xconv_bench.report.pictures import lines as shown
-from xconv_bench.report.settings import Setting, is_reference
+from xconv_bench.report.settings import Setting, is_reference, settings_of
 from xconv_bench.report.summary import Row
 from xconv_bench.report.units import Unit, bytes_unit, format_bytes
 from xconv_bench.report.words import status_words
@@ -26,22 +21,21 @@ _ROOM = 1.12
 _GAP = 0.045
 """Share of the width between two labels."""
 _KEY = tuple(column for column in LAYERS_KEY if column != "position")
-_TURN = Look("", style.Stroke(style.FAINT, ""), {"linewidth": 0.8})
 _NOTE = "the most since the moment before; the start holds weights, gradients and the batch"
+_TURN = style.look(style.FAINT, linewidth=0.8)
+_LABEL = {"rotation": 60, "ha": "right", "fontsize": style.NOTE_SIZE}
 
 
-def plot_layers(rows: Sequence[Row], folder: Path) -> list[Path]:
-    """Draw ``layers.png`` and ``layers.svg`` for each setting, and return the paths.
+def pictures(rows: Sequence[Row], beside: shown.Beside) -> Iterator[shown.Named]:
+    """Describe the memory of each method: forward from left to right, then backward.
 
-    ``rows`` are as ``Table.rows`` returns them. A line for each method: forward from left to
-    right, then backward. A layer has the same place for all methods; what is computed again lies
-    between. Nothing is drawn of what was not measured. Raises BenchError where a file cannot be
-    written.
+    A layer has the same place for all methods; what is computed again lies between.
     """
-    return shown.draw_settings(rows, _KEY, folder, {"layers": memory_along})
+    for setting in settings_of(rows, _KEY):
+        yield f"layers{setting.suffix}", memory_along(setting)
 
 
-def memory_along(setting: Setting) -> Curves | None:
+def memory_along(setting: Setting) -> curves.Curves | None:
     """Describe a line for each method; None where nothing was measured."""
     every = steps_of(setting)
     steps = {name: step for name, step in every.items() if peak_of(step) is not None}
@@ -50,28 +44,19 @@ def memory_along(setting: Setting) -> Curves | None:
     order = _order(next(iter(steps.values())))
     most = max(above_start(row, "layer_peak_bytes") for step in steps.values() for row in step)
     unit = bytes_unit(most)
-    looks = {
-        name: _look(name, look, steps[name]) for name, look in shown.looks_by_name(steps).items()
-    }
-    marks = [
-        mark for name, step in steps.items() for mark in _marks(step, order, unit, looks[name])
-    ]
-    failed = [name for name in every if name not in steps]
-    return Curves(
+    looks = shown.looks_by_name(steps, has_markers=False)
+    looks |= {n: replace(looks[n], stroke=style.EXACT) for n in steps if is_reference(steps[n][0])}
+    marks = [mark for name in steps for mark in _marks(steps[name], order, unit, looks[name])]
+    failed = {name: str(step[0]["status"]) for name, step in every.items() if name not in steps}
+    return curves.Curves(
         f"Memory along a training step: {setting.title}",
         _places(order),
-        Axis(f"above the start ({unit.name})", (0, most / unit.size * _ROOM), has_grid=True),
-        [Panel([*marks, *_turn(len(order) - 0.5)])],
+        axes.Axis(f"above the start ({unit.name})", (0, most / unit.size * _ROOM), has_grid=True),
+        [curves.Panel([*marks, *_turn(len(order) - 0.5)])],
         list(looks.values()),
-        [_NOTE, *(f"{name}: {status_words(str(every[name][0]['status']))}" for name in failed)],
+        [_NOTE, *(f"{name}: {status_words(status)}" for name, status in failed.items())],
         panel_inches=3.6,
     )
-
-
-def _look(name: str, look: Look, step: Sequence[Row]) -> Look:
-    """Return the look of a line without points: there are too many."""
-    stroke = style.EXACT if is_reference(step[0]) else replace(look.stroke, marker="")
-    return Look(name, stroke)
 
 
 def _order(step: Sequence[Row]) -> dict[str, int]:
@@ -80,7 +65,9 @@ def _order(step: Sequence[Row]) -> dict[str, int]:
     return {name: place for place, name in enumerate(names)}
 
 
-def _marks(step: Sequence[Row], order: Mapping[str, int], unit: Unit, look: Look) -> list[Mark]:
+def _marks(
+    step: Sequence[Row], order: Mapping[str, int], unit: Unit, own: style.Look
+) -> list[curves.Mark]:
     """Return the steps of a method's memory, and its peak in words."""
     points = []
     place, last = 0.0, 2 * len(order)
@@ -90,39 +77,33 @@ def _marks(step: Sequence[Row], order: Mapping[str, int], unit: Unit, look: Look
             place = max(place, float(known))
         elif row["phase"] == "backward":
             place = max(place, float(last - known if known is not None else last))
-        points.append(Point(place, above_start(row, "layer_peak_bytes") / unit.size))
+        points.append(curves.Point(place, above_start(row, "layer_peak_bytes") / unit.size))
     peak = peak_of(step)
     assert peak is not None
     x, y, *_ = points[list(step).index(peak)]
     words = format_bytes(above_start(peak, "layer_peak_bytes"))
     return [
-        Line(points, replace(look, line={"drawstyle": "steps-pre"})),
-        Words(words, (x, y), (3, 3), colour=look.stroke.colour, is_small=True),
+        curves.Line(points, replace(own, line={**own.line, "drawstyle": "steps-pre"})),
+        curves.Words(words, (x, y), (3, 3), colour=own.colour, is_small=True),
     ]
 
 
-def _turn(at: float) -> list[Mark]:
+def _turn(at: float) -> list[curves.Mark]:
     """Return the marks of where forward ends and backward begins."""
-    side: dict[str, Any] = {
-        "along": "bottom",
-        "within": ("data", "axes fraction"),
-        "is_small": True,
-    }
+    sides = (("forward ", "right"), (" backward", "left"))
     return [
-        Level(at, axis="x", look=_TURN),
-        Words("forward ", (at, 1), across="right", **side),
-        Words(" backward", (at, 1), across="left", **side),
-    ]
+        curves.Level(at, axis="x", look=_TURN),
+        *(curves.Words(text, (at, 1), (0, 0), side, "bottom", ("data", "axes fraction"),
+                       is_small=True) for text, side in sides),
+    ]  # fmt: skip
 
 
-def _places(order: Mapping[str, int]) -> Axis:
+def _places(order: Mapping[str, int]) -> axes.Axis:
     """Return an axis with the names of the ends of blocks, both ways."""
-    ends = _block_ends(order)
-    width = 2 * len(order)
-    backward: dict[float, str] = {width - place: name for name, place in reversed(ends.items())}
-    ticks: dict[float, str] = {place: name for name, place in ends.items()} | backward
-    look = {"rotation": 60, "ha": "right", "fontsize": style.NOTE_SIZE}
-    return Axis("", (0, width), ticks, look=look)
+    ends, width = _block_ends(order), 2 * len(order)
+    ticks: dict[float, str] = {place: name for name, place in ends.items()}
+    ticks |= {width - place: name for name, place in reversed(ends.items())}
+    return axes.Axis("", (0, width), ticks, look=_LABEL)
 
 
 def _block_ends(order: Mapping[str, int]) -> dict[str, int]:

@@ -1,16 +1,17 @@
-"""Make lines of rows, and pictures of their settings."""
+"""Make lines of rows, in the looks of their methods."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from math import inf, isfinite, sqrt
 from pathlib import Path
 
 from xconv_bench.report.canvas import style
 from xconv_bench.report.canvas.axes import Axis
 from xconv_bench.report.canvas.curves import Line, Mark, Point, Words
-from xconv_bench.report.canvas.files import Drawn, draw
-from xconv_bench.report.canvas.frame import Look
-from xconv_bench.report.settings import Setting, by_estimator, by_layer, number, settings_of
+from xconv_bench.report.canvas.files import Drawn
+from xconv_bench.report.canvas.style import Look
+from xconv_bench.report.settings import by_estimator, by_layer, number
 from xconv_bench.report.summary import Row
 from xconv_bench.results.columns import ALL_LAYERS
 
@@ -18,31 +19,25 @@ BARS = "bars: standard errors"
 ON_THE_EDGE = "points on the lower edge: the gradient is exact there"
 _FEW = 5
 
+Named = tuple[str, Drawn | None]
+"""A file name without its ending, and what is drawn there; None where there is nothing to show."""
 Lines = Mapping[str, Sequence[Point]]
 """Points from left to right, by what the line shows."""
 Make = Callable[[Row], Point | None]
 """Makes a point of a row; None where something was not measured."""
 
 
-def draw_settings(
-    rows: Iterable[Row],
-    key: Sequence[str],
-    folder: Path,
-    described: Mapping[str, Callable[[Setting], Drawn | None]],
-) -> list[Path]:
-    """Draw what is ``described``, by name, of each setting of ``rows``; return the paths.
+@dataclass(frozen=True)
+class Beside:
+    """Hold what pictures need beside the rows of their table.
 
-    ``key`` holds the columns that rows are known by. Names of files end with what tells settings
-    apart. Raises BenchError where a file cannot be written.
+    ``laws`` are fitted to variances, ``made`` is the folder of what trained networks have made;
+    ``layers`` are those asked for, None where nobody asked.
     """
-    return draw(
-        (
-            (name + setting.suffix, describe(setting))
-            for setting in settings_of(rows, key)
-            for name, describe in described.items()
-        ),
-        folder,
-    )
+
+    laws: Sequence[Row] = ()
+    made: Path | None = None
+    layers: Sequence[str] | None = None
 
 
 def point_of(
@@ -58,7 +53,7 @@ def point_of(
         across, up = number(row, x), number(row, y)
         if across is None or up is None:
             return None
-        bar = (number(row, f"{y}_se") or 0.0) / units[1] if has_bar else 0.0
+        bar = max(number(row, f"{y}_se") or 0.0, 0.0) / units[1] if has_bar else 0.0
         return Point(across / units[0], up / units[1], bar, bar, words(row))
 
     return make
@@ -114,6 +109,11 @@ def slope(x: Axis, start: float, power: float, text: str) -> list[Mark]:
         power_law(x, start * left**-power, power, look),
         Words(text, (middle, start * (middle / left) ** power), (2, 4)),
     ]
+
+
+def on_the_edge(points: Iterable[Point], words: str = ON_THE_EDGE) -> list[str]:
+    """Return a note on points on the lower edge, where there are any."""
+    return [words] if any(point.y == 0 for point in points) else []
 
 
 def looks_of(rows: Iterable[Row]) -> dict[str, Look]:

@@ -1,12 +1,11 @@
 """Describe the pictures of ``max_batch.csv``: the largest batch of each method, as bars."""
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 from xconv_bench.report.canvas import style
 from xconv_bench.report.canvas.bars import Bar, Bars
-from xconv_bench.report.pictures.lines import draw_settings
-from xconv_bench.report.settings import Setting, is_reference, number
+from xconv_bench.report.pictures.lines import Beside, Named
+from xconv_bench.report.settings import Setting, is_reference, number, settings_of
 from xconv_bench.report.summary import Row
 from xconv_bench.report.units import format_ratio
 from xconv_bench.report.words import method_words, status_words
@@ -17,15 +16,10 @@ _NOTE = (
 )
 
 
-def plot_max_batch(rows: Sequence[Row], folder: Path) -> list[Path]:
-    """Draw ``max_batch.png`` and ``max_batch.svg`` in ``folder`` and return their paths.
-
-    A bar for each method of ``rows``, as ``Table.rows`` returns them: the largest batch that fits,
-    and its ratio to that of exact. Where there is none, words say why. Rows of several settings
-    make a picture each, told apart by the ends of their names. Nothing is drawn of a setting in
-    which no batch was found. Raises BenchError where a file cannot be written.
-    """
-    return draw_settings(rows, MAX_BATCH_KEY, folder, {"max_batch": largest_batches})
+def pictures(rows: Sequence[Row], beside: Beside) -> Iterator[Named]:
+    """Describe the largest batch that fits, and its ratio to that of exact, method by method."""
+    for setting in settings_of(rows, MAX_BATCH_KEY):
+        yield f"max_batch{setting.suffix}", largest_batches(setting)
 
 
 def largest_batches(setting: Setting) -> Bars | None:

@@ -1,32 +1,26 @@
 """Describe the picture of ``memory.csv``: the peak of each configuration, as bars."""
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 from xconv_bench.report.canvas import style
 from xconv_bench.report.canvas.bars import Bar, Bars
-from xconv_bench.report.canvas.files import draw
 from xconv_bench.report.figures import FIGURES, PEAK_COLUMNS, RATIO_MEANING, Figure
+from xconv_bench.report.pictures.lines import Beside, Named
 from xconv_bench.report.summary import Row, Summary, summarize
 from xconv_bench.report.units import Unit, bytes_unit, format_ratio
 from xconv_bench.report.words import label, outcome, title, varying
 
 
-def plot_memory(rows: Sequence[Row], folder: Path) -> list[Path]:
-    """Draw ``memory.png`` and ``memory.svg`` in ``folder`` and return their paths.
+def pictures(rows: Sequence[Row], beside: Beside) -> Iterator[Named]:
+    """Describe the peak of each configuration, and in it, darker, what autograd had saved.
 
-    One bar for each configuration of ``rows``, as ``Table.rows`` returns them: its peak, and in
-    it, darker, what autograd had saved. All bars show one meter, which the axis names. Where a
-    configuration failed, words stand in the place of the bar. Without rows nothing is drawn.
-
-    Raises BenchError where a file cannot be written.
+    All bars show one meter. Where a configuration failed, words stand in the place of the bar.
     """
-    summaries = summarize(rows)
-    return draw([("memory", peaks(summaries))] if summaries else [], folder)
+    if summaries := summarize(rows):
+        yield "memory", _peaks(summaries)
 
 
-def peaks(summaries: Sequence[Summary]) -> Bars:
-    """Describe the bars of all configurations."""
+def _peaks(summaries: Sequence[Summary]) -> Bars:
     meter, setting = _shown_meter(summaries), varying(summaries)
     unit = bytes_unit(max(_peak(each, meter) or 0 for each in summaries))
     has_ratios = any(summary.ratios for summary in summaries)

@@ -6,10 +6,9 @@ from typing import Any
 
 from xconv_bench.report.canvas.axes import Axis
 from xconv_bench.report.canvas.curves import Band, Curves, Line, Mark, Panel, Point
-from xconv_bench.report.canvas.files import draw
-from xconv_bench.report.canvas.frame import Look
 from xconv_bench.report.canvas.images import Images
-from xconv_bench.report.pictures import lines as shown
+from xconv_bench.report.canvas.style import Look
+from xconv_bench.report.pictures.lines import Beside, Named, looks_by_name
 from xconv_bench.report.settings import number
 from xconv_bench.report.summary import Row
 from xconv_bench.report.training_table import setting_words
@@ -29,42 +28,16 @@ _MOST_MEASURES = 2
 _BAND_ALPHA = 0.12
 _REFERENCES = ("input", "truth")
 
-Setting = tuple[str, dict[str, Cell], list[Trained]]
-"""The name of a setting's pictures, its columns, and its methods."""
 
-
-def plot_training(rows: Sequence[Row], folder: Path) -> list[Path]:
-    """Draw ``training_TASK`` (PNG, SVG) for each setting of ``rows``, and return the paths.
-
-    A panel for each measure: a line a method, in a band over its seeds. Raises BenchError where a
-    file cannot be written.
-    """
-    return draw(
-        (
-            (f"training_{name}", by_epoch(columns, methods))
-            for name, columns, methods in _settings(rows)
-        ),
-        folder,
-    )
-
-
-def draw_training_pictures(rows: Sequence[Row], made: Path, folder: Path) -> list[Path]:
-    """Draw ``made_TASK`` (PNG, SVG) for each setting whose task makes pictures, of its first seed.
-
-    Side by side stand what was given, the truth, and what each method's network makes of it.
-    ``made`` is where trainings have left that. Raises BenchError where a file cannot be written.
-    """
-    return draw(
-        ((f"made_{name}", made_images(methods, made)) for name, _, methods in _settings(rows)),
-        folder,
-    )
-
-
-def _settings(rows: Sequence[Row]) -> Iterator[Setting]:
+def pictures(rows: Sequence[Row], beside: Beside) -> Iterator[Named]:
+    """Describe measures by epoch, and side by side what networks made, setting by setting."""
     settings = trained_in(rows)
-    for name, (key, methods) in zip(picture_names(settings), settings.items(), strict=True):
+    names = picture_names(settings)
+    for name, (key, methods) in zip(names, settings.items(), strict=True):
         columns: dict[str, Any] = dict(zip(SETTING_KEY, key, strict=True))
-        yield name, columns, methods
+        yield f"training_{name}", by_epoch(columns, methods)
+    for name, methods in zip(names, settings.values(), strict=True):
+        yield f"made_{name}", made_images(methods, beside.made)
 
 
 def by_epoch(columns: dict[str, Cell], methods: Sequence[Trained]) -> Curves | None:
@@ -72,7 +45,7 @@ def by_epoch(columns: dict[str, Cell], methods: Sequence[Trained]) -> Curves | N
     measures = measures_in([row for method in methods for row in method.rows])[:_MOST_MEASURES]
     if not measures:
         return None
-    looks = shown.looks_by_name({method.name: method.rows for method in methods}, has_markers=False)
+    looks = looks_by_name({method.name: method.rows for method in methods}, has_markers=False)
     seeds = max(len({row["seed"] for row in method.rows}) for method in methods)
     notes = [f"mean of {seeds} seeds, from the worst to the best in the band"] if seeds > 1 else []
     return Curves(
@@ -103,14 +76,16 @@ def _marks(method: Trained, measure: str, look: Look) -> Iterator[Mark]:
         epochs = sorted(curve)
         yield Line([Point(e, sum(curve[e]) / len(curve[e])) for e in epochs], look)
         low, high = ([end(curve[epoch]) for epoch in epochs] for end in (min, max))
-        yield Band(epochs, low, high, look.stroke.colour, _BAND_ALPHA)
+        yield Band(epochs, low, high, look.colour, _BAND_ALPHA)
 
 
-def made_images(methods: Sequence[Trained], made: Path) -> Images | None:
+def made_images(methods: Sequence[Trained], made: Path | None) -> Images | None:
     """Describe what each method's network made from the first seed that any ended from.
 
     What all have in common comes first. None where nothing was made.
     """
+    if made is None:
+        return None
     seed = next((seed for method in methods for seed in method.finals), None)
     rows = [method.finals[seed] for method in methods if seed in method.finals]
     images: list[tuple[str, Path]] = []

@@ -1,15 +1,10 @@
 """Describe the pictures of ``variance.csv``: deviations against batch size and against probes."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from xconv_bench.report.canvas import style
-from xconv_bench.report.canvas.axes import counted, logarithmic
-from xconv_bench.report.canvas.curves import Curves, Level, Panel, Point
-from xconv_bench.report.canvas.files import Drawn, draw
-from xconv_bench.report.canvas.frame import Look
+from xconv_bench.report.canvas import axes, curves, style
 from xconv_bench.report.notes import failures_of
 from xconv_bench.report.pictures import lines as shown
 from xconv_bench.report.pictures.variance_ratio import variance_ratio
@@ -20,43 +15,28 @@ from xconv_bench.report.variance_laws import BATCHES_TOGETHER, laws_by_key
 from xconv_bench.results.columns import VARIANCE_KEY
 
 _PANEL_INCHES = 2.6
-_EXACT = Look("exact", style.Stroke(style.EXACT.colour, "x", style.EXACT.dashes), {"zorder": 4})
+_EXACT = style.look(style.EXACT.colour, "x", style.EXACT.dashes, "exact", zorder=4)
 _NOTE = "standard deviation over minibatches and seeds: √ of the variance summed over the weights"
 
-Named = tuple[str, Drawn | None]
 
+def pictures(rows: Sequence[Row], beside: shown.Beside) -> Iterator[shown.Named]:
+    """Describe deviations, a panel a layer, of those asked for or of a few; and ratios.
 
-def plot_variance(
-    rows: Sequence[Row], laws: Sequence[Row], folder: Path, layers: Sequence[str] | None = None
-) -> list[Path]:
-    """Draw the variances in ``rows``, as ``Table.rows`` returns them; return the paths.
-
-    ``variance.png`` has a panel a layer, of ``layers`` or of a few: the standard deviation of the
-    gradient against the batch size, a picture an estimator; with a single batch size against the
-    probes. ``variance_ratio.png`` shows the estimator's variance over that of minibatches with the
-    ``laws`` fitted to it, ``variance_rounding.png`` the error at half precision beside that
-    of rounding alone. SVG beside them all. Rows of several settings make a picture each, told apart
-    by the ends of their names. What has nothing to show is not drawn.
-
-    Raises BenchError where a file cannot be written.
+    Deviations are set against the batch size, a picture an estimator, with a single batch size
+    against probes; the error at half precision beside that of rounding alone. Ratios are the
+    estimator's variance over that of minibatches, with the laws fitted to them.
     """
-    return draw(_pictures(rows, laws, layers), folder)
-
-
-def _pictures(
-    rows: Sequence[Row], laws: Sequence[Row], layers: Sequence[str] | None
-) -> Iterator[Named]:
+    layers, laws = beside.layers, laws_by_key(beside.laws)
     for setting in settings_of(rows, BATCHES_TOGETHER):
         for end, picture in _deviations(setting, layers):
             yield f"variance{setting.suffix}{end}", picture
-    by_key = laws_by_key(laws)
     for setting in settings_of(rows, VARIANCE_KEY):
-        yield f"variance_ratio{setting.suffix}", variance_ratio(setting, by_key, layers)
+        yield f"variance_ratio{setting.suffix}", variance_ratio(setting, laws, layers)
         rounding = against_probes(setting, layers, ROUNDING)
         yield f"variance_rounding{setting.suffix}", rounding
 
 
-def _deviations(setting: Setting, layers: Sequence[str] | None) -> Iterator[Named]:
+def _deviations(setting: Setting, layers: Sequence[str] | None) -> Iterator[shown.Named]:
     """Yield pictures of the standard deviation, each with the end of its name."""
     if len({row["batch_size"] for row in setting.rows}) == 1:
         # The batch belongs in the title again.
@@ -65,13 +45,9 @@ def _deviations(setting: Setting, layers: Sequence[str] | None) -> Iterator[Name
         return
     names = [name for name, rows in by_estimator(setting.rows).items() if rows[0]["probes"]]
     for name in names:
-        yield _suffix(name, names), against_batch(setting, name, layers)
-
-
-def _suffix(name: str, names: Sequence[str]) -> str:
-    """Return what tells an estimator from the others, in a file name; nothing where it is alone."""
-    words = [word for word in name.split() if not all(word in other.split() for other in names)]
-    return "".join(f"_{re.sub(r'[^A-Za-z0-9.-]+', '-', word)}" for word in words)
+        words = [word for word in name.split() if not all(word in each.split() for each in names)]
+        end = "".join(f"_{re.sub(r'[^A-Za-z0-9.-]+', '-', word)}" for word in words)
+        yield end, against_batch(setting, name, layers)
 
 
 @dataclass(frozen=True)
@@ -124,41 +100,38 @@ ROUNDING = Quantity(
 
 def against_probes(
     setting: Setting, layers: Sequence[str] | None, quantity: Quantity
-) -> Curves | None:
+) -> curves.Curves | None:
     """Describe a panel a layer, a line an estimator; None without a line or a level."""
-    rows = {layer: [row for row in setting.rows if row["layer"] == layer]
-            for layer in shown.few_layers(setting.rows, layers)}  # fmt: skip
-    make = _maker("probes", quantity.column)
-    panels = {
-        layer: lines
-        for layer, some in rows.items()
-        if (lines := shown.lines_of(by_estimator(some), make))
-    }
-    levels = {layer: quantity.level(rows[layer]) for layer in panels}
+    panels: dict[str, shown.Lines] = {}
+    levels: dict[str, float | None] = {}
+    for layer in shown.few_layers(setting.rows, layers):
+        rows = [row for row in setting.rows if row["layer"] == layer]
+        if lines := shown.lines_of(by_estimator(rows), _maker("probes", quantity.column)):
+            panels[layer], levels[layer] = lines, quantity.level(rows)
     if all(level is None for level in levels.values()):
         return None
     looks, points = shown.looks_of(setting.rows), shown.points_in(panels.values())
-    return Curves(
+    names = dict.fromkeys(name for lines in panels.values() for name in lines)
+    return curves.Curves(
         f"{quantity.title}: {setting.title}",
-        counted("probes r", (point.x for point in points)),
-        logarithmic(quantity.axis, [*shown.heights(points), *filter(None, levels.values())]),
+        axes.counted("probes r", (point.x for point in points)),
+        axes.logarithmic(quantity.axis, [*shown.heights(points), *filter(None, levels.values())]),
         [
-            Panel(
-                [*map(Level, filter(None, [levels[layer]])), *shown.marks(lines, looks)],
+            curves.Panel(
+                [*map(curves.Level, filter(None, [levels[layer]])), *shown.marks(lines, looks)],
                 shown.panel_title(layer),
             )
             for layer, lines in panels.items()
         ],
-        [
-            *(looks[name] for name in dict.fromkeys(n for lines in panels.values() for n in lines)),
-            Look(quantity.level_words, style.EXACT),
-        ],
+        [*(looks[name] for name in names), style.Look(quantity.level_words, style.EXACT)],
         [quantity.note, shown.BARS, *failures_of(setting)],
         _PANEL_INCHES,
     )
 
 
-def against_batch(setting: Setting, estimator: str, layers: Sequence[str] | None) -> Curves | None:
+def against_batch(
+    setting: Setting, estimator: str, layers: Sequence[str] | None
+) -> curves.Curves | None:
     """Describe a panel a layer, a line for each number of probes; None without a point.
 
     It is figure 3b of the paper.
@@ -169,19 +142,17 @@ def against_batch(setting: Setting, estimator: str, layers: Sequence[str] | None
         layer: _by_probes([row for row in rows if row["layer"] == layer])
         for layer in shown.few_layers(rows, layers)
     }
-    points = shown.points_in(panels.values())
-    if not shown.heights(points):
+    heights = shown.heights(shown.points_in(panels.values()))
+    if not heights:
         return None
     counts = sorted({int(probes) for row in rows if (probes := number(row, "probes"))})
-    strokes = zip(counts, style.graded(len(counts)), strict=True)
-    looks = {f"r={probes}": Look(f"r={probes}", stroke) for probes, stroke in strokes}
-    looks[_EXACT.label] = _EXACT
-    return Curves(
+    looks = {**style.graded({f"r={r}": f"r={r}" for r in counts}), _EXACT.label: _EXACT}
+    return curves.Curves(
         f"Standard deviation of the gradient, {estimator}: {setting.title}",
-        counted("batch size", (point.x for point in points)),
-        logarithmic("standard deviation", shown.heights(points)),
+        axes.counted("batch size", (p.x for p in shown.points_in(panels.values()))),
+        axes.logarithmic("standard deviation", heights),
         [
-            Panel(shown.marks(lines, looks), shown.panel_title(layer))
+            curves.Panel(shown.marks(lines, looks), shown.panel_title(layer))
             for layer, lines in panels.items()
         ],
         list(looks.values()),
@@ -196,20 +167,18 @@ def _by_probes(rows: Sequence[Row]) -> shown.Lines:
     for row in rows:
         if probes := number(row, "probes"):
             groups.setdefault(f"r={int(probes)}", []).append(row)
-    batches = sorted({int(number(row, "batch_size") or 0) for row in rows})
-    levels = {
-        size: _exact_deviation(r for r in rows if r["batch_size"] == size) for size in batches
-    }
-    exact = [Point(size, level) for size, level in levels.items() if level]
-    lines: Mapping[str, Sequence[Point]] = shown.lines_of(groups, _maker("batch_size"))
-    return {**lines, _EXACT.label: exact} if exact else lines
+    lines = dict(shown.lines_of(groups, _maker("batch_size")))
+    for batch in sorted({number(row, "batch_size") or 0 for row in rows}):
+        if level := _exact_deviation(row for row in rows if row["batch_size"] == batch):
+            lines[_EXACT.label] = [*lines.get(_EXACT.label, []), curves.Point(batch, level)]
+    return lines
 
 
 def _maker(x: str, column: str = "total_variance") -> shown.Make:
-    def make(row: Row) -> Point | None:
+    def make(row: Row) -> curves.Point | None:
         across, found = number(row, x), deviation(row, column)
         if across is None or found is None or not found.value:
             return None
-        return Point(across, found.value, found.se or 0.0, found.se or 0.0)
+        return curves.Point(across, found.value, found.se or 0.0, found.se or 0.0)
 
     return make

@@ -2,11 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from xconv_bench.report.canvas import style
-from xconv_bench.report.canvas.axes import Axis, counted, logarithmic
-from xconv_bench.report.canvas.curves import Band, Curves, Edge, Level, Line, Mark, Panel, Point
-from xconv_bench.report.canvas.curves import Words as Text
-from xconv_bench.report.canvas.frame import Look
+from xconv_bench.report.canvas import axes, curves, style
 from xconv_bench.report.notes import failures_of
 from xconv_bench.report.pictures import lines as shown
 from xconv_bench.report.settings import Setting, by_estimator, by_layer, number
@@ -21,13 +17,13 @@ _BAR_WIDTH = 1.2
 _LAW_WIDTH = 0.7
 """Share of the width in the legend."""
 
-_WHOLE = Look(shown.panel_title(ALL_LAYERS), style.Stroke(style.INK, "o"),
-              {"linewidth": 2.2, "zorder": 4})  # fmt: skip
-_NAMED = {"linewidth": 1.2, "zorder": 3}
-_OTHERS = Look("other layers", style.Stroke("#c4c4c4", ""), {"linewidth": 0.8, "zorder": 1})
+_WHOLE = style.look(style.INK, "o", label=shown.panel_title(ALL_LAYERS), linewidth=2.2, zorder=4)
+_OTHERS = style.look("#c4c4c4", label="other layers", linewidth=0.8, zorder=1)
 
 
-def variance_ratio(setting: Setting, laws: Laws, layers: Sequence[str] | None) -> Curves | None:
+def variance_ratio(
+    setting: Setting, laws: Laws, layers: Sequence[str] | None
+) -> curves.Curves | None:
     """Describe a panel for each estimator, a line for each layer; None without an estimate."""
     measured = [row for row in setting.rows if row["probes"] and row["variance_ratio"] is not None]
     found = {name: by_layer(rows, layers) for name, rows in by_estimator(measured).items()}
@@ -40,80 +36,74 @@ def variance_ratio(setting: Setting, laws: Laws, layers: Sequence[str] | None) -
     target = number(known[0], "target_ratio") or 1.0 if known else _AS_NOISY_AS_SGD
     named, looks = _named(setting.rows, layers), shown.looks_of(setting.rows)
     others = [_OTHERS] if any(row["layer"] not in named for row in rows) else []
-    x, y = (
-        counted("probes r", (number(row, "probes") or 0 for row in rows)),
-        _heights(points, target),
-    )
-    levels = _levels(x, y, target)
-    return Curves(
+    x = axes.counted("probes r", (number(row, "probes") or 0 for row in rows))
+    y = _heights(points, target)
+
+    def panel(name: str) -> curves.Panel:
+        marks = _levels(x, y, target)
+        for layer, some in panels[name].items():
+            marks += _marks(some, law_of(laws, some[0]), named.get(layer, _OTHERS), x)
+        return curves.Panel(marks, name, looks[name].colour)
+
+    return curves.Curves(
         f"Noise of the estimator over that of minibatches: {setting.title}",
         x,
         y,
-        [
-            Panel(
-                [*levels, *(mark for layer, some in groups.items()
-                            for mark in _marks(some, laws, named.get(layer, _OTHERS), x))],
-                name, looks[name].stroke.colour,
-            )
-            for name, groups in panels.items()
-        ],
-        [*named.values(), *others, Look(f"target {target:g}", style.EXACT)],
+        list(map(panel, panels)),
+        [*named.values(), *others, style.Look(f"target {target:g}", style.EXACT)],
         [*_notes(rows, known), *failures_of(setting)],
         panel_inches=3.4,
-    )  # fmt: skip
+    )
 
 
-def _point(row: Row) -> Point:
+def _point(row: Row) -> curves.Point:
     """Return the ratio with its interval, where one is known and drawn."""
     ratio = number(row, "variance_ratio") or 0.0
     low, high = (number(row, f"variance_ratio_{end}") or ratio for end in ("low", "high"))
     if row["layer"] != ALL_LAYERS:
         low = high = ratio
-    return Point(number(row, "probes") or 0, ratio, ratio - low, high - ratio)
+    return curves.Point(number(row, "probes") or 0, ratio, ratio - low, high - ratio)
 
 
-def _named(rows: Sequence[Row], layers: Sequence[str] | None) -> dict[str, Look]:
-    few = shown.few_layers(rows, layers)[:-1]
-    strokes = zip(few, style.graded(len(few)), strict=True)
-    named = {layer: Look(shown.panel_title(layer), stroke, _NAMED) for layer, stroke in strokes}
-    return {**named, ALL_LAYERS: _WHOLE}
+def _named(rows: Sequence[Row], layers: Sequence[str] | None) -> dict[str, style.Look]:
+    words = {layer: shown.panel_title(layer) for layer in shown.few_layers(rows, layers)[:-1]}
+    return {**style.graded(words, linewidth=1.2, zorder=3), ALL_LAYERS: _WHOLE}
 
 
-def _heights(points: Sequence[Point], target: float) -> Axis:
+def _heights(points: Sequence[curves.Point], target: float) -> axes.Axis:
     """Return an axis that holds all ratios with their intervals, and both sides of a ratio of 1."""
     ends = [end for point in points for end in (point.y - point.below, point.y + point.above)]
-    highest = max(*shown.placed(ends), target) * _ROOM_FOR_WORDS
-    return logarithmic(
-        "estimator / sampling variance", [*ends, target, _AS_NOISY_AS_SGD / 2, highest]
-    )
+    ends += [target, max(*shown.placed(ends), target) * _ROOM_FOR_WORDS, _AS_NOISY_AS_SGD / 2]
+    return axes.logarithmic("estimator / sampling variance", ends)
 
 
-def _levels(x: Axis, y: Axis, target: float) -> list[Mark]:
+def _levels(x: axes.Axis, y: axes.Axis, target: float) -> list[curves.Mark]:
     (_, top) = y.ends or (0.0, 1.0)
     return [
-        Band(x.ends or (), [_AS_NOISY_AS_SGD] * 2, [top] * 2, _SHADE, zorder=0),
-        Level(target),
-        Text("noisier than SGD itself", (1, 1), (-3, -3), "right", "top", "axes fraction",
-             is_small=True),
+        curves.Band(x.ends or (), [_AS_NOISY_AS_SGD] * 2, [top] * 2, _SHADE, zorder=0),
+        curves.Level(target),
+        curves.Words("noisier than SGD itself", (1, 1), (-3, -3), "right", "top", "axes fraction",
+                     is_small=True),
     ]  # fmt: skip
 
 
-def _marks(rows: Sequence[Row], laws: Laws, look: Look, x: Axis) -> Iterator[Mark]:
+def _marks(
+    rows: Sequence[Row], law: Row | None, own: style.Look, x: axes.Axis
+) -> Iterator[curves.Mark]:
     """Yield the measured ratios of a layer, and the law as a line through them."""
-    colour, zorder = look.stroke.colour, look.line["zorder"]
-    line = sorted(map(_point, rows))
-    if look is _OTHERS:
-        dots = Look("", style.Stroke(colour, ".", "none"), {"zorder": zorder})
-        yield Edge([point.x for point in line if point.y == 0], dots)
+    zorder, line = own.line["zorder"], sorted(map(_point, rows))
+    if own is _OTHERS:
+        dots = style.look(own.colour, ".", zorder=zorder)
+        yield curves.Edge([point.x for point in line if point.y == 0], dots)
     else:
-        stroke = style.Stroke(colour, look.stroke.marker, "none")
-        yield Line(line, Look("", stroke, {"zorder": zorder, "linewidth": _BAR_WIDTH}))
-    law = law_of(laws, rows[0])
+        dots = style.look(
+            own.colour, own.stroke.marker, "none", zorder=zorder, linewidth=_BAR_WIDTH
+        )
+        yield curves.Line(line, dots)
     at_one = None if law is None else number(law, "ratio_at_one_probe")
     if law is not None and at_one is not None:
-        power = number(law, "exponent")
-        width = look.line["linewidth"] * _LAW_WIDTH
-        through = Look("", style.Stroke(colour, ""), {"zorder": zorder, "linewidth": width})
+        power, width = number(law, "exponent"), own.line["linewidth"] * _LAW_WIDTH
+        through = style.look(own.colour, zorder=zorder, linewidth=width)
         yield shown.power_law(x, at_one, -1.0 if power is None else power, through)
 
 
