@@ -1,6 +1,7 @@
 """The pictures of errors: their points, what they name, and a picture for each setting."""
 
 import re
+from math import inf, isfinite, nan
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,28 @@ def test_at_half_precision_the_rounding_of_exact_layers_is_a_level(tmp_path: Pat
     (panel,) = panels(rows)
     assert [(0.0, 0.002), (1.0, 0.002)] in lines(panel)
     assert panel.get_ylim()[0] < 0.002
+
+
+def test_rounding_above_the_errors_lies_within_the_picture() -> None:
+    rows = error_sweep(schemes=("multi",), probes=(8, 32))
+    for row in rows:
+        if row["method"] == "exact":
+            row |= {"relative_error": 50.0, "bias_verdict": "biased"}
+    (panel,) = panels(rows)
+    assert panel.get_ylim()[1] > 50
+
+
+@pytest.mark.parametrize("odd", [nan, inf])
+def test_an_error_that_is_not_finite_leaves_the_others_their_picture(odd: float) -> None:
+    rows = error_sweep(("0",), ("multi",), (8, 32))
+    odd_row = next(row for row in rows if (row["layer"], row["probes"]) == ("0", 8))
+    odd_row |= {"relative_error": odd}
+    (panel,) = panels(rows)
+    errors = [row["relative_error"] for row in rows if row["method"] == "xconv"]
+    low, high = panel.get_ylim()
+    assert all(low < error < high for error in errors if isfinite(error))
+    (setting,) = settings_of(rows, ERROR_KEY)
+    assert error_by_bytes(setting) is not None
 
 
 @pytest.mark.parametrize(

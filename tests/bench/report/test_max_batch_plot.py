@@ -26,6 +26,13 @@ def test_a_bar_a_method(tmp_path: Path) -> None:
     assert "250  (2.50×)" in text and "out of memory" in text and "16 GiB of memory" in text
 
 
+def test_a_long_name_is_shown_whole(tmp_path: Path) -> None:
+    name = {**XCONV, "compress": "conv,relu,pool,act,dropout,linear,norm", "first": "compressed"}
+    _, svg = plot("max_batch", [row(100), row(250, **name)], tmp_path)
+    text = svg.read_text()
+    assert "conv,relu,pool,act,dropout,linear,norm" in text and "first compressed" in text
+
+
 def test_a_picture_a_setting(tmp_path: Path) -> None:
     rows = [row(100), row(50, image_size=448), row(None, image_size=896)]
     with kept_as("pdf"):

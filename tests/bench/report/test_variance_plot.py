@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from variance_rows import Row, estimator, parted, rounded, variance_row, variance_sweep
 
 from xconv_bench.errors import BenchError
@@ -119,12 +120,15 @@ def test_ratios_have_a_panel_an_estimator_with_the_law_through_them() -> None:
     assert [(0.0, 1.0), (1.0, 1.0)] in multi
 
 
-def test_intervals_lie_within_the_picture() -> None:
+def test_intervals_lie_within_the_picture_from_end_to_end() -> None:
     rows = variance_sweep(("0",), ("multi",), (4, 16))
     for row in rows:
         if row["layer"] == "all" and row["probes"] == 4:
-            row["variance_ratio_high"] = 9000.0
+            row |= {"variance_ratio_low": 0.5, "variance_ratio_high": 9000.0}
     (panel,) = ratio_panels(rows)
+    bars = [bar for lines in panel.collections if isinstance(lines, LineCollection)
+            for bar in lines.get_segments()]  # fmt: skip
+    assert any(bar[:, 1].tolist() == pytest.approx([0.5, 9000.0]) for bar in bars)
     assert panel.get_ylim()[1] > 9000
     assert panel.get_ylim()[0] < 1
 

@@ -1,4 +1,4 @@
-"""The pictures of a table, as many as a reader looks at."""
+"""Draw the pictures of a table, as many as a reader looks at."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from xconv_bench.report.summary import Row, summarize
 from xconv_bench.report.variance_laws import BATCHES_TOGETHER
 
 MOST_EMBEDDED = 3
-"""Settings of a table, run by run, that a page shows pictures of."""
+"""Most settings of a table, run by run, of which a page shows pictures."""
 MOST_FILES = 50
-"""Settings of a table, run by run, that pictures are written of."""
+"""Most settings of a table, run by run, of which pictures are written."""
 _MOST_BARS = 40
 _MOST_LINES = 24
 _MOST_METHODS = 24
@@ -29,7 +29,7 @@ _MOST_METHODS = 24
 
 @dataclass(frozen=True)
 class Embedded:
-    """A picture as PNG; ``alt`` says in words what is to be seen."""
+    """Hold a picture as PNG; ``alt`` says in words what is to be seen."""
 
     png: bytes
     caption: str
@@ -39,7 +39,7 @@ class Embedded:
 def embedded_pictures(
     kind: Kind, rows: Sequence[Row], beside: Beside
 ) -> tuple[list[Embedded], list[str]]:
-    """The pictures of the first settings, and sentences on what is not shown."""
+    """Return the pictures of the first settings, and sentences on what is not shown."""
     groups = _groups(kind, rows)
     found: list[Embedded] = []
     remarks = _remarks(kind, groups, rows, MOST_EMBEDDED)
@@ -82,11 +82,11 @@ def _drawn(
 
 
 _ONE_PICTURE = ("memory", "runtime")
-"""Tables of which all settings are in one picture."""
+"""Tables whose settings are all in one picture."""
 
 
 def _groups(kind: Kind, rows: Sequence[Row]) -> list[list[Row]]:
-    """What is drawn together, with no more methods than can be told apart."""
+    """Return rows drawn together, with no more methods than can be told apart."""
     if kind.name == "variance_law":
         return []
     if kind.name == "memory":
@@ -102,7 +102,7 @@ def _groups(kind: Kind, rows: Sequence[Row]) -> list[list[Row]]:
 def _packed(
     rows: Sequence[Row], key: Sequence[str], size: Callable[[Setting], int], most: int
 ) -> Iterator[list[Row]]:
-    """Whole settings together, up to the size ``most``; of a larger one the first methods."""
+    """Yield whole settings together, up to the size ``most``; of a larger one the first methods."""
     group: list[Row] = []
     taken = 0
     for setting in settings_of(rows, key):
@@ -143,7 +143,7 @@ _PARTS = {
 
 
 def _words(kind: Kind, rows: Sequence[Row], path: Path) -> tuple[str, str]:
-    """The caption of a picture, and what it shows to who cannot see it."""
+    """Return the caption of a picture, and what it shows to who cannot see it."""
     settings = condensed(kind, rows)
     title = settings[0].title if len(settings) == 1 else f"{len(settings)} settings"
     part = _PARTS.get(path.stem)

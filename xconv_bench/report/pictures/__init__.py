@@ -43,6 +43,3 @@ def plot(table: str, rows: Sequence[Row], folder: Path, beside: Beside | None = 
     """
     described = DESCRIBED.get(table)
     return [] if described is None else draw(described(rows, beside or Beside()), folder)
-
-
-__all__ = ["DESCRIBED", "Beside", "plot"]
