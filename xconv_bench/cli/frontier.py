@@ -43,7 +43,7 @@ def frontier(
     no other method beats form the frontier; the table names what beats each of the rest.
     """
     from xconv_bench.experiments import frontier as joined
-    from xconv_bench.report.frontier_plot import plot_frontier
+    from xconv_bench.report.pictures import plot
     from xconv_bench.report.tables.frontier import print_frontier_table
 
     plan = gradient_plan(given)
@@ -60,7 +60,7 @@ def frontier(
         measure=lambda run, progress: measure_frontier(
             plan, cells, run, progress, repeats, rounds, given.cross_check
         ),
-        draw=lambda rows, run: plot_frontier(rows, run.plots),
+        draw=lambda rows, run: plot("frontier", rows, run.plots),
         show=lambda rows, run: print_frontier_table(rows),
         steps=(repeats + rounds) // 2 + 4,
         output=given.output,

@@ -8,7 +8,7 @@ from math import inf, isfinite, isnan, log
 
 from xconv_bench.configuration import KNOBS
 from xconv_bench.plain_text import visible
-from xconv_bench.report import style
+from xconv_bench.report.canvas import style
 from xconv_bench.report.page.cells import column_of, writer
 from xconv_bench.report.page.findings import is_rounding
 from xconv_bench.report.page.kinds import name_of, shown_figures

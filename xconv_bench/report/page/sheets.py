@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from xconv_bench.configuration import KNOBS
-from xconv_bench.report import style
+from xconv_bench.report.canvas import style
 from xconv_bench.report.page.cells import column_of, writer
 from xconv_bench.report.page.kinds import name_of
 from xconv_bench.report.summary import Row
