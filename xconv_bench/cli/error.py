@@ -139,7 +139,7 @@ def _average_error(
     from xconv_bench.experiments.average_error import at_batch_size, at_budget
     from xconv_bench.experiments.writing import rows_of
     from xconv_bench.report.pictures import plot
-    from xconv_bench.report.tables.age import print_average_error_table
+    from xconv_bench.report.tables.methods import print_average_error_table
 
     cells = plan.configurations(at_budget=budget is not None)
 

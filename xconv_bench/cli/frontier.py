@@ -44,7 +44,7 @@ def frontier(
     """
     from xconv_bench.experiments import frontier as joined
     from xconv_bench.report.pictures import plot
-    from xconv_bench.report.tables.frontier import print_frontier_table
+    from xconv_bench.report.tables.methods import print_frontier_table
 
     plan = gradient_plan(given)
     cells = plan.configurations()

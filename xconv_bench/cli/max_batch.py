@@ -70,7 +70,7 @@ def max_batch(
     from xconv_bench.experiments.max_batch import find_max_batches
     from xconv_bench.experiments.surveys import designed_sizes
     from xconv_bench.report.pictures import plot
-    from xconv_bench.report.tables.max_batch import print_max_batch_table
+    from xconv_bench.report.tables.methods import print_max_batch_table
 
     budget_bytes = parsing.size_in_bytes("--memory-budget", memory_budget)
     devices = _devices(given, verify)

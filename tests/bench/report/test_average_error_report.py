@@ -9,7 +9,7 @@ import pytest
 from gradient_rows import age_row, age_sweep
 
 from xconv_bench.report.pictures import plot
-from xconv_bench.report.tables.age import print_average_error_table
+from xconv_bench.report.tables.methods import print_average_error_table
 
 Rows = list[dict[str, Any]]
 BUDGET = 16 * 2**30

@@ -8,7 +8,7 @@ import pytest
 
 from xconv_bench.configuration import GradientConfiguration
 from xconv_bench.report.pictures import plot
-from xconv_bench.report.tables.frontier import print_frontier_table
+from xconv_bench.report.tables.methods import print_frontier_table
 from xconv_bench.results.schema import TABLES
 
 Rows = list[dict[str, Any]]

@@ -29,7 +29,7 @@ _DARK = 0.6
 """Share of the scale of colours, from the middle on, beyond which white words are read better."""
 
 
-class Mark(Protocol):
+class Overlay(Protocol):
     """Draw something into a panel whose axes are divided."""
 
     def draw(self, axes: Axes) -> None:
@@ -40,7 +40,7 @@ class Mark(Protocol):
 class Panel:
     """Name a panel, and list what is drawn into it, from the lowest to the topmost."""
 
-    marks: Sequence[Mark]
+    marks: Sequence[Overlay]
     title: str = ""
     colour: str = style.INK
 
@@ -106,7 +106,7 @@ class Line:
         offset, across, along = _BELOW if self.is_lowest else _ABOVE
         for point in reversed(self.points):
             if point.y and point.words and _has_room(axes, point, across):
-                Words(
+                PlacedWords(
                     point.words, (point.x, point.y), offset, across, along, is_small=True,
                     colour=self.look.colour, is_on_paper=True,
                 ).draw(axes)  # fmt: skip
@@ -172,7 +172,7 @@ class Level:
             axes.axhline(self.at, **self.look.told())
             place, offset, within = (1.0, self.at), (-2, -3), ("axes fraction", "data")
         if self.words:
-            Words(
+            PlacedWords(
                 self.words, place, offset, "right", "top", within, self.look.colour,
                 is_on_paper=self.axis == "y",
             ).draw(axes)  # fmt: skip
@@ -205,7 +205,7 @@ class Field:
 
 
 @dataclass(frozen=True)
-class Words:
+class PlacedWords:
     """Write ``text`` beside a place, ``offset`` points away from it.
 
     ``within`` says what x and y of the place count: "data" or "axes fraction".

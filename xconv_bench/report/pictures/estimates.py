@@ -84,7 +84,7 @@ def _bounds(row: Row) -> list[float]:
     return [abs(value) for value in found if value is not None and isfinite(value)]
 
 
-def _marks(rows: Sequence[Row], stroke: style.Stroke, reach: float) -> Iterator[curves.Mark]:
+def _marks(rows: Sequence[Row], stroke: style.Stroke, reach: float) -> Iterator[curves.Overlay]:
     """Yield the band, the mean in it, the estimates, and on the edges those beyond them."""
     places = range(len(rows))
     mean, low, high, estimate = (

@@ -67,7 +67,7 @@ def _order(step: Sequence[Row]) -> dict[str, int]:
 
 def _marks(
     step: Sequence[Row], order: Mapping[str, int], unit: Unit, own: style.Look
-) -> list[curves.Mark]:
+) -> list[curves.Overlay]:
     """Return the steps of a method's memory, and its peak in words."""
     points = []
     place, last = 0.0, 2 * len(order)
@@ -84,16 +84,16 @@ def _marks(
     words = format_bytes(above_start(peak, "layer_peak_bytes"))
     return [
         curves.Line(points, replace(own, line={**own.line, "drawstyle": "steps-pre"})),
-        curves.Words(words, (x, y), (3, 3), colour=own.colour, is_small=True),
+        curves.PlacedWords(words, (x, y), (3, 3), colour=own.colour, is_small=True),
     ]
 
 
-def _turn(at: float) -> list[curves.Mark]:
+def _turn(at: float) -> list[curves.Overlay]:
     """Return the marks of where forward ends and backward begins."""
     sides = (("forward ", "right"), (" backward", "left"))
     return [
         curves.Level(at, axis="x", look=_TURN),
-        *(curves.Words(text, (at, 1), (0, 0), side, "bottom", ("data", "axes fraction"),
+        *(curves.PlacedWords(text, (at, 1), (0, 0), side, "bottom", ("data", "axes fraction"),
                        is_small=True) for text, side in sides),
     ]  # fmt: skip
 

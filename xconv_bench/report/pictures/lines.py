@@ -8,7 +8,7 @@ from pathlib import Path
 
 from xconv_bench.report.canvas import style
 from xconv_bench.report.canvas.axes import Axis
-from xconv_bench.report.canvas.curves import Line, Mark, Point, Words
+from xconv_bench.report.canvas.curves import Line, Overlay, PlacedWords, Point
 from xconv_bench.report.canvas.files import Drawn
 from xconv_bench.report.canvas.style import Look
 from xconv_bench.report.settings import by_estimator, by_layer, number
@@ -86,7 +86,7 @@ def heights(points: Iterable[Point]) -> list[float]:
 
 def marks(
     lines: Lines, looks: Mapping[str, Look], other: Look | None = None, has_words: bool = False
-) -> list[Mark]:
+) -> list[Overlay]:
     """Return the marks of lines in their ``looks``, or in that of all others.
 
     Where points have words, those of the lowest line stand below it.
@@ -103,14 +103,14 @@ def power_law(x: Axis, at_one: float, power: float, look: Look) -> Line:
     return Line([Point(end, at_one * end**power) for end in x.ends or ()], look)
 
 
-def slope(x: Axis, start: float, power: float, text: str) -> list[Mark]:
+def slope(x: Axis, start: float, power: float, text: str) -> list[Overlay]:
     """Return a line ∝ xᵖ for the eye, from ``start`` on the left edge, and its words."""
     left, right = x.ends or (1.0, 1.0)
     look = Look(text, style.Stroke(style.FAINT, "", (0, (1, 2))), {"linewidth": 1})
     middle = sqrt(left * right)
     return [
         power_law(x, start * left**-power, power, look),
-        Words(text, (middle, start * (middle / left) ** power), (2, 4)),
+        PlacedWords(text, (middle, start * (middle / left) ** power), (2, 4)),
     ]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from xconv_bench.naming import training_name
 from xconv_bench.report.canvas.axes import Axis
-from xconv_bench.report.canvas.curves import Band, Curves, Line, Mark, Panel, Point
+from xconv_bench.report.canvas.curves import Band, Curves, Line, Overlay, Panel, Point
 from xconv_bench.report.canvas.images import Images
 from xconv_bench.report.canvas.style import Look
 from xconv_bench.report.pictures.lines import Beside, Named, looks_by_name
@@ -66,7 +66,7 @@ def by_epoch(columns: dict[str, Cell], methods: Sequence[Trained]) -> Curves | N
     )
 
 
-def _marks(method: Trained, measure: str, look: Look) -> Iterator[Mark]:
+def _marks(method: Trained, measure: str, look: Look) -> Iterator[Overlay]:
     """Yield the mean of a measure over seeds, and the band from the worst to the best."""
     curve: dict[int, list[float]] = {}
     for row in method.rows:

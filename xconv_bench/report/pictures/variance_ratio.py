@@ -77,19 +77,19 @@ def _heights(points: Sequence[curves.Point], target: float) -> axes.Axis:
     return axes.logarithmic("estimator / sampling variance", ends)
 
 
-def _levels(x: axes.Axis, y: axes.Axis, target: float) -> list[curves.Mark]:
+def _levels(x: axes.Axis, y: axes.Axis, target: float) -> list[curves.Overlay]:
     (_, top) = y.ends or (0.0, 1.0)
     return [
         curves.Band(x.ends or (), [_AS_NOISY_AS_SGD] * 2, [top] * 2, _SHADE, zorder=0),
         curves.Level(target),
-        curves.Words("noisier than SGD itself", (1, 1), (-3, -3), "right", "top", "axes fraction",
-                     is_small=True),
+        curves.PlacedWords("noisier than SGD itself", (1, 1), (-3, -3), "right", "top",
+                           "axes fraction", is_small=True),
     ]  # fmt: skip
 
 
 def _marks(
     rows: Sequence[Row], law: Row | None, own: style.Look, x: axes.Axis
-) -> Iterator[curves.Mark]:
+) -> Iterator[curves.Overlay]:
     """Yield the measured ratios of a layer, and the law as a line through them."""
     zorder, line = own.line["zorder"], sorted(map(_point, rows))
     if own is _OTHERS:
