@@ -9,9 +9,14 @@ from prose import Words, fault, faults_of_page, words_of
 ROOT = Path(__file__).resolve().parent.parent
 READ = ("xconv", "xconv_bench", "benchmarks")
 UNREAD = (
-    "xconv/account.py",
-    "xconv/convert.py",
-    "xconv_bench",
+    "xconv/accounting.py",
+    "xconv/conversion.py",
+    "xconv_bench/cli",
+    "xconv_bench/knobs.py",
+    "xconv_bench/parsing.py",
+    "xconv_bench/report",
+    "xconv_bench/results",
+    "xconv_bench/thresholds",
 )
 """Files and folders that nobody has read for their words yet; the list only gets shorter."""
 

@@ -17,8 +17,8 @@ class Scale:
         return f"{number(value / self.size, self.decimals)} {self.name}"
 
 
-# 3499 MiB reads better than 3.42 GiB; a unit takes over where its number has two digits. The sizes
-# of GPUs, and of what just fits into them, are compared in MiB, as NVIDIA's own tools print them.
+# 3499 MiB reads better than 3.42 GiB; a unit takes over where its number has two digits. The
+# memory of GPUs, and of batches that just fit, is compared in MiB, as NVIDIA's own tools print it.
 _BYTES = (
     Scale("GiB", 2**30, 20 * 2**30),
     Scale("MiB", 2**20, 10 * 2**20),

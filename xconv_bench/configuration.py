@@ -42,7 +42,7 @@ class Configuration(Knobs, _Subject):
 
     @property
     def key(self) -> dict[str, Any]:
-        """The values by which a row of this cell is known, by column."""
+        """Return the values by which a row of this cell is known, by column."""
         return asdict(self)
 
     def as_exact(self) -> Self:
@@ -135,7 +135,7 @@ class MaxBatchConfiguration(Configuration):
 
     @property
     def key(self) -> dict[str, Any]:
-        """The values by which a row of this cell is known, without the batch size."""
+        """Return the values by which a row of this cell is known, without the batch size."""
         return {column: value for column, value in super().key.items() if column != "batch_size"}
 
 

@@ -25,7 +25,7 @@ class Diverged(BenchError):
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """``did you mean 'probes'?``, or the choice where no name is near.
+    """Return ``did you mean 'probes'?``, or the choice where no name is near.
 
     >>> suggest("probe", ["probes", "scheme"]), suggest("x", ["probes", "scheme"])
     ("did you mean 'probes'?", 'choose from probes, scheme')

@@ -1,4 +1,4 @@
-"""What holds the memory of a training step, as a measurement hands it to a table."""
+"""Explanations of a training step's memory, as a measurement hands them to a table."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Held:
-    """What one module keeps for the backward pass, in bytes.
+    """The bytes that one module keeps for the backward pass.
 
     ``family`` is one of those of ``xconv.account``; ``how`` says how the module is compressed, or
     why it is not.
@@ -21,7 +21,7 @@ class Held:
 
 @dataclass(frozen=True)
 class Peak:
-    """What is there in the moment of the most memory: ``parts`` add up to ``bytes``.
+    """The moment of the most memory: ``parts`` add up to ``bytes``.
 
     ``phase`` is ``"forward"`` or ``"backward"``, ``layer`` the module that runs in the
     forward pass, or the loss; empty in the backward pass.

@@ -40,7 +40,7 @@ def check() -> None:
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     _arrived.append(number)
-    # What cannot be raised is printed, and so is what C code does not know how to return.
+    # Exceptions that cannot be raised are printed, as those that C code cannot return.
     sys.excepthook = sys.unraisablehook = _print_nothing
     raise KeyboardInterrupt
 

@@ -12,8 +12,8 @@ _UNSHOWN = re.compile(
 def visible(text: str) -> str:
     r"""Return ``text`` with each character that acts instead of being seen as its escape.
 
-    A line break or a tab becomes an escape, too: the text is one line. What is shown already stays
-    as it is.
+    A line break or a tab becomes an escape, too: the text is one line. Characters that are shown
+    already stay as it is.
 
     >>> visible("\x1b[31mred\x1b[0m"), visible("a\nb"), visible("naïve 数 🙂")
     ('\\x1b[31mred\\x1b[0m', 'a\\nb', 'naïve 数 🙂')

@@ -30,23 +30,23 @@ class Dials(Protocol):
 
     @property
     def probes(self) -> int | None:
-        """Number of probes, for schemes that probe."""
+        """Return the number of probes, for schemes that probe."""
 
     @property
     def bits(self) -> float | None:
-        """Bits per element, for schemes that round."""
+        """Return the bits per element, for schemes that round."""
 
     @property
     def keep(self) -> float | None:
-        """Share of the pixels, for schemes that sample."""
+        """Return the share of the pixels, for schemes that sample."""
 
     @property
     def distribution(self) -> str:
-        """Distribution of the probes."""
+        """Return the distribution of the probes."""
 
     @property
     def shared(self) -> bool:
-        """Whether all images of a batch have the same probes."""
+        """Return whether all images of a batch have the same probes."""
 
 
 class Scheme(ABC):

@@ -25,7 +25,7 @@ def batch(
     device: torch.device | str,
     seed: int,
 ) -> Batch:
-    """Synthetic samples 0 to ``batch_size`` - 1 of this seed, on ``device``."""
+    """Return synthetic samples 0 to ``batch_size`` - 1 of this seed, on ``device``."""
     return batch_of(architecture, range(batch_size), image_size, dtype, device, seed)
 
 
@@ -37,7 +37,7 @@ def batch_of(
     device: torch.device | str,
     seed: int,
 ) -> Batch:
-    """The synthetic samples of these indices."""
+    """Return the synthetic samples of these indices."""
     sample_shape = architecture.sample_shape(image_size)
     # First of all, so that a batch which does not fit says so at once.
     inputs = synthetic_samples(sample_shape, indices, dtype, device, seed)
@@ -57,7 +57,7 @@ def simulated_batch(
     dtype: torch.dtype,
     device: torch.device | str = "cpu",
 ) -> Batch:
-    """The same shapes and dtypes with nothing in them: for use under ``FakeTensorMode``."""
+    """Return the same shapes and dtypes with nothing in them: for use under ``FakeTensorMode``."""
     sample_shape = architecture.sample_shape(image_size)
     target_shape = architecture.objective.target_shape(sample_shape)
     target_dtype = dtype if architecture.objective.classes is None else torch.int64

@@ -9,7 +9,7 @@ import numpy as np
 from xconv_bench.data.images import ImageSamples
 
 MNIST_MEAN, MNIST_DEVIATION = (0.1307,), (0.3081,)
-"""Of MNIST's digits between 0 and 1, as its users normalise it."""
+"""Mean and deviation of MNIST's digits between 0 and 1, as its users normalise it."""
 
 
 class Digits(ImageSamples):
@@ -22,7 +22,7 @@ class Digits(ImageSamples):
         return len(read_digits()[1])
 
     def read(self, index: int) -> tuple[np.ndarray, int]:
-        """A digit (size, size) of 0…255, interpolated, and its label."""
+        """Return a digit (size, size) of 0…255, interpolated, and its label."""
         from PIL import Image
 
         images, labels = read_digits()
@@ -33,7 +33,7 @@ class Digits(ImageSamples):
 
 @cache
 def read_digits() -> tuple[np.ndarray, np.ndarray]:
-    """All digits, (1797, 8, 8) of 0…255, and their labels."""
+    """Read all digits, (1797, 8, 8) of 0…255, and their labels."""
     from sklearn.datasets import load_digits
 
     data = load_digits()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
-"""Of the channels of ImageNet's photographs, between 0 and 1."""
+"""Mean and deviation of the channels of ImageNet's photographs, between 0 and 1."""
 
 _SERVED = (CrossEntropy, AutomaticObjective, SquaredError)
 
@@ -40,14 +40,14 @@ class ImageFormat:
 
 
 def is_served(architecture: Architecture, image_size: int) -> bool:
-    """Whether labelled images are all that a network needs."""
+    """Return whether labelled images are all that a network needs."""
     shape = architecture.sample_shape(image_size)
     are_images = shape[0] in (1, 3) and shape[1:] == (image_size, image_size)
     return are_images and isinstance(architecture.objective, _SERVED)
 
 
 def check_served(architecture: Architecture, image_size: int, data: str) -> None:
-    """Raises UsageError where labelled images are not what the network takes."""
+    """Raise UsageError where labelled images are not what the network takes."""
     if not is_served(architecture, image_size):
         shape = architecture.sample_shape(image_size)
         raise UsageError(
@@ -65,17 +65,17 @@ class ImageSamples(Samples):
 
     mean: Sequence[float] = IMAGENET_MEAN
     deviation: Sequence[float] = IMAGENET_DEVIATION
-    """Of the channels between 0 and 1; their means stand for a single channel."""
+    """Deviation of the channels between 0 and 1; means of both stand for a single channel."""
 
     def __init__(self, format: ImageFormat) -> None:
         self.format = format
 
     @abstractmethod
     def read(self, index: int) -> tuple[np.ndarray, int]:
-        """Image (size, size) or (size, size, 3) of 0…255, and its label."""
+        """Return an image (size, size) or (size, size, 3) of 0…255, and its label."""
 
     def batch(self, indices: Sequence[int]) -> Batch:
-        """Normalised images (B, channels, size, size) and their targets."""
+        """Return normalised images (B, channels, size, size) and their targets."""
         images, labels = zip(*(self.read(index) for index in indices), strict=True)
         channels = self.format.channels
         input = self._normalise(np.stack([_with_channels(image, channels) for image in images]))
@@ -87,7 +87,7 @@ class ImageSamples(Samples):
         return Batch(input, target if objective.classes is None else target % objective.classes)
 
     def _normalise(self, images: np.ndarray) -> Tensor:
-        """(B, size, size, channels) of 0…255 to (B, channels, size, size) of unit variance.
+        """Turn (B, size, size, channels) of 0…255 into (B, channels, size, size) of unit variance.
 
         ``images`` may be overwritten.
         """
@@ -100,7 +100,7 @@ class ImageSamples(Samples):
 
 
 def resized_square(image: Image, size: int) -> np.ndarray:
-    """The largest square in the middle, resized with antialiasing: (size, size[, 3]) bytes.
+    """Cut out the largest square in the middle, resized with antialiasing: (size, size[, 3]) bytes.
 
     ``image`` is grey (``"L"``) or in colour (``"RGB"``).
     """
@@ -112,7 +112,7 @@ def resized_square(image: Image, size: int) -> np.ndarray:
 
 
 def _with_channels(image: np.ndarray, channels: int) -> np.ndarray:
-    """(size, size, channels): grey repeated where there is no colour, else the mean for one."""
+    """Return (size, size, channels): grey repeated, or colours averaged for one channel."""
     if image.ndim == 2:
         return np.repeat(image[..., None], channels, axis=2)
     if channels == 1:

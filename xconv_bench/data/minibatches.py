@@ -1,4 +1,4 @@
-"""Which samples stand together: numbers only, the same on every machine for the same seed."""
+"""Minibatches as numbers of samples, the same on every machine for the same seed."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from xconv_bench.errors import UsageError
 
 
 def random_minibatches(samples: int, batch_size: int, count: int, seed: int) -> Iterator[list[int]]:
-    """``count`` independent minibatches of ``batch_size`` out of ``samples``, none with a repeat.
+    """Yield ``count`` independent minibatches of ``batch_size`` samples, none with a repeat.
 
     Minibatch i follows from ``seed`` and i alone. Raises UsageError where there are too few.
     """
@@ -19,7 +19,7 @@ def random_minibatches(samples: int, batch_size: int, count: int, seed: int) -> 
 
 
 def partition(samples: int, batch_size: int, seed: int) -> list[list[int]]:
-    """All samples in random order, cut into minibatches; the last may be smaller.
+    """Cut all samples, in random order, into minibatches; the last may be smaller.
 
     Raises UsageError where there are too few for the first.
     """

@@ -44,7 +44,7 @@ class Photos(ImageSamples):
         return self._count
 
     def read(self, index: int) -> tuple[np.ndarray, int]:
-        """A crop (size, size[, 3]) and the number of its photograph."""
+        """Return a crop (size, size[, 3]) and the number of its photograph."""
         size = self.format.size
         label = index % len(_files())
         digest = hashlib.blake2b(f"photo {self._seed} {index}".encode(), digest_size=16).digest()
@@ -63,7 +63,7 @@ def _files() -> tuple[Path, ...]:
 
 
 def _folder(package: str) -> Path:
-    """Where a package lies; it is not imported, which would take longer than reading its files."""
+    """Return where a package lies, without importing it, which would take longer."""
     spec = find_spec(package)
     if spec is None or spec.origin is None:
         raise BenchError(f"--data photos needs {package}: install scikit-learn and scikit-image")
@@ -72,7 +72,7 @@ def _folder(package: str) -> Path:
 
 @cache
 def _pyramid(label: int, size: int) -> list[np.ndarray]:
-    """The photograph at each scale that holds a crop, once a process: a crop is then a slice."""
+    """Return the photograph at each scale that holds a crop, made once a process."""
     from PIL import Image
 
     path = _files()[label]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 CIFAR_MEAN, CIFAR_DEVIATION = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
-"""Of CIFAR-10's training images between 0 and 1."""
+"""Mean and deviation of CIFAR-10's training images between 0 and 1."""
 
 
 class Published(ImageSamples):
@@ -36,7 +36,7 @@ class Published(ImageSamples):
         return len(self._pairs)
 
     def read(self, index: int) -> tuple[np.ndarray, int]:
-        """The middle of an image, resized, (size, size[, 3]) of 0…255, and its label."""
+        """Return the middle of an image, resized, (size, size[, 3]) of 0…255, and its label."""
         image, label = self._pairs[index]
         return resized_square(image, self.format.size), int(label)
 
@@ -81,7 +81,7 @@ class ImageFolder(Published):
 
 
 def read_split(kind: Any, directory: Path, download: bool, is_training: bool = True) -> Any:
-    """A part of a data set of torchvision: pictures in ``data``, labels in ``targets``.
+    """Open a part of a data set of torchvision: pictures in ``data``, labels in ``targets``.
 
     Raises UsageError where it is not there or damaged, BenchError where it cannot be fetched.
     """
@@ -95,7 +95,7 @@ def read_split(kind: Any, directory: Path, download: bool, is_training: bool = T
         raise BenchError(f"{kind.__name__} cannot be downloaded: {error.reason}") from error
     except OSError as error:
         raise UsageError(f"--data-dir {directory}: {_line(error)}") from error
-    except Exception as error:  # of many kinds, from torchvision and pickle
+    except Exception as error:  # Errors are of many kinds, from torchvision and pickle.
         said = str(error)
         if said.startswith("Error downloading"):
             raise BenchError(f"{kind.__name__} cannot be downloaded: {_line(error)}") from error
@@ -108,7 +108,7 @@ def read_split(kind: Any, directory: Path, download: bool, is_training: bool = T
 
 
 def _load(path: str) -> Image:
-    """An image file in grey or in colours of 8 bits; UsageError that names it if it is damaged."""
+    """Read an image file, grey or in colours of 8 bits. Raises UsageError where it is damaged."""
     import PIL.Image
 
     try:
@@ -117,7 +117,7 @@ def _load(path: str) -> Image:
             return _with_8_bits(file)
     except PIL.UnidentifiedImageError as error:
         raise UsageError(f"--data-dir: {path} is no image: repair or remove it") from error
-    except Exception as error:  # of many kinds, each format has its own
+    except Exception as error:  # Errors are of many kinds: each format has its own.
         raise UsageError(
             f"--data-dir: {path} cannot be read ({_line(error)}): repair or remove it"
         ) from error

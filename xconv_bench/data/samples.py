@@ -16,7 +16,7 @@ class Samples(ABC):
 
     @abstractmethod
     def batch(self, indices: Sequence[int]) -> Batch:
-        """Inputs (B, ...) and targets, on the device and in the dtype that were asked for."""
+        """Return inputs (B, ...) and targets, on the device and in the dtype asked for."""
 
 
 class FirstSamples(Samples):
@@ -30,5 +30,5 @@ class FirstSamples(Samples):
         return self._count
 
     def batch(self, indices: Sequence[int]) -> Batch:
-        """Those of the others."""
+        """Forward to the wrapped samples."""
         return self._samples.batch(indices)

@@ -1,4 +1,4 @@
-"""What networks are trained on, by name. A new source is one file and one line here."""
+"""Sources of data by name. A new source is one file and one line here."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ENDLESS = GradientConfiguration.samples
 
 @dataclass(frozen=True)
 class DataOptions:
-    """Which samples a user asked for: ``name`` None is the default of the network.
+    """The samples that a user asked for: ``name`` None is the default of the network.
 
     ``samples`` is how many of them to use, None for all; ``directory`` and ``download`` are for
     data sets that do not come with a package.
@@ -39,7 +39,7 @@ class DataOptions:
 
 @dataclass(frozen=True)
 class Request:
-    """What a source is asked for."""
+    """The request to a source: a network, and the form of its samples."""
 
     architecture: Architecture
     image_size: int
@@ -50,14 +50,14 @@ class Request:
 
     @property
     def format(self) -> ImageFormat:
-        """The same for images."""
+        """Return the request for images."""
         channels = self.architecture.sample_shape(self.image_size)[0]
         objective = self.architecture.objective
         return ImageFormat(channels, self.image_size, objective, self.dtype, self.device)
 
     @property
     def count(self) -> int:
-        """How many samples to make where there is no end."""
+        """Return how many samples to make where there is no end."""
         return self.options.samples or ENDLESS
 
 
@@ -71,7 +71,7 @@ class Synthetic(Samples):
         return self._request.count
 
     def batch(self, indices: Sequence[int]) -> Batch:
-        """As ``xconv-bench memory`` takes them."""
+        """Return samples as ``xconv-bench memory`` takes them."""
         r = self._request
         return batch_of(r.architecture, indices, r.image_size, r.dtype, r.device, r.seed)
 
@@ -136,14 +136,14 @@ SOURCES = {
 
 
 def label(options: DataOptions, name: str) -> str:
-    """What a table calls the data: the source, with the folder where that alone says which."""
+    """Return the name of the data in tables: the source, with its folder where that tells more."""
     if name != "imagefolder" or options.directory is None:
         return name
     return f"{name}:{options.directory.resolve()}"
 
 
 def source_of(label: str) -> str:
-    """The source of a label."""
+    """Return the source of a label."""
     return label.partition(":")[0]
 
 
@@ -152,7 +152,7 @@ IN_A_FOLDER = tuple(name for name, source in SOURCES.items() if "--data-dir" in 
 
 
 def default_source(architecture: Architecture, image_size: int) -> str:
-    """``"photos"`` for networks that take images with labels, else ``"synthetic"``."""
+    """Return ``"photos"`` for networks that take images with labels, else ``"synthetic"``."""
     return "photos" if is_served(architecture, image_size) else "synthetic"
 
 
@@ -164,7 +164,7 @@ def open_samples(
     device: str,
     seed: int,
 ) -> Samples:
-    """Samples as the network takes them.
+    """Open samples as the network takes them.
 
     Raises UsageError for a source that does not exist, that has not as many samples, whose folder
     cannot be read, or that has not what the network takes.

@@ -19,7 +19,7 @@ def synthetic_samples(
     seed: int,
     stream: str = "input",
 ) -> Tensor:
-    """Standard normal samples (B, *sample_shape) of these indices; streams are independent."""
+    """Draw standard normal samples (B, *sample_shape) of these indices; streams are independent."""
     batch = torch.empty((len(indices), *sample_shape), dtype=dtype, device="cpu")
     sample = torch.empty(sample_shape, dtype=torch.float32, device="cpu")
     for place, generator in enumerate(_generators(seed, stream, indices)):
@@ -34,7 +34,7 @@ def synthetic_labels(
     device: torch.device | str,
     seed: int,
 ) -> Tensor:
-    """Uniform int64 labels below ``classes`` of these indices: (B, *label_shape)."""
+    """Draw uniform int64 labels below ``classes`` of these indices: (B, *label_shape)."""
     labels = torch.empty((len(indices), *label_shape), dtype=torch.int64, device="cpu")
     for place, generator in enumerate(_generators(seed, "label", indices)):
         labels[place].random_(classes, generator=generator)
@@ -42,7 +42,7 @@ def synthetic_labels(
 
 
 def _generators(seed: int, stream: str, indices: Sequence[int]) -> Iterator[torch.Generator]:
-    """For each sample the same generator, seeded afresh."""
+    """Yield the same generator for each sample, seeded afresh."""
     generator = torch.Generator(device="cpu")
     for index in indices:
         # The CPU generator looks at the low 32 bits of its seed only, so they must carry it all.

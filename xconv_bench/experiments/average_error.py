@@ -88,7 +88,7 @@ def at_budget(
 ) -> Measurements:
     """Plan each cell with the largest batch whose simulated step takes ``headroom`` of the budget.
 
-    No batch is larger than the data. What memory a method saves buys a larger batch, and a larger
+    No batch is larger than the data. Memory that a method saves buys a larger batch, and a larger
     batch less noise: the paper's comparison. Exact gradients are computed in parts that fit
     exactly. Where no batch fits, the cell will be a row that says so; so will a cell whose batch
     a real step makes doubtful, where ``cross_check`` makes one.

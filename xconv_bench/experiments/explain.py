@@ -1,4 +1,4 @@
-"""What holds the memory of each configuration: who keeps it, and what is there at the peak."""
+"""Explanations of memory: who keeps it in each configuration, and what is there at the peak."""
 
 from __future__ import annotations
 

@@ -32,18 +32,18 @@ _AXES = {
 
 
 def memory_cell(cell: GradientConfiguration) -> MemoryConfiguration:
-    """What ``memory.csv`` is to hold for this cell."""
+    """Return the cell of ``memory.csv`` for this cell."""
     names = set(columns_of(MemoryConfiguration)) & cell.key.keys()
     return MemoryConfiguration(**{name: cell.key[name] for name in names})
 
 
 def runtime_cell(cell: GradientConfiguration) -> Configuration:
-    """What ``runtime.csv`` is to hold for this cell."""
+    """Return the cell of ``runtime.csv`` for this cell."""
     return Configuration(**{name: cell.key[name] for name in columns_of(Configuration)})
 
 
 def error_cell(cell: GradientConfiguration, repeats: int) -> ErrorConfiguration:
-    """What ``error.csv`` is to hold for this cell."""
+    """Return the cell of ``error.csv`` for this cell."""
     return cell.extended(ErrorConfiguration, repeats=repeats)
 
 
@@ -54,9 +54,9 @@ def frontier_rows(
     error: Table,
     repeats: int,
 ) -> list[Row]:
-    """The rows of ``frontier.csv`` for these cells, in their order.
+    """Return the rows of ``frontier.csv`` for these cells, in their order.
 
-    Those that differ in method and knobs only are compared with each other.
+    Cells that differ in method and knobs only are compared with each other.
     """
     groups: dict[tuple[Cell, ...], list[dict[str, Any]]] = {}
     rows = []
@@ -79,7 +79,7 @@ def frontier_rows(
 def _joined(
     cell: GradientConfiguration, memory: Row | None, runtime: Row | None, error: Row | None
 ) -> dict[str, Any]:
-    """What is known of a cell; its status is that of the first table that has no result.
+    """Join the rows of a cell; its status is that of the first table that has no result.
 
     Peaks are really measured: where their simulation is doubtful, they are not.
     """
@@ -100,7 +100,7 @@ def _joined(
 
 
 def _error(row: Row) -> Row:
-    """Zero where it is that of rounding, so that no method is beaten by another's rounding."""
+    """Return the error, zero where it is rounding, so that no method is beaten by rounding."""
     columns = ("relative_error", "relative_error_se")
     is_exact = row.get("bias_verdict") == "exact"
     found = {column: 0.0 if is_exact else row.get(column) for column in columns}

@@ -25,7 +25,7 @@ from xconv_bench.results.table import Row, Table
 VERIFYING_STEPS = 10
 
 _REACH = 8
-"""How many sizes in a row may fail: each takes a process of its own."""
+"""The most sizes in a row that may fail: each takes a process of its own."""
 
 
 def find_max_batches(

@@ -1,4 +1,4 @@
-"""Where a measurement runs: in a process of its own, beside others or on another machine."""
+"""Processes for measurements: one of their own, beside others or on another machine."""
 
 from xconv_bench.launch.job import Job, Listener, Runner
 from xconv_bench.launch.outcome import Outcome

@@ -49,7 +49,7 @@ class Job:
 
     @property
     def device(self) -> str:
-        """``simulated``, ``cpu``, ``cuda`` or ``cuda:N``."""
+        """Return ``simulated``, ``cpu``, ``cuda`` or ``cuda:N``."""
         return self.cells[0].device
 
 

@@ -1,4 +1,4 @@
-"""What every measurement imports: the fork server does it once, and each process finds it done."""
+"""The imports of every measurement: the fork server has them, and so each process has."""
 
 import torch
 

@@ -42,12 +42,12 @@ def run_worker(work: Work, pipe: Connection, environment: Mapping[str, str]) -> 
         sys.stderr.flush()
     with suppress(OSError):  # the parent is gone: nobody is left to tell
         pipe.send(end)
-    # What the user's model left running must not keep the process alive.
+    # Processes that the user's model left running must not keep this one alive.
     os._exit(0)
 
 
 def _prepare_process(pipe: Connection) -> None:
-    # What a model prints is no result of ours, and must not wait in a buffer for a sudden end.
+    # Prints of a model are no result of ours, and must not wait in a buffer for a sudden end.
     os.dup2(sys.stderr.fileno(), 1)
     sys.stdout = sys.stderr
     # How this process was started is no choice of the user's: theirs is still to be made.
@@ -67,7 +67,7 @@ def _take(environment: Mapping[str, str]) -> None:
 
 
 def _end_with_parent(pipe: Connection) -> None:
-    """The parent sends nothing: the pipe becomes readable when the parent is gone."""
+    """Wait until the pipe is readable, which tells that the parent is gone; then end."""
     with suppress(EOFError, OSError):
         pipe.poll(None)
     os._exit(1)

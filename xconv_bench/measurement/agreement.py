@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from xconv_bench.measurement.counting import Count
 
 TOLERANCE = 0.01
-"""Of what a step takes beside the network, its gradients and the batch, which are no guess."""
+"""The largest difference that counts as none, as a part of what the step itself takes."""
 
 _MOST_NAMED = 3
 _MIB = 2**20
@@ -33,7 +33,7 @@ def disagreement(simulated: Count, live: Count) -> str:
 
 
 def _differing(simulated: Mapping[str, int], live: Mapping[str, int]) -> Iterator[str]:
-    """Operators that allocate otherwise, those that differ most first."""
+    """Yield the operators that allocate differently, those that differ most first."""
     names = {*simulated, *live}
     apart = {name: abs(live.get(name, 0) - simulated.get(name, 0)) for name in names}
     for name in sorted(names, key=lambda name: (-apart[name], name)):
@@ -43,5 +43,5 @@ def _differing(simulated: Mapping[str, int], live: Mapping[str, int]) -> Iterato
 
 
 def _amount(count: int) -> str:
-    """Bytes, fine enough to tell two apart that differ by a percent."""
+    """Format bytes, fine enough to tell two apart that differ by a percent."""
     return f"{count / _MIB:.2f} MiB" if count >= _MIB else f"{count / 2**10:.4g} KiB"

@@ -1,4 +1,4 @@
-"""What a training step really allocates on a GPU."""
+"""The memory that a training step really allocates on a GPU."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ class _LayerMeans:
 
     @property
     def full(self) -> Tensor:
-        """g, the exact gradient of the mean loss over all samples."""
+        """Return g, the exact gradient of the mean loss over all samples."""
         assert isinstance(self._sum, Tensor)
         return self._sum / self.samples
 
@@ -146,7 +146,7 @@ def _row(layers: list[_LayerMeans]) -> dict[str, Any]:
 
 
 def _average_error(parts: list[tuple[Spread, Tensor]]) -> Measured:
-    """(1/M) Σ_b ‖g - ĝ_b‖² = (1/M) Σ_b ‖ĝ_b - m‖² + ‖m - g‖², m the mean of ĝ_b.
+    """Return the error by (1/M) Σ_b ‖g - ĝ_b‖² = (1/M) Σ_b ‖ĝ_b - m‖² + ‖m - g‖², m = mean ĝ_b.
 
     So no more than one pass over the minibatches is needed, although g is known at its end only.
     """

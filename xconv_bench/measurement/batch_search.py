@@ -82,8 +82,10 @@ def largest_batch(peak: PeakOfBatch, budget_bytes: int, most: int, reach: int = 
 
 
 class _Search:
-    """What is known: up to ``passed`` nothing larger than ``fits`` does, from ``too_large`` on
-    nothing at all."""
+    """The state of a search.
+
+    Up to ``passed`` nothing larger than ``fits`` fits, from ``too_large`` on nothing at all.
+    """
 
     def __init__(self, peak: PeakOfBatch, budget_bytes: int, most: int, reach: int) -> None:
         self._peak, self._budget_bytes, self._most, self._reach = peak, budget_bytes, most, reach
@@ -139,7 +141,7 @@ class _Search:
         return True
 
     def _between(self, is_straight: bool) -> int:
-        """Where the line through both meets the budget, or the middle."""
+        """Return where the line through both meets the budget, or the middle."""
         highest = self._peaks.get(self.too_large, NEVER)
         if not is_straight or highest == NEVER:
             return (self.passed + self.too_large) // 2
@@ -148,7 +150,7 @@ class _Search:
         return self.fits + (self._budget_bytes - lowest) * width // (highest - lowest)
 
     def _beyond(self, is_straight: bool) -> int:
-        """Where the line through the last two meets the budget, or several times as many."""
+        """Return where the line through the last two meets the budget, or several times as many."""
         fits, peaks = self.fits, self._peaks
         before = max((size for size in peaks if size < fits), default=None)
         if before is None or not is_straight or peaks[fits] <= peaks[before]:

@@ -1,4 +1,4 @@
-"""Where training goes on from: everything that decides the next step, in one file."""
+"""Checkpoints of trainings: everything that decides the next step, in one file."""
 
 from __future__ import annotations
 

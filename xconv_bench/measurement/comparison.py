@@ -37,7 +37,7 @@ _UNCOUNTED = -1
 
 @dataclass(frozen=True)
 class Start:
-    """Where samples and weights come from: ``weights`` is a file, None for random ones."""
+    """The source of samples and weights: ``weights`` is a file, None for random ones."""
 
     data: DataOptions
     weights: Path | None = None
@@ -75,7 +75,7 @@ class GradientComparison:
         self._reference = self._twin(dtype, start) if is_twin else self._method
 
     def exact(self, batch: Batch, minibatch: int, part: int = 0) -> Gradients:
-        """What the others are held against; ``minibatch`` numbers the batch, ``part`` a part of it.
+        """Return the gradient to compare with; ``minibatch`` and ``part`` number the batch.
 
         Only the first part has the dropout masks of the whole.
         """
@@ -84,17 +84,17 @@ class GradientComparison:
         return self._gradients(self._reference, "exact", batch, minibatch, part=part)
 
     def floor(self, exact: Gradients, batch: Batch, minibatch: int) -> Floor:
-        """How far the exact gradient lies from itself, computed a second time."""
+        """Return how far the exact gradient lies from itself, computed a second time."""
         return Floor(exact, self.exact(batch, minibatch), self._reference.lost)
 
     def rounded(self, batch: Batch, minibatch: int) -> Gradients | None:
-        """At half precision, the gradient of torch's own layers in that precision."""
+        """Return, at half precision, the gradient of torch's own layers in that precision."""
         if self._rounded is None or not self.is_half:
             return None
         return self._gradients(self._rounded, "exact", batch, minibatch)
 
     def estimates(self, batch: Batch, minibatch: int, repeats: int) -> Iterator[Gradients]:
-        """The method's gradients of the same batch with one seed of the estimator after another.
+        """Yield the method's gradients of the same batch with one estimator's seed after another.
 
         They are those of training: what a method learns of a network in its first step, such as
         the plan of ``spectral``, it has learnt in a step before that is not counted.
@@ -105,7 +105,7 @@ class GradientComparison:
             yield self._gradients(self._method, method, batch, minibatch, repeat)
 
     def saved_bytes(self, batch: Batch) -> dict[str, int]:
-        """What autograd keeps for each layer of the method's network, and for the network."""
+        """Return the bytes that autograd keeps for each layer of the method's network."""
         self._begin(batch)
         training = self._method.training(batch)
         layers = self.layers()
@@ -118,23 +118,23 @@ class GradientComparison:
         return readings
 
     def layers(self) -> dict[str, list[nn.Module]]:
-        """The convolutions of the method's network whose weights get gradients, by name."""
+        """Return the convolutions of the method's network whose weights get gradients, by name."""
         return trained_convolutions(self.model)
 
     @property
     def remark(self) -> str:
-        """What the method says of its network after a step, and the objective of its loss."""
+        """Return the remarks of the method on its network after a step, and of the loss."""
         latest = self._method.latest
         return "" if latest is None else remark(latest, self.configuration)
 
     def remark_on_losses(self) -> str:
-        """What is to be said where exact and estimate of one batch had different losses."""
+        """Return a remark where exact and estimate of one batch had different losses."""
         return words_on_losses(
             self._reference.loss, self._method.loss, dtype_of(self.configuration)
         )
 
     def _begin(self, batch: Batch) -> None:
-        """The step that is not counted, once."""
+        """Make the step that is not counted, once."""
         if not self._has_begun and not self.is_exact:
             self._method.gradients(batch, *self._seeds(0, repeat=_UNCOUNTED))
         self._has_begun = True
@@ -166,7 +166,7 @@ class GradientComparison:
         return gradients
 
     def _seeds(self, minibatch: int, repeat: int = 0, part: int = 0) -> tuple[int, int]:
-        """Of the network and of the estimator.
+        """Return the seeds of the network and of the estimator.
 
         Dropout differs from one minibatch to the next, and not from method to method.
         """
@@ -180,7 +180,7 @@ class GradientComparison:
 
 
 def trained_convolutions(model: nn.Module) -> dict[str, list[nn.Module]]:
-    """Convolutions whose weights get gradients, by name; several where they share one weight."""
+    """Return convolutions whose weights get gradients, by name; several may share a weight."""
     return {
         _layer(name): having
         for name, (weight, having) in convolution_weights(model).items()
@@ -201,7 +201,7 @@ def _layer(parameter: str) -> str:
 
 
 def _seed(*parts: object) -> int:
-    # Of 32 bits: torch's CPU generator looks at no more.
+    # 32 bits: torch's CPU generator looks at no more.
     digest = hashlib.blake2b(" ".join(map(str, parts)).encode(), digest_size=4).digest()
     return int.from_bytes(digest)
 

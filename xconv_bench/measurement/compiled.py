@@ -10,8 +10,8 @@ from xconv.contents import modules
 
 
 def is_compiled(model: nn.Module) -> bool:
-    """Whether a network went through ``torch.compile``, or a module of it did."""
-    # Who compiled has imported it; others need not wait for that.
+    """Return whether a network went through ``torch.compile``, or a module of it did."""
+    # A network that is compiled has imported it; others need not wait for that.
     frames = sys.modules.get("torch._dynamo.eval_frame")
     return any(
         (frames is not None and isinstance(module, frames.OptimizedModule))
@@ -21,6 +21,6 @@ def is_compiled(model: nn.Module) -> bool:
 
 
 def has_compiled() -> bool:
-    """Whether ``torch.compile`` has compiled anything in this process, a function for example."""
+    """Return whether ``torch.compile`` has compiled anything in this process."""
     utilities = sys.modules.get("torch._dynamo.utils")
     return utilities is not None and bool(utilities.counters["stats"]["unique_graphs"])

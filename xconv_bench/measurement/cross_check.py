@@ -14,11 +14,11 @@ from xconv_bench.measurement.counting import Count, Simulation, count
 from xconv_bench.measurement.training import prepare
 
 MOST_BYTES = 256 * 2**20
-"""Of a step, beside the network and its gradients."""
+"""The most bytes of a cheap step, beside the network and its gradients."""
 
 _MOST_NETWORK_BYTES = 2 * 2**30
 _MOST_OPERATIONS = 3e9
-"""Of convolutions and matrix products in a step: a fraction of a second on one core."""
+"""The most operations of convolutions and matrix products: a fraction of a second on a core."""
 
 _IMAGE_SIZES = (32, 64, 96, 128, 224)
 BATCH_SIZES = (8, 2)

@@ -92,7 +92,7 @@ class _LayerErrors:
 
     @property
     def squared_bias(self) -> float:
-        """‖mean error‖²."""
+        """Return ‖mean error‖²."""
         assert self.spread.mean is not None
         return float(self.spread.mean.square().sum())
 

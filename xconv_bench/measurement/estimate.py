@@ -1,4 +1,4 @@
-"""What a measurement will take, before it is made: memory by simulation, time by operations."""
+"""Estimates of a measurement before it is made: memory by simulation, time by operations."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _TRIALS = 5
 class Estimate:
     """Yields ``peak_bytes`` and ``step_operations`` of a training step, and ``seconds`` it took.
 
-    Of a method that cannot be simulated, those of exact. Operations are floating-point ones, of
-    convolutions and matrix products.
+    For a method that cannot be simulated, exact is simulated instead. Operations are floating-point
+    ones, of convolutions and matrix products.
     """
 
     configuration: Configuration
@@ -50,7 +50,7 @@ class Speed:
     device: str
 
     def __call__(self) -> Iterator[dict[str, float]]:
-        """Raises RuntimeError where the device cannot be used."""
+        """Time it. Raises RuntimeError where the device cannot be used."""
         layer = torch.nn.Conv2d(64, 64, 3, padding=1).to(self.device)
         x = torch.randn(8, 64, 56, 56, device=self.device, requires_grad=True)
         with FlopCounterMode(display=False) as counter:

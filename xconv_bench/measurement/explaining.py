@@ -1,4 +1,4 @@
-"""What holds the memory of a training step: who keeps it, and what is there at the peak."""
+"""Explanations of a training step's memory: who keeps it, and what is there at the peak."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _where(running: str | None) -> str:
 
 
 def _parts(training: Training, live: LiveMeter, kept: KeptMeter, peak_bytes: int) -> dict[str, int]:
-    """Bytes of what lives at the peak, each storage once, for the first part that has it."""
+    """Return the bytes alive at the peak, each storage once, for the first part that has it."""
     gradients = (parameter.grad for parameter in parameters(training.model))
     groups: dict[str, list[Tensor]] = {
         "weights and buffers": list(training.state()),

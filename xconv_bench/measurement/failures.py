@@ -1,4 +1,4 @@
-"""What an exception says: that memory ran out, or that a network does not take its batch."""
+"""The meaning of exceptions: memory ran out, or a network does not take its batch."""
 
 import torch
 from torch._subclasses import fake_tensor
@@ -7,7 +7,7 @@ _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether memory ran out, on a GPU or on the CPU."""
+    """Return whether memory ran out, on a GPU or on the CPU."""
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
     return isinstance(error, RuntimeError) and any(
@@ -16,7 +16,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def may_depend_on_batch(error: Exception) -> bool:
-    """Whether a network that raised this may take a batch of another size."""
+    """Return whether a network that raised this may take a batch of another size."""
     if is_out_of_memory(error) or isinstance(error, (NotImplementedError, *_OF_SIMULATION)):
         return False
     return isinstance(error, _REFUSALS)

@@ -51,7 +51,7 @@ def gradient_error(configuration: Configuration, batch: Batch) -> dict[str, Any]
 
 
 def _step(configuration: Configuration, like: RepeatableStep | None = None) -> RepeatableStep:
-    """Place a network of the configuration, with the weights of another where one is given."""
+    """Build a network of the configuration, with the weights of another where one is given."""
     architecture, model = place(configuration)
     if like is not None:
         like.put_back()

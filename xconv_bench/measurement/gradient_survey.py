@@ -1,4 +1,4 @@
-"""What must be known of models, their layers and their data before gradients are compared."""
+"""Survey of models, their layers and their data before gradients are compared."""
 
 from __future__ import annotations
 
@@ -97,6 +97,6 @@ class GradientSurvey:
 
 
 def _some(names: Iterable[str]) -> list[str]:
-    """The first names, and how many there are."""
+    """Return the first names, and how many there are."""
     shown = list(names)
     return shown if len(shown) <= 8 else [*shown[:7], f"… ({len(shown)} layers)"]

@@ -39,7 +39,7 @@ class LargestBatch:
     most: int
 
     def __call__(self) -> Iterator[Event]:
-        """Search."""
+        """Look for the largest batch."""
         steps = _Steps(self.configuration)
         found = largest_batch(steps.peak, self.budget_bytes, self.most)
         if found.size == 0:

@@ -55,7 +55,7 @@ class Measurement:
         yield from told(_attempt("gradient error", error))
 
     def _count(self, training: Training) -> Readings:
-        # What inductor compiles allocates past those who look on.
+        # Kernels that inductor compiles allocate past those who look on.
         is_plain = find_method(self.configuration.method).is_simulated
         if is_plain and (is_compiled(training.model) or has_compiled()):
             return {"message": "live: not counted, since compiled kernels allocate unseen"}

@@ -1,9 +1,9 @@
 """The plan that fits under a peak: chosen, simulated, and chosen anew by what the simulation said.
 
-A step has moments, between the arrival at one layer and at the next. What a layer keeps is alive
-from behind its forward pass until behind its backward pass. What it takes for a moment, while it
-runs, depends on its setting too, and is seen in steps in which all layers have theirs of one
-number. All else at a moment is what is left of the peak of a simulated step.
+A step has moments, between the arrival at one layer and at the next. The memory that a layer keeps
+is alive from behind its forward pass until behind its backward pass. The memory that it takes for a
+moment, while it runs, depends on its setting too, and is seen in steps in which all layers have
+theirs of one number. All else at a moment is what is left of the peak of a simulated step.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from xconv_bench.models.messages import reason
 _ROUNDS = 6
 """Plans that are simulated for one budget, each chosen by what was seen of those before."""
 _HALVINGS = 6
-"""Of the range in which the smallest budget for an error lies."""
+"""The most steps in which the range of the smallest budget for an error is halved."""
 _PEAK_HALVINGS = 20
-"""Of the range in which the smallest peak lies; nothing is simulated for these."""
+"""The most steps in which the range of the smallest peak is halved, without simulation."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ class PlanSearch:
         return SimulatedPlan(chosen, torch.tensor(peaks, dtype=torch.float64))
 
     def _used(self) -> list[Tensor]:
-        """What each option of each layer takes at each moment: (options, moments)."""
+        """Return the bytes of each option of each layer at each moment: (options, moments)."""
         alive, running = _moments(self._moments, self._costs.names)
         kept = [
             torch.tensor([[o.bytes] for o in some], dtype=torch.float64) * alive[layer]
@@ -149,7 +149,7 @@ class PlanSearch:
         return kept
 
     def _rest(self, simulated: SimulatedPlan) -> Tensor:
-        """What is there at each moment beside what layers take."""
+        """Return the bytes at each moment beside those of layers."""
         uses = (self._uses[layer][option] for layer, option in enumerate(simulated.chosen))
         return simulated.peaks - sum(uses)
 

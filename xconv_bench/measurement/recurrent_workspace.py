@@ -1,4 +1,4 @@
-"""What oneDNN keeps of a recurrent layer between the forward and the backward pass.
+"""The workspace that oneDNN keeps of a recurrent layer until its backward pass.
 
 Its size depends on the processor and on how oneDNN divides the work, so the real kernel is asked
 with tensors of zeros. Where that would take too long, fewer steps and samples are computed, and the
@@ -48,7 +48,7 @@ def workspace_bytes(args: tuple[Any, ...]) -> int:
 
 
 def _affordable(steps: int, samples: int, gates: int) -> tuple[int, int]:
-    """So many of each, or as many as can be computed soon: not below 2 steps."""
+    """Bound both to what can be computed soon, to no fewer than 2 steps."""
     while samples > _FEWEST_SAMPLES and steps * samples * gates > _MOST_WORK:
         samples = max(samples // 2, _FEWEST_SAMPLES)
     while steps > 2 and steps * samples * gates > _MOST_WORK:

@@ -43,7 +43,7 @@ class RepeatableStep:
 
     @property
     def lost(self) -> list[str]:
-        """What of the network cannot be put back, by name."""
+        """Return the parts of the network that cannot be put back, by name."""
         return self._start.lost
 
     def training(self, batch: Batch) -> Training:
@@ -58,7 +58,7 @@ class RepeatableStep:
     def begun(self, network_seed: int, estimator_seed: int) -> Iterator[None]:
         """Put everything back; inside, the network draws what follows from ``network_seed``.
 
-        That goes for torch's generators, Python's, numpy's and those of its own. Seeds of
+        These are torch's generators, Python's, numpy's and the network's own. Seeds of
         estimators follow from ``estimator_seed``.
         """
         self.put_back()
@@ -79,7 +79,7 @@ class RepeatableStep:
 
 
 class Floor:
-    """How far the exact gradient lies from itself: 0 where the network can be put back."""
+    """The distance of the exact gradient from itself: 0 where the network can be put back."""
 
     def __init__(self, first: Gradients, again: Gradients, lost: Sequence[str] = ()) -> None:
         self.error = relative_error(again, first)

@@ -1,8 +1,8 @@
 """Simulated functions that run once for all arguments of the same shapes.
 
-What the spectral scheme does to one layer is thousands of operators, layer after layer the same.
-The first call with arguments of some shapes is simulated operator by operator and what it allocates
-is written down; further calls show the meters what was written down.
+The spectral scheme runs thousands of operators for each layer, the same for many layers. The first
+call with arguments of some shapes is simulated operator by operator, and its allocations are
+written down; further calls show the meters what was written down.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class _Like:
 
 @dataclass(frozen=True)
 class _Record:
-    """What a call has reached, and what it returned: new tensors, and by number its arguments."""
+    """The reach of a call, and its results: new tensors, or arguments by number."""
 
     reach: Reach
     results: tuple[_Like | int, ...]
@@ -57,7 +57,7 @@ class _Record:
 
 
 _records: WeakKeyDictionary[FakeTensorMode, dict[Any, _Record | None]] = WeakKeyDictionary()
-"""What is known in each simulation; None for calls that cannot be replayed."""
+"""The records of each simulation; None for calls that cannot be replayed."""
 
 
 class Replay:
@@ -113,7 +113,7 @@ class Replay:
 
 
 def _record(result: Any, tensors: list[Tensor], meter: LiveMeter, before: int) -> _Record | None:
-    """What a call is known by; None where more than its results outlives it, or where these are
+    """Return the key of a call; None where more than its results outlives it, or where these are
     not tensors with storages of their own."""
     found = [result] if isinstance(result, Tensor) else result or ()
     if not isinstance(found, (list, tuple)):
@@ -137,7 +137,7 @@ def _record(result: Any, tensors: list[Tensor], meter: LiveMeter, before: int) -
 
 
 def _shapes(value: Any, tensors: list[Tensor]) -> Any:
-    """``value`` with shapes in place of tensors, which are added to ``tensors``."""
+    """Return ``value`` with shapes in place of tensors, which are added to ``tensors``."""
     if isinstance(value, Tensor):
         tensors.append(value)
         where = next(n for n, tensor in enumerate(tensors) if tensor is value)

@@ -30,7 +30,7 @@ _aten = torch.ops.aten
 
 @contextmanager
 def simulating(mode: FakeTensorMode) -> Iterator[None]:
-    """Inside, operators have shapes and no contents, and allocate what the real ones do."""
+    """Let operators inside have shapes and no contents, and allocate what the real ones do."""
     with mode, _Repaired(), taken_by(Replay(mode, _Repaired)):
         yield
 
@@ -53,17 +53,17 @@ class _Repaired(TorchDispatchMode):
 
     @classmethod
     def is_infra_mode(cls) -> bool:
-        """True: ``torch.compile`` is to do inside what it does outside."""
+        """Return True: ``torch.compile`` is to do inside what it does outside."""
         return True
 
     @classmethod
     def ignore_compile_internals(cls) -> bool:
-        """True, for the same reason."""
+        """Return True, for the same reason."""
         return True
 
 
 def _positional(func: Any, args: OperatorArguments, kwargs: Mapping[str, Any]) -> OperatorArguments:
-    """All arguments of an operator in their order, its defaults among them."""
+    """Return all arguments of an operator in their order, its defaults among them."""
     others = func._schema.arguments[len(args) :]
     return (*args, *(kwargs.get(each.name, each.default_value) for each in others))
 
@@ -75,7 +75,7 @@ def _grow(tensor: Tensor, size: int) -> None:
 
 
 def _reduced_in_place(reduction: int) -> Repair:
-    """For a loss whose mean or sum is taken in the storage of its elements.
+    """Return the repair of a loss whose mean or sum is taken in the storage of its elements.
 
     ``reduction`` is the place of that argument.
     """
@@ -89,17 +89,17 @@ def _reduced_in_place(reduction: int) -> Repair:
 
 
 def _made_like_input(result: Tensor, args: OperatorArguments) -> None:
-    """For a kernel whose output is allocated like its input, and shrinks."""
+    """Repair the result of a kernel whose output is allocated like its input, and shrinks."""
     _grow(result, args[0].numel() * result.itemsize)
 
 
 def _embedding_bag(result: tuple[Tensor, ...], args: OperatorArguments) -> None:
-    """The sizes of bags are allocated like the offsets, of which the last may be no bag."""
+    """Repair the sizes of bags, which are allocated like the offsets; the last may be no bag."""
     _grow(result[2], args[2].numel() * result[2].itemsize)
 
 
 def _recurrent(result: tuple[Tensor, ...], args: OperatorArguments) -> None:
-    """What oneDNN keeps for the backward pass, which it alone knows."""
+    """Repair the workspace of oneDNN for the backward pass, which it alone knows."""
     workspace = result[3]
     if torch.is_grad_enabled():
         _grow(workspace, workspace_bytes(args))

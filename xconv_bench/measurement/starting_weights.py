@@ -67,7 +67,7 @@ class StartingWeights:
 
 
 def label(weights: str) -> str:
-    """What a table calls the weights: a file with a digest, so that a changed one is another.
+    """Return the name of the weights in tables: a file with a digest, which tells changes.
 
     Raises UsageError where it cannot be read.
     """
@@ -77,7 +77,7 @@ def label(weights: str) -> str:
 
 
 def source_of(label: str) -> str:
-    """What ``--weights`` was given for a label."""
+    """Return the value of ``--weights`` for a label."""
     return label.rpartition("#")[0] or label
 
 
@@ -96,12 +96,12 @@ def load_source(model: nn.Module, name: str, source: str, download: bool) -> Non
 
 
 def needs_file(configuration: GradientConfiguration) -> bool:
-    """False where the seed alone decides the weights."""
+    """Return False where the seed alone decides the weights."""
     return configuration.weights != RANDOM or configuration.warmup_steps > 0
 
 
 def file_name(configuration: GradientConfiguration) -> str:
-    """A name for the weights of a configuration: the same for two that start from the same.
+    """Return a file name for a configuration's weights: the same for two with the same start.
 
     Method, batch size, dtype and device do not count. A file of the user's counts by its name and
     contents: one that was changed is another. Raises UsageError where it cannot be read.
@@ -145,7 +145,7 @@ def _contents(weights: str) -> str:
 
 @cache  # every cell of a sweep asks
 def _digest(path: Path, changed: int, size: int) -> str:
-    """Of the file's contents; what else is given tells whether they are still the same."""
+    """Return the digest of the file's contents; the rest tells whether they are still the same."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -1,4 +1,4 @@
-"""What must be known of models and devices before anything is measured."""
+"""Survey of models and devices before anything is measured."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

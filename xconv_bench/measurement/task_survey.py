@@ -1,4 +1,4 @@
-"""What must be known of tasks before anything is trained: their own choices, and their mistakes."""
+"""Survey of tasks before anything is trained: their own choices, and their mistakes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class MakeTask:
     options: TaskOptions
 
     def __call__(self) -> Any:
-        """Raises UsageError for options that the task does not take."""
+        """Make the task. Raises UsageError for options that it does not take."""
         return make_task(self.name, self.options)
 
 

@@ -54,7 +54,7 @@ class TaskTraining:
         yield Rows("training", rows[: cell.epochs])
         if len(rows) <= cell.epochs:
             yield _reached(rows, cell.epochs)
-        next(iter(task.batches(0)))  # what is made once, at the first batch, is no epoch's time
+        next(iter(task.batches(0)))  # things made once, at the first batch, are no epoch's time
         for epoch in range(len(rows), cell.epochs + 1):
             row: Readings = {"epoch": epoch}
             for fraction in self._epoch(task, model, optimizer, epoch, row):

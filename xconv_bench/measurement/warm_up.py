@@ -25,7 +25,7 @@ from xconv_bench.randomness import seed_generators
 BATCH_SIZE = 64
 LEARNING_RATE = 1e-3
 
-_SEED_OFFSET = 2**20  # what is measured afterwards is not what was trained on last
+_SEED_OFFSET = 2**20  # measurements do not see the batches trained on last
 
 
 def warm_up(

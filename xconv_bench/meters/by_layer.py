@@ -16,13 +16,13 @@ FORWARD, BACKWARD, RECOMPUTE = "forward", "backward", "recompute"
 
 
 class Gauge(Protocol):
-    """How much memory there is now, and how much there was at most since the last question."""
+    """A gauge of memory: the bytes now, and the most since the last question."""
 
     def now(self) -> int:
-        """Bytes."""
+        """Return the bytes now."""
 
     def peak(self) -> int:
-        """The most since the last call of this, in bytes."""
+        """Return the most bytes since the last call of this."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class LayerMemoryMeter:
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Inside, the forward pass is watched, until ``turn``; then the backward pass."""
+        """Watch the forward pass inside, until ``turn``; then the backward pass."""
         layers = [(n, m) for n, m in named_modules(self._model) if not any(children(m))]
         handles = [
             nn.Module.register_forward_hook(module, self._hook(name, type(module).__name__))
@@ -70,12 +70,12 @@ class LayerMemoryMeter:
                 handle.remove()
 
     def turn(self) -> None:
-        """The forward pass is over, its loss included."""
+        """Note that the forward pass is over, its loss included."""
         self._turned = True
         self._note(FORWARD, "loss", "loss")
 
     def end(self) -> None:
-        """The step is over."""
+        """Note that the step is over."""
         self._note(BACKWARD, "end", "end")
 
     def _hook(self, name: str, kind: str) -> Any:

@@ -17,7 +17,7 @@ CONVOLUTIONS = (
 
 
 def weight_gradients(model: nn.Module) -> dict[str, Tensor]:
-    """Gradients of all convolution weights that have one, each weight once, by name."""
+    """Return the gradients of all convolution weights that have one, each weight once, by name."""
     return {
         name: parameter.grad
         for name, (parameter, _) in convolution_weights(model).items()
@@ -26,7 +26,7 @@ def weight_gradients(model: nn.Module) -> dict[str, Tensor]:
 
 
 def convolution_weights(model: nn.Module) -> dict[str, tuple[nn.Parameter, list[nn.Module]]]:
-    """Weights of convolutions by name, each once, with the convolutions that have it.
+    """Return weights of convolutions by name, each once, with the convolutions that have it.
 
     Not those that are computed from other parameters, as by spectral normalisation.
     """
@@ -43,7 +43,7 @@ def convolution_weights(model: nn.Module) -> dict[str, tuple[nn.Parameter, list[
 
 
 def relative_error(gradients: dict[str, Tensor], exact: dict[str, Tensor]) -> float | None:
-    """``‖g − g_exact‖ / ‖g_exact‖`` over all tensors together, summed in float64.
+    """Return ``‖g − g_exact‖ / ‖g_exact‖`` over all tensors together, summed in float64.
 
     None where there is nothing to compare or the exact gradient is zero. Raises KeyError where
     a gradient is missing.
@@ -57,7 +57,7 @@ def relative_error(gradients: dict[str, Tensor], exact: dict[str, Tensor]) -> fl
 
 
 class SameRandomNumbers(TorchDispatchMode):
-    """Inside, the network's own random numbers are the same whichever method runs it.
+    """A mode in which the network's own random numbers are the same whichever method runs it.
 
     Dropout and its like draw from the generator that the probes' seeds come from, and a method
     that draws seeds would shift them: its error would be mostly that of another dropout mask. So
@@ -86,12 +86,12 @@ class SameRandomNumbers(TorchDispatchMode):
 
     @classmethod
     def is_infra_mode(cls) -> bool:
-        """True: ``torch.compile`` is to do inside what it does outside."""
+        """Return True: ``torch.compile`` is to do inside what it does outside."""
         return True
 
     @classmethod
     def ignore_compile_internals(cls) -> bool:
-        """True, for the same reason."""
+        """Return True, for the same reason."""
         return True
 
     def __torch_dispatch__(

@@ -1,8 +1,8 @@
 """Live tensor memory, counted exactly.
 
-Every storage that an operation returns is counted while it lives, in the CUDA allocator's blocks
-of 512 bytes. The count is the same on every device and in every run. What a kernel allocates and
-frees inside itself (cuDNN and oneDNN workspaces) is not in it, nor is fragmentation.
+Every storage that an operation returns is counted while it lives, in the CUDA allocator's blocks of
+512 bytes. The count is the same on every device and in every run. Memory that a kernel allocates
+and frees inside itself (cuDNN and oneDNN workspaces) is not in it, nor is fragmentation.
 """
 
 import weakref
@@ -24,8 +24,11 @@ _BLOCK_BYTES = 512
 
 @dataclass(frozen=True)
 class Reach:
-    """What a part of a step took: ``peak_bytes`` above what lived before it, the elements of its
-    largest tensor, and ``allocated_bytes`` of its operators."""
+    """The memory of a part of a step.
+
+    ``peak_bytes`` is above what lived before it, ``largest_elements`` are those of its largest
+    tensor, ``allocated_bytes`` those of its operators.
+    """
 
     peak_bytes: int
     largest_elements: int
@@ -53,7 +56,7 @@ class LiveMeter(TorchDispatchMode):
 
     @property
     def reading(self) -> dict[str, int]:
-        """The column of this meter."""
+        """Return the column of this meter."""
         return {"live_peak_bytes": self.peak_bytes}
 
     def reset_peak(self) -> None:
@@ -97,12 +100,12 @@ class LiveMeter(TorchDispatchMode):
 
     @classmethod
     def is_infra_mode(cls) -> bool:
-        """True: ``torch.compile`` is to do inside what it does outside."""
+        """Return True: ``torch.compile`` is to do inside what it does outside."""
         return True
 
     @classmethod
     def ignore_compile_internals(cls) -> bool:
-        """True, for the same reason."""
+        """Return True, for the same reason."""
         return True
 
     def __torch_dispatch__(

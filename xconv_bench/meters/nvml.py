@@ -125,19 +125,19 @@ class NvmlMeter:
 
 
 class ProcessGauge(NvmlMeter):
-    """What the driver counts for this process at the moments when it is asked, in bytes.
+    """The driver's count for this process at the moments when it is asked, in bytes.
 
     Within the block of an ``NvmlMeter``. ``message`` says why where the driver does not tell.
     """
 
     def now(self) -> int:
-        """With the GPU idle; 0 where the driver does not tell."""
+        """Return the bytes with the GPU idle; 0 where the driver does not tell."""
         torch.cuda.synchronize(self._device)
         gauge = self._gauges.get("nvml_process_peak_bytes")
         return 0 if gauge is None else gauge.sample() or 0
 
     def peak(self) -> int:
-        """The same: between two moments nobody looks."""
+        """Return the same: between two moments nobody looks."""
         return self.now()
 
 

@@ -1,4 +1,4 @@
-"""What autograd keeps between the forward and the backward pass, as a column."""
+"""The bytes that autograd keeps between the forward and the backward pass, as a column."""
 
 from xconv.kept import KeptMeter
 

@@ -1,4 +1,4 @@
-"""How long the threads of this process waited for a core: what other work takes from a time."""
+"""The time that threads of this process waited for a core: what other work takes from a time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REMARK = (
 """The same for all rows, so that it is said once for all of them."""
 
 Nanoseconds = dict[str, int]
-"""How long each thread has waited while it could have run."""
+"""The time that each thread has waited while it could have run."""
 
 
 class CoreWait:

@@ -1,4 +1,4 @@
-"""What runs when a module is called: its ``forward``, or a ``__call__`` of its class."""
+"""The function that runs when a module is called: ``forward``, or a ``__call__`` of its class."""
 
 from __future__ import annotations
 

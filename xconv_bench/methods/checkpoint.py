@@ -38,9 +38,9 @@ class Checkpointing(Method):
     knobs = ("segments",)
 
     def apply(self, model: nn.Module, configuration: Configuration) -> nn.Module:
-        """The model: same modules, of which some have another ``forward`` function.
+        """Return the model: same modules, of which some have another ``forward`` function.
 
-        Of several ``segments`` each has about as many blocks, and none goes beyond a sequence.
+        Each of several ``segments`` has about as many blocks, and none goes beyond a sequence.
         Unsupported where there is nothing to checkpoint.
         """
         runs = runs_of_blocks(model)
@@ -65,7 +65,7 @@ class Checkpointing(Method):
 
 
 def _chain(segments: Sequence[Segment]) -> Callable[[Any], Any]:
-    """The forward pass of a sequence, segment by segment."""
+    """Run the forward pass of a sequence, segment by segment."""
     steps = [_step(segment) for segment in segments]
 
     def forward(input: Any) -> Any:
@@ -78,12 +78,12 @@ def _chain(segments: Sequence[Segment]) -> Callable[[Any], Any]:
 
 def _step(segment: Segment) -> Callable[[Any], Any]:
     run = nn.Sequential(*segment).forward
-    # What overwrites its input cannot be computed from it a second time.
+    # A module that overwrites its input cannot be computed from it a second time.
     return run if _overwrites(segment[0]) else _checkpointed(run, segment)
 
 
 def _checkpointed(run: Callable[..., Any], modules: Sequence[nn.Module]) -> Callable[..., Any]:
-    """``run`` with nothing kept but what it is called with; ``modules`` are what it runs.
+    """Return ``run`` with nothing kept but its arguments; ``modules`` are the ones it runs.
 
     Raises Unsupported, when it is called, where it changes what it is called with.
     """
@@ -109,9 +109,9 @@ def _checkpointed(run: Callable[..., Any], modules: Sequence[nn.Module]) -> Call
 
 
 def _segments(blocks: Sequence[nn.Module], size: int | None) -> Iterator[Segment]:
-    """``size`` blocks at a time; without it each block, and the layers between some at a time.
+    """Group ``size`` blocks; without it each block alone, and the layers between by some.
 
-    Of n layers in a row √n make a segment, which is what takes least memory.
+    Among n layers in a row, √n make a segment, which takes least memory.
     """
     if size is not None:
         yield from _cut(blocks, size)
@@ -122,7 +122,7 @@ def _segments(blocks: Sequence[nn.Module], size: int | None) -> Iterator[Segment
 
 
 def _cut(modules: Sequence[nn.Module], size: int) -> Iterator[Segment]:
-    """``size`` modules at a time, and with them those behind that overwrite their input."""
+    """Group ``size`` modules, and with them those behind that overwrite their input."""
     segment: Segment = []
     for module in modules:
         if len(segment) >= size and not _overwrites(module):
@@ -133,7 +133,7 @@ def _cut(modules: Sequence[nn.Module], size: int) -> Iterator[Segment]:
 
 
 def _overwrites(module: nn.Module) -> bool:
-    """Whether it changes its input, as far as one can see that from outside."""
+    """Return whether it changes its input, as far as one can see that from outside."""
     while isinstance(module, nn.Sequential) and len(module):
         module = module[0]
     return bool(getattr(module, "inplace", False))

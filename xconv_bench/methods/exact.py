@@ -12,5 +12,5 @@ class Exact(Method):
     name = "exact"
 
     def apply(self, model: nn.Module, configuration: Configuration) -> nn.Module:
-        """The model itself."""
+        """Return the model itself."""
         return model

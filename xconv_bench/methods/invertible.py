@@ -20,7 +20,7 @@ class Invertible(Method):
     follows = ("xconv", "quantized", "rad-sampling")
 
     def apply(self, model: nn.Module, configuration: Configuration) -> nn.Module:
-        """The model, its reversible sequences told to invert; Unsupported where it has none."""
+        """Return the model with inverting sequences. Raises Unsupported where it has none."""
         sequences = list(reversible_sequences(model))
         if not sequences:
             raise Unsupported(

@@ -28,7 +28,7 @@ class Offload(Method):
     follows = ("xconv", "quantized", "rad-sampling", "checkpoint", "invertible")
 
     def apply(self, model: nn.Module, configuration: Configuration) -> nn.Module:
-        """The model, with another ``forward`` function, or class.
+        """Return the model, with another ``forward`` function, or class.
 
         Unsupported on the CPU, whose memory is the host's.
         """
@@ -58,7 +58,7 @@ def _hooks(parameter: Tensor, is_simulated: bool) -> saved_tensors_hooks:
 
 
 def _leave(tensor: Tensor) -> tuple[torch.device, Tensor]:
-    """In a simulation the host is a device of which nothing is counted."""
+    """Move to the host, which in a simulation is a device on which nothing is counted."""
     return tensor.device, torch.empty_like(tensor, device="meta")
 
 
@@ -68,7 +68,7 @@ def _return(left: tuple[torch.device, Tensor]) -> Tensor:
 
 
 def _hide(tensor: Tensor) -> Tensor:
-    """Where a simulation is really run, the CPU stands for the GPU: the host's copy is not seen."""
+    """Treat the CPU as the GPU where a simulation is really run: the host's copy is not seen."""
     with _disable_current_modes():
         return tensor.clone()
 

@@ -1,4 +1,4 @@
-"""What a block changes beside what it returns, and would change again when it is run again."""
+"""Side effects of blocks: what changes beside the output, and would again in a second run."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _buffers(modules: Sequence[nn.Module]) -> Iterator[tuple[str, Tensor]]:
 
 
 def _state(value: Any, depth: int = _DEPTH) -> Any:
-    """What is equal before and after, unless it was changed; identities of what is in it."""
+    """Return a value that is equal before and after, unless there was a change, by identities."""
     if isinstance(value, Tensor):
         return _Same(value), value._version
     if depth and isinstance(value, Mapping):

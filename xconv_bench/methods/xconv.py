@@ -92,7 +92,7 @@ class Converted(Method):
         )
 
     def _arguments(self, configuration: Configuration) -> dict[str, Any]:
-        """How ``convert`` is to keep inputs; where there is no dial, nothing is estimated."""
+        """Return how ``convert`` is to keep inputs; without a dial nothing is estimated."""
         scheme = self.scheme or configuration.scheme
         dial = SCHEMES[scheme].dial if scheme else "probes"
         value = getattr(configuration, dial)
@@ -118,7 +118,7 @@ class XConv(Converted):
 
 
 def _as_planned(model: nn.Module, label: str) -> nn.Module:
-    """The model as a plan says; Unsupported where the plan is none for it."""
+    """Return the model as a plan says. Raises Unsupported where the plan is none for it."""
     try:
         return convert(model, plan=plan_of(label))
     except ValueError as error:
@@ -135,8 +135,10 @@ def can_be(scheme: str, value: float) -> bool:
 
 
 def _left_exact(model: nn.Module, family: str, reached: bool) -> str:
-    """``4 of 20 conv modules are exact: 4 × reason``; nothing where all are compressed, and where
-    there are none, but functions are ``reached``."""
+    """Return ``4 of 20 conv modules are exact: 4 × reason``.
+
+    Return nothing where all are compressed, nor where there are none but functions are ``reached``.
+    """
     kinds = tuple(FAMILIES[family])
     modules = dict(named_modules(model))
     entries = [entry for entry in account(model) if isinstance(modules[entry.name], kinds)]

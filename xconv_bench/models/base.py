@@ -1,4 +1,4 @@
-"""What a model of the registry is."""
+"""Architectures: the form of every model in the registry."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Architecture:
     note: str = ""
 
     def build(self, image_size: int) -> nn.Module:
-        """The network in float32 on the CPU, nothing downloaded.
+        """Build the network in float32 on the CPU, nothing downloaded.
 
         Its weights are random, drawn from torch's default generator. Raises UsageError where the
         network does not exist for this image size.
@@ -38,7 +38,7 @@ class Architecture:
         return self.make(image_size)
 
     def check(self, image_size: int) -> None:
-        """Raises UsageError where the network does not exist for this image size."""
+        """Raise UsageError where the network does not exist for this image size."""
         if image_size not in self.sizes:
             raise UsageError(
                 f"{self.name} takes images whose side is {self.sizes}, not {image_size}: "
@@ -47,11 +47,11 @@ class Architecture:
 
     @property
     def remark(self) -> str:
-        """What a user should know before choosing it, in one line; often nothing."""
+        """Return advice before choosing it, in one line; often empty."""
         sizes = "" if self.sizes == ANY_SIZE else f"{self.sizes} a side"
         return "; ".join(part for part in (sizes, self.note) if part)
 
 
 def square_image(channels: int) -> Callable[[int], tuple[int, ...]]:
-    """``sample_shape`` of a network that takes square images: (channels, size, size)."""
+    """Return ``sample_shape`` of networks that take square images: (channels, size, size)."""
     return lambda image_size: (channels, image_size, image_size)

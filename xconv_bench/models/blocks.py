@@ -25,7 +25,7 @@ class Chain:
 
 
 def runs_of_blocks(model: nn.Module) -> list[Chain]:
-    """What a network consists of, in the order in which its modules were made.
+    """Return the parts of a network, in the order in which its modules were made.
 
     A block is what stands in a sequence (``Sequential``, ``ModuleList``, ``ModuleDict``), or a
     module of several layers that stands alone; but not a sequence of blocks, nor a module with a
@@ -36,7 +36,7 @@ def runs_of_blocks(model: nn.Module) -> list[Chain]:
 
 
 def is_layer(module: nn.Module) -> bool:
-    """Whether there are no modules in it."""
+    """Return whether there are no modules in it."""
     return next(children(module), None) is None
 
 
@@ -54,18 +54,18 @@ def _visit(module: nn.Module) -> Iterator[Chain]:
 
 
 def _is_divided(module: nn.Module) -> bool:
-    """A sequence of blocks, or a module that has a single one with repeated blocks in it."""
+    """Find a sequence of blocks, or a module that has a single one with repeated blocks."""
     parts = list(children(module))
     if isinstance(module, _SEQUENCES):
         return not all(map(is_layer, parts))
     if _repeats(parts) and len({type(part) for part in parts}) == 1:
         return True
-    # Of several such sequences side by side, as in an inception module, none is what it is made of.
+    # Among several such sequences side by side, as in inception, none is what it is made of.
     return sum(isinstance(c, _SEQUENCES) and _repeats(list(children(c))) for c in parts) == 1
 
 
 def _repeats(modules: Sequence[nn.Module]) -> bool:
-    """Whether two of them are blocks of one kind, blocks that are no sequences."""
+    """Return whether two of them are blocks of one kind, blocks that are no sequences."""
     blocks = [m for m in modules if not is_layer(m) and not isinstance(m, _SEQUENCES)]
     return len(blocks) > len({type(block) for block in blocks})
 

@@ -11,7 +11,7 @@ from xconv_bench.models.sizes import ImageSizes
 
 _FREQUENCIES = 16
 _HIGHEST_FREQUENCY = 100.0
-"""Of the waves that time is written in, in radians between 0 and 1."""
+"""The highest frequency of the waves that time is written in, in radians from 0 to 1."""
 
 
 class FlowUNet(nn.Module):
@@ -55,7 +55,7 @@ class FlowUNet(nn.Module):
         nn.init.zeros_(self.head.weight)
 
     def forward(self, image: Tensor, time: Tensor, label: Tensor) -> Tensor:
-        """(B, C, S, S), times (B,) from 0 to 1, classes (B,) -> (B, C, S, S); S a multiple of 4."""
+        """Map (B, C, S, S), times (B,) in 0…1 and classes (B,) to (B, C, S, S); S in fours."""
         told = self.told(self.time(_waves(time)) + self.label(label))
         features = self.stem(image)
         skips = []
@@ -85,7 +85,7 @@ class ResidualBlock(nn.Module):
         self.skip = nn.Identity() if inputs == outputs else nn.Conv2d(inputs, outputs, 1)
 
     def forward(self, features: Tensor, told: Tensor) -> Tensor:
-        """(B, inputs, H, W) and what the network is told (B, told) -> (B, outputs, H, W)."""
+        """Map (B, inputs, H, W) and conditions (B, told) to (B, outputs, H, W)."""
         change = self.first(self.first_relu(self.first_norm(features)))
         change = self.second_norm(change) + self.shift(told)[:, :, None, None]
         change = self.second(self.second_relu(change))
@@ -98,7 +98,7 @@ def _enlarging(inputs: int, outputs: int) -> nn.Sequential:
 
 
 def _waves(time: Tensor) -> Tensor:
-    """Times (B,) as sines and cosines (B, 2 frequencies)."""
+    """Write times (B,) as sines and cosines (B, 2 frequencies)."""
     steps = torch.linspace(0, math.log(_HIGHEST_FREQUENCY), _FREQUENCIES, device=time.device)
     phases = time[:, None] * steps.exp().to(time.dtype)
     return torch.cat([phases.sin(), phases.cos()], dim=1)

@@ -26,7 +26,7 @@ class Layer(nn.Module):
         self.conv = nn.Conv2d(inputs, outputs, _KERNEL, padding=_KERNEL // 2)
 
     def forward(self, image: Tensor) -> Tensor:
-        """(B, inputs, S, S) -> (B, outputs, S, S)."""
+        """Map (B, inputs, S, S) to (B, outputs, S, S)."""
         if torch.is_grad_enabled():
             image = image.detach().requires_grad_()
         output: Tensor = self.conv(image)
@@ -34,7 +34,7 @@ class Layer(nn.Module):
 
 
 def find(name: str) -> Architecture:
-    """The layer of that name, ``PREFIX`` left out. Raises UsageError for what names none."""
+    """Return the layer of that name, without ``PREFIX``. Raises UsageError for other names."""
     match = _CHANNELS.fullmatch(name)
     if match is None:
         raise UsageError(

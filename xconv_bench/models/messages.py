@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def reason(error: BaseException) -> str:
-    """What went wrong and where: ``NameError: name 'x' is not defined (net.py, line 3)``."""
+    """Say what went wrong and where: ``NameError: name 'x' is not defined (net.py, line 3)``."""
     text = " ".join(str(error).split())
     described = f"{type(error).__name__}: {text}" if text else type(error).__name__
     frames = traceback.extract_tb(error.__traceback__)
@@ -17,6 +17,6 @@ def reason(error: BaseException) -> str:
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:
-    """``"; did you mean a or b?"``, the nearest first, or nothing where none is near."""
+    """Return ``"; did you mean a or b?"``, the nearest first, or nothing where none is near."""
     near = difflib.get_close_matches(name, list(names))
     return f"; did you mean {' or '.join(near)}?" if near else ""

@@ -30,7 +30,7 @@ from xconv_bench.objectives.automatic import AutomaticObjective
 
 
 def find(name: str) -> Architecture:
-    """The network that the callable makes, trained with ``AutomaticObjective``.
+    """Return the network that the callable makes, trained with ``AutomaticObjective``.
 
     Raises UsageError, in one line, for whatever is wrong with the name, the module or the callable;
     so does ``build`` for whatever goes wrong in the call.

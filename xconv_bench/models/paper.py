@@ -12,7 +12,7 @@ from xconv_bench.objectives.objective import CrossEntropy, SquaredError
 
 
 def mnist_network(image_size: int) -> nn.Sequential:
-    """The MNIST example of PyTorch, with "same" padding: (B, 1, S, S) -> (B, 10) logits."""
+    """Build the MNIST example of PyTorch, with "same" padding: (B, 1, S, S) -> (B, 10) logits."""
     side = image_size // 2
     return nn.Sequential(
         nn.Conv2d(1, 32, 3, padding=1),
@@ -30,7 +30,7 @@ def mnist_network(image_size: int) -> nn.Sequential:
 
 
 def mnist_network_2021(image_size: int) -> nn.Sequential:
-    """The network of the MNIST table of the paper's first version: (B, 1, S, S) -> (B, 10)."""
+    """Build the network of the paper's first MNIST table: (B, 1, S, S) -> (B, 10)."""
     side = image_size // 8
     return nn.Sequential(
         nn.Conv2d(1, 16, 3, padding=1),
@@ -48,7 +48,7 @@ def mnist_network_2021(image_size: int) -> nn.Sequential:
 
 
 def cifar_network(image_size: int) -> nn.Sequential:
-    """The CIFAR network, also that of randomized automatic differentiation (Oktay et al. 2021).
+    """Build the CIFAR network, also that of randomized differentiation (Oktay et al. 2021).
 
     (B, 3, S, S) -> (B, 10) logits.
     """
@@ -91,7 +91,7 @@ class UNet(nn.Module):
         self.head = nn.Conv2d(base_channels, image_channels, 1)
 
     def forward(self, image: Tensor) -> Tensor:
-        """The image restored: (B, C, S, S) -> (B, C, S, S)."""
+        """Restore the image: (B, C, S, S) -> (B, C, S, S)."""
         skips = []
         features = image
         for level in self.down:
@@ -161,4 +161,4 @@ NETWORKS: dict[str, Architecture] = {
         ),
     )
 }
-"""By the name that ``--model`` takes."""
+"""Networks by the name that ``--model`` takes."""

@@ -1,4 +1,4 @@
-"""What is done to a network before and between steps, past methods that its class may override."""
+"""Preparation of a network before and between steps, past methods that its class overrides."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ _LEFT_OUT = "aux_classifier."
 
 
 def published_weights(model: str, download: bool) -> Weights:
-    """torchvision's default weights of a network, with the names that it has here.
+    """Return torchvision's default weights of a network, with the names that it has here.
 
     Raises UsageError for a model without such weights, for a damaged file, and where the file is
     not on this machine and ``download`` is False; BenchError where the download fails.

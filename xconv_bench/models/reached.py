@@ -1,4 +1,4 @@
-"""What can be reached from a network: all that its forward pass may read and change."""
+"""The reach of a network: all that its forward pass may read and change."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GENERATORS = (
     torch.Generator,
 )  # fmt: skip
 CONTAINERS = (list, dict, set, deque, bytearray)
-"""What is changed in place and can be put back in place."""
+"""The kinds of objects that change in place and can be put back in place."""
 
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), tuple, frozenset)
 _LIBRARIES = frozenset(
@@ -53,7 +53,7 @@ def reached(model: nn.Module) -> Iterator[tuple[str, Any]]:
 def attributes_of(thing: Any) -> dict[str, Any] | None:
     """Return the attributes of an object that may change them, ``None`` for other things.
 
-    What torch, numpy and Python's own library keep inside their objects is not looked at.
+    Things that torch, numpy and Python's own library keep inside their objects are not looked at.
     """
     if not isinstance(thing, nn.Module | types.SimpleNamespace) and _is_of_library(type(thing)):
         return None
@@ -74,7 +74,7 @@ def plain_values(home: type | types.ModuleType) -> dict[str, Any]:
 
 
 def _homes(kinds: Iterable[type], seen: dict[int, Any]) -> Iterator[tuple[str, Any]]:
-    """Classes of what was reached, the files that they are from, and what is plain in them."""
+    """Yield classes of what was reached, their files, and the values in both that are not plain."""
     for kind in kinds:
         home = sys.modules.get(kind.__module__)
         if _is_of_library(kind) or home is None:

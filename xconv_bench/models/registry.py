@@ -13,7 +13,7 @@ _NAME_AND_FRAMES = re.compile(r"(?P<name>[^@]+)@(?P<frames>[^@/\\]*)")
 
 
 def find(name: str) -> Architecture:
-    """The network of that name.
+    """Find the network of that name.
 
     ``resnet50`` and the other names of torchvision, ``r3d_18@8`` for a video network on 8 frames,
     ``paper/cifar`` or ``revnet50`` and their like, ``timm:NAME``, ``conv:64`` for a
@@ -37,7 +37,7 @@ def find(name: str) -> Architecture:
 
 
 def listing() -> list[Architecture]:
-    """Every network that has a name here: those built here, then those of torchvision.
+    """List every network that has a name here: those built here, then those of torchvision.
 
     timm's and the user's own have names too, but they are not listed.
     """

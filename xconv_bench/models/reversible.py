@@ -27,7 +27,7 @@ class Coupling(nn.Module):
         self.first, self.second = first, second
 
     def forward(self, x1: Tensor, x2: Tensor) -> tuple[Tensor, Tensor]:
-        """Two halves to two halves."""
+        """Map two halves to two halves."""
         y1 = x1 + self.first(x2)
         return y1, x2 + self.second(y1)
 
@@ -44,7 +44,7 @@ class ReversibleSequence(nn.ModuleList):
         self.inverts = False
 
     def forward(self, features: Tensor) -> Tensor:
-        """Through all couplings."""
+        """Run the input through all couplings."""
         if self.inverts and torch.is_grad_enabled():
             parameters = list(self.parameters())
             output: Tensor = _Inverted.apply(features, self, *parameters)
@@ -52,7 +52,7 @@ class ReversibleSequence(nn.ModuleList):
         return self.run(features)
 
     def run(self, features: Tensor) -> Tensor:
-        """Without inverting anything."""
+        """Run the input without inverting anything."""
         x1, x2 = features.chunk(2, dim=1)
         for coupling in self:
             x1, x2 = coupling(x1, x2)
@@ -99,7 +99,7 @@ Halves = tuple[Tensor, Tensor, Tensor, Tensor]
 def _invert(
     coupling: Coupling, y1: Tensor, y2: Tensor, dy1: Tensor, dy2: Tensor
 ) -> tuple[Halves, dict[Tensor, Tensor]]:
-    """The inputs of a coupling and their gradients, and the gradients of its parameters.
+    """Return the inputs of a coupling, their gradients, and the gradients of its parameters.
 
     The order of computing is algorithm 1 of the paper.
     """
@@ -113,7 +113,7 @@ def _invert(
 def _differentiate(
     function: nn.Module, input: Tensor, grad_output: Tensor
 ) -> tuple[Tensor, Tensor, dict[Tensor, Tensor]]:
-    """Output, gradient of the input and gradients of the parameters."""
+    """Return output, gradient of the input and gradients of the parameters."""
     parameters = [p for p in function.parameters() if p.requires_grad]
     with torch.enable_grad():
         input = input.detach().requires_grad_()
@@ -123,5 +123,5 @@ def _differentiate(
 
 
 def reversible_sequences(model: nn.Module) -> Iterator[ReversibleSequence]:
-    """All in a model."""
+    """Return all reversible sequences in a model."""
     return (module for module in modules(model) if isinstance(module, ReversibleSequence))

@@ -25,7 +25,7 @@ Residual = Callable[[int, int, int], nn.Module]
 
 
 def basic(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
-    """Two 3×3 convolutions, each after batch normalisation and ReLU."""
+    """Make two 3×3 convolutions, each after batch normalisation and ReLU."""
     return nn.Sequential(
         nn.BatchNorm2d(inputs),
         nn.ReLU(),
@@ -37,7 +37,7 @@ def basic(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
 
 
 def bottleneck(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
-    """1×1, 3×3 and 1×1, each after batch normalisation and ReLU."""
+    """Make 1×1, 3×3 and 1×1 convolutions, each after batch normalisation and ReLU."""
     width = outputs // _EXPANSION
     return nn.Sequential(
         nn.BatchNorm2d(inputs),
@@ -63,7 +63,7 @@ class Transition(Coupling):
         self.outputs, self.stride = outputs, stride
 
     def forward(self, x1: Tensor, x2: Tensor) -> tuple[Tensor, Tensor]:
-        """(batch, inputs, H, W) each to (batch, outputs, ⌈H/stride⌉, ⌈W/stride⌉)."""
+        """Map (batch, inputs, H, W) each to (batch, outputs, ⌈H/stride⌉, ⌈W/stride⌉)."""
         y1 = self._carried(x1) + self.first(x2)
         return y1, self._carried(x2) + self.second(y1)
 
@@ -106,7 +106,7 @@ class RevNet(nn.Module):
         )
 
     def forward(self, image: Tensor) -> Tensor:
-        """(B, 3, S, S) -> (B, classes) logits."""
+        """Map (B, 3, S, S) to (B, classes) logits."""
         features = self.stem(image)
         for transition, stage in zip(self.transitions, self.stages, strict=True):
             features = torch.cat(transition(*features.chunk(2, dim=1)), dim=1)
@@ -115,13 +115,13 @@ class RevNet(nn.Module):
 
 
 def small_revnet(image_size: int, widths: tuple[int, ...], units: tuple[int, ...]) -> RevNet:
-    """For images of about 32 pixels."""
+    """Build a network for images of about 32 pixels."""
     stem = nn.Conv2d(3, widths[0], 3, padding=1, bias=False)
     return RevNet(stem, basic, widths, units, classes=10, stem_width=widths[0])
 
 
 def large_revnet(image_size: int, widths: tuple[int, ...], units: tuple[int, ...]) -> RevNet:
-    """For images of about 224 pixels, of bottlenecks behind a ResNet's stem."""
+    """Build a network of bottlenecks behind a ResNet's stem, for images of about 224 pixels."""
     width = 64
     stem = nn.Sequential(
         nn.Conv2d(3, width, 7, stride=2, padding=3, bias=False),
@@ -163,5 +163,8 @@ NETWORKS: dict[str, Architecture] = {
         ),
     )
 }
-"""By the name that ``--model`` takes. The first two are the source's; the third is built as its
-RevNet-104 is, with as many layers and about as many parameters as ResNet-50."""
+"""Networks by the name that ``--model`` takes.
+
+The first two are the source's; the third is built as its RevNet-104 is, with as many layers and
+about as many parameters as ResNet-50.
+"""

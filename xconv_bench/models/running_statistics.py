@@ -15,7 +15,7 @@ _UPDATED = ("running_mean", "running_var", "num_batches_tracked")
 
 @contextmanager
 def not_updated(parts: Iterable[nn.Module]) -> Iterator[None]:
-    """Inside, copies take the updates of running statistics and of their count.
+    """Let copies take the updates of running statistics and of their count inside.
 
     In training normalisation is by the batch: its result does not depend on them.
     """

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 class ImageSizes:
     """A set of image sizes in pixels a side, with ``in`` and with ``str`` for messages.
 
-    >>> 64 in Sizes(smallest=63), 40 in Sizes(multiple=16)
+    >>> 64 in ImageSizes(smallest=63), 40 in ImageSizes(multiple=16)
     (True, False)
-    >>> str(Sizes(smallest=63)), str(Sizes(multiple=16)), str(Sizes(smallest=224, largest=224))
+    >>> sizes = ImageSizes(smallest=63), ImageSizes(multiple=16), ImageSizes(224, largest=224)
+    >>> tuple(map(str, sizes))
     ('at least 63 pixels', 'a multiple of 16 pixels', 'exactly 224 pixels')
     """
 

@@ -32,7 +32,7 @@ class SkipNetwork(nn.Module):
         self.head = nn.Sequential(nn.Conv2d(width, channels, 1), nn.Sigmoid())
 
     def forward(self, noise: Tensor) -> Tensor:
-        """The image that the weights make of the noise."""
+        """Return the image that the weights make of the noise."""
         features, skips = noise, []
         for down, skip in zip(self.down, self.skip, strict=True):
             skips.append(skip(features))

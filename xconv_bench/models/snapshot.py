@@ -36,7 +36,7 @@ _ONE_WAY = (random.SystemRandom, types.GeneratorType, types.AsyncGeneratorType, 
 
 
 class Snapshot:
-    """What a network held when this was made: ``restore`` puts it back.
+    """The contents of a network when this was made: ``restore`` puts them back.
 
     Parameters, buffers (registered or not), attributes of modules and of objects that they hold,
     lists and other containers, variables of closures, what is plain in the classes and the file
@@ -86,7 +86,7 @@ def _seed(generator: Any, seed: int) -> None:
 
 
 def _tensor(tensor: Tensor, storages: set[int]) -> Iterator[PutBack]:
-    """Its numbers, once for all tensors that share them, and that it is made of these."""
+    """Yield what puts its numbers back, once for all tensors that share them."""
     if is_lazy(tensor) or tensor.device.type == "meta":
         return
     alias, needs_gradient = tensor.detach(), tensor.requires_grad
@@ -133,7 +133,7 @@ def _others(thing: Any) -> Iterator[PutBack]:
 
 
 def _names(home: type | types.ModuleType) -> PutBack:
-    """Of a class or a file: what is plain."""
+    """Return what puts the plain attributes of a class or a file back."""
     kept = plain_values(home)
 
     def put_back() -> None:
@@ -169,7 +169,7 @@ def _container(thing: Any) -> PutBack:
 
 
 def _attributes(attributes: dict[str, Any]) -> PutBack:
-    """Attributes that were added since are taken away; iterators begin anew as copies."""
+    """Return what puts attributes back; added ones are removed, iterators begin anew as copies."""
     kept = dict(attributes)
     iterators = {name: again for name, value in kept.items() if (again := _again(value))}
 

@@ -15,7 +15,7 @@ PREFIX = "timm:"
 
 
 def find(name: str) -> Architecture:
-    """The network that timm knows as ``name``, which may end with a ``.tag`` of its weights.
+    """Find the network that timm knows as ``name``, which may end with a ``.tag`` of weights.
 
     Raises UsageError where timm is not installed, and for a name that it does not have.
     """
@@ -38,7 +38,7 @@ def find(name: str) -> Architecture:
 
 
 def _settings(name: str) -> Any:
-    """timm's ``PretrainedCfg``: what the network was designed for."""
+    """Return timm's ``PretrainedCfg``: the settings that the network was designed for."""
     timm = _import_timm()
     if not timm.is_model(name):
         near = did_you_mean(name, timm.list_models())

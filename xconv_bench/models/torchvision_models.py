@@ -34,16 +34,16 @@ _SMALLEST = {
 """Pixels a side below which a training step fails, by how the name begins."""
 
 _AUXILIARY_WEIGHT = {"googlenet": 0.3, "inception_v3": 0.4}
-"""What auxiliary heads count for: as in torchvision's notes on each network."""
+"""The weights of auxiliary heads in the loss, as in torchvision's notes on each network."""
 
 
 def names() -> list[str]:
-    """Every name that ``find`` takes, in alphabetical order."""
+    """List every name that ``find`` takes, in alphabetical order."""
     return [name for name in _all_names() if _kind(name) not in _REFUSED]
 
 
 def find(name: str, frames: int | None = None) -> Architecture:
-    """The network of that name; ``frames`` is for video alone, where the default is 16.
+    """Find the network of that name; ``frames`` is for video alone, where the default is 16.
 
     Raises KeyError for a name that torchvision does not have, and UsageError for a network that is
     not run here, with the reason, or for frames asked of a network of single images.
@@ -94,7 +94,7 @@ def _make(name: str, image_size: int) -> nn.Module:
 
 
 def _options(name: str, image_size: int) -> dict[str, Any]:
-    """What the builder must be told for this image size, and to be quick, quiet and offline."""
+    """Return the options of the builder for this size: quick, quiet and offline."""
     if name in _AUXILIARY_WEIGHT:
         return {"aux_logits": True, "init_weights": True}
     if name.startswith("vit_"):
@@ -122,7 +122,7 @@ def _sizes(name: str) -> ImageSizes:
 
 
 def _designed_size(name: str) -> int:
-    """That of the published weights, the smallest where there are several."""
+    """Return the size of the published weights, the smallest where there are several."""
     transforms = [
         w.transforms.keywords for w in import_torchvision().models.get_model_weights(name)
     ]
@@ -131,7 +131,7 @@ def _designed_size(name: str) -> int:
 
 
 def _kind(name: str) -> str:
-    """The folder of ``torchvision.models`` that it lies in; ``classification`` at the top."""
+    """Return its folder in ``torchvision.models``; ``classification`` at the top."""
     folders = import_torchvision().models.get_model_builder(name).__module__.split(".")[2:-1]
     return folders[0] if folders else "classification"
 

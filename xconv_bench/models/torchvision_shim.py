@@ -1,6 +1,6 @@
 """The one door to torchvision, for installations whose compiled extension does not load.
 
-That extension is built against one version and one flavour of torch; beside another (a CPU-only
+The extension is built against one version and one flavour of torch; beside another (a CPU-only
 torch is the usual case) it is skipped in silence. ``import torchvision`` then fails all the same,
 because it describes the shapes of ``torchvision::nms`` and ``torchvision::qnms``, operators that
 the extension would have declared. Declaring them here, without an implementation, is enough for
@@ -20,7 +20,7 @@ _OPERATORS = ("nms", "qnms")
 
 
 def import_torchvision() -> ModuleType:
-    """``torchvision``, imported. Raises BenchError, with the reason, where that cannot be done."""
+    """Import ``torchvision``. Raises BenchError, with the reason, where that cannot be done."""
     try:
         return importlib.import_module("torchvision")
     except Exception:

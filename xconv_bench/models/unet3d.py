@@ -27,7 +27,7 @@ class UNet3d(nn.Module):
         self.head = nn.Conv3d(width, 1, 1)
 
     def forward(self, volume: Tensor) -> Tensor:
-        """A logit for each voxel."""
+        """Return a logit for each voxel."""
         features, skips = volume, []
         for level, shrink in zip(self.down, self.shrink, strict=True):
             features = level(features)

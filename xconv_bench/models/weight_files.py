@@ -23,7 +23,7 @@ _EXPECTED = (
 
 
 def read_weights(path: Path, expected: str = _EXPECTED) -> Weights:
-    """The ``state_dict`` in a file, on the CPU, be it the whole file or part of a checkpoint.
+    """Read the ``state_dict`` in a file, on the CPU, also out of a checkpoint.
 
     Raises UsageError, one line that ends with what was ``expected``, for a file that is missing,
     damaged or something else.
@@ -32,7 +32,7 @@ def read_weights(path: Path, expected: str = _EXPECTED) -> Weights:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}; {expected}") from error
-    except Exception as error:  # of many kinds, from pickle, zip and torch
+    except Exception as error:  # Errors are of many kinds, from pickle, zip and torch.
         raise UsageError(f"{path} is damaged or holds no weights: {expected}") from error
     weights = _find(content)
     if weights is None:

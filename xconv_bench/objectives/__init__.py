@@ -1,4 +1,4 @@
-"""What networks are trained for where they stand alone: the form of a target, and the loss."""
+"""Objectives of networks that stand alone: the form of a target, and the loss."""
 
 from xconv_bench.objectives.objective import Objective
 

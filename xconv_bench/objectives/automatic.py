@@ -31,7 +31,7 @@ class AutomaticObjective(Objective):
     classes: int = 2**16
 
     def target_shape(self, sample_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """() for every input: a label."""
+        """Return () for every input: a label."""
         return ()
 
     def loss(self, output: Any, target: Tensor) -> Tensor:
@@ -56,7 +56,7 @@ class AutomaticObjective(Objective):
 
 
 def _taken(output: Any) -> dict[str, Tensor]:
-    """What is in the loss, by its path: where gradients are off, whatever could need one."""
+    """Return the tensors in the loss by path: where gradients are off, all that could need one."""
     usable = {p: t for p, t in named_tensors(output).items() if _is_continuous(t) and t.numel()}
     if not usable:
         raise BenchError(
@@ -111,7 +111,7 @@ def _why_not(tensor: Tensor) -> str:
 
 
 def _name(path: str) -> str:
-    """``output.boxes[2]`` for the path ``boxes.2``."""
+    """Return ``output.boxes[2]`` for the path ``boxes.2``."""
     parts = path.split(".") if path else []
     return "output" + "".join(f"[{p}]" if p.isdecimal() else f".{p}" for p in parts)
 

@@ -30,7 +30,7 @@ class Planned:
 
     @property
     def words(self) -> list[str]:
-        """The command line behind ``xconv-bench``: ``--option value`` for each; a flag alone."""
+        """Return the command line behind ``xconv-bench``: ``--option value``, or a flag alone."""
         return [self.command, *(word for item in self.options.items() for word in _words(*item))]
 
 
@@ -103,13 +103,13 @@ def _reason(error: Exception) -> str:
 
 
 def _own_overrides(document: Mapping[str, Any]) -> list[str]:
-    """Those of an earlier command line, which its run has kept in the first line."""
+    """Return the overrides of an earlier command line, which its run kept in the first line."""
     given = document.get("set", [])
     return [each for each in given if isinstance(each, str)] if isinstance(given, list) else []
 
 
 def _with_overrides(text: str, overrides: Sequence[str]) -> str:
-    """The file as it is, with the overrides in its first line: a list in JSON is one in TOML."""
+    """Return the file with the overrides in its first line: a list in JSON is one in TOML."""
     first, _, rest = text.partition("\n")
     own = rest if first.startswith(f"{_SET} = ") else text
     return f"{_SET} = {json.dumps(list(overrides))}\n{own}" if overrides else text
@@ -171,7 +171,7 @@ def _set(document: dict[str, Any], override: str) -> None:
 
 
 def _value(text: str) -> Any:
-    """``8``, ``[8, 32]`` and ``true`` as TOML has them; anything else is a string."""
+    """Return ``8``, ``[8, 32]`` and ``true`` as TOML has them; anything else is a string."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except _NO_TOML:

@@ -1,4 +1,4 @@
-"""What a profile may hold.
+"""The contents that a profile may have.
 
     title = "Largest batches in 16 GiB"
     about = "What fits, method by method."
@@ -87,12 +87,12 @@ class ProfileTable(BaseModel):
     experiment: list[ExperimentTable] = Field(min_length=1)
     limits: list[StrictStr] = []
     set: list[StrictStr] = []
-    """What was set on the command line, in the copy that a run keeps."""
+    """The settings of the command line, in the copy that a run keeps."""
     threshold: list[ThresholdTable] = []
 
 
 def explain(error: ErrorDetails) -> str:
-    """A mistake in one line: where it is, what was given, and what is allowed."""
+    """Describe a mistake in one line: where it is, what was given, and what is allowed."""
     place = _place(error["loc"])
     if error["type"] == "extra_forbidden":
         return f"{place!r} is unknown: {suggest(place, ProfileTable.model_fields)}"
@@ -104,7 +104,7 @@ def explain(error: ErrorDetails) -> str:
 
 
 def _place(location: tuple[int | str, ...]) -> str:
-    """``experiment 2: probes``: as a person counts, without the names of types."""
+    """Return ``experiment 2: probes``: as a person counts, without the names of types."""
     words: list[str] = []
     for part in location:
         if isinstance(part, int):
@@ -115,7 +115,7 @@ def _place(location: tuple[int | str, ...]) -> str:
 
 
 def _is_key(part: str) -> bool:
-    """Pydantic adds the names of the types that it has tried."""
+    """Drop the names of the types that pydantic has tried."""
     return not part.startswith(("list[", "union[")) and part not in ("int", "float", "str", "bool")
 
 

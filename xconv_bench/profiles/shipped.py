@@ -12,14 +12,14 @@ _INSTALLED = Path(__file__).resolve().parent / "shipped"
 
 
 def shipped_profiles() -> dict[str, Path]:
-    """Their files by name, such as ``ci`` and ``paper/max_batch``."""
+    """Return the files of profiles by name, such as ``ci`` and ``paper/max_batch``."""
     folder = _INSTALLED if _INSTALLED.is_dir() else _CHECKOUT
     files = sorted(folder.rglob("*.toml"))
     return {file.relative_to(folder).with_suffix("").as_posix(): file for file in files}
 
 
 def find_profile(name: str) -> Path:
-    """The file of a profile: a path, or the name of one that is shipped. Raises UsageError."""
+    """Return the file of a profile, by its path or its shipped name. Raises UsageError."""
     path = Path(name)
     if path.is_file():
         return path

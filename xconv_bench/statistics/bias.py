@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 FALSE_ALARM_RATE = 1e-6
-"""Of a network with an unbiased estimator, the probability that any of its layers is called biased.
+"""The probability that any layer of a network is called biased where the estimator is not.
 
 Divided among the layers (Bonferroni).
 """
@@ -39,7 +39,7 @@ class BiasTest:
         self._projections: list[float] = []
 
     def add(self, error: Tensor) -> None:
-        """The error of one more estimate."""
+        """Take the error of one more estimate."""
         self._count += 1
         if self._count <= self._choosing:
             self._direction = self._direction + error.double()
@@ -51,7 +51,7 @@ class BiasTest:
 
     @property
     def p_value(self) -> float | None:
-        """How probable a mean as large is where there is no bias; None with too few seeds."""
+        """Return the probability of a mean as large without bias; None with too few seeds."""
         from scipy.special import stdtr
 
         if self._count < FEWEST_SEEDS:
@@ -64,7 +64,7 @@ class BiasTest:
 
 
 def verdict(p_value: float | None, relative_error: float, layers: int, rounding: float) -> str:
-    """``"unbiased"``, ``"biased"``, ``"exact"``, or nothing where too few seeds were drawn.
+    """Return ``"unbiased"``, ``"biased"``, ``"exact"``, or nothing where too few seeds were drawn.
 
     Exact is what differs from the exact gradient by no more than ``rounding``: there a mean other
     than zero is that of another order of summation, always the same.

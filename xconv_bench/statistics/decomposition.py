@@ -40,7 +40,7 @@ class Decomposition:
         self._estimates: list[Spread] = []
 
     def add(self, exact: Tensor, estimates: Sequence[Tensor], rounded: Tensor | None) -> None:
-        """One minibatch: its exact gradient, its estimates, and the exact one at half precision."""
+        """Take one minibatch: its exact gradient, its estimates, and the rounded exact one."""
         self.elements = exact.numel()
         self._exact.add(exact)
         assert self._exact.mean is not None
@@ -63,7 +63,7 @@ class Decomposition:
 
     @classmethod
     def together(cls, layers: Sequence[Decomposition]) -> Decomposition:
-        """That of the weights of all layers as one vector."""
+        """Return the decomposition for the weights of all layers as one vector."""
         whole = cls()
         whole.elements = sum(layer.elements for layer in layers)
         whole.squared_norm = sum(layer.squared_norm for layer in layers)
@@ -73,7 +73,7 @@ class Decomposition:
         return whole
 
     def readings(self) -> dict[str, Any]:
-        """Columns of a row of ``variance.csv``."""
+        """Return columns of a row of ``variance.csv``."""
         columns: dict[str, Any] = {
             "weight_elements": self.elements,
             "gradient_norm": sqrt(self.squared_norm),

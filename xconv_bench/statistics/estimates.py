@@ -24,7 +24,7 @@ class Interval(NamedTuple):
 
 
 def mean(samples: Sequence[float]) -> Measured:
-    """Mean of independent samples.
+    """Return the mean of independent samples.
 
     >>> mean([1.0, 2.0, 3.0])
     Measured(value=2.0, se=0.5773502691896257)
@@ -35,7 +35,7 @@ def mean(samples: Sequence[float]) -> Measured:
 
 
 def root(squared: Measured) -> Measured:
-    """Square root, its error to first order: se / (2 √value).
+    """Return the square root, with its error to first order: se / (2 √value).
 
     >>> root(Measured(4.0, 1.0))
     Measured(value=2.0, se=0.25)
@@ -49,7 +49,7 @@ def root(squared: Measured) -> Measured:
 def ratio(
     numerators: Sequence[float], denominators: Sequence[float], confidence: float = 0.95
 ) -> Interval | None:
-    """Ratio of two means over the same independent draws, which may depend on one another.
+    """Return the ratio of two means over the same independent draws, which may be dependent.
 
     There may be more numerators than denominators: the last of them are of the same draws. The
     interval is that of the logarithm, to first order (delta method) and with Student's t: it

@@ -1,4 +1,4 @@
-"""How the estimator's variance falls with the number of probes, and how many are enough."""
+"""Laws by which the estimator's variance falls with probes, and how many probes are enough."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ class Law:
     r_squared: float | None = None
 
     def probes(self, ratio: float) -> float:
-        """Where the law meets a ratio; infinite where it never does."""
+        """Return where the law meets a ratio; infinite where it never does."""
         if self.exponent >= 0:
             return float("inf")
         return exp(min((log(ratio) - log(self.at_one)) / self.exponent, 700.0))
 
 
 def fit_laws(rows: Sequence[Row], target_ratio: float = 1.0) -> list[dict[str, Any]]:
-    """Rows of ``variance_law.csv``, one for each layer of each setting that was probed.
+    """Return rows of ``variance_law.csv``, one for each layer of each setting that was probed.
 
     With ρ_r the measured ratio of estimator to sampling variance at r probes and s_r the standard
     error of its logarithm, weighted least squares of ``log ρ_r = a + p log r`` with weights 1/s_r².
@@ -71,7 +71,7 @@ def fit_laws(rows: Sequence[Row], target_ratio: float = 1.0) -> list[dict[str, A
 
 
 def fit(probes: Sequence[float], ratios: Sequence[float], errors: Sequence[float]) -> Law:
-    """The law of ``ratios``, all positive, with relative standard ``errors``, all positive."""
+    """Fit the law to ``ratios``, all positive, with relative standard ``errors``, all positive."""
     if len(probes) == 1:
         return Law(ratios[0] * probes[0], THEORY)
     x, y = np.log(probes), np.log(ratios)
@@ -92,7 +92,7 @@ def fit(probes: Sequence[float], ratios: Sequence[float], errors: Sequence[float
 
 
 def _setting(key: tuple[Cell, ...]) -> tuple[Cell, ...]:
-    """The same for all layers of a network."""
+    """Fit the law to all layers of a network."""
     return tuple(
         value for name, value in zip(VARIANCE_LAW.key, key, strict=True) if name != "layer"
     )
@@ -141,7 +141,7 @@ def _law_row(group: Sequence[Row], target: float, partly_exact: Collection[int])
 def _smallest(
     law: Law, measured: Mapping[int, float], target: float
 ) -> tuple[int | None, list[str]]:
-    """The smallest number of probes, and what is to be said of it."""
+    """Return the smallest number of probes, and a remark on it."""
     found = law.probes(target)
     keeps = [r for r, ratio in measured.items() if ratio <= target]
     fails = [r for r, ratio in measured.items() if ratio > target and r < min(keeps, default=r + 1)]
@@ -172,7 +172,7 @@ def _about(used: Sequence[int]) -> list[str]:
 
 
 def _relative_error(row: Row) -> float:
-    """Of the estimator's variance; 1 where it is not known, the same for all."""
+    """Return the relative error of the estimator's variance; 1 where it is not known."""
     se, value = row["estimator_variance_se"], row["estimator_variance"]
     if not isinstance(se, float) or not isinstance(value, float) or not se or not value:
         return 1.0

@@ -19,7 +19,7 @@ Item = TypeVar("Item")
 
 
 def evenly(items: Sequence[Item], count: int) -> list[Item]:
-    """No more than ``count`` of the items, evenly spaced, the first and the last among them.
+    """Return at most ``count`` of the items, evenly spaced, the first and the last among them.
 
     >>> evenly("abcdefghi", 3), evenly("ab", 3), evenly("abc", 1)
     (['a', 'e', 'i'], ['a', 'b'], ['a'])
@@ -39,15 +39,15 @@ class SingleWeights:
         self._estimate: Tensor | None = None
 
     def add(self, exact: Tensor, estimate: Tensor) -> None:
-        """The gradients of one minibatch; only the first estimate is kept."""
+        """Take the gradients of one minibatch; only the first estimate is kept."""
         self._exact.append(exact.flatten()[self._indices].double().cpu())
         if self._estimate is None:
             self._estimate = estimate.flatten()[self._indices].double().cpu()
 
     def rows(self) -> list[dict[str, Any]]:
-        """A row a weight; the bounds hold ``CONFIDENCE`` of further minibatches, if normal.
+        """Return a row a weight; the bounds hold ``CONFIDENCE`` of further minibatches, if normal.
 
-        Of M of them, mean and deviation s are known with errors of their own: t · s · √(1 + 1/M).
+        Mean and deviation s over M minibatches have errors of their own: t · s · √(1 + 1/M).
         """
         from scipy.special import stdtrit
 

@@ -7,9 +7,9 @@ from torch import Tensor
 
 
 class Spread:
-    """Mean of random vectors and their variance summed over the entries, E‖g - E g‖².
+    """Running mean of random vectors and their variance over the entries together, E‖g - E g‖².
 
-    Of N independent vectors g_1 … g_N with means m_n of the first n (Helmert's transformation):
+    For N independent vectors g_1 … g_N with means m_n of the first n (Helmert's transformation):
 
         w_n = (n-1)/n · ‖g_n - m_{n-1}‖²,    n = 2 … N.
 
@@ -24,7 +24,7 @@ class Spread:
         self._count = 0
 
     def add(self, vector: Tensor) -> None:
-        """One more vector, of any shape, the same each time; summed in float64."""
+        """Take one more vector, of any shape, the same each time; summed in float64."""
         self._count += 1
         if self.mean is None:
             self.mean = vector.detach().to(torch.float64, copy=True)

@@ -1,4 +1,4 @@
-"""What a task is: a network, its data, a loss, and the measure by which it is judged."""
+"""Tasks: each is a network, its data, a loss, and the measure by which it is judged."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class TaskOptions:
-    """What a task is made from; None stands for the task's own choice.
+    """The options that a task is made from; None stands for the task's own choice.
 
     ``data`` and ``data_dir`` name a data set, ``model`` a network, where a task has several.
     ``image_size`` is in pixels a side. ``seed`` decides data, where it is made, and batches.
@@ -46,10 +46,10 @@ class TaskOptions:
 
 
 class Task(ABC):
-    """One task, made from its options: reads its data when it is made, and holds it.
+    """A task, made from its options: reads its data when it is made, and holds it.
 
     Everything is decided by the options and the arguments: two objects made alike give the same
-    batches, whatever else has drawn random numbers. What a batch needs of randomness (noise,
+    batches, whatever else has drawn random numbers. The randomness of a batch (noise,
     masks, crops) is drawn for it on the CPU from a generator of its own, by seed, epoch and
     number of the batch, so that all methods see the same, and a resumed run sees what one that
     never stopped would have seen.
@@ -73,45 +73,45 @@ class Task(ABC):
 
     @abstractmethod
     def __init__(self, options: TaskOptions) -> None:
-        """Raises UsageError, one line, for options that the task does not take."""
+        """Read the options. Raises UsageError, one line, for those that the task does not take."""
 
     @abstractmethod
     def build(self) -> nn.Module:
-        """The network, in float32 on the CPU, its weights from torch's global generator.
+        """Build the network, in float32 on the CPU, with weights from torch's global generator.
 
         All its activations are modules, so that methods can treat them.
         """
 
     @abstractmethod
     def optimizer(self, model: nn.Module, learning_rate: float) -> Any:
-        """The optimizer of this task."""
+        """Return the optimizer of this task."""
 
     @abstractmethod
     def batches(self, epoch: int) -> Iterator[Mapping[str, Tensor]]:
-        """The batches of an epoch, from 0 on, on the CPU, each a dictionary of tensors."""
+        """Yield the batches of an epoch, from 0 on, on the CPU, each a dictionary of tensors."""
 
     @abstractmethod
     def steps(self) -> int:
-        """How many batches an epoch has."""
+        """Return the number of batches in an epoch."""
 
     @abstractmethod
     def loss(self, model: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
-        """The loss of a batch on the device of the model, a scalar with its graph."""
+        """Return the loss of a batch on the device of the model, a scalar with its graph."""
 
     @abstractmethod
     def evaluate(self, model: nn.Module) -> dict[str, float]:
-        """The value of each measure, by its column; the model is in eval mode, no graph is kept."""
+        """Return the value of each measure by column; the model is in eval mode, without graph."""
 
     @abstractmethod
     def pictures(self, model: nn.Module) -> dict[str, Image]:
-        """What the trained network makes, by name: few and small; the model is in eval mode."""
+        """Return a few small outputs of the trained network by name; the model is in eval mode."""
 
     def references(self) -> dict[str, Image]:
-        """What the pictures are to be held against, such as the input and the truth."""
+        """Return the pictures to compare with, such as the input and the truth."""
         return {}
 
 
 def refuse_folder(options: TaskOptions, data: str) -> None:
-    """Raises UsageError where data that come with a package are given a folder."""
+    """Raise UsageError where data that come with a package are given a folder."""
     if options.data_dir is not None or options.download:
         raise UsageError(f"{data} come with a package: leave out --data-dir and --download")

@@ -63,29 +63,29 @@ class Classification(Task):
             )
 
     def build(self) -> nn.Module:
-        """The network for pictures of this size."""
+        """Build the network for pictures of this size."""
         return self._architecture.build(self.image_size)
 
     def optimizer(self, model: nn.Module, learning_rate: float) -> Any:
-        """Adam, as the paper has it."""
+        """Return Adam, as the paper has it."""
         return torch.optim.Adam(model.parameters(), learning_rate)
 
     def steps(self) -> int:
-        """Whole batches of an epoch."""
+        """Count the whole batches of an epoch."""
         return self.sample_count // self.batch_size
 
     def batches(self, epoch: int) -> Iterator[Mapping[str, Tensor]]:
-        """``image`` (B, C, S, S), normalised, and ``label`` (B,)."""
+        """Yield ``image`` (B, C, S, S), normalised, and ``label`` (B,)."""
         order = shuffled_batches(self.sample_count, self.batch_size, self._seed, epoch)
         for indices in order:
             yield self._training.batch(indices)
 
     def loss(self, model: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
-        """Mean cross-entropy."""
+        """Return the mean cross-entropy."""
         return F.cross_entropy(model(batch["image"]), batch["label"])
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
-        """Accuracy on the test pictures."""
+        """Return the accuracy on the test pictures."""
         right = 0
         device = next(model.parameters()).device
         for batch in _whole(self._test):
@@ -94,7 +94,7 @@ class Classification(Task):
         return {"accuracy": right / len(self._test)}
 
     def pictures(self, model: nn.Module) -> dict[str, Image]:
-        """There are none: a class is no picture."""
+        """Return nothing: a class is no picture."""
         return {}
 
 

@@ -19,7 +19,7 @@ _TEST_PART = 0.25
 _MOST_DIGITS = 3
 _PHOTO_COUNT = sum(len(files) for files in PHOTOS.values())
 _CONTRAST = (0.35, 0.7)
-"""How much darker or lighter than what is behind it a digit is, of a range of 1."""
+"""The contrast of a digit with the picture behind it, on a range of 1."""
 
 
 class Composer:
@@ -33,7 +33,7 @@ class Composer:
         self._photos = photos[0 if is_training else 1].tolist()
 
     def image(self, index: int) -> tuple[Tensor, Tensor]:
-        """(1, S, S) from 0 to 1, and its mask (1, S, S): up to three digits on a photograph."""
+        """Return a photograph (1, S, S) with up to three digits, 0 to 1, and their mask."""
         chance = np.random.default_rng([self._salt, self._size, index])
         image = self._background(chance, self._size)
         mask = np.zeros_like(image)
@@ -45,7 +45,7 @@ class Composer:
         return _tensors(image, mask)
 
     def volume(self, index: int, depth: int) -> tuple[Tensor, Tensor]:
-        """(1, D, S, S) and its mask: digits that go through slices, drifting and turning smaller.
+        """Return a volume (1, D, S, S) of digits that drift and shrink in it, and its mask.
 
         Behind them a photograph moves from slice to slice, as tissue does; all of it is noisy.
         """
@@ -71,7 +71,7 @@ class Composer:
         return _tensors(volume, mask)
 
     def _background(self, chance: np.random.Generator, size: int) -> np.ndarray:
-        """A crop of a photograph, grey, from 0 to 1."""
+        """Return a crop of a photograph, grey, from 0 to 1."""
         photo = self._photos[int(chance.integers(len(self._photos)))]
         number = photo + _PHOTO_COUNT * int(chance.integers(2**20))
         form = ImageFormat(1, size, SquaredError(), torch.float32, "cpu")
@@ -84,7 +84,7 @@ class Composer:
 
 
 def _enlarged(number: int, side: int) -> np.ndarray:
-    """A digit's strokes (side, side) from 0 to 1."""
+    """Return a digit's strokes (side, side) from 0 to 1."""
     from PIL import Image
 
     digits, _ = read_digits()

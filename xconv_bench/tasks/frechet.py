@@ -1,4 +1,4 @@
-"""How far generated pictures are from real ones: the Fréchet distance between their features.
+"""The Fréchet distance between the features of generated pictures and of real ones.
 
 ‖μ₁ - μ₂‖² + tr(Σ₁ + Σ₂ - 2 (Σ₁Σ₂)^½), the squared distance of two normal distributions with the
 means and covariances of the features (Heusel et al., "GANs trained by a two time-scale update
@@ -19,7 +19,7 @@ _SEED = 0
 
 
 def frechet_distance(first: Tensor, second: Tensor) -> float:
-    """Between two sets of features (N, D) and (M, D)."""
+    """Return the distance between two sets of features (N, D) and (M, D)."""
     first, second = first.double(), second.double()
     means = (first.mean(0) - second.mean(0)).square().sum()
     one, other = torch.cov(first.T), torch.cov(second.T)
@@ -42,13 +42,13 @@ class Classifier(nn.Module):
         self.head = nn.Linear(64, classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits (B, classes)."""
+        """Return logits (B, classes)."""
         logits: Tensor = self.head(self.features(images))
         return logits
 
 
 def trained_classifier(images: Tensor, labels: Tensor) -> Classifier:
-    """Trained on the CPU from a seed of its own; torch's global generator stays as it was."""
+    """Train on the CPU from a seed of its own; torch's global generator stays as it was."""
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(_SEED)
         classifier = Classifier()

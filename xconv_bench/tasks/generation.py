@@ -82,19 +82,19 @@ class Generation(Task):
             )
 
     def build(self) -> nn.Module:
-        """The U-Net."""
+        """Build the U-Net."""
         return FlowUNet(width=_WIDTH)
 
     def optimizer(self, model: nn.Module, learning_rate: float) -> Any:
-        """Adam."""
+        """Return Adam."""
         return torch.optim.Adam(model.parameters(), learning_rate)
 
     def steps(self) -> int:
-        """Whole batches of four passes."""
+        """Count the whole batches of four passes."""
         return _PASSES * (self.sample_count // self.batch_size)
 
     def batches(self, epoch: int) -> Iterator[Mapping[str, Tensor]]:
-        """``place`` x_t and ``velocity`` x - z (B, 1, S, S), ``time`` t and ``label`` c (B,)."""
+        """Yield ``place`` x_t, ``velocity`` x - z (B, 1, S, S), ``time`` t and ``label`` c (B,)."""
         for number in range(epoch * _PASSES, (epoch + 1) * _PASSES):
             order = shuffled_batches(self.sample_count, self.batch_size, self._seed, number)
             for step, indices in enumerate(order):
@@ -111,12 +111,12 @@ class Generation(Task):
                 }
 
     def loss(self, model: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
-        """Mean square of the velocity's error."""
+        """Return the mean square of the velocity's error."""
         velocity = model(batch["place"], batch["time"], batch["label"])
         return F.mse_loss(velocity, batch["velocity"])
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
-        """Of 200 generated digits, as many of each class."""
+        """Return the measures of 200 generated digits, as many of each class."""
         images, labels = self._generate(model, _SAMPLES)
         found = frechet_distance(
             self.classifier.features(images), self.classifier.features(self._real)
@@ -125,12 +125,12 @@ class Generation(Task):
         return {"frechet_distance": found, "classifier_agreement": float(agrees.float().mean())}
 
     def pictures(self, model: nn.Module) -> dict[str, Image]:
-        """Three generated digits of each class."""
+        """Return three generated digits of each class."""
         images, _ = self._generate(model, _SHOWN)
         return {"samples": _grid(images)}
 
     def references(self) -> dict[str, Image]:
-        """Real digits, three of each class."""
+        """Return real digits, three of each class."""
         labels = self._labels.tolist()
         found = [[i for i, label in enumerate(labels) if label == c][:3] for c in range(_CLASSES)]
         order = [found[c][n] for n in range(3) for c in range(_CLASSES)]
@@ -138,11 +138,11 @@ class Generation(Task):
 
     @cached_property
     def classifier(self) -> Classifier:
-        """Trained on the digits that the network is trained on."""
+        """Return a classifier, trained on the digits that the network is trained on."""
         return trained_classifier(self._images, self._labels)
 
     def _generate(self, model: nn.Module, count: int) -> tuple[Tensor, Tensor]:
-        """Images (N, 1, S, S) from the same noise whatever the model, and what was asked for."""
+        """Generate images (N, 1, S, S) from the same noise for every model, and their labels."""
         device = next(model.parameters()).device
         shape = (count, 1, self.image_size, self.image_size)
         images = torch.randn(shape, generator=generator(count)).to(device)
@@ -154,7 +154,7 @@ class Generation(Task):
 
 
 def _digits(size: int) -> tuple[Tensor, Tensor]:
-    """All digits (N, 1, S, S) from -1 to 1, and their labels."""
+    """Return all digits (N, 1, S, S) from -1 to 1, and their labels."""
     digits, labels = read_digits()
     images = torch.from_numpy(digits).float()[:, None] / 127.5 - 1
     enlarged = F.interpolate(images, (size, size), mode="bicubic").clamp(-1, 1)
@@ -162,7 +162,7 @@ def _digits(size: int) -> tuple[Tensor, Tensor]:
 
 
 def _grid(images: Tensor) -> Image:
-    """Ten abreast."""
+    """Lay pictures out ten abreast."""
     pictures = (images[:, 0].numpy() + 1) / 2
     lines = [np.concatenate(list(pictures[i : i + 10]), axis=1) for i in range(0, len(images), 10)]
     grid: Image = np.concatenate(lines, axis=0)

@@ -18,19 +18,19 @@ class Overlap:
         self._both = self._predicted = self._true = 0.0
 
     def add(self, predicted: Tensor, true: Tensor) -> None:
-        """Two bool masks of one shape."""
+        """Compare two bool masks of one shape."""
         self._both += float((predicted & true).sum())
         self._predicted += float(predicted.sum())
         self._true += float(true.sum())
 
     @property
     def dice(self) -> float:
-        """1 where both are empty."""
+        """Return the Dice coefficient, 1 where both masks are empty."""
         total = self._predicted + self._true
         return 2 * self._both / total if total else 1.0
 
     @property
     def iou(self) -> float:
-        """1 where both are empty."""
+        """Return the intersection over the union, 1 where both masks are empty."""
         union = self._predicted + self._true - self._both
         return self._both / union if union else 1.0

@@ -8,7 +8,7 @@ import torch
 
 
 def generator(*numbers: int) -> torch.Generator:
-    """A generator of its own for these numbers; torch's global one is left alone."""
+    """Return a generator of its own for these numbers; torch's global one is left alone."""
     seed = 0
     for number in numbers:
         seed = (seed * 1_000_003 + number + 1) % 2**63
@@ -16,14 +16,14 @@ def generator(*numbers: int) -> torch.Generator:
 
 
 def shuffled_batches(count: int, batch_size: int, seed: int, epoch: int) -> Iterator[torch.Tensor]:
-    """Numbers of the samples of each batch of an epoch; what does not fill a batch is left out."""
+    """Yield the numbers of the samples of each whole batch of an epoch."""
     order = torch.randperm(count, generator=generator(seed, epoch))
     for start in range(0, count - batch_size + 1, batch_size):
         yield order[start : start + batch_size]
 
 
 def split(count: int, test_part: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """Numbers of samples to train on and to test on: the same whatever the seed."""
+    """Return the numbers of samples to train on and to test on: the same whatever the seed."""
     order = torch.randperm(count, generator=generator(count))
     tested = round(count * test_part)
     return order[tested:].sort().values, order[:tested].sort().values

@@ -26,7 +26,7 @@ class Pets:
 
     @classmethod
     def both(cls, directory: Path | None, download: bool, size: int) -> tuple[Pets, Pets]:
-        """To train on, and to test on. Raises UsageError where they are not there."""
+        """Return samples to train on and to test on. Raises UsageError where they are not there."""
         if directory is None:
             raise UsageError("--data oxford-pet needs --data-dir, the folder that it lies in")
         import_torchvision()
@@ -53,7 +53,7 @@ class Pets:
         return len(self._pairs)
 
     def pair(self, index: int) -> tuple[Tensor, Tensor]:
-        """A photograph (3, S, S) from 0 to 1, and its mask (1, S, S) of 0 and 1."""
+        """Return a photograph (3, S, S) from 0 to 1, and its mask (1, S, S) of 0 and 1."""
         from PIL import Image
 
         image, trimap = self._pairs[index]

@@ -45,7 +45,7 @@ class LabelledPictures:
         return len(self._labels)
 
     def batch(self, indices: Tensor) -> dict[str, Tensor]:
-        """``image`` (B, C, S, S) float32 and ``label`` (B,) int64."""
+        """Return ``image`` (B, C, S, S) float32 and ``label`` (B,) int64."""
         pictures = self._pictures[indices].float() / 255
         if pictures.shape[-1] != self._size:
             pictures = F.interpolate(
@@ -60,7 +60,7 @@ class LabelledPictures:
 def open_pictures(
     name: str, directory: Path | None, download: bool, size: int, channels: int
 ) -> tuple[LabelledPictures, LabelledPictures]:
-    """To train on, and to test on. Raises UsageError for data that is not there."""
+    """Return pictures to train on and to test on. Raises UsageError for data that is not there."""
     if name == "digits":
         pictures, labels = (torch.from_numpy(part) for part in read_digits())
         pictures = pictures[:, None]

@@ -22,7 +22,7 @@ from xconv_bench.tasks.base import Image, Measure, Task, TaskOptions, refuse_fol
 from xconv_bench.tasks.order import generator
 
 PHOTOGRAPHS = ("astronaut", "coffee", "chelsea", "rocket")
-"""Of scikit-image, in colours."""
+"""Photographs of scikit-image, in colours."""
 
 PSNR = Measure("psnr_db", "PSNR", "peak signal to noise of the restored photograph, in dB")
 SSIM = Measure("ssim", "SSIM", "structural similarity of it and the photograph")
@@ -74,26 +74,26 @@ class _DeepImagePrior(Task):
 
     @abstractmethod
     def damaged(self) -> dict[str, Tensor]:
-        """What is known of the photograph: the tensors of a batch beside ``noise``."""
+        """Return the known part of the photograph: the tensors of a batch beside ``noise``."""
 
     @abstractmethod
     def misfit(self, output: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
-        """How far an output (1, 3, S, S) is from what is known."""
+        """Measure how far an output (1, 3, S, S) is from the known part."""
 
     def build(self) -> nn.Module:
-        """The skip network."""
+        """Build the skip network."""
         return SkipNetwork(_NOISE_CHANNELS)
 
     def optimizer(self, model: nn.Module, learning_rate: float) -> Any:
-        """Adam, as published."""
+        """Return Adam, as published."""
         return torch.optim.Adam(model.parameters(), learning_rate)
 
     def steps(self) -> int:
-        """Iterations of an epoch."""
+        """Count the iterations of an epoch."""
         return _ITERATIONS
 
     def batches(self, epoch: int) -> Iterator[Mapping[str, Tensor]]:
-        """``noise`` (1, 16, S, S), disturbed, and what is known of the photograph."""
+        """Yield ``noise`` (1, 16, S, S), disturbed, and the known part of the photograph."""
         known = self.damaged()
         for step in range(_ITERATIONS):
             chance = generator(self._seed, epoch, step)
@@ -101,11 +101,11 @@ class _DeepImagePrior(Task):
             yield {"noise": self._noise + shift, **known}
 
     def loss(self, model: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
-        """The misfit of the output."""
+        """Return the misfit of the output."""
         return self.misfit(model(batch["noise"]), batch)
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
-        """PSNR and SSIM against the photograph."""
+        """Return PSNR and SSIM against the photograph."""
         from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
         output, truth = self._output(model), _image(self._truth)
@@ -115,7 +115,7 @@ class _DeepImagePrior(Task):
         }
 
     def pictures(self, model: nn.Module) -> dict[str, Image]:
-        """The restored photograph."""
+        """Return the restored photograph."""
         return {"output": self._output(model)}
 
     def _output(self, model: nn.Module) -> Image:
@@ -129,15 +129,15 @@ class SuperResolution(_DeepImagePrior):
     name: ClassVar[str] = "super-resolution"
 
     def damaged(self) -> dict[str, Tensor]:
-        """``small`` (1, 3, S/4, S/4)."""
+        """Return ``small`` (1, 3, S/4, S/4)."""
         return {"small": F.avg_pool2d(self._truth, _FACTOR)}
 
     def misfit(self, output: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
-        """Mean square, after the output has been made small, too."""
+        """Return the mean square between the small photograph and the output made small."""
         return F.mse_loss(F.avg_pool2d(output, _FACTOR), batch["small"])
 
     def references(self) -> dict[str, Image]:
-        """The small photograph, enlarged, and the photograph."""
+        """Return the small photograph, enlarged, and the photograph."""
         small = self.damaged()["small"]
         enlarged = F.interpolate(small, scale_factor=_FACTOR, mode="bicubic").clamp(0, 1)
         return {"input": _image(enlarged), "truth": _image(self._truth)}
@@ -149,22 +149,22 @@ class Inpainting(_DeepImagePrior):
     name: ClassVar[str] = "inpainting"
 
     def damaged(self) -> dict[str, Tensor]:
-        """``image`` (1, 3, S, S), 0 where it is missing, and ``mask`` (1, 1, S, S), 1 elsewhere."""
+        """Return ``image`` (1, 3, S, S), 0 where missing; ``mask`` (1, 1, S, S), 1 elsewhere."""
         chance = generator(self._seed, self.image_size)
         mask = torch.rand((1, 1, self.image_size, self.image_size), generator=chance) >= _MISSING
         return {"image": self._truth * mask, "mask": mask.float()}
 
     def misfit(self, output: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
-        """Mean square over the pixels that there are."""
+        """Return the mean square over the pixels that there are."""
         return F.mse_loss(output * batch["mask"], batch["image"])
 
     def references(self) -> dict[str, Image]:
-        """What there is of the photograph, and the photograph."""
+        """Return the masked photograph, and the whole one."""
         return {"input": _image(self.damaged()["image"]), "truth": _image(self._truth)}
 
 
 def _photograph(name: str, size: int) -> Tensor:
-    """The middle of a photograph (1, 3, S, S) from 0 to 1."""
+    """Return the middle of a photograph (1, 3, S, S) from 0 to 1."""
     import skimage.data
     from PIL import Image as Pillow
 

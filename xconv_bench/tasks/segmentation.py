@@ -1,4 +1,4 @@
-"""Which pixels belong to something: digits over photographs, pets, and volumes."""
+"""Segmentation: pixels of digits over photographs, of pets, and of volumes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _LEAST = 8
 """Pixels a side: digits have no place in fewer."""
 
 _MEAN, _DEVIATION = 0.45, 0.25
-"""Of photographs between 0 and 1, roughly."""
+"""The mean of photographs between 0 and 1, roughly."""
 
 Pair = tuple[Tensor, Tensor]
 
@@ -42,28 +42,28 @@ class _Masks(Task):
 
     @abstractmethod
     def training_pair(self, index: int) -> Pair:
-        """A sample (C, ..., S, S) and its mask (1, ..., S, S) of 0 and 1."""
+        """Return a sample (C, ..., S, S) and its mask (1, ..., S, S) of 0 and 1."""
 
     @abstractmethod
     def test_pair(self, index: int) -> Pair:
-        """The same of what is not trained on."""
+        """Return the same of a test sample."""
 
     def optimizer(self, model: nn.Module, learning_rate: float) -> Any:
-        """Adam."""
+        """Return Adam."""
         return torch.optim.Adam(model.parameters(), learning_rate)
 
     def steps(self) -> int:
-        """Whole batches of an epoch."""
+        """Count the whole batches of an epoch."""
         return self.sample_count // self.batch_size
 
     def batches(self, epoch: int) -> Iterator[Mapping[str, Tensor]]:
-        """``image`` and ``mask``, (B, C, ..., S, S)."""
+        """Yield ``image`` and ``mask``, (B, C, ..., S, S)."""
         order = shuffled_batches(self.sample_count, self.batch_size, self._seed, epoch)
         for indices in order:
             yield _stacked([self._training[index] for index in indices.tolist()])
 
     def loss(self, model: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
-        """Cross-entropy of the pixels, and one less their soft Dice over the batch."""
+        """Return the cross-entropy of the pixels, plus one less their soft Dice over the batch."""
         logits = model(batch["image"])
         entropy = F.binary_cross_entropy_with_logits(logits, batch["mask"])
         chances = logits.sigmoid()
@@ -71,7 +71,7 @@ class _Masks(Task):
         return entropy + 1 - (2 * both + 1) / (chances.sum() + batch["mask"].sum() + 1)
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
-        """Dice and IoU over all pixels of the test samples."""
+        """Return Dice and IoU over all pixels of the test samples."""
         overlap = Overlap()
         device = next(model.parameters()).device
         for start in range(0, self.test_count, _EVALUATED_TOGETHER):
@@ -81,13 +81,13 @@ class _Masks(Task):
         return {"dice": overlap.dice, "iou": overlap.iou}
 
     def pictures(self, model: nn.Module) -> dict[str, Image]:
-        """Probabilities of a few test samples, one beside the other; of a volume a middle slice."""
+        """Return probabilities of a few test samples side by side; a middle slice of volumes."""
         device = next(model.parameters()).device
         batch = _stacked(self._test[:_SHOWN])
         return {"mask": _row(model(batch["image"].to(device)).sigmoid().cpu())}
 
     def references(self) -> dict[str, Image]:
-        """The same samples and their masks."""
+        """Return the same samples and their masks."""
         batch = _stacked(self._test[:_SHOWN])
         seen = batch["image"] * _DEVIATION + _MEAN
         return {"input": _row(seen), "truth": _row(batch["mask"])}
@@ -101,7 +101,7 @@ class _Masks(Task):
         return [self.test_pair(index) for index in range(self.test_count)]
 
     def _take(self, options: TaskOptions, network: str, multiple: int) -> None:
-        """The options of all tasks. Raises UsageError for what network or data do not take."""
+        """Read the options. Raises UsageError where the network or the data do not take them."""
         self.model = network
         if options.model not in (None, network):
             raise UsageError(f"--model {options.model!r}: {self.name} is trained with {network}")
@@ -154,7 +154,7 @@ class Segmentation(_Masks):
         self._composers = tuple(Composer(self.image_size, part) for part in (True, False))
 
     def build(self) -> nn.Module:
-        """The paper's U-Net, narrower: 12 channels, three levels; a logit a pixel.
+        """Build the paper's U-Net, narrower: 12 channels, three levels; a logit a pixel.
 
         It has no normalisation: with torch's usual weights it takes ten epochs to begin to learn.
         """
@@ -166,11 +166,11 @@ class Segmentation(_Masks):
         return model
 
     def training_pair(self, index: int) -> Pair:
-        """An image (C, S, S) and its mask (1, S, S)."""
+        """Return an image (C, S, S) and its mask (1, S, S)."""
         return self._pets[0].pair(index) if self._pets else self._composers[0].image(index)
 
     def test_pair(self, index: int) -> Pair:
-        """The same of other digits and photographs."""
+        """Return the same of other digits and photographs."""
         return self._pets[1].pair(index) if self._pets else self._composers[1].image(index)
 
 
@@ -198,15 +198,15 @@ class Segmentation3d(_Masks):
         self._composers = tuple(Composer(self.image_size, part) for part in (True, False))
 
     def build(self) -> nn.Module:
-        """A volumetric U-Net of two levels."""
+        """Build a volumetric U-Net of two levels."""
         return UNet3d()
 
     def training_pair(self, index: int) -> Pair:
-        """A volume (1, D, S, S) and its mask."""
+        """Return a volume (1, D, S, S) and its mask."""
         return self._composers[0].volume(index, self._DEPTH)
 
     def test_pair(self, index: int) -> Pair:
-        """The same of other digits and photographs."""
+        """Return the same of other digits and photographs."""
         return self._composers[1].volume(index, self._DEPTH)
 
 
@@ -216,7 +216,7 @@ def _stacked(pairs: list[Pair]) -> dict[str, Tensor]:
 
 
 def _row(samples: Tensor) -> Image:
-    """(B, C, ..., S, S) as one picture: samples side by side, of volumes the middle slice."""
+    """Join (B, C, ..., S, S) into a picture: samples side by side, volumes by a middle slice."""
     if samples.dim() == 5:
         samples = samples[:, :, samples.shape[2] // 2]
     pictures = samples.permute(0, 2, 3, 1).numpy()
