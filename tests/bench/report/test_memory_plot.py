@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from math import inf, nan
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,15 @@ def test_failures_are_words_in_the_place_of_bars(make_row: MakeRow, tmp_path: Pa
     shown = texts(rows, tmp_path)
     assert {"out of memory", "timed out", "not measured"} <= set(shown)
     assert "live peak (MiB)" in shown
+
+
+@pytest.mark.parametrize("odd", [nan, inf])
+def test_a_peak_that_is_not_finite_leaves_the_others_their_bars(
+    odd: float, make_row: MakeRow, tmp_path: Path
+) -> None:
+    rows = [make_row(live_peak_bytes=2**30), make_row(method="xconv", live_peak_bytes=odd)]
+    shown = " ".join(texts(rows, tmp_path))
+    assert "live peak (" in shown and f"{odd} " in shown
 
 
 def test_failures_alone_have_no_axis(make_row: MakeRow, tmp_path: Path) -> None:

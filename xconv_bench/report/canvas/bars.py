@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from xconv_bench.report.canvas import style
@@ -29,8 +30,8 @@ _ROOM_FOR_WORDS = 1.28
 class Bar:
     """Describe a bar by the ``parts`` in it, each a length with its colour, the longest first.
 
-    ``words`` stand at its end, or in its place where it has no parts. Bars of one ``group`` stand
-    together.
+    ``words`` stand at its end, or in its place where it has no parts, or none that is finite. Bars
+    of one ``group`` stand together.
     """
 
     label: str
@@ -41,7 +42,7 @@ class Bar:
     @property
     def length(self) -> float:
         """Return how far the bar reaches."""
-        return self.parts[0][0] if self.parts else 0.0
+        return max((length for length, _ in self.parts if isfinite(length)), default=0.0)
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,8 @@ class Bars:
 
 def _draw_bar(axes: Axes, place: float, bar: Bar) -> None:
     for length, colour in bar.parts:
-        axes.barh(place, length, _BAR_LINES, color=colour)
+        if isfinite(length):
+            axes.barh(place, length, _BAR_LINES, color=colour)
     axes.annotate(
         bar.words, (bar.length, place), (5, 0), textcoords="offset points", va="center_baseline",
         color=style.INK if bar.parts else style.FAILURE,

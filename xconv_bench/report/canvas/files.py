@@ -33,7 +33,7 @@ class Drawn(Protocol):
 
 @contextmanager
 def kept_as(*formats: str) -> Iterator[None]:
-    """Within, keep pictures in these formats, of png, svg and pdf, instead of PNG and SVG."""
+    """Keep pictures as these formats within, of png, svg and pdf, instead of PNG and SVG."""
     token = _FORMATS.set(formats)
     try:
         yield

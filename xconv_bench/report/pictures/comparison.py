@@ -29,6 +29,10 @@ class Changed:
     colour: str
     ratios: Sequence[float | None]
 
+    def known(self) -> list[float]:
+        """Return the ratios that have a place on the axis."""
+        return [ratio for ratio in self.ratios if ratio and ratio > 0 and isfinite(ratio)]
+
 
 def plot_comparison(changes: Sequence[Changed], runs: Sequence[str], folder: Path) -> list[Path]:
     """Draw ``comparison.png`` and ``comparison.svg`` in ``folder`` and return their paths.
@@ -36,7 +40,7 @@ def plot_comparison(changes: Sequence[Changed], runs: Sequence[str], folder: Pat
     A line for each of ``changes``, a point for each of ``runs`` but the first. Nothing is drawn
     where none has a ratio. Raises BenchError where a file cannot be written.
     """
-    drawn = [change for change in changes if any(ratio is not None for ratio in change.ratios)]
+    drawn = [change for change in changes if change.known()]
     return draw([("comparison", comparison(drawn, runs))] if drawn else [], folder)
 
 
@@ -46,10 +50,7 @@ def comparison(changes: Sequence[Changed], runs: Sequence[str]) -> Curves:
     lines = [line for place, each in enumerate(changes) for line in _lines(place, each)]
     return Curves(
         f"What changed most since {runs[0]}",
-        _ratios(
-            f"ratio to {runs[0]}",
-            [ratio for each in changes for ratio in each.ratios if ratio is not None],
-        ),
+        _ratios(f"ratio to {runs[0]}", [ratio for each in changes for ratio in each.known()]),
         named("", labels, is_downwards=True, fontsize=style.NOTE_SIZE),
         [Panel([Level(1, axis="x"), *lines])],
         [
@@ -70,8 +71,7 @@ def _lines(place: int, change: Changed) -> Iterator[Line]:
 
 
 def _ratios(name: str, ratios: Sequence[float]) -> Axis:
-    known = [ratio for ratio in ratios if isfinite(ratio) and ratio > 0]
-    reach = max([_LEAST_REACH, *(max(ratio, 1 / ratio) for ratio in known)]) ** 1.1
+    reach = max([_LEAST_REACH, *(max(ratio, 1 / ratio) for ratio in ratios)]) ** 1.1
     inside = [step for step in _STEPS if step <= reach]
     kept = [1, *inside[-3:]] if len(inside) > 4 else inside
     ticks = sorted({*(1 / step for step in kept), *kept})

@@ -13,7 +13,7 @@ from xconv_bench.report.units import format_ratio
 from xconv_bench.report.words import method_words, status_words
 
 _FIELD_INCHES = 0.3
-_FRAME_INCHES = 1.15
+_FRAME_INCHES = 1.1
 _TITLE_CHARACTERS = 26
 _NOTES = (
     "time of a step over that of the exact layer in the same round, median",
