@@ -15,13 +15,13 @@ from typing import Any
 
 from benchmarks.whole_network_page import page
 from xconv.conversion import FAMILIES
-from xconv_bench.configuration import SIMULATED, Configuration
+from xconv_bench.configuration import SIMULATED, Configuration, MaxBatchConfiguration
 from xconv_bench.measurement.counting import Simulation
 from xconv_bench.models import find, listing
 from xconv_bench.models.messages import reason
 
 BATCHES = (16, 64)
-BUDGET_BYTES = int(0.92 * 24 * 2**30)
+BUDGET_BYTES = int(MaxBatchConfiguration.headroom * 24 * 2**30)
 """Bytes that a step may take of 24 GiB."""
 
 _ALL: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Values of options: those that sweep, repeated or separated by commas, and sizes in bytes."""
+"""Read values of options: several, repeated or separated by commas, and sizes in bytes."""
 
 import re
 from collections.abc import Collection, Iterable
@@ -14,13 +14,13 @@ _PREFIXES = "KMGT"
 _LONGEST_NUMBER = 40
 _LARGEST_SIZE_BYTES = 2**60
 ALL = "all"
-"""Every one of several names."""
+"""Stands for every one of several names."""
 LARGEST_COUNT = 2**31 - 1
-"""Of anything: more of it than any tensor has elements is a slip of the hand."""
+"""The largest count of anything: more than a tensor can have elements is a typing mistake."""
 
 
 def words(option: str, given: Iterable[str]) -> tuple[str, ...]:
-    """Whatever stands between commas, each once. Raises UsageError where there is nothing."""
+    """Return the words between commas, each once. Raises UsageError where there is none."""
     found = [word.strip() for value in given for word in value.split(",")]
     distinct = tuple(dict.fromkeys(word for word in found if word))
     if not distinct:
@@ -29,7 +29,7 @@ def words(option: str, given: Iterable[str]) -> tuple[str, ...]:
 
 
 def names(option: str, given: Iterable[str], allowed: Collection[str]) -> tuple[str, ...]:
-    """Words, each once. Raises UsageError for one that is not allowed."""
+    """Return the words, each once. Raises UsageError for one that is not allowed."""
     found = words(option, given)
     for word in found:
         if word not in allowed:
@@ -40,23 +40,25 @@ def names(option: str, given: Iterable[str], allowed: Collection[str]) -> tuple[
 
 
 def integers(option: str, given: Iterable[str], least: int) -> tuple[int, ...]:
-    """Integers, each once. Raises UsageError for anything else and for less than ``least``."""
+    """Return integers, each once. Raises UsageError for anything else, or below ``least``."""
     return tuple(dict.fromkeys(_integer(option, word, least) for word in words(option, given)))
 
 
 def fractions(option: str, given: Iterable[str]) -> tuple[float, ...]:
-    """Numbers above 0 and up to 1, each once. Raises UsageError for anything else."""
+    """Return numbers above 0 and up to 1, each once. Raises UsageError for anything else."""
     return tuple(dict.fromkeys(_fraction(option, word) for word in words(option, given)))
 
 
 def numbers(option: str, given: Iterable[str]) -> tuple[float, ...]:
-    """Finite numbers above 0, each once. Raises UsageError for anything else."""
+    """Return finite numbers above 0, each once. Raises UsageError for anything else."""
     return tuple(dict.fromkeys(_number(option, word) for word in words(option, given)))
 
 
 def families(option: str, given: Iterable[str], allowed: Collection[str]) -> tuple[str, ...]:
-    """Each value a comma-separated set, in the order of ``allowed``, or ``all``. Raises
-    UsageError."""
+    """Return each value as a comma-separated set in the order of ``allowed``; ``all`` is all.
+
+    Raises UsageError for a name that is not allowed.
+    """
     sets = [set(names(option, [value], [*allowed, ALL])) for value in given]
     sets = [set(allowed) if ALL in chosen else chosen for chosen in sets]
     ordered = [",".join(name for name in allowed if name in chosen) for chosen in sets]
@@ -64,7 +66,7 @@ def families(option: str, given: Iterable[str], allowed: Collection[str]) -> tup
 
 
 def size_in_bytes(option: str, text: str) -> int:
-    """Bytes, at least one. Raises UsageError for what is no size.
+    """Return a size in bytes, at least one. Raises UsageError for anything that is no size.
 
     >>> size_in_bytes("--memory-budget", "16GiB"), size_in_bytes("--memory-budget", "1.5 kB")
     (17179869184, 1500)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-KNOBS = ["scheme", "probes", "compress", "segments", "keep", "bits", "budget", "norm_bits"]
-_PROBE_WORDS = {"probes": "r={:.0f}", "bits": "{:g} bits", "keep": "keep={:g}"}
+from xconv_bench.knobs import KNOBS
+from xconv_bench.report.words import method_words
 
 
 def read(path: Path) -> pd.DataFrame:
@@ -43,10 +44,12 @@ def failures(path: Path) -> str:
 
 
 def variant(row: pd.Series) -> str:
-    """Return the method of a row and its options, such as ``xconv independent r=8 conv,relu``."""
-    words = [row.method]
-    for knob in KNOBS:
-        value = row.get(knob)
-        if value is not None and not pd.isna(value):
-            words.append(_PROBE_WORDS.get(knob, "{}").format(value))
-    return " ".join(words)
+    """Return the method of a row and its knobs, as in ``xconv independent r=8 conv,relu``."""
+    return method_words({"method": row.method, **{name: _value(row.get(name)) for name in KNOBS}})
+
+
+def _value(cell: Any) -> str | int | float | None:
+    """Return the value of a cell: pandas reads whole numbers beside empty cells as floats."""
+    if cell is None or pd.isna(cell):
+        return None
+    return int(cell) if isinstance(cell, float) and cell.is_integer() else cell

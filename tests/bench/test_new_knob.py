@@ -1,6 +1,7 @@
 """A new knob is its declaration and the method that reads it; all the rest follows."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -116,3 +117,10 @@ def test_tables_from_before_it_are_read(checkout: Path) -> None:
     )  # fmt: skip
     assert finished.stderr == ""
     assert finished.stdout.endswith("{None}\n")
+
+
+@pytest.mark.parametrize("knob", ["segments", "distribution", "norm_bits"])
+def test_a_knob_is_named_where_it_is_declared_and_where_it_is_read(knob: str) -> None:
+    sources = (ROOT / "xconv_bench").rglob("*.py")
+    naming = {path.stem for path in sources if re.search(rf"\b{knob}\b", path.read_text())}
+    assert "knobs" in naming and len(naming) <= 4, naming

@@ -12,8 +12,9 @@ from xconv_bench.cli import options
 from xconv_bench.cli.experiment import Experiment
 from xconv_bench.cli.given import GradientOptions, taking
 from xconv_bench.cli.gradients import gradient_plan
-from xconv_bench.configuration import KNOBS, AdviceConfiguration
+from xconv_bench.configuration import AdviceConfiguration
 from xconv_bench.errors import UsageError
+from xconv_bench.knobs import KNOBS
 
 if TYPE_CHECKING:
     from xconv_bench.cli.progress import SweepProgress

@@ -1,7 +1,6 @@
 """The commands of ``xconv-bench`` under one parser."""
 
-from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -18,6 +17,9 @@ from xconv_bench.cli.run import run
 from xconv_bench.cli.streams import say, tell, usable_streams
 from xconv_bench.errors import BenchError
 
+_MEASURE, _RUNS, _LISTS = "Measure", "Run profiles, check and report", "List what there is"
+"""The titles of the groups of commands in the help."""
+
 app = typer.Typer(
     name="xconv-bench",
     help="Measure memory, time and gradient error of methods that train convolutional networks "
@@ -27,14 +29,13 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for _name, _command in MEASURING.items():
-    app.command(_name, rich_help_panel="Measure")(_command)
-_OTHERS: dict[str, tuple[Callable[..., Any], ...]] = {
-    "Run profiles, check and report": (run, check, report),
-    "List what there is": (profiles, models, data),
-}
-for _panel, _functions in _OTHERS.items():
-    for _function in _functions:
-        app.command(rich_help_panel=_panel)(_function)
+    app.command(_name, rich_help_panel=_MEASURE)(_command)
+app.command(rich_help_panel=_RUNS)(run)
+app.command(rich_help_panel=_RUNS)(check)
+app.command(rich_help_panel=_RUNS)(report)
+app.command(rich_help_panel=_LISTS)(profiles)
+app.command(rich_help_panel=_LISTS)(models)
+app.command(rich_help_panel=_LISTS)(data)
 
 
 def _print_version(wanted: bool) -> None:

@@ -98,13 +98,14 @@ class Converted(Method):
         value = getattr(configuration, dial)
         if scheme is None or value is None:
             return {"probes": 0}
-        return {
+        arguments = {
             "scheme": scheme,
             dial: value,
-            "distribution": configuration.distribution or "rademacher",
-            "first": configuration.first or "exact",
+            "distribution": configuration.distribution,
+            "first": configuration.first,
             "allot": configuration.allot,
         }
+        return {name: value for name, value in arguments.items() if value is not None}
 
 
 class XConv(Converted):

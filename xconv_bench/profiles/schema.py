@@ -19,7 +19,7 @@
     metric = "max_batch_size"
     min = 70
 
-A list gives an option several values, ``true`` a flag.
+A list gives an option several values; ``true`` switches a flag on, ``false`` off.
 """
 
 from __future__ import annotations

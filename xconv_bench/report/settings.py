@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from xconv_bench.configuration import KNOBS
+from xconv_bench.knobs import KNOBS
 from xconv_bench.report.summary import REFERENCE, Row
 from xconv_bench.report.units import format_budget
 from xconv_bench.report.words import estimator_words, phrases

@@ -8,7 +8,7 @@ from math import floor, log10, sqrt
 from statistics import fmean, median, stdev
 from typing import Any
 
-from xconv_bench.configuration import KNOBS
+from xconv_bench.knobs import KNOBS
 from xconv_bench.naming import method_words
 from xconv_bench.report.settings import number
 from xconv_bench.report.summary import REFERENCE, Row
