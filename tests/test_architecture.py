@@ -64,9 +64,7 @@ SAME_MEANING = {
 }
 """Names of aliases that several files define for the same thing."""
 
-NOT_YET_TOLD_APART = frozenset(
-    ("Change", "Column", "Draw", "Entry", "Line", "Lines", "Outcome", "Part", "Setting")
-)
+NOT_YET_TOLD_APART = frozenset({"Setting"})
 """Names in ``report/`` that mean another thing elsewhere; the list only gets shorter."""
 
 MAX_FILE_LINES = 400

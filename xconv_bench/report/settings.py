@@ -1,12 +1,10 @@
 """Rows that may be compared: the rows of one setting, and in it of one estimator."""
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from xconv_bench.knobs import KNOBS
-from xconv_bench.report import style
 from xconv_bench.report.summary import REFERENCE, Row
 from xconv_bench.report.units import format_budget
 from xconv_bench.report.words import estimator_words, phrases
@@ -66,17 +64,6 @@ def by_estimator(rows: Iterable[Row]) -> dict[str, list[Row]]:
     for row in rows:
         found.setdefault(estimator_words(row), []).append(row)
     return found
-
-
-def strokes_of(rows: Iterable[Row]) -> dict[str, style.Stroke]:
-    """Return how the line of each estimator looks."""
-    variants: Counter[str] = Counter()
-    strokes = {}
-    for name, some in by_estimator(rows).items():
-        look = str(some[0]["scheme"] or some[0]["method"])
-        strokes[name] = style.stroke(look, variants[look])
-        variants[look] += 1
-    return strokes
 
 
 def by_layer(rows: Iterable[Row], layers: Sequence[str] | None = None) -> dict[str, list[Row]]:

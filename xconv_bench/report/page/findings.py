@@ -4,8 +4,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from xconv_bench.report.page.cells import column_of, writer
-from xconv_bench.report.page.kinds import candidates, condensed, name_of, shown_figures
+from xconv_bench.report.page.kinds import (
+    candidates,
+    column_of,
+    condensed,
+    name_of,
+    shown_figures,
+    writer,
+)
 from xconv_bench.report.settings import Setting, is_reference, number
 from xconv_bench.report.summary import Row
 from xconv_bench.report.units import format_ratio

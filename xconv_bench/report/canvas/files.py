@@ -1,14 +1,14 @@
-"""A picture is drawn and kept in the same way everywhere: one look, PNG beside SVG."""
+"""Keep pictures as files: one look whatever the user's settings, PNG beside SVG."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from xconv_bench.report import style
+from xconv_bench.report.canvas import style
 from xconv_bench.results.files import explained
 
 if TYPE_CHECKING:
@@ -24,9 +24,16 @@ _METADATA: dict[str, dict[str, Any]] = {
 _FORMATS: ContextVar[Sequence[str]] = ContextVar("formats", default=("png", "svg"))
 
 
+class Drawn(Protocol):
+    """Describe a picture of any kind."""
+
+    def draw(self) -> Picture:
+        """Return the picture."""
+
+
 @contextmanager
 def kept_as(*formats: str) -> Iterator[None]:
-    """Within, ``save`` writes these formats, of png, svg and pdf, instead of PNG and SVG."""
+    """Keep pictures as these formats within, of png, svg and pdf, instead of PNG and SVG."""
     token = _FORMATS.set(formats)
     try:
         yield
@@ -34,22 +41,26 @@ def kept_as(*formats: str) -> Iterator[None]:
         _FORMATS.reset(token)
 
 
-@contextmanager
-def fixed_settings() -> Iterator[None]:
-    """Draw and save within: pictures look the same whatever the user's settings, which stay."""
+def draw(pictures: Iterable[tuple[str, Drawn | None]], folder: Path) -> list[Path]:
+    """Write each picture as ``name.png`` and ``name.svg`` in ``folder`` and return the paths.
+
+    The same picture is the same files, the user's settings of matplotlib stay as they were, and
+    the folder is made where there is a picture. Raises BenchError where a file cannot be written.
+    """
     import matplotlib
 
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(style.SETTINGS)
-        yield
+        return [
+            path
+            for name, described in pictures
+            if described is not None
+            for path in _save(described.draw(), folder, name)
+        ]
 
 
-def save(picture: Picture, folder: Path, name: str) -> list[Path]:
-    """Write ``name.png`` and ``name.svg`` in ``folder``, made if need be, and return their paths.
-
-    The same picture is the same files. Raises BenchError where a file cannot be written.
-    """
+def _save(picture: Picture, folder: Path, name: str) -> list[Path]:
     with explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
     paths = []
