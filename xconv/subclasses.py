@@ -30,7 +30,7 @@ def of_any_class(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _is_asked(input: Any) -> bool:
-    """Whether torch asks the class of ``input``, which parameters and fake tensors, for example,
-    do without."""
+    """Return whether torch asks the class of ``input``; parameters and fake tensors, for example,
+    are not asked."""
     asked = getattr(type(input), "__torch_function__", None)
     return isinstance(input, Tensor) and asked is not torch._C._disabled_torch_function_impl

@@ -1,4 +1,4 @@
-"""How many bytes autograd keeps between a forward pass and its backward pass."""
+"""Bytes that autograd keeps between a forward pass and its backward pass."""
 
 from collections.abc import Iterable
 from typing import Any, Self
@@ -45,13 +45,13 @@ class KeptMeter:
 
 
 class _Saved:
-    """What autograd holds in place of a tensor, exactly as long as the tensor is saved."""
+    """A thing that autograd holds in place of a tensor, exactly as long as the tensor is saved."""
 
     def __init__(self, tensor: Tensor) -> None:
         self.tensor = tensor
 
 
 def _bytes_by_storage(tensors: Iterable[Tensor]) -> dict[int, int]:
-    """Bytes of dense tensors; sparse ones have no storage of their own."""
+    """Return the bytes of dense tensors' storages; sparse tensors have none of their own."""
     storages = [t.untyped_storage() for t in tensors if t.layout == torch.strided]
     return {storage._cdata: storage.nbytes() for storage in storages}
