@@ -1,4 +1,4 @@
-"""Things that the tests of trainers share: the scripts of ``examples/``, and checkpoints compared."""
+"""Helpers of the tests of trainers: the scripts of ``examples/``, and checkpoints compared."""
 
 import runpy
 from contextlib import suppress

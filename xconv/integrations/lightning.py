@@ -34,8 +34,8 @@ class Converting:
     their inputs goes on; modules that the model makes later, in ``setup`` or ``configure_model``,
     are converted when ``fit`` starts. Checkpoints are those of the model as it was.
 
-    Report what was converted and, on a GPU, the allocator's peak; on a CPU, the bytes that the first
-    step keeps for its backward pass. Loggers get the metrics ``xconv/swapped``, ``xconv/left`` and
+    Report what was converted and, on a GPU, the allocator's peak; on a CPU, the bytes that the
+    first step keeps for its backward pass. Loggers get the metrics ``xconv/swapped``, ``xconv/left`` and
     ``xconv/peak_bytes`` or ``xconv/kept_bytes``, those of rank zero.
 
     Args:
@@ -187,7 +187,7 @@ def _are_same(some: list[tuple[nn.Module, type]], others: list[tuple[nn.Module, 
 
 
 def _is_made_later(pl_module: Any) -> bool:
-    """Return whether the model has a hook of its own that may make modules after ``setup`` of this."""
+    """Return whether the model has a hook of its own that may make modules after our ``setup``."""
     hooks = (getattr(pl_module, name) for name in ("setup", "configure_model"))
     return not all(hook.__module__.startswith(PACKAGES) for hook in hooks)
 
