@@ -35,8 +35,8 @@ class Converting:
     are converted when ``fit`` starts. Checkpoints are those of the model as it was.
 
     Report what was converted and, on a GPU, the allocator's peak; on a CPU, the bytes that the
-    first step keeps for its backward pass. Loggers get the metrics ``xconv/swapped``, ``xconv/left`` and
-    ``xconv/peak_bytes`` or ``xconv/kept_bytes``, those of rank zero.
+    first step keeps for its backward pass. Loggers get the metrics ``xconv/swapped``,
+    ``xconv/left`` and ``xconv/peak_bytes`` or ``xconv/kept_bytes``, those of rank zero.
 
     Args:
         module: name of the part of the model to convert, such as ``"net"``, to which names in
