@@ -35,7 +35,7 @@ def minibatch_apart(
     count, taken = len(samples), set(taken)
     free = [number for number in range(count) if number not in taken]
     if len(free) < batch_size:
-        beyond = range(count, int(min(samples.reach, count + batch_size)))
+        beyond = range(count, int(min(samples.reach, count + batch_size + len(taken))))
         free += [number for number in beyond if number not in taken]
     generator = np.random.default_rng([seed, 0, _APART])
     if len(free) >= batch_size:

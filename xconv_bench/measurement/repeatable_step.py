@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from xconv.budget import plans_kept
+from xconv.budget import STEPS_TO_LEARN, plans_kept
 from xconv_bench.data import Batch
 from xconv_bench.measurement.training import Training
 from xconv_bench.meters.gradient import SameRandomNumbers, relative_error, weight_gradients
@@ -18,10 +18,6 @@ from xconv_bench.results.schema import ALL_LAYERS
 
 Gradients = dict[str, Tensor]
 """Gradients of convolution weights, by name."""
-
-_STEPS_TO_LEARN = 2
-"""Steps until a method works by what it has seen: the second begins with a look back at the first.
-"""
 
 _SHOWN = 3
 _ROUNDINGS = 256
@@ -69,7 +65,7 @@ class RepeatableStep:
         torch.manual_seed(
             estimator_seed
         )  # once: a call with the seed of another would be its repeat
-        for _ in range(_STEPS_TO_LEARN):
+        for _ in range(STEPS_TO_LEARN):
             with self._put_back(network_seed):
                 training.step()
         training.zero_grad()
