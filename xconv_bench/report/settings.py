@@ -24,7 +24,7 @@ _SUFFIX_CHARACTERS = 100
 
 
 @dataclass(frozen=True)
-class Setting:
+class Comparable:
     """Rows that differ in method, knobs and layer only, in their order.
 
     ``title`` says what they have in common, ``apart`` what tells them from the other settings;
@@ -37,7 +37,7 @@ class Setting:
     suffix: str
 
 
-def settings_of(rows: Iterable[Row], key: Sequence[str]) -> list[Setting]:
+def settings_of(rows: Iterable[Row], key: Sequence[str]) -> list[Comparable]:
     """Return the settings in the order in which they first occur.
 
     ``key`` names the columns that rows are known by; those of method, knobs and layer are left out.
@@ -51,7 +51,7 @@ def settings_of(rows: Iterable[Row], key: Sequence[str]) -> list[Setting]:
     differing = [{n: v for n, v in each.items() if n in varying} for each in columns]
     said = [{n: v for n, v in each.items() if n in varying or _is_said(n, v)} for each in columns]
     return [
-        Setting(group, phrases(title), phrases(apart), suffix)
+        Comparable(group, phrases(title), phrases(apart), suffix)
         for group, title, apart, suffix in zip(
             groups.values(), said, differing, _suffixes(differing), strict=True
         )

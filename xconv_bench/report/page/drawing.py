@@ -14,7 +14,7 @@ from xconv_bench.report.canvas.files import kept_as
 from xconv_bench.report.page.findings import outcome_of
 from xconv_bench.report.page.kinds import condensed, first_methods
 from xconv_bench.report.pictures import Beside, plot
-from xconv_bench.report.settings import Setting, settings_of
+from xconv_bench.report.settings import Comparable, settings_of
 from xconv_bench.report.summary import Row, summarize
 from xconv_bench.report.variance_laws import BATCHES_TOGETHER
 from xconv_bench.results.schema import Schema
@@ -101,7 +101,7 @@ def _groups(kind: Schema, rows: Sequence[Row]) -> list[list[Row]]:
 
 
 def _packed(
-    rows: Sequence[Row], key: Sequence[str], size: Callable[[Setting], int], most: int
+    rows: Sequence[Row], key: Sequence[str], size: Callable[[Comparable], int], most: int
 ) -> Iterator[list[Row]]:
     """Yield whole settings together, up to the size ``most``; of a larger one the first methods."""
     group: list[Row] = []
@@ -116,7 +116,7 @@ def _packed(
         yield group
 
 
-def _bars(setting: Setting) -> int:
+def _bars(setting: Comparable) -> int:
     return len(summarize(setting.rows))
 
 

@@ -12,7 +12,7 @@ from xconv_bench.report.page.kinds import (
     shown_figures,
     writer,
 )
-from xconv_bench.report.settings import Setting, is_reference, number
+from xconv_bench.report.settings import Comparable, is_reference, number
 from xconv_bench.report.summary import Row
 from xconv_bench.report.units import format_ratio
 from xconv_bench.report.words import status_words
@@ -42,7 +42,7 @@ def findings(schema: Schema, rows: Sequence[Row], most: int) -> tuple[list[Findi
     )
 
 
-def outcome_of(schema: Schema, setting: Setting) -> str:
+def outcome_of(schema: Schema, setting: Comparable) -> str:
     """Return a sentence on the best method of a setting with its main figures."""
     figures = [column_of(schema, name) for name in shown_figures(schema, setting.rows)]
     if not figures:

@@ -7,7 +7,7 @@ from math import isfinite, nan
 
 from xconv_bench.configuration import KNOBS
 from xconv_bench.report.settings import (
-    Setting,
+    Comparable,
     is_exact,
     is_reference,
     number,
@@ -67,7 +67,7 @@ def shown_figures(schema: Schema, rows: Sequence[Row]) -> list[str]:
     return [name for name in found if name not in peaks[1:]]
 
 
-def condensed(schema: Schema, rows: Sequence[Row]) -> list[Setting]:
+def condensed(schema: Schema, rows: Sequence[Row]) -> list[Comparable]:
     """Return one row for each configuration: the network's, the median or the mean."""
     if schema.name == "training":
         return settings_of(means_over_seeds(rows), SETTING_KEY)

@@ -10,7 +10,7 @@ from xconv_bench.report.canvas.curves import Curves, Level, Panel
 from xconv_bench.report.notes import failures_of
 from xconv_bench.report.pictures import lines as shown
 from xconv_bench.report.settings import (
-    Setting,
+    Comparable,
     by_estimator,
     is_reference,
     number,
@@ -36,7 +36,7 @@ def pictures(rows: Sequence[Row], beside: shown.Beside) -> Iterator[shown.Named]
         yield f"age{setting.suffix}", average_error(setting)
 
 
-def average_error(setting: Setting) -> Curves | None:
+def average_error(setting: Comparable) -> Curves | None:
     """Describe a line for each estimator; None where none has an error."""
     rows = of_network(setting.rows)
     batches_differ = len({row["batch_size"] for row in rows}) > 1

@@ -8,7 +8,7 @@ from xconv_bench.report.canvas import axes, curves, style
 from xconv_bench.report.notes import failures_of
 from xconv_bench.report.pictures import lines as shown
 from xconv_bench.report.settings import (
-    Setting,
+    Comparable,
     by_estimator,
     by_layer,
     is_exact,
@@ -44,7 +44,7 @@ def pictures(rows: Sequence[Row], beside: shown.Beside) -> Iterator[shown.Named]
         yield f"error_bytes{setting.suffix}", error_by_bytes(setting)
 
 
-def error_by_probes(setting: Setting, layers: Sequence[str] | None) -> curves.Curves | None:
+def error_by_probes(setting: Comparable, layers: Sequence[str] | None) -> curves.Curves | None:
     """Describe a panel for each estimator; None where no estimator has an error."""
     make = shown.point_of("probes", _ERROR, spread=ERROR[_ERROR].spread)
     found = {
@@ -79,7 +79,7 @@ def error_by_probes(setting: Setting, layers: Sequence[str] | None) -> curves.Cu
     )
 
 
-def error_by_bytes(setting: Setting) -> curves.Curves | None:
+def error_by_bytes(setting: Comparable) -> curves.Curves | None:
     """Describe a line of the whole network for each estimator; None where none has an error."""
     saved = [row for row in of_network(_known(setting)) if number(row, _SAVED)]
     rows = [row for row in saved if number(row, _ERROR) is not None]
@@ -105,7 +105,7 @@ def error_by_bytes(setting: Setting) -> curves.Curves | None:
     )
 
 
-def _known(setting: Setting) -> list[Row]:
+def _known(setting: Comparable) -> list[Row]:
     """Return the rows with an error of 0 where it is no more than rounding."""
     return [{**row, _ERROR: 0.0} if is_exact(row) else row for row in setting.rows]
 

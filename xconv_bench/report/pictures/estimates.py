@@ -8,7 +8,7 @@ from math import ceil, isfinite
 
 from xconv_bench.report.canvas import axes, curves, style
 from xconv_bench.report.pictures import lines as shown
-from xconv_bench.report.settings import Setting, by_estimator, number, settings_of
+from xconv_bench.report.settings import Comparable, by_estimator, number, settings_of
 from xconv_bench.report.summary import Row
 from xconv_bench.results.schema import TABLES
 
@@ -41,7 +41,7 @@ def pictures(rows: Sequence[Row], beside: shown.Beside) -> Iterator[shown.Named]
             yield f"estimates{setting.suffix}{end}", estimates(setting, layer)
 
 
-def estimates(setting: Setting, layer: str) -> curves.Curves:
+def estimates(setting: Comparable, layer: str) -> curves.Curves:
     """Describe a panel for each estimator and number of probes."""
     panels = list(_panels([row for row in setting.rows if row["layer"] == layer]))
     looks = shown.looks_of(setting.rows)

@@ -9,7 +9,7 @@ from xconv_bench.report.canvas.curves import Curves, Line, Panel, Point
 from xconv_bench.report.canvas.style import Look
 from xconv_bench.report.notes import failures_of
 from xconv_bench.report.pictures import lines as shown
-from xconv_bench.report.settings import Setting, by_estimator, number, settings_of
+from xconv_bench.report.settings import Comparable, by_estimator, number, settings_of
 from xconv_bench.report.summary import Row
 from xconv_bench.report.units import Unit, bytes_unit, seconds_unit
 from xconv_bench.report.words import dial_words, estimator_words
@@ -59,7 +59,7 @@ def pictures(rows: Sequence[Row], beside: shown.Beside) -> Iterator[shown.Named]
             yield f"{name}{setting.suffix}", frontier(setting, cost)
 
 
-def frontier(setting: Setting, cost: _Cost) -> Curves | None:
+def frontier(setting: Comparable, cost: _Cost) -> Curves | None:
     """Describe a line for each method; None where the cost was not measured."""
     rows = [r for r in setting.rows if r["peak_bytes"] and number(r, cost.column) is not None]
     values = [value for row in rows if (value := number(row, cost.column))]

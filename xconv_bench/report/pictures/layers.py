@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from xconv_bench.report.canvas import axes, curves, style
 from xconv_bench.report.pictures import lines as shown
-from xconv_bench.report.settings import Setting, is_reference, settings_of
+from xconv_bench.report.settings import Comparable, is_reference, settings_of
 from xconv_bench.report.summary import Row
 from xconv_bench.report.tables.layers import above_start, peak_of, steps_of
 from xconv_bench.report.units import Unit, bytes_unit, format_bytes
@@ -35,7 +35,7 @@ def pictures(rows: Sequence[Row], beside: shown.Beside) -> Iterator[shown.Named]
         yield f"layers{setting.suffix}", memory_along(setting)
 
 
-def memory_along(setting: Setting) -> curves.Curves | None:
+def memory_along(setting: Comparable) -> curves.Curves | None:
     """Describe a line for each method; None where nothing was measured."""
     every = steps_of(setting)
     steps = {name: step for name, step in every.items() if peak_of(step) is not None}

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from xconv_bench.report.canvas import style
 from xconv_bench.report.canvas.bars import Bar, Bars
 from xconv_bench.report.pictures.lines import Beside, Named
-from xconv_bench.report.settings import Setting, is_reference, number, settings_of
+from xconv_bench.report.settings import Comparable, is_reference, number, settings_of
 from xconv_bench.report.summary import Row
 from xconv_bench.report.units import format_ratio
 from xconv_bench.report.words import method_words, status_words
@@ -22,7 +22,7 @@ def pictures(rows: Sequence[Row], beside: Beside) -> Iterator[Named]:
         yield f"max_batch{setting.suffix}", largest_batches(setting)
 
 
-def largest_batches(setting: Setting) -> Bars | None:
+def largest_batches(setting: Comparable) -> Bars | None:
     """Describe the bars of a setting; None where no batch was found."""
     if not any(number(row, "max_batch_size") for row in setting.rows):
         return None

@@ -8,7 +8,7 @@ from xconv_bench.report.canvas import axes, curves, style
 from xconv_bench.report.notes import failures_of
 from xconv_bench.report.pictures import lines as shown
 from xconv_bench.report.pictures.variance_ratio import variance_ratio
-from xconv_bench.report.settings import Setting, by_estimator, is_reference, number, settings_of
+from xconv_bench.report.settings import Comparable, by_estimator, is_reference, number, settings_of
 from xconv_bench.report.summary import Row
 from xconv_bench.report.variance_laws import BATCHES_TOGETHER, deviation, laws_by_key
 from xconv_bench.results.schema import TABLES
@@ -35,7 +35,7 @@ def pictures(rows: Sequence[Row], beside: shown.Beside) -> Iterator[shown.Named]
         yield f"variance_rounding{setting.suffix}", rounding
 
 
-def _deviations(setting: Setting, layers: Sequence[str] | None) -> Iterator[shown.Named]:
+def _deviations(setting: Comparable, layers: Sequence[str] | None) -> Iterator[shown.Named]:
     """Yield pictures of the standard deviation, each with the end of its name."""
     if len({row["batch_size"] for row in setting.rows}) == 1:
         # The batch belongs in the title again.
@@ -98,7 +98,7 @@ ROUNDING = Quantity(
 
 
 def against_probes(
-    setting: Setting, layers: Sequence[str] | None, quantity: Quantity
+    setting: Comparable, layers: Sequence[str] | None, quantity: Quantity
 ) -> curves.Curves | None:
     """Describe a panel a layer, a line an estimator; None without a line or a level."""
     panels: dict[str, shown.Lines] = {}
@@ -129,7 +129,7 @@ def against_probes(
 
 
 def against_batch(
-    setting: Setting, estimator: str, layers: Sequence[str] | None
+    setting: Comparable, estimator: str, layers: Sequence[str] | None
 ) -> curves.Curves | None:
     """Describe a panel a layer, a line for each number of probes; None without a point.
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from xconv_bench.report.canvas import axes, curves, style
 from xconv_bench.report.notes import failures_of
 from xconv_bench.report.pictures import lines as shown
-from xconv_bench.report.settings import Setting, by_estimator, by_layer, number
+from xconv_bench.report.settings import Comparable, by_estimator, by_layer, number
 from xconv_bench.report.summary import Row
 from xconv_bench.report.variance_laws import Laws, law_of
 from xconv_bench.results.schema import ALL_LAYERS
@@ -22,7 +22,7 @@ _OTHERS = style.look("#c4c4c4", label="other layers", linewidth=0.8, zorder=1)
 
 
 def variance_ratio(
-    setting: Setting, laws: Laws, layers: Sequence[str] | None
+    setting: Comparable, laws: Laws, layers: Sequence[str] | None
 ) -> curves.Curves | None:
     """Describe a panel for each estimator, a line for each layer; None without an estimate."""
     measured = [row for row in setting.rows if row["probes"] and row["variance_ratio"] is not None]

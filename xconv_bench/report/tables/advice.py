@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
-from xconv_bench.report.settings import Setting, number, settings_of
+from xconv_bench.report.settings import Comparable, number, settings_of
 from xconv_bench.report.summary import Row
 from xconv_bench.report.tables.engine import Figure, columns_of, error_figure, figure_of, no_exact
 from xconv_bench.report.tables.terminal import Block, Printed, TextColumn, print_tables
@@ -24,7 +24,7 @@ def print_advice_table(rows: Sequence[Row], plan: Path, file: IO[str] | None = N
     print_tables(Printed(parts), file)
 
 
-def _part(setting: Setting, plan: Path) -> Block:
+def _part(setting: Comparable, plan: Path) -> Block:
     modules = [row for row in setting.rows if row["layer"] != ALL_LAYERS]
     return Block(
         setting.title,
@@ -34,7 +34,7 @@ def _part(setting: Setting, plan: Path) -> Block:
     )
 
 
-def _whole(setting: Setting) -> list[str]:
+def _whole(setting: Comparable) -> list[str]:
     (row,) = (row for row in setting.rows if row["layer"] == ALL_LAYERS)
     seconds = number(row, "step_seconds")
     lines = [

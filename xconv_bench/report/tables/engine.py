@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
 from xconv_bench.report.notes import notes_of
-from xconv_bench.report.settings import Setting, is_reference, number, settings_of
+from xconv_bench.report.settings import Comparable, is_reference, number, settings_of
 from xconv_bench.report.summary import Row
 from xconv_bench.report.tables.terminal import Block, Printed, TextColumn, aligned
 from xconv_bench.report.units import format_measured, format_ratio, formatter
@@ -76,7 +76,9 @@ def by_setting(
     )
 
 
-def methods_part(setting: Setting, lines: Sequence[Row], figures: Sequence[Figure[Row]]) -> Block:
+def methods_part(
+    setting: Comparable, lines: Sequence[Row], figures: Sequence[Figure[Row]]
+) -> Block:
     """Return the table of a setting, with a line for each method."""
     exact = next((row for row in lines if is_reference(row)), None)
     methods = TextColumn("method", [method_words(row) for row in lines], "left")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 
-from xconv_bench.report.settings import Setting, by_estimator, by_layer, is_reference, of_network
+from xconv_bench.report.settings import Comparable, by_estimator, by_layer, is_reference, of_network
 from xconv_bench.report.summary import Row
 from xconv_bench.report.tables.engine import ExactOf, Figure, methods_part
 from xconv_bench.report.tables.terminal import Block, TextColumn
@@ -21,7 +21,7 @@ def no_columns(lines: LayerRows) -> Sequence[TextColumn]:
 
 
 def gradient_parts(
-    setting: Setting,
+    setting: Comparable,
     figures: Sequence[Figure[Row]],
     layers: Sequence[str] | None,
     is_left_out: Callable[[Sequence[Row]], bool],

@@ -7,7 +7,7 @@ from typing import IO
 
 from xconv_bench.report.notes import notes_of
 from xconv_bench.report.published import published_layers_peak
-from xconv_bench.report.settings import Setting, is_reference, number, settings_of
+from xconv_bench.report.settings import Comparable, is_reference, number, settings_of
 from xconv_bench.report.summary import Row
 from xconv_bench.report.tables.engine import Figure, columns_of, in_brackets, ratio_to
 from xconv_bench.report.tables.terminal import Block, Printed, TextColumn, print_tables
@@ -33,7 +33,7 @@ def print_layers_table(rows: Sequence[Row], file: IO[str] | None = None) -> None
     print_tables(Printed(parts, notes), file)
 
 
-def steps_of(setting: Setting) -> dict[str, list[Row]]:
+def steps_of(setting: Comparable) -> dict[str, list[Row]]:
     """Return the moments of each method's step, by its name in words."""
     steps: dict[str, list[Row]] = {}
     for row in setting.rows:
@@ -65,7 +65,7 @@ def held_by(step: Sequence[Row]) -> dict[str, float]:
     return held
 
 
-def _parts(setting: Setting) -> Iterator[Block]:
+def _parts(setting: Comparable) -> Iterator[Block]:
     steps = steps_of(setting)
     # A step of which nothing was measured is spoken of by its first moment.
     peaks = {name: peak_of(step) or step[0] for name, step in steps.items()}

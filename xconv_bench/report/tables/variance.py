@@ -8,7 +8,7 @@ from typing import IO
 
 from xconv_bench.report.notes import notes_of
 from xconv_bench.report.settings import (
-    Setting,
+    Comparable,
     by_estimator,
     by_layer,
     is_reference,
@@ -95,7 +95,7 @@ def _smallest(law: Row) -> str:
 
 
 def _law_notes(
-    settings: Sequence[Setting], laws: Laws, layers: Sequence[str] | None
+    settings: Sequence[Comparable], laws: Laws, layers: Sequence[str] | None
 ) -> Iterator[str]:
     """Yield what is to be said of the laws of layers; the answer speaks of the network's."""
     concerned: dict[str, list[str]] = {}
