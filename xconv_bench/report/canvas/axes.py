@@ -81,7 +81,8 @@ def counted(name: str, counts: Iterable[float]) -> Axis:
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """
+    """Return round numbers between two bounds.
+
     >>> _ticks(0.8, 150), _ticks(2500, 5300)
     ([1.0, 10.0, 100.0], [2500.0, 3000.0, 3500.0, 4000.0, 4500.0, 5000.0])
     """
@@ -98,7 +99,8 @@ def _ticks(low: float, high: float) -> list[float]:
 
 
 def _plain(value: float) -> str:
-    """
+    """Write a number in up to six digits.
+
     >>> _plain(0.30000000000000004), _plain(2000.0), _plain(1e-5)
     ('0.3', '2000', '1e-05')
     """

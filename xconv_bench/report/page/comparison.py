@@ -42,7 +42,7 @@ class FigureChange:
 
     @property
     def ratio_words(self) -> list[str]:
-        """Ratios as people write them; for the first run nothing."""
+        """Return the ratios as people write them; nothing for the first run."""
         return ["" if ratio is None else format_ratio(ratio) for ratio in self.ratios]
 
 
@@ -56,7 +56,7 @@ class Comparison:
 
     @property
     def count(self) -> int:
-        """Number of figures that differ by more than half a percent."""
+        """Return the number of figures that differ by more than half a percent."""
         return sum(change.size > _NEXT_TO_NOTHING for change in self.changes)
 
 

@@ -72,7 +72,7 @@ def _drawn(
     kind: Schema, rows: Sequence[Row], beside: Beside, folder: Path
 ) -> tuple[list[Path], list[str]]:
     try:
-        with warnings.catch_warnings(action="ignore"):  # of figures that have no place on an axis
+        with warnings.catch_warnings(action="ignore"):  # figures without a place on an axis
             return plot(kind.name, rows, folder, beside), []
     except BenchError:
         raise

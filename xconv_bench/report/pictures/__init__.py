@@ -31,7 +31,7 @@ DESCRIBED: dict[str, Callable[[Sequence[Row], Beside], Iterable[Named]]] = {
     "estimates": estimates.pictures,
     "training": training.pictures,
 }
-"""What describes the pictures of a table, by its name; the other tables have none."""
+"""The descriptions of the pictures of a table, by its name; other tables have no pictures."""
 
 
 def plot(table: str, rows: Sequence[Row], folder: Path, beside: Beside | None = None) -> list[Path]:

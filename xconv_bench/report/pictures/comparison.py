@@ -49,7 +49,7 @@ def comparison(changes: Sequence[Changed], runs: Sequence[str]) -> Curves:
     labels = ["\n".join(textwrap.wrap(each.label, _LABEL_CHARACTERS)[:2]) for each in changes]
     lines = [line for place, each in enumerate(changes) for line in _lines(place, each)]
     return Curves(
-        f"What changed most since {runs[0]}",
+        f"Largest changes since {runs[0]}",
         _ratios(f"ratio to {runs[0]}", [ratio for each in changes for ratio in each.known()]),
         named("", labels, is_downwards=True, fontsize=style.NOTE_SIZE),
         [Panel([Level(1, axis="x"), *lines])],

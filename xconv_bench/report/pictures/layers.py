@@ -110,7 +110,7 @@ def _block_ends(order: Mapping[str, int]) -> dict[str, int]:
     """Return the last layer of parts of the network, by the part's name: few enough to be read.
 
     Parts are called by the first name in ``layer1.0.conv1``, or by the first two where there
-    would be hardly any. Of parts whose ends lie close together the longest is named.
+    would be hardly any. Where ends lie close together, only the longest part is named.
     """
     parts: dict[str, list[int]] = {}
     for depth in (1, 2):

@@ -82,7 +82,7 @@ def _marks(method: Trained, measure: str, look: Look) -> Iterator[Overlay]:
 def made_images(methods: Sequence[Trained], made: Path | None) -> Images | None:
     """Describe what each method's network made from the first seed that any ended from.
 
-    What all have in common comes first. None where nothing was made.
+    The images that all have in common come first. None where nothing was made.
     """
     if made is None:
         return None
@@ -95,4 +95,6 @@ def made_images(methods: Sequence[Trained], made: Path | None) -> Images | None:
             images += [(file.stem, file) for file in files if file.stem in _REFERENCES]
         images += [(name_of(row), file) for file in files if file.stem not in _REFERENCES]
     task = methods[0].rows[0]["task"]
-    return Images(f"What networks trained for {task} make", images) if images else None
+    return (
+        Images(f"Images made by networks that were trained for {task}", images) if images else None
+    )

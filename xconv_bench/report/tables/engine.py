@@ -23,8 +23,8 @@ class Figure(Generic[LineType]):
     """A column of a table that is printed.
 
     ``write`` makes the text of a line's cell, given the line of exact that it is compared with;
-    ``mark`` is what stands below each other in the cells. Of several numbers of probes side by
-    side only a figure that ``is_essential`` is shown.
+    ``mark`` is what stands below each other in the cells. Where several numbers of probes
+    stand side by side, only a figure that ``is_essential`` is shown.
     """
 
     heading: str

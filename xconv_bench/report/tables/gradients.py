@@ -48,7 +48,7 @@ def _layer_columns(
 ) -> Iterator[TextColumn]:
     """Yield all figures of a single number of probes, and the essential ones of each of several.
 
-    ``lines`` are the rows of one layer each. What goes for probes goes for every dial.
+    ``lines`` are the rows of one layer each. Every dial is treated as probes are.
     """
     dials = dict.fromkeys(dial_words(row) for rows in lines for row in rows)
     for figure in figures:

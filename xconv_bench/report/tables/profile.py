@@ -44,7 +44,7 @@ class Part:
 
     @property
     def outcome(self) -> str:
-        """How many measurements ended how: ``12 ok, 1 out of memory``."""
+        """Return how many measurements ended how: ``12 ok, 1 out of memory``."""
         if self.message:
             return f"not made: {self.message}"
         # The first of the moments of a step tells how the measurement ended.

@@ -30,7 +30,7 @@ class TextColumn:
 
     @property
     def width(self) -> int:
-        """Number of characters that it takes."""
+        """Return the number of characters that it takes."""
         return max(len(text) for text in (self.heading, *self.cells))
 
 
@@ -61,7 +61,7 @@ class Printed:
 
     @property
     def meanings(self) -> dict[str, str]:
-        """Meaning of everything that is shown and explained."""
+        """Return the meaning of everything that is shown and explained."""
         columns = [column for part in self.parts for column in part.figures]
         found = dict(column.legend for column in columns if column.legend[1])
         if any("×)" in cell for column in columns for cell in column.cells):

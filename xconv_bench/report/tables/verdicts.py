@@ -41,8 +41,8 @@ def print_verdicts(
 ) -> None:
     """Print a line for each verdict that is not a pass, and one for all passes of a limit.
 
-    That line shows the row that is nearest to the bound. ``file`` is standard output where None is
-    given.
+    The line of passes shows the row that is nearest to the bound. ``file`` is standard output
+    where None is given.
     """
     against = f", baseline {baseline}" if baseline else ""
     lines = [[verdict] for verdict in verdicts if verdict.outcome != "pass"]
