@@ -62,7 +62,9 @@ class Argument:
         if not values or (len(values) > 1 and not self.has_several):
             count = "at least one value" if self.has_several else "one value"
             raise UsageError(f"{self.name}={value!r}: expected {count}")
-        return [f"{self.option}={each.item() if hasattr(each, 'item') else each}" for each in values]
+        return [
+            f"{self.option}={each.item() if hasattr(each, 'item') else each}" for each in values
+        ]
 
 
 def several(value: Any) -> list[Any]:

@@ -28,7 +28,7 @@ def frame_of(rows: Sequence[Row]) -> DataFrame:
 
 
 def rows_of_frame(frame: DataFrame) -> tuple[Schema, list[Row]]:
-    """Return the table of a frame and its rows. Raises UsageError where no table has its columns."""
+    """Return the table of a frame and its rows. Raises UsageError as ``schema_of`` does."""
     import pandas
 
     schema = schema_of(list(frame.columns))

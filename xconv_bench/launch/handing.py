@@ -216,4 +216,3 @@ def _way_back(generator: Any) -> Callable[[], None]:
         return partial(generator.set_state, generator.get_state())
     bits = generator.bit_generator if isinstance(generator, np.random.Generator) else generator
     return partial(setattr, bits, "state", bits.state)
-

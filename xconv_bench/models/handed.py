@@ -24,7 +24,7 @@ from xconv_bench.models.preparing import clear_gradients
 from xconv_bench.objectives.automatic import AutomaticObjective
 
 _CHANNELS = 3
-_handed: dict[str, Network] = {}
+_handed: dict[str, Architecture] = {}
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,8 @@ class Network:
 def at_hand(networks: Sequence[Network]) -> Iterator[None]:
     """Let ``handed`` find these networks within."""
     before = dict(_handed)
-    _handed.update({network.name: network for network in networks})
+    # Now, and not when one is asked for: simulations ask where nothing can be copied.
+    _handed.update({network.name: network.architecture() for network in networks})
     try:
         yield
     finally:
@@ -108,8 +109,7 @@ def at_hand(networks: Sequence[Network]) -> Iterator[None]:
 
 def handed(name: str) -> Architecture | None:
     """Return the network of that name that is at hand, if there is one."""
-    network = _handed.get(name)
-    return None if network is None else network.architecture()
+    return _handed.get(name)
 
 
 def _check(name: str, thing: Any) -> None:

@@ -85,7 +85,7 @@ def _drawn(
 ) -> tuple[list[Path], list[str]]:
     try:
         with warnings.catch_warnings(action="ignore"):  # of figures that have no place on an axis
-            return _plot_of(kind.name, beside)(rows, folder), []
+            return plot_of(kind.name, beside)(rows, folder), []
     except BenchError:
         raise
     except Exception as error:  # odd figures must not take the rest of the report with them
@@ -94,7 +94,8 @@ def _drawn(
         return [], [f"A picture could not be drawn ({reason})."]
 
 
-def _plot_of(name: str, beside: Beside) -> Draw:
+def plot_of(name: str, beside: Beside) -> Draw:
+    """Return what draws the pictures of the table of that name."""
     from xconv_bench.report.average_error_plot import plot_average_error
     from xconv_bench.report.error_plot import plot_error
     from xconv_bench.report.estimates_plot import plot_estimates
