@@ -50,7 +50,7 @@ def random_images(count: int = 256, pixels: int = 64, batch: int = 32) -> DataLo
 
 def main(width: int = 32, data: DataLoader | None = None, folder: str = "runs/lightning") -> None:
     model = Classifier(width)
-    # What xconv.convert takes; a plan of `xconv-bench advise` as well: XConv(plan="plan.toml").
+    # It takes what xconv.convert takes, a plan of `xconv-bench advise` too: plan="plan.toml".
     callback = XConv(compress="all", revert_after=True)
     trainer = Trainer(max_epochs=2, callbacks=[callback], default_root_dir=folder)
     trainer.fit(model, data or random_images())

@@ -31,7 +31,7 @@ def make_network(width: int = 32) -> nn.Module:
 def train(
     network: nn.Module, optimizer: torch.optim.Optimizer, batches: list[tuple[Tensor, Tensor]]
 ) -> None:
-    """One epoch in mixed precision."""
+    """Train for one epoch in mixed precision."""
     device = next(network.parameters()).device
     for images, labels in batches:
         with torch.autocast(device.type, torch.bfloat16):

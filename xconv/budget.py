@@ -26,6 +26,9 @@ from xconv.schemes import SCHEMES
 from xconv.spectrum.blocks import Blocks, blocks_of, by_frequency, transform
 from xconv.spectrum.plan import BITS, BlockPlan, Contribution, most_bits
 
+STEPS_TO_LEARN = 2
+"""Steps until layers work by what they have seen: the second begins with plans from the first."""
+
 _LONGEST_PAUSE = 64
 """Calls after which a plan is renewed at the latest; at first after 1, 2, 4, … calls."""
 _REMEMBERED = 256

@@ -5,14 +5,13 @@
 
     Trainer(callbacks=[XConv(compress="all")]).fit(model, data)
 
-``lightning`` takes seconds to import, and is once ``XConv`` is asked for.
+Lightning takes seconds to import: it is imported once ``XConv`` is asked for.
 """
 
 import sys
 from collections import Counter
 from collections.abc import Mapping
 from importlib import import_module
-from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -24,20 +23,20 @@ from xconv.contents import buffers, modules, parameters
 from xconv.kept import KeptMeter
 
 PACKAGES = ("lightning.pytorch", "pytorch_lightning")
-"""Where Lightning may be, under its new name and its old one."""
+"""Lightning under its new name and its old one."""
 INSTALL = "pip install lightning"
 
 
 class Converting:
-    """Converts the model when ``fit`` sets it up, before its optimizers are made.
+    """Convert the model when ``fit`` sets it up, before its optimizers are made.
 
     The same model is not converted again by a second ``fit``, so that what layers have learned of
     their inputs goes on; modules that the model makes later, in ``setup`` or ``configure_model``,
     are converted when ``fit`` starts. Checkpoints are those of the model as it was.
 
-    Says what was converted and, on a GPU, the allocator's peak; on a CPU, the bytes that the first
-    step keeps for its backward pass. Loggers get the metrics ``xconv/swapped``, ``xconv/left`` and
-    ``xconv/peak_bytes`` or ``xconv/kept_bytes``, those of rank zero.
+    Report what was converted and, on a GPU, the allocator's peak; on a CPU, the bytes that the
+    first step keeps for its backward pass. Loggers get the metrics ``xconv/swapped``,
+    ``xconv/left`` and ``xconv/peak_bytes`` or ``xconv/kept_bytes``, those of rank zero.
 
     Args:
         module: name of the part of the model to convert, such as ``"net"``, to which names in
@@ -58,7 +57,7 @@ class Converting:
         self.peak_bytes: int | None = None
         """The CUDA allocator's peak since training began; None elsewhere."""
         self.kept_bytes: int | None = None
-        """What the first step on a CPU kept for its backward pass; None elsewhere."""
+        """Bytes that the first step on a CPU kept for its backward pass; None elsewhere."""
         self._converted: list[tuple[nn.Module, type]] = []
         self._meter: KeptMeter | None = None
         self._reported = False
@@ -107,7 +106,7 @@ class Converting:
             self._report(trainer)
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
-        """Log the allocator's peak so far."""
+        """Record the allocator's peak so far."""
         if pl_module.device.type == "cuda":
             self.peak_bytes = torch.cuda.max_memory_allocated(pl_module.device)
             _log(trainer, {"xconv/peak_bytes": self.peak_bytes})
@@ -123,7 +122,7 @@ class Converting:
             self._end(pl_module)
 
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
-        """Do so where ``fit`` has failed, for which Lightning calls no ``teardown``."""
+        """Revert after a failure of ``fit``, too, for which Lightning calls no ``teardown``."""
         self._end(pl_module)
 
     def _convert(self, pl_module: nn.Module) -> nn.Module:
@@ -160,10 +159,8 @@ class Converting:
 def _checked(options: dict[str, Any]) -> dict[str, Any]:
     """Return ``options`` of ``convert`` with the plan read.
 
-    Raises what ``convert`` raises for options that it takes for no model; names are looked for in
-    the model later.
+    Raises what ``convert`` would raise whatever the model; names are looked for in it later.
     """
-    signature(convert).bind(None, **options)
     if options.get("plan") is None:
         convert(nn.Identity(), **{key: v for key, v in options.items() if key != "skip"})
         return options
@@ -190,13 +187,13 @@ def _are_same(some: list[tuple[nn.Module, type]], others: list[tuple[nn.Module, 
 
 
 def _is_made_later(pl_module: Any) -> bool:
-    """Return whether the model has a hook of its own that may make modules after ``setup`` of this."""
+    """Return whether the model has a hook of its own that may make modules after our ``setup``."""
     hooks = (getattr(pl_module, name) for name in ("setup", "configure_model"))
     return not all(hook.__module__.startswith(PACKAGES) for hook in hooks)
 
 
 def _is_compiled(pl_module: Any) -> bool:
-    """Return whether a compiler, which takes no hooks on saved tensors, has a part of it."""
+    """Return whether any part is compiled; hooks on saved tensors would disturb a compiler."""
     return bool(getattr(pl_module, "_compiler_ctx", None)) or any(
         "_orig_mod" in module._modules or module._compiled_call_impl is not None
         for module in modules(pl_module)
@@ -219,7 +216,7 @@ def _mebibytes(count: int) -> str:
 
 
 def _bases() -> tuple[type, ...]:
-    """Return the class ``Callback`` of the package that is in use, or of both.
+    """Return ``Callback`` of the package that is in use, of both if both are.
 
     Raises ImportError where neither can be imported.
     """

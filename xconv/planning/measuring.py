@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_iter
 
+from xconv.budget import STEPS_TO_LEARN, plans_kept
 from xconv.contents import buffers, named_modules, parameters
 from xconv.conversion import convert, revert
 from xconv.kept import KeptMeter
@@ -72,13 +73,15 @@ class Variances:
 
 
 def measure_variances(
-    steps: Steps, families: Mapping[str, str], repeats: int
+    steps: Steps, families: Mapping[str, str], repeats: int, earlier: Steps | None = None
 ) -> Generator[float, None, Variances]:
     """Yield the completed fraction, and return what every setting adds to the variance.
 
-    The result is a mean over ``repeats`` seeds for each module of ``families``. The model is
-    reverted at the end.
+    The result is a mean over ``repeats`` seeds for each module of ``families``. Schemes that learn
+    do so from ``earlier``, steps of the same model with another batch; by default from ``steps``,
+    which makes their errors smaller than in training. The model is reverted at the end.
     """
+    earlier = earlier or steps
     base = base_plan(families)
     named = dict(named_modules(steps.model))
     convert(steps.model, plan=base)
@@ -93,7 +96,7 @@ def measure_variances(
         together: dict[Setting, float] = {}
         for setting in candidates if of_family else ():
             plan = with_settings(base, dict.fromkeys(of_family, setting))
-            squares = _errors(steps, plan, exact, repeats)
+            squares = _errors(steps, plan, exact, repeats, earlier)
             together[setting] = _mean(sum(each.values()) for each in squares)
             for name in of_family:
                 weight = id(getattr(named[name], "weight", None))
@@ -102,7 +105,8 @@ def measure_variances(
             yield done / total
         for name in of_family if family in SPREADING else ():
             reference = _MEASURED_ALONE[family]
-            squares = _errors(steps, with_settings(base, {name: reference}), exact, repeats)
+            plan = with_settings(base, {name: reference})
+            squares = _errors(steps, plan, exact, repeats, earlier)
             variance = _mean(sum(each.values()) for each in squares)
             for setting in candidates:
                 factor = together[setting] / together[reference] if variance else 0.0
@@ -113,29 +117,32 @@ def measure_variances(
     return Variances(sum(_squared(g) for g in exact.values()), costs)
 
 
-def measure_error(steps: Steps, plan: Plan, repeats: int) -> float:
+def measure_error(steps: Steps, plan: Plan, repeats: int, earlier: Steps) -> float:
     """Return the relative error of the gradient of all weights, root mean square over ``repeats``.
 
-    The model is reverted at the end.
+    Schemes that learn do so from ``earlier``, steps of the same model with another batch. The model
+    is reverted at the end.
     """
     revert(steps.model)
     exact = steps.gradients()
     norm = sum(_squared(g) for g in exact.values())
-    error = _mean(sum(each.values()) for each in _errors(steps, plan, exact, repeats))
+    error = _mean(sum(each.values()) for each in _errors(steps, plan, exact, repeats, earlier))
     revert(steps.model)
     return sqrt(error / norm) if norm else 0.0
 
 
 def _errors(
-    steps: Steps, plan: Plan, exact: Mapping[int, Tensor], repeats: int
+    steps: Steps, plan: Plan, exact: Mapping[int, Tensor], repeats: int, earlier: Steps
 ) -> list[dict[int, float]]:
     """Return the squared error of each weight's gradient, seed by seed."""
     convert(steps.model, plan=plan)
     if any(setting.scheme == "spectral" for setting in plan.layers.values()):
-        steps.gradients()  # the scheme plans once it has seen a gradient
+        for _ in range(STEPS_TO_LEARN):
+            earlier.gradients()
     errors = []
     for _ in range(repeats):
-        found = steps.gradients()
+        with plans_kept():  # a measured gradient must not be learnt from
+            found = steps.gradients()
         errors.append({key: _squared(found[key] - gradient) for key, gradient in exact.items()})
     return errors
 

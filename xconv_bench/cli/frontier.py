@@ -31,8 +31,8 @@ def frontier(
     """
     from xconv_bench.experiments import frontier as joined
     from xconv_bench.experiments.frontier_tables import TABLES, measure_frontier
-    from xconv_bench.report.frontier_plot import plot_frontier
-    from xconv_bench.report.tables.frontier import print_frontier_table
+    from xconv_bench.report.pictures import plot
+    from xconv_bench.report.tables.methods import print_frontier_table
 
     plan = gradient_plan(given)
     cells = plan.configurations()
@@ -48,7 +48,7 @@ def frontier(
         measure=lambda run, progress: measure_frontier(
             plan, cells, run, progress, repeats, rounds, given.cross_check
         ),
-        draw=lambda rows, run: plot_frontier(rows, run.plots),
+        draw=lambda rows, run: plot("frontier", rows, run.plots),
         show=lambda rows, run: print_frontier_table(rows),
         steps=(repeats + rounds) // 2 + 4,
         output=given.output,

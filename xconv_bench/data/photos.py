@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from functools import cache
 from importlib.util import find_spec
+from math import inf
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,11 @@ class Photos(ImageSamples):
 
     def __len__(self) -> int:
         return self._count
+
+    @property
+    def reach(self) -> float:
+        """Return infinity: there are crops of any number."""
+        return inf
 
     def read(self, index: int) -> tuple[np.ndarray, int]:
         """Return a crop (size, size[, 3]) and the number of its photograph."""

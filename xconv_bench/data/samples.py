@@ -14,6 +14,14 @@ class Samples(ABC):
     @abstractmethod
     def __len__(self) -> int: ...
 
+    @property
+    def reach(self) -> float:
+        """Return how many samples ``batch`` has by number, those beyond the last one included.
+
+        It is infinite where samples are made as they are asked for.
+        """
+        return len(self)
+
     @abstractmethod
     def batch(self, indices: Sequence[int]) -> Batch:
         """Return inputs (B, ...) and targets, on the device and in the dtype asked for."""
@@ -28,6 +36,11 @@ class FirstSamples(Samples):
 
     def __len__(self) -> int:
         return self._count
+
+    @property
+    def reach(self) -> float:
+        """Return the number of the wrapped samples."""
+        return self._samples.reach
 
     def batch(self, indices: Sequence[int]) -> Batch:
         """Forward to the wrapped samples."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 import torch
@@ -69,6 +70,11 @@ class Synthetic(Samples):
 
     def __len__(self) -> int:
         return self._request.count
+
+    @property
+    def reach(self) -> float:
+        """Return infinity: there are samples of any number."""
+        return inf
 
     def batch(self, indices: Sequence[int]) -> Batch:
         """Return samples as ``xconv-bench memory`` takes them."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xconv_bench.errors import UsageError, suggest
@@ -45,12 +44,12 @@ def plot(table: DataFrame, picture: str | None = None) -> Picture:
 
 def _pictures(table: str, rows: Sequence[Row]) -> dict[str, Picture]:
     """Return what a report draws of the rows of a table, by the names of the files."""
-    from xconv_bench.report.page.drawing import Beside, plot_of
-    from xconv_bench.report.pictures import caught
+    from xconv_bench.report.canvas.files import drawn
+    from xconv_bench.report.pictures import DESCRIBED, Beside
     from xconv_bench.statistics.law import fit_laws
 
+    if table not in DESCRIBED:
+        return {}
     laws = fit_laws(rows) if table == "variance" else []
-    nowhere = Path()
-    with warnings.catch_warnings(action="ignore"), caught() as found:
-        plot_of(table, Beside(laws, nowhere))(rows, nowhere)
-    return found
+    with warnings.catch_warnings(action="ignore"):  # figures without a place on an axis
+        return dict(drawn(DESCRIBED[table](rows, Beside(laws))))

@@ -207,7 +207,7 @@ def _generators_put_back(networks: Sequence[Network]) -> Iterator[None]:
                 put_back()
 
 
-def _way_back(generator: Any) -> Callable[[], None]:
+def _way_back(generator: Any) -> Callable[[], object]:
     if isinstance(generator, torch.Generator):
         return partial(generator.set_state, generator.get_state())
     if isinstance(generator, random.Random):

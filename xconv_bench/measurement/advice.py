@@ -9,7 +9,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -23,7 +23,8 @@ from xconv.planning.measuring import (
     measure_variances,
 )
 from xconv_bench.configuration import AdviceConfiguration
-from xconv_bench.data.minibatches import random_minibatches
+from xconv_bench.data import Batch
+from xconv_bench.data.minibatches import minibatch_apart, random_minibatches
 from xconv_bench.events import Event, Progress, Rows
 from xconv_bench.measurement.comparison import GradientComparison, Start
 from xconv_bench.measurement.counting import Simulation
@@ -55,7 +56,9 @@ class AdviceMeasurement:
             families = planned_modules(training.model)
             kept = measure_bytes(training.model, (training.batch.input,), families)
         steps = self._steps()
-        variances = yield from _told(measure_variances(steps, families, self.configuration.repeats))
+        repeats = self.configuration.repeats
+        measuring = measure_variances(steps.choosing, families, repeats, steps.earlier)
+        variances = yield from _told(measuring)
         search = PlanSearch(simulation, Costs(families, kept, variances))
         budget, error = self.configuration.memory_budget_bytes, self.configuration.target_error
         found = search.least_memory(error or 0.0) if budget is None else search.within(budget)
@@ -64,23 +67,45 @@ class AdviceMeasurement:
         whole = {
             **_whole(advice),
             "predicted_peak_bytes": found.peak,
-            "relative_error": measure_error(steps, advice.plan, _MEASURING_REPEATS),
+            "relative_error": measure_error(
+                steps.judging, advice.plan, _MEASURING_REPEATS, steps.earlier
+            ),
         }
         yield Rows("advice", [*map(_row, advice.lines), whole])
 
-    def _steps(self) -> Steps:
+    def _steps(self) -> _ThreeSteps:
         """Return steps of the exact network in which settings are measured."""
         cell = self.configuration.as_exact()
         comparison = GradientComparison(cell, self.start)
-        (indices,) = random_minibatches(
-            len(comparison.samples), min(cell.batch_size, MOST_SAMPLES), count=1, seed=cell.seed
+        samples, size = comparison.samples, min(cell.batch_size, MOST_SAMPLES)
+        (choosing,) = random_minibatches(len(samples), size, count=1, seed=cell.seed)
+        earlier = minibatch_apart(samples, size, cell.seed, choosing)
+        judging = minibatch_apart(samples, size, cell.seed, [*choosing, *earlier])
+        return _ThreeSteps(
+            *(
+                _step(comparison, samples.batch(numbers), cell.seed)
+                for numbers in (choosing, earlier, judging)
+            )
         )
-        batch = comparison.samples.batch(indices)
 
-        def loss(output: Any) -> Tensor:
-            return comparison.objective.loss(output, batch.target)
 
-        return Steps(comparison.model, (batch.input,), loss, cell.seed)
+class _ThreeSteps(NamedTuple):
+    """Steps of one network with three batches, apart from each other where the data allow it.
+
+    Settings are chosen by their errors with one batch, after schemes have learnt from an earlier
+    one; the error of the plan is that with a batch which has decided nothing.
+    """
+
+    choosing: Steps
+    earlier: Steps
+    judging: Steps
+
+
+def _step(comparison: GradientComparison, batch: Batch, seed: int) -> Steps:
+    def loss(output: Any) -> Tensor:
+        return comparison.objective.loss(output, batch.target)
+
+    return Steps(comparison.model, (batch.input,), loss, seed)
 
 
 def _told(

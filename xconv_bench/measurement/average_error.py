@@ -36,6 +36,7 @@ class AverageErrorMeasurement:
         settings = self.configuration
         comparison = GradientComparison(settings, self.start)
         batches = partition(len(comparison.samples), settings.batch_size, settings.seed)
+        comparison.learn(batches[: len(comparison.samples) // settings.batch_size])
         errors = AverageErrors()
         for number, indices in enumerate(batches):
             exact = self._exact(comparison, indices, number)
@@ -74,7 +75,7 @@ class AverageErrorMeasurement:
         size = min(self.chunk_size, self.configuration.batch_size)
         batch = comparison.samples.batch(indices[:size])
         floor = comparison.floor(comparison.exact(batch, 0), batch, 0)
-        words = [comparison.remark, floor.words()]
+        words = [comparison.remark, floor.words(), comparison.remark_on_learning]
         if _has(comparison, nn.modules.batchnorm._BatchNorm):
             words.append(
                 f"batch normalisation: the full gradient is the mean over batches of {size}"

@@ -10,9 +10,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from xconv.contents import modules
 from xconv.kept import KeptMeter
+from xconv.state import state_of
 from xconv_bench.configuration import KNOBS, GradientConfiguration
 from xconv_bench.data import Batch
+from xconv_bench.data.minibatches import minibatch_apart
 from xconv_bench.data.samples import Samples
 from xconv_bench.data.sources import DataOptions, open_samples
 from xconv_bench.errors import BenchError
@@ -31,8 +34,8 @@ from xconv_bench.objectives import Objective
 from xconv_bench.results.schema import ALL_LAYERS
 
 HALF_PRECISION = ("bfloat16", "float16")
-_UNCOUNTED = -1
-"""Number of a repeat whose gradients count nowhere."""
+_EARLIER = -1
+"""Number of the minibatch from which a method learns before others are measured."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,9 @@ class GradientComparison:
     """Gradients of one batch, exact and by the method of the configuration.
 
     The exact gradient is that of torch's own layers in the dtype of the configuration, at half
-    precision that of the same rounded weights and samples in float64.
+    precision that of the same rounded weights and samples in float64. Estimates are those of
+    training: what a method learns of a network, such as the plan of ``spectral``, comes from a
+    batch before, by ``learn``, and nothing is learnt from those that are measured.
     """
 
     def __init__(self, configuration: GradientConfiguration, start: Start) -> None:
@@ -65,7 +70,8 @@ class GradientComparison:
         self.is_half = configuration.dtype in HALF_PRECISION
         self.is_exact = configuration.method == "exact"
         self._method = RepeatableStep(self.model, self.objective)
-        self._has_begun = False
+        self._has_learnt = self.is_exact
+        self.remark_on_learning = ""
         self._rounded = self._method if self.is_exact else None
         if self.is_half and not self.is_exact:
             self._rounded = self._twin(configuration.dtype, start)
@@ -73,6 +79,26 @@ class GradientComparison:
         is_twin = self.is_half or not self.is_exact
         dtype = "float64" if self.is_half else configuration.dtype
         self._reference = self._twin(dtype, start) if is_twin else self._method
+
+    def learn(self, measured: Sequence[Sequence[int]]) -> None:
+        """Let the method learn from a batch apart from the ``measured`` minibatches (numbers).
+
+        Where the data have too few other samples, ``remark_on_learning`` says so.
+        """
+        if self.is_exact:
+            return
+        size, seed = self.configuration.batch_size, self.configuration.seed
+        taken = {number for minibatch in measured for number in minibatch}
+        earlier = minibatch_apart(self.samples, size, seed, taken)
+        self._method.learn(self.samples.batch(earlier), *self._seeds(_EARLIER))
+        self._has_learnt = True
+        shared = len(taken.intersection(earlier))
+        if shared and _learns(self.model):
+            self.remark_on_learning = (
+                f"how bits are divided was learnt from {size} samples, {shared} of them among the "
+                f"{len(taken)} measured: the data have no others, and errors may be smaller than "
+                "in training"
+            )
 
     def exact(self, batch: Batch, minibatch: int, part: int = 0) -> Gradients:
         """Return the gradient to compare with; ``minibatch`` and ``part`` number the batch.
@@ -96,17 +122,19 @@ class GradientComparison:
     def estimates(self, batch: Batch, minibatch: int, repeats: int) -> Iterator[Gradients]:
         """Yield the method's gradients of the same batch with one estimator's seed after another.
 
-        They are those of training: what a method learns of a network in its first step, such as
-        the plan of ``spectral``, it has learnt in a step before that is not counted.
+        ``learn`` must have been called.
         """
-        self._begin(batch)
+        self._check_has_learnt()
         method = self.configuration.method
         for repeat in range(repeats):
             yield self._gradients(self._method, method, batch, minibatch, repeat)
 
     def saved_bytes(self, batch: Batch) -> dict[str, int]:
-        """Return the bytes that autograd keeps for each layer of the method's network."""
-        self._begin(batch)
+        """Return the bytes that autograd keeps for each layer of the method's network.
+
+        ``learn`` must have been called.
+        """
+        self._check_has_learnt()
         training = self._method.training(batch)
         layers = self.layers()
         meter = KeptMeter(training.state(), layers)
@@ -133,11 +161,9 @@ class GradientComparison:
             self._reference.loss, self._method.loss, dtype_of(self.configuration)
         )
 
-    def _begin(self, batch: Batch) -> None:
-        """Make the step that is not counted, once."""
-        if not self._has_begun and not self.is_exact:
-            self._method.gradients(batch, *self._seeds(0, repeat=_UNCOUNTED))
-        self._has_begun = True
+    def _check_has_learnt(self) -> None:
+        # Otherwise the figures would be those of a first step, which training has once.
+        assert self._has_learnt, "call learn() before anything of the method is measured"
 
     def _twin(self, dtype: str, start: Start) -> RepeatableStep:
         configuration = replace(self.configuration.as_exact(), dtype=dtype)
@@ -186,6 +212,12 @@ def trained_convolutions(model: nn.Module) -> dict[str, list[nn.Module]]:
         for name, (weight, having) in convolution_weights(model).items()
         if weight.requires_grad
     }
+
+
+def _learns(model: nn.Module) -> bool:
+    """Return whether a layer divides its bits, or the network's, by what it has seen."""
+    states = map(state_of, modules(model))
+    return any(state is not None and state.member is not None for state in states)
 
 
 def _network(configuration: GradientConfiguration, start: Start) -> tuple[Architecture, nn.Module]:

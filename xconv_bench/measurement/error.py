@@ -37,6 +37,7 @@ class ErrorMeasurement:
         (indices,) = random_minibatches(
             len(comparison.samples), settings.batch_size, count=1, seed=settings.seed
         )
+        comparison.learn([indices])
         batch = comparison.samples.batch(indices)
         exact = comparison.exact(batch, minibatch=0)
         floor = comparison.floor(exact, batch, minibatch=0)
@@ -54,7 +55,14 @@ class ErrorMeasurement:
             for row in errors.rows(rounding)
         ]
         yield Rows("error", rows)
-        yield Message(joined(comparison.remark, floor.words(), comparison.remark_on_losses()))
+        yield Message(
+            joined(
+                comparison.remark,
+                floor.words(),
+                comparison.remark_on_losses(),
+                comparison.remark_on_learning,
+            )
+        )
 
 
 class Errors:

@@ -15,27 +15,31 @@ from xconv_bench.measurement.repeatable_step import (
     RepeatableStep,
     words_on_losses,
 )
-from xconv_bench.measurement.training import dtype_of, place
+from xconv_bench.measurement.training import dtype_of, place, synthetic_batch
 from xconv_bench.meters.gradient import relative_error
+from xconv_bench.models import Architecture
 from xconv_bench.models.preparing import copy_tensors
 
 
-def gradient_error(configuration: Configuration, batch: Batch) -> dict[str, Any]:
+def gradient_error(configuration: Configuration) -> dict[str, Any]:
     """Return ``gradient_relative_error``, ``floor_error``, and in ``message`` what to know of them.
 
     Same weights, same batch, same random numbers, same state; probes follow from the seed alone.
-    The exact method is held against itself. No figures where the exact network does not fit. The
-    estimate is that of a second step: in its first one ``spectral`` has seen nothing yet.
+    The exact method is held against itself. No figures where the exact network does not fit. A
+    method has learnt from another batch, as ``spectral`` learns its plan.
     """
     gc.collect()  # networks that refer to themselves stay on the device until then
-    method = _step(configuration)
+    architecture, method = _step(configuration)
     if configuration.method != "exact":
-        _gradients(method, configuration, batch)
+        earlier = synthetic_batch(architecture, configuration, number=1)
+        method.learn(earlier, configuration.seed, configuration.seed)
+        del earlier  # the batch that is measured takes its place
+    batch = synthetic_batch(architecture, configuration)
     estimate = _gradients(method, configuration, batch)
     try:
         exact = method
         if configuration.method != "exact":
-            exact = _step(configuration.as_exact(), like=method)
+            _, exact = _step(configuration.as_exact(), like=method)
         first = _gradients(exact, configuration, batch)
         again = _gradients(exact, configuration, batch)
     except (RuntimeError, MemoryError) as error:
@@ -50,13 +54,15 @@ def gradient_error(configuration: Configuration, batch: Batch) -> dict[str, Any]
     }
 
 
-def _step(configuration: Configuration, like: RepeatableStep | None = None) -> RepeatableStep:
+def _step(
+    configuration: Configuration, like: RepeatableStep | None = None
+) -> tuple[Architecture, RepeatableStep]:
     """Build a network of the configuration, with the weights of another where one is given."""
     architecture, model = place(configuration)
     if like is not None:
         like.put_back()
         copy_tensors(like.model, model)
-    return RepeatableStep(model, architecture.objective)
+    return architecture, RepeatableStep(model, architecture.objective)
 
 
 def _gradients(step: RepeatableStep, configuration: Configuration, batch: Batch) -> Gradients:

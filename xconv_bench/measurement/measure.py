@@ -49,9 +49,8 @@ class Measurement:
             warmup=1,
         )
         yield from told(wait.reading())
-        samples = training.batch
         del training  # another takes its place on the device
-        error = partial(gradient_error, self.configuration, samples)
+        error = partial(gradient_error, self.configuration)
         yield from told(_attempt("gradient error", error))
 
     def _count(self, training: Training) -> Readings:

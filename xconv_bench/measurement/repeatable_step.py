@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from xconv.budget import STEPS_TO_LEARN, plans_kept
 from xconv_bench.data import Batch
 from xconv_bench.measurement.training import Training
 from xconv_bench.meters.gradient import SameRandomNumbers, relative_error, weight_gradients
@@ -30,7 +31,8 @@ _SAME_LOSS = {torch.float32: 0.01, torch.float16: 0.2, torch.bfloat16: 0.2}
 class RepeatableStep:
     """A network with its loss, put back before each step to where it was when this was made.
 
-    ``loss`` is that of the latest step.
+    The method keeps all that it has learnt, and only ``learn`` adds to it: a batch that is measured
+    must not have taught the method first. ``loss`` is that of the latest step that was measured.
     """
 
     def __init__(self, model: nn.Module, objective: Objective) -> None:
@@ -54,15 +56,34 @@ class RepeatableStep:
         """Put the network back to where it was when this was made."""
         self._start.restore()
 
+    def learn(self, batch: Batch, network_seed: int, estimator_seed: int) -> None:
+        """Let the method see ``batch`` in steps that count nowhere, as in training.
+
+        ``spectral`` then divides its bits by what it has seen of it.
+        """
+        training = self.training(batch)
+        torch.manual_seed(
+            estimator_seed
+        )  # once: a call with the seed of another would be its repeat
+        for _ in range(STEPS_TO_LEARN):
+            with self._put_back(network_seed):
+                training.step()
+        training.zero_grad()
+
     @contextmanager
     def begun(self, network_seed: int, estimator_seed: int) -> Iterator[None]:
         """Put everything back; inside, the network draws what follows from ``network_seed``.
 
         These are torch's generators, Python's, numpy's and the network's own. Seeds of
-        estimators follow from ``estimator_seed``.
+        estimators follow from ``estimator_seed``. Nothing is learnt inside.
         """
-        self.put_back()
         torch.manual_seed(estimator_seed)
+        with plans_kept(), self._put_back(network_seed):
+            yield
+
+    @contextmanager
+    def _put_back(self, network_seed: int) -> Iterator[None]:
+        self.put_back()
         with SameRandomNumbers(network_seed):
             self._start.seed(network_seed)
             yield

@@ -12,7 +12,8 @@ from torch.utils._pytree import tree_iter
 
 from xconv.contents import buffers, modules, parameters
 from xconv_bench.configuration import SIMULATED, Configuration
-from xconv_bench.data import Batch, batch, simulated_batch
+from xconv_bench.data import Batch, simulated_batch
+from xconv_bench.data.batches import batch_of
 from xconv_bench.errors import Unsupported
 from xconv_bench.events import joined
 from xconv_bench.measurement.compiled import is_compiled
@@ -105,15 +106,23 @@ def prepare(configuration: Configuration, samples: Batch | None = None) -> Train
     applied to it. A configuration that is to be simulated is really prepared, on the CPU.
     """
     architecture, model = place(configuration)
-    samples = samples or batch(
+    samples = samples or synthetic_batch(architecture, configuration)
+    return Training.of(model, samples, architecture.objective)
+
+
+def synthetic_batch(
+    architecture: Architecture, configuration: Configuration, number: int = 0
+) -> Batch:
+    """Return a batch of random numbers; batches of other numbers have other samples."""
+    size = configuration.batch_size
+    return batch_of(
         architecture,
-        configuration.batch_size,
+        range(number * size, (number + 1) * size),
         configuration.image_size,
         dtype_of(configuration),
         _device_of(configuration),
         configuration.seed,
     )
-    return Training.of(model, samples, architecture.objective)
 
 
 def place(configuration: Configuration) -> tuple[Architecture, nn.Module]:

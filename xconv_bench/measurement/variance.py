@@ -32,9 +32,10 @@ class VarianceMeasurement:
         settings = self.configuration
         comparison = GradientComparison(settings, self.start)
         count = len(comparison.samples)
-        minibatches = random_minibatches(
-            count, settings.batch_size, settings.minibatches, settings.seed
-        )
+        minibatches = [
+            *random_minibatches(count, settings.batch_size, settings.minibatches, settings.seed)
+        ]
+        comparison.learn(minibatches)
         variances = GradientVariances(settings.repeats)
         saved: dict[str, int] = {}
         said: list[str] = []
@@ -55,7 +56,8 @@ class VarianceMeasurement:
         rows = [row | {"saved_bytes": saved[row["layer"]]} for row in variances.rows()]
         yield Rows("estimates", variances.single_weights())
         yield Rows("variance", rows)
-        yield Message(joined(comparison.remark, *said, self._remark(count)))
+        said += [self._remark(count), comparison.remark_on_learning]
+        yield Message(joined(comparison.remark, *said))
 
     def _remark(self, samples: int) -> str:
         """Return a remark where drawing without replacement makes minibatches vary less."""

@@ -19,7 +19,9 @@ CELL = GradientConfiguration(
 
 
 def comparison(cell: GradientConfiguration = CELL) -> GradientComparison:
-    return GradientComparison(cell, Start(DataOptions("synthetic", samples=4)))
+    compared = GradientComparison(cell, Start(DataOptions("synthetic", samples=4)))
+    compared.learn([range(4)])
+    return compared
 
 
 def samples(compared: GradientComparison) -> Batch:

@@ -1,12 +1,13 @@
-"""How pictures look: a method or scheme has one colour in all of them; settings do not vary."""
+"""Fix how pictures look: a method or scheme has one colour in all of them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 
 @dataclass(frozen=True)
 class Shades:
-    """One hue twice: ``dark`` for a part, ``light`` for the whole that it lies in."""
+    """Hold one hue twice: ``dark`` for a part, ``light`` for the whole that it lies in."""
 
     dark: str
     light: str
@@ -17,11 +18,39 @@ Dashes = str | tuple[float, tuple[float, ...]]
 
 @dataclass(frozen=True)
 class Stroke:
-    """A line and its points: told apart by colour, and in grey by the shape of the points."""
+    """Show a line and its points: told apart by colour, and in grey by the shape of the points."""
 
     colour: str
     marker: str
     dashes: Dashes = "-"
+
+
+@dataclass(frozen=True)
+class Look:
+    """Show a line by its stroke, and name it in the legend.
+
+    ``line`` holds what matplotlib is told besides, such as a width.
+    """
+
+    label: str
+    stroke: Stroke
+    line: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def colour(self) -> str:
+        """Return the colour of the line."""
+        return self.stroke.colour
+
+    def told(self) -> dict[str, Any]:
+        """Return the arguments of matplotlib's functions that draw the line."""
+        stroke = self.stroke
+        told = {"color": stroke.colour, "marker": stroke.marker, "linestyle": stroke.dashes}
+        return {**told, **self.line}
+
+
+def look(colour: str, marker: str = "", dashes: Dashes = "-", label: str = "", **line: Any) -> Look:
+    """Return a look by its parts."""
+    return Look(label, Stroke(colour, marker, dashes), line)
 
 
 # Hues of Okabe and Ito, and of Tol, told apart by colour-blind readers, and by their points.
@@ -41,7 +70,7 @@ _LOOKS = {
     "compile-budget": ("#b5a11a", "p"),
     "xconv+checkpoint": ("#8c2d04", ">"),
 }
-"""Of methods, and of the schemes of xconv."""
+"""Colours and points of methods, and of the schemes of xconv."""
 _OTHER = ("#a3527f", "D")
 _LIGHTNESS = 0.55
 _VARIANTS: tuple[Dashes, ...] = (
@@ -63,7 +92,7 @@ FAILURE = "#b03a00"
 EXACT = Stroke(_LOOKS["exact"][0], "", (0, (5, 3)))
 """The line of what is exact, or as exact as it can be."""
 
-_MARKERS = "osD^vP*X"
+MARKERS = "osD^vP*X"
 
 DOTS_PER_INCH = 200
 NOTE_SIZE = 7.5
@@ -102,7 +131,7 @@ SETTINGS: dict[Any, Any] = {
 
 
 def shades(method: str) -> Shades:
-    """The shades of a method by name, in every picture the same."""
+    """Return the shades of a method by name, in every picture the same."""
     colour, _ = _LOOKS.get(method, _OTHER)
     parts = [int(colour[place : place + 2], 16) for place in (1, 3, 5)]
     light = [round(part + (255 - part) * _LIGHTNESS) for part in parts]
@@ -110,9 +139,9 @@ def shades(method: str) -> Shades:
 
 
 def stroke(name: str, variant: int = 0) -> Stroke:
-    """The line of a method or scheme, in every picture the same; its variants differ in dashes.
+    """Return the line of a method or scheme, in every picture the same.
 
-    From the sixth on also in their shade.
+    Its variants differ in dashes, from the sixth on also in their shade.
     """
     _, marker = _LOOKS.get(name, _OTHER)
     shade, dashes = divmod(variant, len(_VARIANTS))
@@ -120,10 +149,21 @@ def stroke(name: str, variant: int = 0) -> Stroke:
     return Stroke(colours.light if shade % 2 else colours.dark, marker, _VARIANTS[dashes])
 
 
-def graded(count: int) -> list[Stroke]:
-    """Lines of things that have an order, such as layers by depth: from dark to light."""
+def graded(words: Mapping[str, str], **line: Any) -> dict[str, Look]:
+    """Return looks of things that have an order, such as layers by depth: from dark to light.
+
+    ``words`` says what the legend calls them.
+    """
     from matplotlib import colormaps
     from matplotlib.colors import to_hex
 
-    colours = [to_hex(colormaps["viridis"](0.85 * i / max(1, count - 1))) for i in range(count)]
-    return [Stroke(c, _MARKERS[i % len(_MARKERS)]) for i, c in enumerate(colours)]
+    last = max(1, len(words) - 1)
+    return {
+        name: look(
+            to_hex(colormaps["viridis"](0.85 * place / last)),
+            MARKERS[place % len(MARKERS)],
+            label=label,
+            **line,
+        )
+        for place, (name, label) in enumerate(words.items())
+    }

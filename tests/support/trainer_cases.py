@@ -1,4 +1,4 @@
-"""What the tests of trainers share: the scripts of ``examples/``, and checkpoints compared."""
+"""Helpers of the tests of trainers: the scripts of ``examples/``, and checkpoints compared."""
 
 import runpy
 from contextlib import suppress
@@ -17,7 +17,7 @@ EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
 
 def package(name: str) -> ModuleType:
-    """The package of a trainer; skips the test where it is not installed.
+    """Return the package of a trainer; skips the test where it is not installed.
 
     Trainers import torchvision where it is installed, whether or not its extension loads.
     """
@@ -27,12 +27,12 @@ def package(name: str) -> ModuleType:
 
 
 def example(name: str) -> dict[str, Any]:
-    """What the script ``examples/NAME.py`` defines."""
+    """Return what the script ``examples/NAME.py`` defines."""
     return runpy.run_path(str(EXAMPLES / f"{name}.py"))
 
 
 def assert_equal(actual: Any, expected: Any) -> None:
-    """The same numbers to the last bit, by the same names, however nested."""
+    """Check for the same numbers to the last bit, by the same names, however nested."""
     if isinstance(expected, Tensor):
         assert torch.equal(actual, expected)
     elif isinstance(expected, dict):
