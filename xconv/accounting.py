@@ -139,8 +139,8 @@ def account(model: nn.Module, example: Any = None) -> Account:
     reads numbers that it computed is copied and really run.
 
     A storage that several modules save counts once, for the first of them; parameters and buffers
-    count for none. The input counts where a module saves it. What functions keep, such as
-    ``torch.nn.functional.relu``, counts for the module whose forward pass calls them. Memory that
+    count for none. The input counts where a module saves it. Bytes that a function such as
+    ``torch.nn.functional.relu`` keeps count for the module whose forward pass calls it. Memory that
     a kernel alone knows of is not counted: on a CPU, the workspace of oneDNN's recurrent layers.
 
     Whether a sketch would be no smaller than its input depends on shapes: without an example it is

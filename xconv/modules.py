@@ -16,6 +16,7 @@ from xconv.probing import Probing
 from xconv.quantization import PassedOver
 from xconv.scripting import exactly
 from xconv.state import State, new_state, set_state, state_of
+from xconv.subclasses import of_any_class
 from xconv.symbolic import as_leaf
 
 
@@ -155,6 +156,7 @@ class _TransposedConvolution(Probed):
             return _probed_transposed(self, input, output_size)
 
 
+@of_any_class
 def _probed(layer: Any, input: Any, weight: Tensor, bias: Tensor | None) -> Any:
     """Call a convolution whose geometry is what torch's own forward pass would read."""
     if isinstance(input, fx.Proxy):
@@ -177,6 +179,7 @@ def _probed(layer: Any, input: Any, weight: Tensor, bias: Tensor | None) -> Any:
     return convolution(input, weight, bias, geometry, state)
 
 
+@of_any_class
 def _probed_transposed(layer: Any, input: Any, output_size: list[int] | None) -> Any:
     """Call a transposed convolution."""
     if isinstance(input, fx.Proxy):

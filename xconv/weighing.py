@@ -70,7 +70,7 @@ def on_copy(
 
 
 def _tensors(model: nn.Module, arguments: ModelArguments) -> list[Tensor]:
-    """All tensors of a model, those too that are plain attributes, and of its arguments."""
+    """Return all tensors of a model, those too that are plain attributes, and of its arguments."""
     attributes = (each for module in modules(model) for each in vars(module).values())
     found = [*parameters(model), *buffers(model), *attributes, *tree_iter(arguments)]
     return [each for each in found if isinstance(each, Tensor)]

@@ -166,12 +166,6 @@ def columns_of(kind: type[Configuration]) -> tuple[str, ...]:
     return tuple(each.name for each in fields(kind))
 
 
-def usual_values(*columns: str) -> dict[str, Any]:
-    """Return the defaults of these columns, by column."""
-    declared = {each.name: each.default for kind in KINDS for each in fields(kind)}
-    return {column: declared[column] for column in columns}
-
-
 def described_columns() -> dict[str, str]:
     """Return the phrases of the columns that have one, with ``{}`` for the value."""
     declared = {each.name: each.metadata for kind in KINDS for each in fields(kind)}

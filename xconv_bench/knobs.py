@@ -33,7 +33,7 @@ def usual_allotment(row: Row) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Knob:
-    """What is known about a knob.
+    """The declaration of a knob.
 
     Args:
         name: field of ``Knobs``, and column of the tables.
@@ -61,12 +61,12 @@ class Knob:
 
     @property
     def option(self) -> str:
-        """Its name on the command line: ``--norm-bits``."""
+        """Return its name on the command line: ``--norm-bits``."""
         return f"--{self.name.replace('_', '-')}"
 
     @property
     def typed_default(self) -> list[str] | None:
-        """The words of its option where the user types none."""
+        """Return the words of its option where the user types none."""
         return [self.default] if isinstance(self.default, str) else None
 
     def values(self, given: Sequence[str] | None = None) -> tuple[Any, ...]:
@@ -110,7 +110,7 @@ def _plans(option: str, given: Sequence[str]) -> tuple[str, ...]:
 
 
 def _file_name(label: str) -> str:
-    """``plan.toml@1f0c44a2``, without the folder."""
+    """Return ``plan.toml@1f0c44a2``, without the folder."""
     return label.rpartition("/")[2]
 
 
@@ -159,8 +159,8 @@ class Knobs:
     first: str | None = _knob(
         read=_one_of("xconv.conversion:FIRST"),
         metavar="NAME",
-        help="How to keep the input of the first convolution, which is the batch itself and in "
-        "memory anyway: exact or compressed.",
+        help="Keep the input of the first convolution, which is the batch itself and in memory "
+        "anyway, exact or compressed.",
         default="exact",
         phrase="first {}",
         says_default=False,
@@ -168,7 +168,7 @@ class Knobs:
     allot: str | None = _knob(
         read=_one_of("xconv.conversion:ALLOT"),
         metavar="NAME",
-        help="How to share out bits, probes or pixels: the same for every layer (layer), or the "
+        help="Share out bits, probes or pixels: the same for every layer (layer), or the "
         "same on average, and more for layers that need more (network).",
         default=usual_allotment,
         default_words="network for spectral, else layer",
@@ -225,4 +225,4 @@ class Knobs:
 
 
 KNOBS = {each.name: Knob(name=each.name, **each.metadata) for each in fields(Knobs)}
-"""What is known about each field of ``Knobs``, by its name."""
+"""The declaration of each field of ``Knobs``, by its name."""

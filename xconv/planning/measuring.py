@@ -141,7 +141,7 @@ def _errors(
             earlier.gradients()
     errors = []
     for _ in range(repeats):
-        with plans_kept():  # what is measured must not have been learnt from
+        with plans_kept():  # a measured gradient must not be learnt from
             found = steps.gradients()
         errors.append({key: _squared(found[key] - gradient) for key, gradient in exact.items()})
     return errors

@@ -31,6 +31,7 @@ from xconv.random import draw_seed, takes_seed
 from xconv.schemes.quantized import Quantized
 from xconv.schemes.scheme import NO_SMALLER
 from xconv.state import State, set_state, state_of
+from xconv.subclasses import of_any_class
 from xconv.symbolic import as_leaf
 
 FEW_ROWS = "its input is no larger than its weight: exact gradient"
@@ -88,6 +89,7 @@ class XLinear(PassedOver, nn.Linear):
             return _linear(self, input)
 
 
+@of_any_class
 def _linear(module: Any, input: Any) -> Any:
     if isinstance(input, fx.Proxy):
         return as_leaf(module, input)

@@ -8,6 +8,7 @@ from typing import Any
 from torch import fx
 
 from xconv.quantization import PassedOver
+from xconv.subclasses import of_any_class
 from xconv.symbolic import as_leaf
 
 
@@ -32,6 +33,7 @@ def instead_of(theirs: Callable[..., Any], ours: Callable[[Any, Any], Any]) -> A
 
     ``torch.fx`` sees a leaf. TorchScript, which reads source code, reads that of ``theirs``.
     """
+    ours = of_any_class(ours)
 
     def run(self: Any, input: Any) -> Any:
         return as_leaf(self, input) if isinstance(input, fx.Proxy) else ours(self, input)

@@ -19,6 +19,7 @@ from xconv.saved.normalized import FixedNormalization, Normalization
 from xconv.saved.rules import Rule, Running
 from xconv.schemes.scheme import NO_SMALLER
 from xconv.state import DEFAULT_NORM_BITS, State, set_state, state_of
+from xconv.subclasses import of_any_class
 from xconv.symbolic import as_leaf
 
 
@@ -62,6 +63,7 @@ class Normalizing(PassedOver):
             return _call(self, input)
 
 
+@of_any_class
 def _call(module: Any, input: Any) -> Any:
     if isinstance(input, fx.Proxy):
         return as_leaf(module, input)

@@ -10,7 +10,6 @@ import typer
 from xconv_bench import parsing
 from xconv_bench.cli import options
 from xconv_bench.cli.experiment import Experiment
-from xconv_bench.cli.frontier import TABLES, measure_frontier
 from xconv_bench.cli.given import GradientOptions, taking
 from xconv_bench.cli.gradients import gradient_plan
 from xconv_bench.configuration import AdviceConfiguration
@@ -64,6 +63,7 @@ def advise(
         label_of_advised,
         with_measured,
     )
+    from xconv_bench.experiments.frontier_tables import TABLES, measure_frontier
     from xconv_bench.measurement.advice import AdviceMeasurement
     from xconv_bench.measurement.estimate import Estimate
     from xconv_bench.report.tables.advice import print_advice_table

@@ -95,7 +95,7 @@ def error(
 def _error(plan: GradientPlan, repeats: int, bias_test: bool, output: Path | None) -> Experiment:
     from xconv_bench.experiments.writing import rows_of
     from xconv_bench.measurement.error import ErrorMeasurement
-    from xconv_bench.report.error_plot import plot_error
+    from xconv_bench.report.pictures import Beside, plot
     from xconv_bench.report.tables.error import print_error_table
     from xconv_bench.statistics.bias import FEWEST_SEEDS
 
@@ -118,7 +118,7 @@ def _error(plan: GradientPlan, repeats: int, bias_test: bool, output: Path | Non
         tables=("error",),
         launcher=plan.launcher,
         measure=measure,
-        draw=lambda rows, run: plot_error(rows, run.plots, layers),
+        draw=lambda rows, run: plot("error", rows, run.plots, Beside(layers=layers)),
         show=lambda rows, run: print_error_table(rows, layers, bias_test),
         steps=repeats + 2,
         output=output,
@@ -138,8 +138,8 @@ def _average_error(
 ) -> Experiment:
     from xconv_bench.experiments.average_error import at_batch_size, at_budget
     from xconv_bench.experiments.writing import rows_of
-    from xconv_bench.report.average_error_plot import plot_average_error
-    from xconv_bench.report.tables.age import print_average_error_table
+    from xconv_bench.report.pictures import plot
+    from xconv_bench.report.tables.methods import print_average_error_table
 
     cells = plan.configurations(at_budget=budget is not None)
 
@@ -163,7 +163,7 @@ def _average_error(
         tables=("age",),
         launcher=plan.launcher,
         measure=measure,
-        draw=lambda rows, run: plot_average_error(rows, run.plots),
+        draw=lambda rows, run: plot("age", rows, run.plots),
         show=lambda rows, run: print_average_error_table(rows),
         steps=3 * cells[0].samples // (cells[0].batch_size if budget is None else 128),
         output=output,

@@ -21,7 +21,7 @@ def layers(given: SweepOptions, explain: Explain = False) -> Experiment:
     """
     from xconv_bench.experiments.layers import measure_layers
     from xconv_bench.experiments.surveys import designed_sizes
-    from xconv_bench.report.layers_plot import plot_layers
+    from xconv_bench.report.pictures import plot
     from xconv_bench.report.tables.layers import print_layers_table
 
     devices = parsing.words("--device", given.device or [SIMULATED])
@@ -35,7 +35,7 @@ def layers(given: SweepOptions, explain: Explain = False) -> Experiment:
         measure=lambda run, progress: measure_layers(
             cells, run.table("layers"), launcher, progress, given.cross_check
         ),
-        draw=lambda rows, run: plot_layers(rows, run.plots),
+        draw=lambda rows, run: plot("layers", rows, run.plots),
         show=lambda rows, run: print_layers_table(rows),
         steps=_STEPS,
         output=given.output,

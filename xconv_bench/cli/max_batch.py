@@ -69,8 +69,8 @@ def max_batch(
     """
     from xconv_bench.experiments.max_batch import find_max_batches
     from xconv_bench.experiments.surveys import designed_sizes
-    from xconv_bench.report.max_batch_plot import plot_max_batch
-    from xconv_bench.report.tables.max_batch import print_max_batch_table
+    from xconv_bench.report.pictures import plot
+    from xconv_bench.report.tables.methods import print_max_batch_table
 
     budget_bytes = parsing.size_in_bytes("--memory-budget", memory_budget)
     devices = _devices(given, verify)
@@ -89,7 +89,7 @@ def max_batch(
         measure=lambda run, progress: find_max_batches(
             cells, run.table("max_batch"), launcher, progress, verify, given.cross_check
         ),
-        draw=lambda rows, run: plot_max_batch(rows, run.plots),
+        draw=lambda rows, run: plot("max_batch", rows, run.plots),
         show=lambda rows, run: print_max_batch_table(rows),
         steps=2 * _TRIES,
         simulations=_TRIES,

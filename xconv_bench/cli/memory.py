@@ -59,7 +59,7 @@ def memory(
     """
     from xconv_bench.experiments.memory import measure_memory, repeat
     from xconv_bench.experiments.surveys import designed_sizes
-    from xconv_bench.report.memory_plot import plot_memory
+    from xconv_bench.report.pictures import plot
     from xconv_bench.report.tables.memory import print_memory_table
 
     sweep = read_sweep(given, _devices(given.device, simulate), recommended=_RECOMMENDED)
@@ -73,7 +73,7 @@ def memory(
         measure=lambda run, progress: measure_memory(
             cells, run.table("memory"), launcher, progress, steps, given.cross_check
         ),
-        draw=lambda rows, run: plot_memory(rows, run.plots),
+        draw=lambda rows, run: plot("memory", rows, run.plots),
         show=lambda rows, run: print_memory_table(rows),
         steps=steps + _UNTIMED_STEPS,
         output=given.output,

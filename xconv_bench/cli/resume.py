@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def resumable(
     run: RunDirectory, arguments: Callable[[Path], list[str]] | None = None
 ) -> Iterator[None]:
-    """On an interrupt, tell on standard error which command resumes the run.
+    """Tell on standard error, on an interrupt, which command resumes the run.
 
     ``arguments`` makes the arguments of that command from the run directory. Without it, they are
     those of this command, with ``--output`` set to the run directory.

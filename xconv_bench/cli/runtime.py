@@ -56,7 +56,7 @@ def runtime(
     """
     from xconv_bench.experiments.runtime import measure_runtime
     from xconv_bench.experiments.surveys import designed_sizes
-    from xconv_bench.report.runtime_plot import plot_runtime
+    from xconv_bench.report.pictures import plot
     from xconv_bench.report.tables.runtime import print_runtime_table
 
     if grid is not None:
@@ -73,7 +73,7 @@ def runtime(
         measure=lambda run, progress: measure_runtime(
             cells, run.table("runtime"), launcher, progress, rounds
         ),
-        draw=lambda rows, run: plot_runtime(rows, run.plots),
+        draw=lambda rows, run: plot("runtime", rows, run.plots),
         show=lambda rows, run: print_runtime_table(rows),
         steps=rounds + _UNTIMED_STEPS,
         output=given.output,

@@ -49,7 +49,7 @@ def usable_streams() -> Iterator[None]:
         failure = None if output is None else output.failure
         if failure is None:
             raise
-        if isinstance(failure, BrokenPipeError):  # who read it has seen enough
+        if isinstance(failure, BrokenPipeError):  # the reader has seen enough
             raise SystemExit(1) from error
         raise BenchError(
             f"standard output cannot be written: {failure.strerror}; what was measured is kept: "
@@ -111,7 +111,7 @@ def _forget_unwritten(stream: TextIO) -> None:
 
 
 def _spell(error: UnicodeError) -> tuple[str, int]:
-    """Spell characters that an encoding lacks in ASCII; a handler for ``codecs``."""
+    """Write characters that an encoding lacks in ASCII; a handler for ``codecs``."""
     assert isinstance(error, UnicodeEncodeError)
     lacking = error.object[error.start : error.end]
     spelt = (_SPELLINGS.get(c) or c.encode("ascii", "backslashreplace").decode() for c in lacking)

@@ -144,9 +144,8 @@ def train(
     confidence interval over seeds, memory, time, and pictures that the trained networks make.
     """
     from xconv_bench.experiments.training_plan import TrainingPlan
+    from xconv_bench.report.pictures import Beside, plot
     from xconv_bench.report.tables.training import print_training_table
-    from xconv_bench.report.training_pictures import draw_training_pictures
-    from xconv_bench.report.training_plot import plot_training
     from xconv_bench.tasks import TaskOptions
 
     wanted = TaskOptions(
@@ -167,10 +166,7 @@ def train(
         tables=("training",),
         launcher=plan.launcher,
         measure=partial(plan.measure, cells),
-        draw=lambda rows, run: [
-            *plot_training(rows, run.plots),
-            *draw_training_pictures(rows, run.pictures, run.plots),
-        ],
+        draw=lambda rows, run: plot("training", rows, run.plots, Beside(made=run.pictures)),
         show=lambda rows, run: print_training_table(rows),
         code=lambda rows: exit_code([row for row in rows if row["epoch"] == row["epochs"]]),
         steps=1,

@@ -115,11 +115,10 @@ def _fit_laws(run: RunDirectory, target_ratio: float) -> None:
 def _draw(
     rows: list[Row], single: list[Row], run: RunDirectory, layers: Sequence[str] | None
 ) -> Sequence[Path]:
-    from xconv_bench.report.estimates_plot import plot_estimates
-    from xconv_bench.report.variance_plot import plot_variance
+    from xconv_bench.report.pictures import Beside, plot
 
-    laws = run.table("variance_law").rows()
+    beside = Beside(run.table("variance_law").rows(), layers=layers)
     return [
-        *plot_variance(rows, laws, run.plots, layers),
-        *plot_estimates(single, run.plots, layers),
+        *plot("variance", rows, run.plots, beside),
+        *plot("estimates", single, run.plots, beside),
     ]

@@ -14,12 +14,13 @@ from xconv_bench.configuration import (
     columns_of,
 )
 from xconv_bench.naming import method_words
-from xconv_bench.results.schema import ALL_LAYERS, Cell
+from xconv_bench.results.schema import ALL_LAYERS, TABLES, Cell
+from xconv_bench.results.schema.shared import PEAKS
 from xconv_bench.results.statuses import DOUBTFUL, MEASURED_STATUSES
 from xconv_bench.results.table import Row, Table
 from xconv_bench.statistics.pareto import Coordinates, dominator
 
-PEAK_METERS = ("allocated_peak_bytes", "live_peak_bytes")
+PEAK_METERS = tuple(name for name in PEAKS if not TABLES["memory"][name].is_simulated)
 """Meters of the peak, best first; one is taken for all that are compared."""
 
 _OF_RUNTIME = ("step_seconds", "step_ratio", "cpu_wait_part")

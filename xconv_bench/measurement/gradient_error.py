@@ -25,8 +25,8 @@ def gradient_error(configuration: Configuration) -> dict[str, Any]:
     """Return ``gradient_relative_error``, ``floor_error``, and in ``message`` what to know of them.
 
     Same weights, same batch, same random numbers, same state; probes follow from the seed alone.
-    The exact method is held against itself. No figures where the exact network does not fit. What
-    a method learns, such as the plan of ``spectral``, it has learnt from another batch.
+    The exact method is held against itself. No figures where the exact network does not fit. A
+    method has learnt from another batch, as ``spectral`` learns its plan.
     """
     gc.collect()  # networks that refer to themselves stay on the device until then
     architecture, method = _step(configuration)

@@ -31,8 +31,8 @@ _SAME_LOSS = {torch.float32: 0.01, torch.float16: 0.2, torch.bfloat16: 0.2}
 class RepeatableStep:
     """A network with its loss, put back before each step to where it was when this was made.
 
-    What its method has learnt stays, and only ``learn`` adds to it: a batch that is measured must
-    not have taught the method first. ``loss`` is that of the latest step that was measured.
+    The method keeps all that it has learnt, and only ``learn`` adds to it: a batch that is measured
+    must not have taught the method first. ``loss`` is that of the latest step that was measured.
     """
 
     def __init__(self, model: nn.Module, objective: Objective) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 METHODS = {
     "exact": "xconv_bench.methods.exact:Exact",
-    "xconv": "xconv_bench.methods.xconv:XConv",
+    "xconv": "xconv_bench.methods.xconv:XConvMethod",
     "checkpoint": "xconv_bench.methods.checkpoint:Checkpointing",
     "rad-sampling": "xconv_bench.methods.rad_sampling:RadSampling",
     "invertible": "xconv_bench.methods.invertible:Invertible",

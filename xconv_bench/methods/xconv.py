@@ -108,7 +108,7 @@ class Converted(Method):
         return {name: value for name, value in arguments.items() if value is not None}
 
 
-class XConv(Converted):
+class XConvMethod(Converted):
     """Any scheme."""
 
     name = "xconv"

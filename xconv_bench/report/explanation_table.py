@@ -8,7 +8,7 @@ from typing import IO
 from xconv_bench.explanation import Explanation, Held, Peak
 from xconv_bench.report.settings import is_reference, settings_of
 from xconv_bench.report.summary import Row
-from xconv_bench.report.tables.terminal import Column, Part, Printed, aligned, print_tables
+from xconv_bench.report.tables.terminal import Block, Printed, TextColumn, aligned, print_tables
 from xconv_bench.report.units import Unit, bytes_unit, format_bytes, format_ratio
 from xconv_bench.report.words import method_words
 from xconv_bench.results.schema import TABLES
@@ -48,7 +48,7 @@ def print_explanations(explained: Sequence[Explained], file: IO[str] | None = No
     """
     known: dict[int, Explanation | str] = {id(row): found for row, found in explained}
     unknown: list[str] = []
-    parts: list[Part] = []
+    parts: list[Block] = []
     for setting in settings_of([row for row, _ in explained], TABLES["runtime"].key):
         found = [(row, known[id(row)]) for row in setting.rows]
         exact = next((e for row, e in found if is_reference(row)), None)
@@ -64,14 +64,14 @@ def print_explanations(explained: Sequence[Explained], file: IO[str] | None = No
     if parts:
         print_tables(Printed(parts, unknown, _MEANINGS), file)
     else:
-        print_tables(Printed([Part("", [], [], unknown)]), file)
+        print_tables(Printed([Block("", [], [], unknown)]), file)
 
 
-def _saved(heading: str, found: Explanation, exact: Explanation | None) -> Part:
+def _saved(heading: str, found: Explanation, exact: Explanation | None) -> Block:
     families = _by_family(found)
     if not families:
         note = "Nothing is saved for the backward pass where it was looked for."
-        return Part(heading, [], [], [note])
+        return Block(heading, [], [], [note])
     before = {} if exact is None else {n: _total(some) for n, some in _by_family(exact).items()}
     whole = None if exact is None else exact.saved_bytes
     lines = [(_FAMILIES.get(name, name), some, before.get(name)) for name, some in families.items()]
@@ -83,15 +83,17 @@ def _saved(heading: str, found: Explanation, exact: Explanation | None) -> Part:
     sums = [*((_total(some), count) for _, some, count in lines), (found.saved_bytes, whole)]
     unit = bytes_unit(found.saved_bytes)
     columns = [
-        Column("modules", [*(str(len(some)) for _, some, _ in lines), str(len(found.held))]),
-        Column("saved", _with_ratios(sums)),
-        Column("share", [_share(count, found.saved_bytes) for count, _ in sums]),
-        Column("largest", [*(_largest(some[0], unit) for _, some, _ in lines), ""], "left"),
-        Column("how the largest is kept", [*(_how(some[0]) for _, some, _ in lines), ""], "left"),
+        TextColumn("modules", [*(str(len(some)) for _, some, _ in lines), str(len(found.held))]),
+        TextColumn("saved", _with_ratios(sums)),
+        TextColumn("share", [_share(count, found.saved_bytes) for count, _ in sums]),
+        TextColumn("largest", [*(_largest(some[0], unit) for _, some, _ in lines), ""], "left"),
+        TextColumn(
+            "how the largest is kept", [*(_how(some[0]) for _, some, _ in lines), ""], "left"
+        ),
     ]
     kept = [column for column in columns if any(column.cells)]
-    identity = Column("kept by", [*(n for n, *_ in lines), "together"], "left")
-    return Part(heading, [identity], kept)
+    identity = TextColumn("kept by", [*(n for n, *_ in lines), "together"], "left")
+    return Block(heading, [identity], kept)
 
 
 def _largest(held: Held, unit: Unit) -> str:
@@ -103,23 +105,23 @@ def _how(held: Held) -> str:
     return "" if held.family == _LOSS or held.how == _UNCONVERTED else held.how
 
 
-def _peak(peak: Peak, allocated: object) -> Part:
+def _peak(peak: Peak, allocated: object) -> Block:
     parts = {name: count for name, count in peak.parts.items() if count}
     parts = dict(sorted(parts.items(), key=lambda item: -item[1]))
     where = f"the {peak.phase} pass" + (f", in {peak.layer}" if peak.layer else "")
     lines = [*parts.items(), ("together", peak.bytes)]
     columns = [
-        Column("bytes", [bytes_unit(peak.bytes).format(count) for _, count in lines]),
-        Column("share", [_share(count, peak.bytes) for _, count in lines]),
+        TextColumn("bytes", [bytes_unit(peak.bytes).format(count) for _, count in lines]),
+        TextColumn("share", [_share(count, peak.bytes) for _, count in lines]),
     ]
-    identity = Column(f"at the peak, in {where}", [name for name, _ in lines], "left")
+    identity = TextColumn(f"at the peak, in {where}", [name for name, _ in lines], "left")
     notes = []
     if isinstance(allocated, int) and allocated > peak.bytes:
         notes.append(
             f"torch's allocator took {format_bytes(allocated - peak.bytes)} more: workspaces "
             "inside of kernels, and rounding"
         )
-    return Part("", [identity], columns, notes)
+    return Block("", [identity], columns, notes)
 
 
 def _by_family(found: Explanation) -> dict[str, list[Held]]:

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
-from xconv_bench.report.settings import Setting, of_network
+from xconv_bench.report.settings import Comparable, of_network
 from xconv_bench.report.summary import Row
 from xconv_bench.report.words import method_words, status_words
 
 
-def notes_of(settings: Sequence[Setting]) -> list[str]:
+def notes_of(settings: Sequence[Comparable]) -> list[str]:
     """Return the messages of all configurations, each once, with the configurations it is about.
 
     A configuration that was not measured has a note even where it left no message.
@@ -21,14 +21,14 @@ def notes_of(settings: Sequence[Setting]) -> list[str]:
     return [_note(*said, names) for said, names in concerned.items()]
 
 
-def failures_of(setting: Setting) -> Iterator[str]:
+def failures_of(setting: Comparable) -> Iterator[str]:
     """Yield ``xconv multi r=512: out of memory`` for each configuration that was not measured."""
     for row in of_network(setting.rows):
         if row["status"] != "ok":
             yield f"{method_words(row)}: {status_words(str(row['status']))}"
 
 
-def _name(setting: Setting, row: Row) -> str:
+def _name(setting: Comparable, row: Row) -> str:
     return ": ".join(part for part in (setting.apart, method_words(row)) if part)
 
 

@@ -1,4 +1,4 @@
-"""Figures of the XConv paper (arXiv 2106.06998), to stand beside ours."""
+"""Hold figures of the XConv paper (arXiv 2106.06998), to stand beside ours."""
 
 from collections.abc import Mapping
 
@@ -16,11 +16,11 @@ _MAX_BATCHES = {
     256: {None: 324, 4: 493, 16: 493, 128: 490},
     512: {None: 78, 4: 122, 16: 122, 128: 120},
 }
-"""With ReLUs of one byte an element; ours keep a bit."""
+"""Largest batches with ReLUs of one byte an element; ours keep a bit."""
 
 
 def published_max_batch(row: Mapping[str, Cell]) -> int | None:
-    """The paper's largest batch for the setting of a row of ``max_batch.csv``, where it has one."""
+    """Return the paper's largest batch for a row of ``max_batch.csv``, where it has one."""
     if any(row[column] != value for column, value in _MAX_BATCH_SETTING.items()):
         return None
     is_published = row["method"] == "exact" or (
@@ -42,7 +42,7 @@ _LAYERS_PEAKS = {
 
 
 def published_layers_peak(row: Mapping[str, Cell]) -> float | None:
-    """The paper's peak above the start, in bytes, for the setting of a row of ``layers.csv``."""
+    """Return the paper's peak above the start, in bytes, for a row of ``layers.csv``."""
     if any(row[column] != value for column, value in _LAYERS_SETTING.items()):
         return None
     if row["method"] not in ("exact", "xconv"):
@@ -62,11 +62,11 @@ _ACCURACIES: Mapping[int | None, tuple[float, ...]] = {
     32: (0.9818, 0.9862, 0.9847, 0.9838, 0.9815, 0.9789),
     64: (0.9874, 0.9829, 0.9877, 0.9848, 0.9819, 0.9803),
 }
-"""On MNIST after 20 epochs of Adam at 3e-3, by probes; exact has none (2021 table)."""
+"""Accuracies on MNIST after 20 epochs of Adam at 3e-3, by probes; exact has none (2021 table)."""
 
 
 def published_accuracy(row: Mapping[str, Cell]) -> float | None:
-    """The accuracy of the paper's table, where a row of ``training.csv`` repeats it on any data."""
+    """Return the paper's accuracy, where a row of ``training.csv`` repeats it on any data."""
     is_published = row["method"] == "exact" or (
         (row["method"], row["scheme"], row["first"]) == ("xconv", "independent", "exact")
     )

@@ -1,12 +1,10 @@
 """Rows that may be compared: the rows of one setting, and in it of one estimator."""
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from xconv_bench.knobs import KNOBS
-from xconv_bench.report import style
 from xconv_bench.report.summary import REFERENCE, Row
 from xconv_bench.report.units import format_budget
 from xconv_bench.report.words import estimator_words, phrases
@@ -26,7 +24,7 @@ _SUFFIX_CHARACTERS = 100
 
 
 @dataclass(frozen=True)
-class Setting:
+class Comparable:
     """Rows that differ in method, knobs and layer only, in their order.
 
     ``title`` says what they have in common, ``apart`` what tells them from the other settings;
@@ -39,7 +37,7 @@ class Setting:
     suffix: str
 
 
-def settings_of(rows: Iterable[Row], key: Sequence[str]) -> list[Setting]:
+def settings_of(rows: Iterable[Row], key: Sequence[str]) -> list[Comparable]:
     """Return the settings in the order in which they first occur.
 
     ``key`` names the columns that rows are known by; those of method, knobs and layer are left out.
@@ -53,7 +51,7 @@ def settings_of(rows: Iterable[Row], key: Sequence[str]) -> list[Setting]:
     differing = [{n: v for n, v in each.items() if n in varying} for each in columns]
     said = [{n: v for n, v in each.items() if n in varying or _is_said(n, v)} for each in columns]
     return [
-        Setting(group, phrases(title), phrases(apart), suffix)
+        Comparable(group, phrases(title), phrases(apart), suffix)
         for group, title, apart, suffix in zip(
             groups.values(), said, differing, _suffixes(differing), strict=True
         )
@@ -66,17 +64,6 @@ def by_estimator(rows: Iterable[Row]) -> dict[str, list[Row]]:
     for row in rows:
         found.setdefault(estimator_words(row), []).append(row)
     return found
-
-
-def strokes_of(rows: Iterable[Row]) -> dict[str, style.Stroke]:
-    """Return how the line of each estimator looks."""
-    variants: Counter[str] = Counter()
-    strokes = {}
-    for name, some in by_estimator(rows).items():
-        look = str(some[0]["scheme"] or some[0]["method"])
-        strokes[name] = style.stroke(look, variants[look])
-        variants[look] += 1
-    return strokes
 
 
 def by_layer(rows: Iterable[Row], layers: Sequence[str] | None = None) -> dict[str, list[Row]]:

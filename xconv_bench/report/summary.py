@@ -46,7 +46,7 @@ class Summary:
 
     @property
     def is_ok(self) -> bool:
-        """Whether at least one of the rows was measured to its end."""
+        """Return whether at least one of the rows was measured to its end."""
         return self.statuses["ok"] > 0
 
 

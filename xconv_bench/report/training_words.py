@@ -61,7 +61,7 @@ class Trained:
 
     @property
     def is_exact(self) -> bool:
-        """Whether it is the method that all others are compared with."""
+        """Return whether it is the method that all others are compared with."""
         return self.rows[0]["method"] == REFERENCE
 
     def mean(self, column: str) -> float | None:

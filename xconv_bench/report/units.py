@@ -16,7 +16,7 @@ _PLAIN = (1e-3, 1e5)
 
 
 def format_budget(count: int) -> str:
-    """Bytes that somebody chose: a whole number of GiB or MiB where they are one.
+    """Write bytes that somebody chose, as a whole number of GiB or MiB where they are one.
 
     >>> format_budget(16 * 2**30), format_budget(500 * 2**20), format_budget(8 * 10**9)
     ('16 GiB', '500 MiB', '7629 MiB')
@@ -26,7 +26,7 @@ def format_budget(count: int) -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """What somebody has to wait.
+    """Write how long somebody has to wait.
 
     >>> format_duration(0.4), format_duration(47), format_duration(150), format_duration(7500)
     ('1 s', '47 s', '2.5 min', '2.1 h')
@@ -37,7 +37,8 @@ def format_duration(seconds: float) -> str:
 
 
 def format_ratio(ratio: float) -> str:
-    """
+    """Write a ratio.
+
     >>> format_ratio(0.6433), format_ratio(12)
     ('0.64×', '12.0×')
     """
@@ -45,7 +46,8 @@ def format_ratio(ratio: float) -> str:
 
 
 def format_error(error: float) -> str:
-    """
+    """Write an error relative to what it is an error of.
+
     >>> format_error(0.21), format_error(0.00012)
     ('0.210', '1.2e-04')
     """
@@ -53,7 +55,7 @@ def format_error(error: float) -> str:
 
 
 def format_measured(value: float, standard_error: float | None) -> str:
-    """``value`` as far as its standard error lets it be known, and to three digits at most.
+    """Write ``value`` as far as its standard error lets it be known, and to three digits at most.
 
     >>> format_measured(0.41234, 0.0031), format_measured(0.41234, 1e-5)
     ('0.412 ± 0.003', '0.412 ± <0.001')
@@ -75,7 +77,8 @@ def format_measured(value: float, standard_error: float | None) -> str:
 
 
 def format_p_value(probability: float) -> str:
-    """
+    """Write a probability.
+
     >>> format_p_value(0.314), format_p_value(0.00012), format_p_value(3e-12)
     ('0.31', '1.2e-04', '3.0e-12')
     """
@@ -106,6 +109,6 @@ def _plain(value: float) -> str:
 
 
 def _decimals(value: float, digits: int) -> int:
-    """How many ``value`` has, other than zero, when it is written with so many digits."""
+    """Return the number of decimals of ``value`` when it is written with so many digits."""
     rounded = float(f"{value:.{digits - 1}e}")
     return max(0, digits - 1 - floor(log10(abs(rounded))))

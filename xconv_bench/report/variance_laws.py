@@ -18,7 +18,7 @@ Laws = Mapping[tuple[Cell, ...], Row]
 """Rows of ``variance_law.csv`` by the columns that they are known by."""
 
 BATCHES_TOGETHER = tuple(column for column in VARIANCE.key if column != "batch_size")
-"""What a setting is known by where its batch sizes stand side by side."""
+"""The columns by which a setting is known where its batch sizes stand side by side."""
 
 
 def laws_by_key(laws: Sequence[Row]) -> Laws:

@@ -34,7 +34,7 @@ class RecordedRun:
 
     @property
     def plots(self) -> Path:
-        """Folder of its pictures."""
+        """Return the folder of its pictures."""
         return self.path / "plots"
 
 
@@ -48,7 +48,7 @@ def newest_run() -> Path:
     except OSError:
         folders = []
     written = {folder: _last_written(folder) for folder in folders}
-    # Of two that were written at once, the one whose name has the later time.
+    # The later time in its name decides between two that were written at once.
     newest = max(written, key=lambda folder: (written[folder], folder.name), default=None)
     if newest is None or not written[newest]:
         raise UsageError(

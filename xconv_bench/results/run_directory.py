@@ -15,7 +15,7 @@ from xconv_bench.results.schema import TABLES
 from xconv_bench.results.table import Row, Table
 
 RUNS = Path("runs")
-"""Folder of the runs without --output, below the current directory."""
+"""Return the folder of the runs without --output, below the current directory."""
 
 _LONGEST_MODEL_NAME = 80
 
@@ -58,32 +58,32 @@ class RunDirectory:
 
     @property
     def environment(self) -> Path:
-        """Path of the record of the environment."""
+        """Return the path of the record of the environment."""
         return self.path / "environment.json"
 
     @property
     def plan(self) -> Path:
-        """Path of the plan that ``advise`` works out."""
+        """Return the path of the plan that ``advise`` works out."""
         return self.path / "plan.toml"
 
     @property
     def weights(self) -> Path:
-        """Folder of the weights that measurements start from; made by who writes the first."""
+        """Return the folder of starting weights; its first writer makes it."""
         return self.path / "weights"
 
     @property
     def checkpoints(self) -> Path:
-        """Folder of the checkpoints of interrupted trainings; made by who writes the first."""
+        """Return the folder of interrupted trainings; its first writer makes it."""
         return self.path / "checkpoints"
 
     @property
     def pictures(self) -> Path:
-        """Folder of what trained networks make; made by who writes the first."""
+        """Return the folder of what trained networks make; its first writer makes it."""
         return self.path / "pictures"
 
     @property
     def plots(self) -> Path:
-        """Folder of pictures; made by who draws the first."""
+        """Return the folder of pictures; its first writer makes it."""
         return self.path / "plots"
 
     def _take_lock(self) -> None:

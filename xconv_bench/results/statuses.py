@@ -1,4 +1,4 @@
-"""How measurements end, as the ``status`` of their rows says."""
+"""The ways in which measurements end, as the ``status`` of their rows says."""
 
 DOUBTFUL = "doubtful"
 """The status of a row whose simulated figures differ from those of a real step."""

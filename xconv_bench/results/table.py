@@ -25,8 +25,8 @@ class Table:
     The names of the ``schema`` are its header; its key tells one row from another. Nothing
     is kept in memory and no file exists before the first row is put. One process writes at a time
     (``RunDirectory`` sees to that); any number may read. Every method raises BenchError, naming
-    the file, where it cannot be used or is not a table with these columns. That of an earlier
-    version is one; it gets the new columns when a row is put.
+    the file, where it cannot be used or is not a table with these columns. A table of an
+    earlier version is one; it gets the new columns when a row is put.
     """
 
     def __init__(self, path: Path, schema: Schema) -> None:

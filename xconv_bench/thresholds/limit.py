@@ -65,12 +65,12 @@ class Limit:
 
     @property
     def column(self) -> Column:
-        """The column of the metric."""
+        """Return the column of the metric."""
         return TABLES[self.table][self.metric]
 
     @property
     def rows(self) -> str:
-        """The short form of what selects rows."""
+        """Return the short form of what selects rows."""
         where = dict(self.where)
         words = [f"{column}={value}" for column, value in where.items() if column not in _PATH]
         path = [str(where[column]) if column in where else "*" for column in _PATH]
@@ -92,7 +92,7 @@ class Limit:
 
     @property
     def demand(self) -> str:
-        """The short form of what is demanded of them."""
+        """Return the short form of what is demanded of them."""
         words = [self.metric, "<=" if self.is_upper else ">=", f"{self.factor:.12g}"]
         words += ["*", self.reference] if self.reference else []
         words += ["beyond noise"] if self.beyond_noise else []

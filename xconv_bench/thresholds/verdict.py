@@ -37,7 +37,7 @@ class Verdict:
 
     @property
     def excess(self) -> float | None:
-        """Distance of the value beyond the bound, as a part of the bound."""
+        """Return the distance of the value beyond the bound, as a part of the bound."""
         if self.value is None or not self.bound:
             return None
         beyond = self.value - self.bound if self.limit.is_upper else self.bound - self.value

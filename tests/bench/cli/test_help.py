@@ -61,6 +61,12 @@ def test_a_knob_has_one_value_unless_it_sweeps_by_default() -> None:
     assert given == {name: f"{value}" for name, (value,) in values.items() if value is not None}
 
 
+def test_a_choice_takes_every_value_that_its_help_names() -> None:
+    for name, words in {"first": "exact,compressed", "allot": "layer,network"}.items():
+        assert KNOBS[name].values([words]) == tuple(words.split(","))
+        assert names_in(KNOBS[name].help) >= set(words.split(","))
+
+
 def test_the_help_of_a_scheme_names_the_option_that_sets_it() -> None:
     listed = KNOBS["scheme"].help.split(": ")[1]
     dials = {name: re.search(r"--(\w+)", listed.partition(name)[2]) for name in SCHEMES}

@@ -5,6 +5,7 @@ from itertools import accumulate
 
 import pytest
 from geometries import DRAWN
+from heard import outcome_of
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from own_networks import name
@@ -111,14 +112,15 @@ def test_why_a_batch_is_no_larger() -> None:
 def test_statistics_over_groups_of_four() -> None:
     """A layer of generative networks, whose batch must be divisible."""
     cell = Configuration(name("groups_of_four"), image_size=12)
-    (found,) = LargestBatch(cell, 2**20, most=5000)()
+    outcome = outcome_of(LargestBatch(cell, 2**20, most=5000))
+    found = outcome.readings
     size = found["max_batch_size"]
     assert size % 4 == 0 and 4 < size < 5000 and found["limited_by"] == "memory"
     assert found["simulated_peak_bytes"] <= 2**20
-    (next_one,) = LargestBatch(cell, 2**30, most=size + 7)()
+    next_one = outcome_of(LargestBatch(cell, 2**30, most=size + 7)).readings
     assert next_one["max_batch_size"] == size + 4 and next_one["limited_by"] == "max"
     assert next_one["simulated_peak_bytes"] > 2**20
-    assert found["message"].startswith(
+    assert outcome.message.startswith(
         "the network refuses some batch sizes, which are skipped; the first is 1: RuntimeError: "
     )
 

@@ -121,7 +121,9 @@ class PeaksInForward(nn.Linear):
 
 def recorder() -> Recorder:
     model = PeaksInForward(256, 2, bias=False)
-    return Recorder(model, Batch(torch.zeros(4, 256), torch.zeros(4).long()), AutomaticObjective())
+    return Recorder.of(
+        model, Batch(torch.zeros(4, 256), torch.zeros(4).long()), AutomaticObjective()
+    )
 
 
 def test_the_step_is_that_of_training() -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from heard import outcome_of
 from own_networks import name
 
 from xconv_bench.configuration import SIMULATED, Configuration
@@ -28,8 +29,8 @@ METHODS = {
 
 
 def checked(network: str, configuration: Configuration = LARGE) -> dict[str, Any]:
-    (found,) = CrossCheck(replace(configuration, model=network))()
-    return found
+    outcome = outcome_of(CrossCheck(replace(configuration, model=network)))
+    return {**outcome.readings, **({"message": outcome.message} if outcome.message else {})}
 
 
 @pytest.mark.parametrize("method", METHODS)

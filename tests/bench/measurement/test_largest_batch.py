@@ -1,6 +1,7 @@
 """The largest batch that fits: the search, and the paper's figure."""
 
 import pytest
+from heard import outcome_of
 from own_networks import name
 
 from xconv_bench.configuration import SIMULATED, Configuration
@@ -37,7 +38,9 @@ def test_the_papers_largest_batches(
         return count(simulation, batch_size)
 
     monkeypatch.setattr(Simulation, "count", counted)
-    (found,) = LargestBatch(Configuration("squeezenet1_0", image_size=image_size), BUDGET, 4096)()
+    found = outcome_of(
+        LargestBatch(Configuration("squeezenet1_0", image_size=image_size), BUDGET, 4096)
+    ).readings
     assert found["max_batch_size"] == pytest.approx(published, rel=0.015)
     assert {found["max_batch_size"], found["max_batch_size"] + 1} <= set(sizes)
     assert len(sizes) <= 6 and found["limited_by"] == "memory"
@@ -57,26 +60,31 @@ def test_a_method_that_saves_memory_gets_a_larger_batch() -> None:
     probed = Configuration(
         name("plain"), "xconv", "multi", 4, "rademacher", "conv,relu", image_size=24
     )
-    sizes = [next(LargestBatch(cell, 10**7, 5000)())["max_batch_size"] for cell in (exact, probed)]
+    sizes = [
+        outcome_of(LargestBatch(cell, 10**7, 5000)).readings["max_batch_size"]
+        for cell in (exact, probed)
+    ]
     assert 1 < sizes[0] < sizes[1] < 5000
 
 
 def test_no_more_than_there_are_samples() -> None:
     cell = Configuration(name("plain"), image_size=12)
-    (found,) = LargestBatch(cell, 2**40, most=11)()
+    found = outcome_of(LargestBatch(cell, 2**40, most=11)).readings
     assert found["max_batch_size"] == 11 and found["limited_by"] == "max"
 
 
 def test_no_tensor_is_larger_than_kernels_can_count(monkeypatch: pytest.MonkeyPatch) -> None:
     """The largest is what the first convolution leaves: 8 channels of 24² pixels."""
     monkeypatch.setattr(module, "MOST_ELEMENTS", 100 * 8 * 24**2)
-    (found,) = LargestBatch(Configuration(name("plain"), image_size=24), 2**40, most=5000)()
+    found = outcome_of(
+        LargestBatch(Configuration(name("plain"), image_size=24), 2**40, most=5000)
+    ).readings
     assert found["max_batch_size"] == 100 and found["limited_by"] == "elements"
 
 
 def test_a_network_that_a_single_sample_cannot_train() -> None:
     cell = Configuration(name("one_pixel"), image_size=12)
-    (found,) = LargestBatch(cell, 2**20, most=9)()
+    found = outcome_of(LargestBatch(cell, 2**20, most=9)).readings
     assert found["max_batch_size"] == 9
     with pytest.raises(MemoryError, match="a batch of 2 samples, the fewest that it takes, and"):
         list(LargestBatch(cell, 5000, most=9)())

@@ -1,4 +1,4 @@
-"""Nothing learns from the batch that is measured: ``spectral`` plans by earlier ones."""
+"""Nothing learns from the batch that is measured: ``spectral`` plans by what others showed."""
 
 import copy
 from collections.abc import Callable, Iterator

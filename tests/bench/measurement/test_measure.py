@@ -49,8 +49,8 @@ def nothing_is_said_of_load(monkeypatch: pytest.MonkeyPatch) -> None:
 def measured(configuration: Configuration, steps: int = 1) -> Outcome:
     """The row without a process around it; what the measurement raises is raised."""
     outcome = Outcome()
-    for readings in Measurement(configuration, steps)():
-        outcome.add(dict(readings))
+    for event in Measurement(configuration, steps)():
+        outcome.add(event)
     outcome.readings.pop(COUNT, None)
     return outcome
 
@@ -141,8 +141,8 @@ def failing_row(configuration: Configuration, error: type[Exception]) -> tuple[O
     """What was known when the network failed, and the failure's text."""
     outcome = Outcome()
     with pytest.raises(error) as caught:
-        for readings in Measurement(configuration)():
-            outcome.add(dict(readings))
+        for event in Measurement(configuration)():
+            outcome.add(event)
     return outcome, str(caught.value)
 
 
@@ -236,6 +236,6 @@ def test_what_is_known_comes_before_what_may_fail(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(Training, "step", killed)
     outcome = Outcome()
     with pytest.raises(KeyboardInterrupt):
-        for readings in Measurement(EXACT)():
-            outcome.add(dict(readings))
+        for event in Measurement(EXACT)():
+            outcome.add(event)
     assert outcome.readings.keys() == {"parameters", "convolutions"}

@@ -3,10 +3,10 @@
 import copy
 import importlib
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 import torch
+from heard import outcome_of
 from own_networks import name
 from torch import nn
 
@@ -96,15 +96,12 @@ def test_less_is_kept_the_smaller_the_budget() -> None:
 
 
 def test_a_row_says_what_it_is_and_that_it_cannot_be_simulated() -> None:
-    readings: dict[str, Any] = {}
-    messages = []
-    for some in Measurement(CELL, timed_steps=1)():
-        messages.append(some.pop("message", ""))
-        readings |= some
+    outcome = outcome_of(Measurement(CELL, timed_steps=1))
+    readings = outcome.readings
     assert readings["gradient_relative_error"] < 1e-6
     assert readings["saved_bytes"] < readings["live_peak_bytes"]
     assert "simulated_peak_bytes" not in readings
-    said = "; ".join(words for words in messages if words not in ("", REMARK))  # beside other work
+    said = outcome.message.removesuffix(f"; {REMARK}")  # beside other work
     assert said == "divided as torch.compile does it, with torch's own kernels: no fusion"
     with pytest.raises(Unsupported, match=r"^compile-budget cannot be simulated"):
         simulate(CELL)

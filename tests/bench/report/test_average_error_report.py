@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from gradient_rows import age_row, age_sweep
 
-from xconv_bench.report.average_error_plot import plot_average_error
-from xconv_bench.report.tables.age import print_average_error_table
+from xconv_bench.report.pictures import plot
+from xconv_bench.report.tables.methods import print_average_error_table
 
 Rows = list[dict[str, Any]]
 BUDGET = 16 * 2**30
@@ -23,7 +23,7 @@ def printed(rows: Rows) -> list[str]:
 
 def texts(rows: Rows, folder: Path) -> str:
     """Every line of text in the SVG."""
-    _, svg = plot_average_error(rows, folder)
+    _, svg = plot("age", rows, folder)
     return "\n".join(re.findall(r"<text[^>]*>([^<]*)</text>", svg.read_text()))
 
 
@@ -95,11 +95,11 @@ def test_a_batch_of_all_samples_has_no_floor(tmp_path: Path) -> None:
 
 def test_the_same_rows_make_the_same_files_and_settings_are_not_mixed(tmp_path: Path) -> None:
     rows = [*age_sweep(), *age_sweep(BUDGET)]
-    paths = plot_average_error(rows, tmp_path / "a")
+    paths = plot("age", rows, tmp_path / "a")
     assert [path.name for path in paths if path.suffix == ".png"] == [
         "age_batch64.png", "age_16-GiB.png",
     ]  # fmt: skip
-    again = plot_average_error(rows, tmp_path / "b")
+    again = plot("age", rows, tmp_path / "b")
     assert [path.read_bytes() for path in again] == [path.read_bytes() for path in paths]
 
 
@@ -109,5 +109,5 @@ def test_the_same_rows_make_the_same_files_and_settings_are_not_mixed(tmp_path: 
     ids=["no rows", "exact alone", "failures alone"],
 )
 def test_without_estimates_nothing_is_drawn(rows: Rows, tmp_path: Path) -> None:
-    assert plot_average_error(rows, tmp_path / "plots") == []
+    assert plot("age", rows, tmp_path / "plots") == []
     assert not (tmp_path / "plots").exists()

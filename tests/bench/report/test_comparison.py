@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from run_directories import MEMORY, XCONV, error_row, make_run, memory_row
 
-from xconv_bench.report.comparison_plot import Changed, plot_comparison
 from xconv_bench.report.page.comparison import Comparison, compare
+from xconv_bench.report.pictures.comparison import Changed, plot_comparison
 from xconv_bench.results.recorded import read_runs
 from xconv_bench.results.schema import Cell
 

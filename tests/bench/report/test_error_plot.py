@@ -1,6 +1,7 @@
 """The pictures of errors: their points, what they name, and a picture for each setting."""
 
 import re
+from math import inf, isfinite, nan
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,8 @@ from gradient_rows import EXACT_BYTES, MEBIBYTE, error_row, error_sweep, exactly
 from matplotlib.axes import Axes
 
 from xconv_bench.errors import BenchError
-from xconv_bench.report.error_bytes_plot import draw_error_bytes
-from xconv_bench.report.error_plot import plot_error
-from xconv_bench.report.error_probes_plot import draw_error_probes
+from xconv_bench.report.pictures import plot
+from xconv_bench.report.pictures.error import error_by_bytes, error_by_probes
 from xconv_bench.report.settings import settings_of
 from xconv_bench.results.schema import TABLES
 
@@ -33,17 +33,17 @@ def lines(axes: Axes) -> list[list[tuple[float, float]]]:
 
 def panels(rows: Rows, layers: list[str] | None = None) -> list[Axes]:
     (setting,) = settings_of(rows, TABLES["error"].key)
-    picture = draw_error_probes(setting, layers)
-    assert picture is not None
-    return [axes for axes in picture.axes if axes.get_visible()]
+    described = error_by_probes(setting, layers)
+    assert described is not None
+    return [axes for axes in described.draw().axes if axes.get_visible()]
 
 
 def test_the_same_rows_make_the_same_files(tmp_path: Path) -> None:
     rows = error_sweep(probes=(8, 32))
-    first = [path.read_bytes() for path in plot_error(rows, tmp_path / "a" / "plots")]
+    first = [path.read_bytes() for path in plot("error", rows, tmp_path / "a" / "plots")]
     before = dict(matplotlib.rcParams)
     with matplotlib.rc_context({"font.size": 30, "svg.hashsalt": None}):
-        paths = plot_error(rows, tmp_path / "b")
+        paths = plot("error", rows, tmp_path / "b")
     assert [path.read_bytes() for path in paths] == first
     assert [path.name for path in paths] == [
         "error.png", "error.svg", "error_bytes.png", "error_bytes.svg",
@@ -73,10 +73,10 @@ def test_where_the_gradient_is_exact_the_point_is_on_the_lower_edge(tmp_path: Pa
     some = [r for r in rows if (r["scheme"], r["layer"]) == ("independent", "7")]
     assert [(r["probes"], r["relative_error"]) for r in some[:-1]] in drawn
     assert [(512.0, 0.0)] in drawn
-    _, svg, _, _ = plot_error(rows, tmp_path)
+    _, svg, _, _ = plot("error", rows, tmp_path)
     assert "points on the lower edge" in texts(svg)
     some = [row for row in rows if row["probes"] != 512]
-    _, svg, _, _ = plot_error(some, tmp_path)
+    _, svg, _, _ = plot("error", some, tmp_path)
     assert "lower edge" not in texts(svg)
 
 
@@ -90,7 +90,7 @@ def test_of_many_layers_those_that_matter_are_named(tmp_path: Path) -> None:
     sizes = {r["layer"]: r["relative_error"] for r in rows if r["probes"] == 8}
     del sizes["all"]
     largest = max(sizes, key=sizes.__getitem__)
-    _, svg, _, _ = plot_error(rows, tmp_path)
+    _, svg, _, _ = plot("error", rows, tmp_path)
     shown = texts(svg)
     assert "stage0.conv (first, smallest error)" in shown
     assert "stage20.conv (last)" in shown
@@ -104,9 +104,9 @@ def test_of_many_layers_those_that_matter_are_named(tmp_path: Path) -> None:
 def test_error_against_bytes_shows_the_network_beside_exact() -> None:
     rows = error_sweep(schemes=("independent", "multi"))
     (setting,) = settings_of(rows, TABLES["error"].key)
-    picture = draw_error_bytes(setting)
-    assert picture is not None
-    (axes,) = picture.axes
+    described = error_by_bytes(setting)
+    assert described is not None
+    (axes,) = described.draw().axes
     some = [r for r in rows if r["scheme"] == "multi" and r["layer"] == "all"]
     points = [(r["saved_bytes"] / MEBIBYTE, r["relative_error"]) for r in some]
     # The largest is 14 MiB.
@@ -124,7 +124,7 @@ def test_settings_are_never_mixed(tmp_path: Path) -> None:
         {"model": "net.py/a", "batch_size": 8},
     ]
     rows = [row for each in settings for row in error_sweep(("0",), ("multi",), (8,), **each)]
-    pngs = [path for path in plot_error(rows, tmp_path) if path.suffix == ".png"]
+    pngs = [path for path in plot("error", rows, tmp_path) if path.suffix == ".png"]
     assert [path.name for path in pngs[::2]] == [
         "error_net.py-a_batch8.png",
         "error_net.py-a_batch64.png",
@@ -137,7 +137,7 @@ def test_settings_are_never_mixed(tmp_path: Path) -> None:
 def test_what_failed_is_named(tmp_path: Path) -> None:
     rows = error_sweep(schemes=("independent",))
     rows.append(error_row(method="xconv", scheme="multi", probes=8, status="oom"))
-    for svg in plot_error(rows, tmp_path)[1::2]:
+    for svg in plot("error", rows, tmp_path)[1::2]:
         assert "xconv multi r=8: out of memory" in texts(svg)
 
 
@@ -151,6 +151,28 @@ def test_at_half_precision_the_rounding_of_exact_layers_is_a_level(tmp_path: Pat
     assert panel.get_ylim()[0] < 0.002
 
 
+def test_rounding_above_the_errors_lies_within_the_picture() -> None:
+    rows = error_sweep(schemes=("multi",), probes=(8, 32))
+    for row in rows:
+        if row["method"] == "exact":
+            row |= {"relative_error": 50.0, "bias_verdict": "biased"}
+    (panel,) = panels(rows)
+    assert panel.get_ylim()[1] > 50
+
+
+@pytest.mark.parametrize("odd", [nan, inf])
+def test_an_error_that_is_not_finite_leaves_the_others_their_picture(odd: float) -> None:
+    rows = error_sweep(("0",), ("multi",), (8, 32))
+    odd_row = next(row for row in rows if (row["layer"], row["probes"]) == ("0", 8))
+    odd_row |= {"relative_error": odd}
+    (panel,) = panels(rows)
+    errors = [row["relative_error"] for row in rows if row["method"] == "xconv"]
+    low, high = panel.get_ylim()
+    assert all(low < error < high for error in errors if isfinite(error))
+    (setting,) = settings_of(rows, TABLES["error"].key)
+    assert error_by_bytes(setting) is not None
+
+
 @pytest.mark.parametrize(
     "rows",
     [
@@ -162,7 +184,7 @@ def test_at_half_precision_the_rounding_of_exact_layers_is_a_level(tmp_path: Pat
     ids=["no rows", "exact alone", "failures alone", "all of them exact"],
 )
 def test_without_errors_nothing_is_drawn(rows: Rows, tmp_path: Path) -> None:
-    assert plot_error(rows, tmp_path / "plots") == []
+    assert plot("error", rows, tmp_path / "plots") == []
     assert not (tmp_path / "plots").exists()
 
 
@@ -174,11 +196,11 @@ def test_one_number_of_probes_is_drawn() -> None:
 
 
 def test_a_dollar_sign_is_no_formula(tmp_path: Path) -> None:
-    _, svg, _, _ = plot_error(error_sweep(("$a$",), ("multi",), (8,), model="$m$"), tmp_path)
+    _, svg, _, _ = plot("error", error_sweep(("$a$",), ("multi",), (8,), model="$m$"), tmp_path)
     assert "$a$" in texts(svg) and "$m$" in texts(svg)
 
 
 def test_a_file_in_the_way_is_explained(tmp_path: Path) -> None:
     (tmp_path / "plots").write_text("mine")
     with pytest.raises(BenchError, match="plots cannot be used: File exists"):
-        plot_error(error_sweep(), tmp_path / "plots")
+        plot("error", error_sweep(), tmp_path / "plots")

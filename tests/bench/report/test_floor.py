@@ -7,8 +7,8 @@ import pytest
 from gradient_rows import error_row, estimated
 
 from xconv_bench.report.tables.error import print_error_table
-from xconv_bench.report.tables.frontier import print_frontier_table
 from xconv_bench.report.tables.memory import print_memory_table
+from xconv_bench.report.tables.methods import print_frontier_table
 from xconv_bench.results.schema import TABLES
 
 

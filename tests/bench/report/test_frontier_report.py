@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from xconv_bench.configuration import GradientConfiguration
-from xconv_bench.report.frontier_plot import plot_frontier
-from xconv_bench.report.tables.frontier import print_frontier_table
+from xconv_bench.report.pictures import plot
+from xconv_bench.report.tables.methods import print_frontier_table
 from xconv_bench.results.schema import TABLES
 
 Rows = list[dict[str, Any]]
@@ -62,11 +62,11 @@ def test_lines_stand_by_their_peak_and_name_what_beats_them() -> None:
 @pytest.mark.parametrize("rows", [[], ROWS[-1:]])
 def test_without_anything_measured(rows: Rows, tmp_path: Path) -> None:
     assert printed(rows)
-    assert plot_frontier(rows, tmp_path) == []
+    assert plot("frontier", rows, tmp_path) == []
 
 
 def test_pictures(tmp_path: Path) -> None:
-    paths = plot_frontier(ROWS, tmp_path)
+    paths = plot("frontier", ROWS, tmp_path)
     assert [path.name for path in paths] == [
         "frontier_error.png", "frontier_error.svg", "frontier_time.png", "frontier_time.svg"
     ]  # fmt: skip
@@ -74,4 +74,4 @@ def test_pictures(tmp_path: Path) -> None:
     for words in ("the front", "1 bit", "2 bits", "r=8", "checkpoint", "offload: unsupported"):
         assert words in error and words in time
     assert "relative error" in error and "step (s)" in time
-    assert plot_frontier(ROWS, tmp_path / "again")[1].read_text() == error
+    assert plot("frontier", ROWS, tmp_path / "again")[1].read_text() == error

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from xconv_bench.configuration import Configuration
-from xconv_bench.report.layers_plot import plot_layers
+from xconv_bench.report.pictures import plot
 from xconv_bench.report.published import published_layers_peak
 from xconv_bench.report.tables.layers import held_by, peak_of, print_layers_table
 from xconv_bench.results.schema import TABLES
@@ -73,17 +73,17 @@ def test_the_printed_tables() -> None:
 
 def test_nothing_measured(tmp_path: Path) -> None:
     assert printed([]) == ["Nothing was measured."]
-    assert plot_layers([FAILED], tmp_path) == []
+    assert plot("layers", [FAILED], tmp_path) == []
     assert any("no GPU" in line for line in printed([FAILED]))
 
 
 def test_the_picture(tmp_path: Path) -> None:
-    paths = plot_layers(ROWS, tmp_path)
+    paths = plot("layers", ROWS, tmp_path)
     assert [path.name for path in paths] == ["layers.png", "layers.svg"]
     text = paths[1].read_text()
     for words in ("forward", "backward", "xconv multi r=8 conv,relu", "offload: unsupported"):
         assert words in text
-    assert plot_layers(ROWS, tmp_path / "again")[1].read_text() == text
+    assert plot("layers", ROWS, tmp_path / "again")[1].read_text() == text
 
 
 def test_what_was_published_is_of_one_setting() -> None:

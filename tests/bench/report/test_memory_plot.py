@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from math import inf, nan
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import matplotlib
 import pytest
 
 from xconv_bench.errors import BenchError
-from xconv_bench.report.memory_plot import plot_memory
+from xconv_bench.report.pictures import plot
 
 MakeRow = Callable[..., dict[str, Any]]
 Rows = Sequence[dict[str, Any]]
@@ -17,14 +18,14 @@ Rows = Sequence[dict[str, Any]]
 
 def texts(rows: Rows, folder: Path) -> list[str]:
     """Every line of text in the SVG."""
-    _, svg = plot_memory(rows, folder)
+    _, svg = plot("memory", rows, folder)
     return re.findall(r"<text[^>]*>([^<]*)</text>", svg.read_text())
 
 
 def test_the_same_rows_make_the_same_files(pair: Rows, tmp_path: Path) -> None:
-    first = [path.read_bytes() for path in plot_memory(pair, tmp_path / "a" / "plots")]
+    first = [path.read_bytes() for path in plot("memory", pair, tmp_path / "a" / "plots")]
     with matplotlib.rc_context({"font.size": 30, "svg.hashsalt": None}):
-        paths = plot_memory(pair, tmp_path / "b")
+        paths = plot("memory", pair, tmp_path / "b")
     assert [path.read_bytes() for path in paths] == first
     assert [path.name for path in paths] == ["memory.png", "memory.svg"]
     assert first[0].startswith(b"\x89PNG")
@@ -70,6 +71,15 @@ def test_failures_are_words_in_the_place_of_bars(make_row: MakeRow, tmp_path: Pa
     assert "live peak (MiB)" in shown
 
 
+@pytest.mark.parametrize("odd", [nan, inf])
+def test_a_peak_that_is_not_finite_leaves_the_others_their_bars(
+    odd: float, make_row: MakeRow, tmp_path: Path
+) -> None:
+    rows = [make_row(live_peak_bytes=2**30), make_row(method="xconv", live_peak_bytes=odd)]
+    shown = " ".join(texts(rows, tmp_path))
+    assert "live peak (" in shown and f"{odd} " in shown
+
+
 def test_failures_alone_have_no_axis(make_row: MakeRow, tmp_path: Path) -> None:
     shown = texts([make_row(status="oom")], tmp_path)
     assert "out of memory" in shown
@@ -83,19 +93,19 @@ def test_a_dollar_sign_is_no_formula(make_row: MakeRow, tmp_path: Path) -> None:
 
 def test_the_users_settings_stay_as_they_were(pair: Rows, tmp_path: Path) -> None:
     before = dict(matplotlib.rcParams)
-    plot_memory(pair, tmp_path)
+    plot("memory", pair, tmp_path)
     assert dict(matplotlib.rcParams) == before
 
 
 def test_without_rows_nothing_is_drawn(tmp_path: Path) -> None:
-    assert plot_memory([], tmp_path / "plots") == []
+    assert plot("memory", [], tmp_path / "plots") == []
     assert not (tmp_path / "plots").exists()
 
 
 def test_a_file_in_the_way_is_explained(pair: Rows, tmp_path: Path) -> None:
     (tmp_path / "plots").write_text("mine")
     with pytest.raises(BenchError, match="plots cannot be used: File exists"):
-        plot_memory(pair, tmp_path / "plots")
+        plot("memory", pair, tmp_path / "plots")
     (tmp_path / "memory.svg").mkdir()
     with pytest.raises(BenchError, match=r"memory\.svg cannot be used: Is a directory"):
-        plot_memory(pair, tmp_path)
+        plot("memory", pair, tmp_path)

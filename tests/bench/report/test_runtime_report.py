@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from xconv_bench.configuration import Configuration
-from xconv_bench.report.runtime_plot import plot_runtime
+from xconv_bench.report.pictures import plot
 from xconv_bench.report.tables.runtime import is_win, print_runtime_table, wins
 from xconv_bench.results.schema import TABLES
 
@@ -69,13 +69,13 @@ def test_the_printed_table() -> None:
 
 
 def test_the_picture(tmp_path: Path) -> None:
-    paths = plot_runtime(ROWS, tmp_path)
+    paths = plot("runtime", ROWS, tmp_path)
     assert [path.name for path in paths] == ["runtime.png", "runtime.svg"]
     text = paths[1].read_text()
     for words in ("0.50×", "0.95×", "out of memory", "conv:4, batch 2"):
         assert words in text
-    assert plot_runtime(ROWS, tmp_path / "again")[1].read_text() == text
+    assert plot("runtime", ROWS, tmp_path / "again")[1].read_text() == text
 
 
 def test_without_ratios_there_is_no_picture(tmp_path: Path) -> None:
-    assert plot_runtime(ROWS[:1], tmp_path) == plot_runtime([], tmp_path) == []
+    assert plot("runtime", ROWS[:1], tmp_path) == plot("runtime", [], tmp_path) == []

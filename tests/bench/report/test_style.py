@@ -1,6 +1,6 @@
 """Lines of one method are told apart, and other methods have other lines."""
 
-from xconv_bench.report.style import stroke
+from xconv_bench.report.canvas.style import stroke
 
 
 def test_ten_variants_of_a_method_have_ten_looks() -> None:

@@ -14,9 +14,8 @@ from xconv_bench.configuration import TrainingConfiguration
 from xconv_bench.naming import training_name
 from xconv_bench.report.page.findings import outcome_of
 from xconv_bench.report.page.kinds import condensed
+from xconv_bench.report.pictures import Beside, plot
 from xconv_bench.report.tables.training import print_training_table
-from xconv_bench.report.training_pictures import draw_training_pictures
-from xconv_bench.report.training_plot import plot_training
 from xconv_bench.report.training_words import Gap, gap, gap_words, trained_in
 from xconv_bench.results.schema import TABLES
 
@@ -139,13 +138,13 @@ def test_batches_of_equal_memory() -> None:
 
 
 def test_curves(tmp_path: Path) -> None:
-    paths = plot_training(rows(), tmp_path)
+    paths = plot("training", rows(), tmp_path)
     assert [path.name for path in paths] == [
         "training_classification.png", "training_classification.svg",
     ]  # fmt: skip
     text = paths[1].read_text()
     assert "accuracy" in text and "xconv independent r=4" in text and "3 seeds" in text
-    assert plot_training([row(2, status="error")], tmp_path) == []
+    assert plot("training", [row(2, status="error")], tmp_path) == []
 
 
 def test_pictures_of_what_was_made(tmp_path: Path) -> None:
@@ -155,12 +154,15 @@ def test_pictures_of_what_was_made(tmp_path: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for name in ("input", "truth", "output"):
             Image.fromarray(np.zeros((8, 8), np.uint8)).save(folder / f"{name}.png")
-    paths = draw_training_pictures(found, tmp_path / "pictures", tmp_path / "plots")
-    assert [path.name for path in paths] == ["made_classification.png", "made_classification.svg"]
-    text = paths[1].read_text()
+    paths = plot("training", found, tmp_path / "plots", Beside(made=tmp_path / "pictures"))
+    names = [f"{name}_classification.{kind}" for name in ("training", "made")
+             for kind in ("png", "svg")]  # fmt: skip
+    assert [path.name for path in paths] == names
+    text = paths[3].read_text()
     for title in ("input", "truth", "exact", "xconv independent r=4"):
         assert title in text
-    assert draw_training_pictures(found, tmp_path / "nowhere", tmp_path / "plots") == []
+    nowhere = plot("training", found, tmp_path / "plots", Beside(made=tmp_path / "nowhere"))
+    assert [path.stem for path in nowhere] == ["training_classification"] * 2
 
 
 def test_each_setting_has_its_pictures(tmp_path: Path) -> None:
@@ -169,8 +171,7 @@ def test_each_setting_has_its_pictures(tmp_path: Path) -> None:
         folder = tmp_path / "pictures" / training_name(each)
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.zeros((8, 8), np.uint8)).save(folder / "output.png")
-    paths = plot_training(found, tmp_path)
-    paths += draw_training_pictures(found, tmp_path / "pictures", tmp_path)
+    paths = plot("training", found, tmp_path, Beside(made=tmp_path / "pictures"))
     assert [path.stem for path in paths if path.suffix == ".png"] == [
         "training_classification", "training_classification_2",
         "made_classification", "made_classification_2",

@@ -6,16 +6,21 @@ from pathlib import Path
 
 import pytest
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.collections import LineCollection
 from variance_rows import Row, estimator, parted, rounded, variance_row, variance_sweep
 
 from xconv_bench.errors import BenchError
+from xconv_bench.report.canvas.curves import Curves
+from xconv_bench.report.pictures import Beside, plot
+from xconv_bench.report.pictures.variance import (
+    DEVIATION,
+    ROUNDING,
+    against_batch,
+    against_probes,
+)
+from xconv_bench.report.pictures.variance_ratio import variance_ratio
 from xconv_bench.report.settings import settings_of
-from xconv_bench.report.variance_batch_plot import draw_against_batch
 from xconv_bench.report.variance_laws import BATCHES_TOGETHER, laws_by_key
-from xconv_bench.report.variance_plot import plot_variance
-from xconv_bench.report.variance_probes_plot import DEVIATION, ROUNDING, draw_against_probes
-from xconv_bench.report.variance_ratio_plot import draw_ratio
 from xconv_bench.results.schema import TABLES
 from xconv_bench.statistics.law import fit_laws
 
@@ -34,34 +39,34 @@ def lines(axes: Axes) -> list[list[tuple[float, float]]]:
     return [[(float(x), float(y)) for x, y in points] for points in found]
 
 
-def shown(picture: Figure | None) -> list[Axes]:
-    assert picture is not None
-    return [axes for axes in picture.axes if axes.get_visible()]
+def shown(described: Curves | None) -> list[Axes]:
+    assert described is not None
+    return [axes for axes in described.draw().axes if axes.get_visible()]
 
 
 def ratio_panels(rows: Rows, target: float = 1.0, layers: list[str] | None = None) -> list[Axes]:
     (setting,) = settings_of(rows, TABLES["variance"].key)
-    return shown(draw_ratio(setting, laws_by_key(fit_laws(rows, target)), layers))
+    return shown(variance_ratio(setting, laws_by_key(fit_laws(rows, target)), layers))
 
 
 def plotted(rows: Rows, folder: Path, layers: list[str] | None = None) -> list[str]:
-    paths = plot_variance(rows, fit_laws(rows), folder, layers)
+    paths = plot("variance", rows, folder, Beside(fit_laws(rows), layers=layers))
     assert all(path.exists() for path in paths)
     return [path.name for path in paths if path.suffix == ".png"]
 
 
 def test_the_same_rows_make_the_same_files(tmp_path: Path) -> None:
     rows = variance_sweep(("0",), ("multi",), (4, 16))
-    laws = fit_laws(rows)
-    first = [path.read_bytes() for path in plot_variance(rows, laws, tmp_path / "a")]
-    again = [path.read_bytes() for path in plot_variance(rows, laws, tmp_path / "b")]
+    laws = Beside(fit_laws(rows))
+    first = [path.read_bytes() for path in plot("variance", rows, tmp_path / "a", laws)]
+    again = [path.read_bytes() for path in plot("variance", rows, tmp_path / "b", laws)]
     assert first == again and len(first) == 4
 
 
 def test_against_batch_size_a_panel_a_layer_and_a_line_for_each_number_of_probes() -> None:
     rows = variance_sweep(batches=(32, 128, 64))
     (setting,) = settings_of(rows, BATCHES_TOGETHER)
-    axes = shown(draw_against_batch(setting, "xconv multi", None))
+    axes = shown(against_batch(setting, "xconv multi", None))
     titles = ["layer 0", "layer 2", "layer 5", "layer 7", "all layers together"]
     assert [panel.get_title() for panel in axes] == titles
     expected = {
@@ -77,14 +82,14 @@ def test_against_batch_size_a_panel_a_layer_and_a_line_for_each_number_of_probes
 def test_without_an_exact_row_the_exact_deviation_is_that_of_the_minibatches() -> None:
     rows = [row for row in variance_sweep(batches=(32, 64)) if row["method"] == "xconv"]
     (setting,) = settings_of(rows, BATCHES_TOGETHER)
-    axes = shown(draw_against_batch(setting, "xconv multi", ["0"]))
+    axes = shown(against_batch(setting, "xconv multi", ["0"]))
     assert [(b, pytest.approx(sqrt(4 / b))) for b in (32.0, 64.0)] in lines(axes[-1])
 
 
 def test_with_one_batch_size_the_deviation_is_drawn_against_probes() -> None:
     rows = variance_sweep(probes=(4, 16))
     (setting,) = settings_of(rows, TABLES["variance"].key)
-    whole = shown(draw_against_probes(setting, None, DEVIATION))[-1]
+    whole = shown(against_probes(setting, None, DEVIATION))[-1]
     sampling = 4 / 128
     points = [(r, pytest.approx(sqrt((1 + 1024 / r) * sampling))) for r in (4.0, 16.0)]
     level = pytest.approx(sqrt(sampling))
@@ -115,12 +120,15 @@ def test_ratios_have_a_panel_an_estimator_with_the_law_through_them() -> None:
     assert [(0.0, 1.0), (1.0, 1.0)] in multi
 
 
-def test_intervals_lie_within_the_picture() -> None:
+def test_intervals_lie_within_the_picture_from_end_to_end() -> None:
     rows = variance_sweep(("0",), ("multi",), (4, 16))
     for row in rows:
         if row["layer"] == "all" and row["probes"] == 4:
-            row["variance_ratio_high"] = 9000.0
+            row |= {"variance_ratio_low": 0.5, "variance_ratio_high": 9000.0}
     (panel,) = ratio_panels(rows)
+    bars = [bar for lines in panel.collections if isinstance(lines, LineCollection)
+            for bar in lines.get_segments()]  # fmt: skip
+    assert any(bar[:, 1].tolist() == pytest.approx([0.5, 9000.0]) for bar in bars)
     assert panel.get_ylim()[1] > 9000
     assert panel.get_ylim()[0] < 1
 
@@ -130,7 +138,7 @@ def test_another_target_is_a_level_of_its_own(tmp_path: Path) -> None:
     (panel,) = ratio_panels(rows, target=0.01)
     assert [(0.0, 0.01), (1.0, 0.01)] in lines(panel)
     assert panel.get_ylim()[0] < 0.01
-    plot_variance(rows, fit_laws(rows, 0.01), tmp_path)
+    plot("variance", rows, tmp_path, Beside(fit_laws(rows, 0.01)))
     assert "target 0.01" in texts(tmp_path / "variance_ratio.svg")
 
 
@@ -164,7 +172,7 @@ def test_at_half_precision_the_error_is_drawn_over_the_rounding(tmp_path: Path) 
     rows = rounded(variance_sweep(("0",), ("multi",), (4, 16)), 0.0004)
     assert "variance_rounding.png" in plotted(rows, tmp_path)
     (setting,) = settings_of(rows, TABLES["variance"].key)
-    whole = shown(draw_against_probes(setting, None, ROUNDING))[-1]
+    whole = shown(against_probes(setting, None, ROUNDING))[-1]
     points = [(r, pytest.approx(sqrt(1024 / r * 4 / 128))) for r in (4.0, 16.0)]
     level = pytest.approx(0.02)
     assert points in lines(whole)

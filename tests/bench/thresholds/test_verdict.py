@@ -9,10 +9,11 @@ import pytest
 import threshold_rows as rows
 from threshold_rows import XCONV
 
+from xconv_bench.configuration import TrainingConfiguration
 from xconv_bench.errors import BenchError, UsageError
 from xconv_bench.results.schema import COLUMNS, TABLES
 from xconv_bench.thresholds.baseline import Baseline, why_not_comparable
-from xconv_bench.thresholds.limit import read_limit
+from xconv_bench.thresholds.limit import Bounds, limits_of, read_limit
 from xconv_bench.thresholds.verdict import Verdict, judge
 
 MACHINE: dict[str, Any] = {
@@ -106,6 +107,23 @@ def test_a_regression(tmp_path: Path) -> None:
         found = complete("memory", rows.memory(saved_bytes=value), folder=tmp_path / str(value))
         (verdict,) = judged("memory: saved_bytes <= 1.02 * baseline", *found, baseline=before)
         assert (verdict.outcome, verdict.reference) == (outcome, 100)
+
+
+@pytest.mark.parametrize(
+    "metric",
+    ["accuracy", "psnr_db", "dice", "ssim", "iou", "classifier_agreement", "frechet_distance"],
+)
+def test_a_worse_measure_is_a_regression_and_a_better_one_is_not(
+    tmp_path: Path, metric: str
+) -> None:
+    key = {**TrainingConfiguration("net").key, "epoch": 1, "status": "ok"}
+    before = Baseline(rows.write(tmp_path / "old", "training", {**key, metric: 0.5}))
+    (limit,) = limits_of("training", {}, metric, Bounds(max_regression="2%"), False)
+    worse, better = (0.6, 0.4) if metric == "frechet_distance" else (0.4, 0.6)
+    for value, outcome in ((worse, "fail"), (better, "pass"), (0.5, "pass")):
+        found = complete("training", {**key, metric: value}, folder=tmp_path / str(value))
+        (verdict,) = judge([limit], lambda name, found=found: found, MACHINE, before)
+        assert (verdict.outcome, verdict.reference) == (outcome, 0.5)
 
 
 def test_a_baseline_that_lacks_the_row(tmp_path: Path) -> None:

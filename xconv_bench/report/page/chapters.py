@@ -37,7 +37,7 @@ class Download:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TableOutcome:
     """The findings of a table of a run; ``more`` settings are not spoken of."""
 
     run: str
@@ -53,7 +53,7 @@ class Chapter:
     """One table: its findings, pictures, rows and downloads."""
 
     kind: Schema
-    outcomes: list[Outcome]
+    outcomes: list[TableOutcome]
     galleries: list[Gallery]
     sheet: Sheet
     downloads: list[Download]
@@ -65,7 +65,7 @@ def chapters_of(runs: Sequence[RecordedRun]) -> list[Chapter]:
     return [_chapter(kind, [run for run in runs if kind.name in run.tables]) for kind in measured]
 
 
-def outcomes_of(kind: Schema, runs: Sequence[RecordedRun]) -> list[Outcome]:
+def outcomes_of(kind: Schema, runs: Sequence[RecordedRun]) -> list[TableOutcome]:
     """Return what the table says in each of the runs that have it."""
     outcomes = []
     for run in runs:
@@ -73,7 +73,7 @@ def outcomes_of(kind: Schema, runs: Sequence[RecordedRun]) -> list[Outcome]:
             rows = run.tables[kind.name].rows
             found, count = findings(kind, rows, MOST_FINDINGS)
             more = count - len(found)
-            outcomes.append(Outcome(run.name, kind, len(rows), statuses(rows), found, more))
+            outcomes.append(TableOutcome(run.name, kind, len(rows), statuses(rows), found, more))
     return outcomes
 
 

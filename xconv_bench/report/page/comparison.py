@@ -8,10 +8,9 @@ from math import inf, isfinite, isnan, log
 
 from xconv_bench.configuration import KNOBS
 from xconv_bench.plain_text import visible
-from xconv_bench.report import style
-from xconv_bench.report.page.cells import column_of, writer
+from xconv_bench.report.canvas import style
 from xconv_bench.report.page.findings import is_rounding
-from xconv_bench.report.page.kinds import name_of, shown_figures
+from xconv_bench.report.page.kinds import column_of, name_of, shown_figures, writer
 from xconv_bench.report.summary import Row
 from xconv_bench.report.units import format_ratio
 from xconv_bench.report.words import phrases, status_words
@@ -26,7 +25,7 @@ RowsByKey = Mapping[tuple[str, ...], Row]
 
 
 @dataclass(frozen=True)
-class Change:
+class FigureChange:
     """A figure in each of the runs; ``ratios`` to the first of them, None where there is none.
 
     ``size`` is the largest change in either direction, infinite where it is not one by a factor.
@@ -43,7 +42,7 @@ class Change:
 
     @property
     def ratio_words(self) -> list[str]:
-        """Ratios as people write them; for the first run nothing."""
+        """Return the ratios as people write them; nothing for the first run."""
         return ["" if ratio is None else format_ratio(ratio) for ratio in self.ratios]
 
 
@@ -52,18 +51,18 @@ class Comparison:
     """``changes`` has every figure that several runs have; ``unmatched`` rows are in one only."""
 
     runs: list[str]
-    changes: list[Change]
+    changes: list[FigureChange]
     unmatched: int
 
     @property
     def count(self) -> int:
-        """Number of figures that differ by more than half a percent."""
+        """Return the number of figures that differ by more than half a percent."""
         return sum(change.size > _NEXT_TO_NOTHING for change in self.changes)
 
 
 def compare(runs: Sequence[RecordedRun]) -> Comparison:
     """Compare the first run with the others."""
-    changes: list[Change] = []
+    changes: list[FigureChange] = []
     unmatched = 0
     for schema in TABLES.values():
         by_run = [_by_key(schema, run) for run in runs]
@@ -83,7 +82,7 @@ def _by_key(schema: Schema, run: RecordedRun) -> RowsByKey:
     return {tuple(c.write(row[c.name]) for c in schema.settings): row for row in table.rows}
 
 
-def _changes(schema: Schema, shared: Sequence[Sequence[Row | None]]) -> Iterator[Change]:
+def _changes(schema: Schema, shared: Sequence[Sequence[Row | None]]) -> Iterator[FigureChange]:
     every = [row for rows in shared for row in rows if row is not None]
     if not every:
         return
@@ -103,12 +102,12 @@ def _changes(schema: Schema, shared: Sequence[Sequence[Row | None]]) -> Iterator
         common = (schema.name, where, name_of(first), style.shades(str(first["method"])).dark)
         if len({row["status"] for row in rows if row is not None}) > 1:
             states = ["" if row is None else status_words(str(row["status"])) for row in rows]
-            yield Change(*common, "outcome", states, [None] * len(rows), inf)
+            yield FigureChange(*common, "outcome", states, [None] * len(rows), inf)
         for column, write in figures:
             if sum(row is not None and row[column.name] is not None for row in rows) > 1:
                 texts = ["" if row is None else write(row) for row in rows]
                 ratios, size = _ratios(column, rows)
-                yield Change(*common, column.heading, texts, ratios, size)
+                yield FigureChange(*common, column.heading, texts, ratios, size)
 
 
 def _ratios(column: Column, rows: Sequence[Row | None]) -> tuple[list[float | None], float]:

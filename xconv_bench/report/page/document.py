@@ -11,11 +11,11 @@ from typing import Any
 
 from xconv_bench import __version__
 from xconv_bench.plain_text import visible
-from xconv_bench.report.comparison_plot import Changed, plot_comparison
+from xconv_bench.report.canvas.files import kept_as
 from xconv_bench.report.page.chapters import chapters_of
 from xconv_bench.report.page.comparison import Comparison, compare
 from xconv_bench.report.page.environment import continuations_of, properties_of
-from xconv_bench.report.pictures import kept_as
+from xconv_bench.report.pictures.comparison import Changed, plot_comparison
 from xconv_bench.results.files import explained, write_whole
 from xconv_bench.results.recorded import RecordedRun
 

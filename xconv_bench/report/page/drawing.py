@@ -1,4 +1,4 @@
-"""The pictures of a table, as many as a reader looks at."""
+"""Draw the pictures of a table, as many as a reader looks at."""
 
 from __future__ import annotations
 
@@ -10,39 +10,27 @@ from tempfile import TemporaryDirectory
 
 from xconv_bench import interrupts
 from xconv_bench.errors import BenchError
+from xconv_bench.report.canvas.files import kept_as
 from xconv_bench.report.page.findings import outcome_of
 from xconv_bench.report.page.kinds import condensed, first_methods
-from xconv_bench.report.pictures import kept_as
-from xconv_bench.report.settings import Setting, settings_of
+from xconv_bench.report.pictures import Beside, plot
+from xconv_bench.report.settings import Comparable, settings_of
 from xconv_bench.report.summary import Row, summarize
 from xconv_bench.report.variance_laws import BATCHES_TOGETHER
 from xconv_bench.results.schema import Schema
 
 MOST_EMBEDDED = 3
-"""Settings of a table, run by run, that a page shows pictures of."""
+"""Most settings of a table, run by run, of which a page shows pictures."""
 MOST_FILES = 50
-"""Settings of a table, run by run, that pictures are written of."""
+"""Most settings of a table, run by run, of which pictures are written."""
 _MOST_BARS = 40
 _MOST_LINES = 24
 _MOST_METHODS = 24
 
-Draw = Callable[[Sequence[Row], Path], list[Path]]
-
-
-@dataclass(frozen=True)
-class Beside:
-    """What is drawn into the pictures of a run beside the rows of their table.
-
-    ``laws`` of variances, and the folder of what trained networks have ``made``.
-    """
-
-    laws: Sequence[Row]
-    made: Path
-
 
 @dataclass(frozen=True)
 class Embedded:
-    """A picture as PNG; ``alt`` says in words what is to be seen."""
+    """Hold a picture as PNG; ``alt`` says in words what is to be seen."""
 
     png: bytes
     caption: str
@@ -52,7 +40,7 @@ class Embedded:
 def embedded_pictures(
     kind: Schema, rows: Sequence[Row], beside: Beside
 ) -> tuple[list[Embedded], list[str]]:
-    """The pictures of the first settings, and sentences on what is not shown."""
+    """Return the pictures of the first settings, and sentences on what is not shown."""
     groups = _groups(kind, rows)
     found: list[Embedded] = []
     remarks = _remarks(kind, groups, rows, MOST_EMBEDDED)
@@ -84,8 +72,8 @@ def _drawn(
     kind: Schema, rows: Sequence[Row], beside: Beside, folder: Path
 ) -> tuple[list[Path], list[str]]:
     try:
-        with warnings.catch_warnings(action="ignore"):  # of figures that have no place on an axis
-            return _plot_of(kind.name, beside)(rows, folder), []
+        with warnings.catch_warnings(action="ignore"):  # figures without a place on an axis
+            return plot(kind.name, rows, folder, beside), []
     except BenchError:
         raise
     except Exception as error:  # odd figures must not take the rest of the report with them
@@ -94,45 +82,12 @@ def _drawn(
         return [], [f"A picture could not be drawn ({reason})."]
 
 
-def _plot_of(name: str, beside: Beside) -> Draw:
-    from xconv_bench.report.average_error_plot import plot_average_error
-    from xconv_bench.report.error_plot import plot_error
-    from xconv_bench.report.estimates_plot import plot_estimates
-    from xconv_bench.report.frontier_plot import plot_frontier
-    from xconv_bench.report.layers_plot import plot_layers
-    from xconv_bench.report.max_batch_plot import plot_max_batch
-    from xconv_bench.report.memory_plot import plot_memory
-    from xconv_bench.report.runtime_plot import plot_runtime
-    from xconv_bench.report.training_pictures import draw_training_pictures
-    from xconv_bench.report.training_plot import plot_training
-    from xconv_bench.report.variance_plot import plot_variance
-
-    plots: dict[str, Draw] = {
-        "memory": plot_memory,
-        "max_batch": plot_max_batch,
-        "frontier": plot_frontier,
-        "advice": lambda rows, folder: [],
-        "runtime": plot_runtime,
-        "layers": plot_layers,
-        "error": plot_error,
-        "age": plot_average_error,
-        "variance": lambda rows, folder: plot_variance(rows, beside.laws, folder),
-        "training": lambda rows, folder: [
-            *plot_training(rows, folder),
-            *draw_training_pictures(rows, beside.made, folder),
-        ],
-        "estimates": plot_estimates,
-        "variance_law": lambda rows, folder: [],  # drawn into the pictures of variance
-    }
-    return plots[name]
-
-
 _ONE_PICTURE = ("memory", "runtime")
-"""Tables of which all settings are in one picture."""
+"""Tables whose settings are all in one picture."""
 
 
 def _groups(kind: Schema, rows: Sequence[Row]) -> list[list[Row]]:
-    """What is drawn together, with no more methods than can be told apart."""
+    """Return rows drawn together, with no more methods than can be told apart."""
     if kind.name == "variance_law":
         return []
     if kind.name == "memory":
@@ -146,9 +101,9 @@ def _groups(kind: Schema, rows: Sequence[Row]) -> list[list[Row]]:
 
 
 def _packed(
-    rows: Sequence[Row], key: Sequence[str], size: Callable[[Setting], int], most: int
+    rows: Sequence[Row], key: Sequence[str], size: Callable[[Comparable], int], most: int
 ) -> Iterator[list[Row]]:
-    """Whole settings together, up to the size ``most``; of a larger one the first methods."""
+    """Yield whole settings together, up to the size ``most``; of a larger one the first methods."""
     group: list[Row] = []
     taken = 0
     for setting in settings_of(rows, key):
@@ -161,7 +116,7 @@ def _packed(
         yield group
 
 
-def _bars(setting: Setting) -> int:
+def _bars(setting: Comparable) -> int:
     return len(summarize(setting.rows))
 
 
@@ -189,7 +144,7 @@ _PARTS = {
 
 
 def _words(kind: Schema, rows: Sequence[Row], path: Path) -> tuple[str, str]:
-    """The caption of a picture, and what it shows to who cannot see it."""
+    """Return the caption of a picture, and what it shows to who cannot see it."""
     settings = condensed(kind, rows)
     title = settings[0].title if len(settings) == 1 else f"{len(settings)} settings"
     part = _PARTS.get(path.stem)

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from xconv_bench.errors import BenchError, UsageError
-from xconv_bench.report.comparison_plot import plot_comparison
+from xconv_bench.report.canvas.files import kept_as
 from xconv_bench.report.page.chapters import beside_of
 from xconv_bench.report.page.comparison import compare
 from xconv_bench.report.page.document import changed
 from xconv_bench.report.page.drawing import write_pictures
-from xconv_bench.report.pictures import kept_as
+from xconv_bench.report.pictures.comparison import plot_comparison
 from xconv_bench.results.recorded import RecordedRun
 from xconv_bench.results.schema import TABLES
 

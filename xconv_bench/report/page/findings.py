@@ -4,9 +4,15 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from xconv_bench.report.page.cells import column_of, writer
-from xconv_bench.report.page.kinds import candidates, condensed, name_of, shown_figures
-from xconv_bench.report.settings import Setting, is_reference, number
+from xconv_bench.report.page.kinds import (
+    candidates,
+    column_of,
+    condensed,
+    name_of,
+    shown_figures,
+    writer,
+)
+from xconv_bench.report.settings import Comparable, is_reference, number
 from xconv_bench.report.summary import Row
 from xconv_bench.report.units import format_ratio
 from xconv_bench.report.words import status_words
@@ -36,7 +42,7 @@ def findings(schema: Schema, rows: Sequence[Row], most: int) -> tuple[list[Findi
     )
 
 
-def outcome_of(schema: Schema, setting: Setting) -> str:
+def outcome_of(schema: Schema, setting: Comparable) -> str:
     """Return a sentence on the best method of a setting with its main figures."""
     figures = [column_of(schema, name) for name in shown_figures(schema, setting.rows)]
     if not figures:

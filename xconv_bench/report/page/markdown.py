@@ -6,13 +6,12 @@ import re
 from collections.abc import Iterator, Sequence
 
 from xconv_bench.plain_text import visible
-from xconv_bench.report.page.cells import column_of
 from xconv_bench.report.page.chapters import outcomes_of
 from xconv_bench.report.page.comparison import Comparison, compare
 from xconv_bench.report.page.environment import properties_of
 from xconv_bench.report.page.findings import figure_words
-from xconv_bench.report.page.kinds import condensed, name_of, shown_figures
-from xconv_bench.report.settings import Setting, is_reference
+from xconv_bench.report.page.kinds import column_of, condensed, name_of, shown_figures
+from xconv_bench.report.settings import Comparable, is_reference
 from xconv_bench.report.summary import Row
 from xconv_bench.report.words import status_words
 from xconv_bench.results.recorded import RecordedRun
@@ -86,12 +85,12 @@ def _chapter(schema: Schema, runs: Sequence[RecordedRun]) -> list[str]:
     return [block for block in blocks if block]
 
 
-def _place(found: tuple[str, Setting, Row]) -> tuple[str, str]:
+def _place(found: tuple[str, Comparable, Row]) -> tuple[str, str]:
     _, setting, row = found
     return setting.title, name_of(row)
 
 
-def _figures(figures: Sequence[Column], setting: Setting, row: Row) -> list[str]:
+def _figures(figures: Sequence[Column], setting: Comparable, row: Row) -> list[str]:
     exact = next((each for each in setting.rows if is_reference(each)), None)
     cells = [figure_words(column, row, exact, setting.rows) for column in figures]
     if row["status"] != "ok" and cells:

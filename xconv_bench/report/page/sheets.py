@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from xconv_bench.configuration import KNOBS
-from xconv_bench.report import style
-from xconv_bench.report.page.cells import column_of, writer
-from xconv_bench.report.page.kinds import name_of
+from xconv_bench.report.canvas import style
+from xconv_bench.report.page.kinds import column_of, name_of, writer
 from xconv_bench.report.summary import Row
 from xconv_bench.results.schema import ALL_LAYERS, Cell, Column, Schema
 
@@ -30,7 +29,7 @@ class SheetCell:
 
 
 @dataclass(frozen=True)
-class Line:
+class SheetLine:
     """A row, in the ``colour`` that its method has in pictures.
 
     ``has_failed`` where it is not ok. ``reason`` stands in the place of the cells after the last,
@@ -48,7 +47,7 @@ class Sheet:
     """The columns and lines of a table, and headings and values that are the ``same`` in all."""
 
     columns: list[Column]
-    lines: list[Line]
+    lines: list[SheetLine]
     same: list[tuple[str, str]]
     count: int
     remark: str
@@ -117,7 +116,7 @@ def _ordered(schema: Schema, names: Sequence[str], rows: Sequence[Row]) -> list[
     ]
 
 
-def _lines(shown: Sequence[Row], columns: Sequence[Column], rows: Sequence[Row]) -> list[Line]:
+def _lines(shown: Sequence[Row], columns: Sequence[Column], rows: Sequence[Row]) -> list[SheetLine]:
     write = [(column.name, writer(column, rows)) for column in columns]
     ranks = _ranks(shown)
     lines = []
@@ -133,7 +132,7 @@ def _lines(shown: Sequence[Row], columns: Sequence[Column], rows: Sequence[Row])
         reason = None
         if has_failed:
             cells, reason = _shortened(cells, [column.name for column in columns], row)
-        lines.append(Line(cells, style.shades(str(row["method"])).dark, has_failed, reason))
+        lines.append(SheetLine(cells, style.shades(str(row["method"])).dark, has_failed, reason))
     return lines
 
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
-from xconv_bench.report.settings import Setting, number, settings_of
+from xconv_bench.report.settings import Comparable, number, settings_of
 from xconv_bench.report.summary import Row
 from xconv_bench.report.tables.engine import Figure, columns_of, error_figure, figure_of, no_exact
-from xconv_bench.report.tables.terminal import Column, Part, Printed, print_tables
+from xconv_bench.report.tables.terminal import Block, Printed, TextColumn, print_tables
 from xconv_bench.report.units import format_bytes, format_measured, format_ratio, format_seconds
 from xconv_bench.results.schema import ALL_LAYERS
 from xconv_bench.results.schema.advice import ADVICE
@@ -24,17 +24,17 @@ def print_advice_table(rows: Sequence[Row], plan: Path, file: IO[str] | None = N
     print_tables(Printed(parts), file)
 
 
-def _part(setting: Setting, plan: Path) -> Part:
+def _part(setting: Comparable, plan: Path) -> Block:
     modules = [row for row in setting.rows if row["layer"] != ALL_LAYERS]
-    return Part(
+    return Block(
         setting.title,
-        [Column("module", [str(row["layer"]) for row in modules], "left")],
+        [TextColumn("module", [str(row["layer"]) for row in modules], "left")],
         columns_of(_FIGURES, modules, no_exact),
         [*_whole(setting), f"plan: {plan}"],
     )
 
 
-def _whole(setting: Setting) -> list[str]:
+def _whole(setting: Comparable) -> list[str]:
     (row,) = (row for row in setting.rows if row["layer"] == ALL_LAYERS)
     seconds = number(row, "step_seconds")
     lines = [

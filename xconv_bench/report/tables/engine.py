@@ -7,46 +7,46 @@ from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
 from xconv_bench.report.notes import notes_of
-from xconv_bench.report.settings import Setting, is_reference, number, settings_of
+from xconv_bench.report.settings import Comparable, is_reference, number, settings_of
 from xconv_bench.report.summary import Row
-from xconv_bench.report.tables.terminal import Column, Part, Printed, aligned
+from xconv_bench.report.tables.terminal import Block, Printed, TextColumn, aligned
 from xconv_bench.report.units import format_measured, format_ratio, formatter
 from xconv_bench.report.words import method_words, status_words
 from xconv_bench.results import schema
 from xconv_bench.results.schema.column import Unit
 
-Line = TypeVar("Line")
+LineType = TypeVar("LineType")
 
 
 @dataclass(frozen=True)
-class Figure(Generic[Line]):
+class Figure(Generic[LineType]):
     """A column of a table that is printed.
 
     ``write`` makes the text of a line's cell, given the line of exact that it is compared with;
-    ``mark`` is what stands below each other in the cells. Of several numbers of probes side by
-    side only a figure that ``is_essential`` is shown.
+    ``mark`` is what stands below each other in the cells. Where several numbers of probes
+    stand side by side, only a figure that ``is_essential`` is shown.
     """
 
     heading: str
-    write: Callable[[Line, Line | None], str]
+    write: Callable[[LineType, LineType | None], str]
     meaning: str = ""
     mark: str = " ("
     justify: Literal["left", "right"] = "right"
     is_essential: bool = False
 
     def column(
-        self, lines: Sequence[Line | None], exact_of: ExactOf[Line], heading: str = ""
-    ) -> Column:
+        self, lines: Sequence[LineType | None], exact_of: ExactOf[LineType], heading: str = ""
+    ) -> TextColumn:
         """Return its cells; that of a line that is None is empty."""
         cells = ["" if line is None else self._cell(line, exact_of(line)) for line in lines]
         text = aligned(cells, self.mark) if any(cells) else cells
-        return Column(heading or self.heading, text, self.justify, (self.heading, self.meaning))
+        return TextColumn(heading or self.heading, text, self.justify, (self.heading, self.meaning))
 
-    def _cell(self, line: Line, exact: Line | None) -> str:
+    def _cell(self, line: LineType, exact: LineType | None) -> str:
         return self.write(line, None if exact is line else exact)
 
 
-ExactOf = Callable[[Line], Line | None]
+ExactOf = Callable[[LineType], LineType | None]
 """From a line to the one of exact, which is compared with no other."""
 
 
@@ -55,8 +55,8 @@ def no_exact(line: Any) -> None:
 
 
 def columns_of(
-    figures: Iterable[Figure[Line]], lines: Sequence[Line], exact_of: ExactOf[Line]
-) -> list[Column]:
+    figures: Iterable[Figure[LineType]], lines: Sequence[LineType], exact_of: ExactOf[LineType]
+) -> list[TextColumn]:
     """Return the columns of the figures that any of the lines has."""
     columns = (figure.column(lines, exact_of) for figure in figures)
     return [column for column in columns if any(column.cells)]
@@ -76,11 +76,13 @@ def by_setting(
     )
 
 
-def methods_part(setting: Setting, lines: Sequence[Row], figures: Sequence[Figure[Row]]) -> Part:
+def methods_part(
+    setting: Comparable, lines: Sequence[Row], figures: Sequence[Figure[Row]]
+) -> Block:
     """Return the table of a setting, with a line for each method."""
     exact = next((row for row in lines if is_reference(row)), None)
-    methods = Column("method", [method_words(row) for row in lines], "left")
-    return Part(setting.title, [methods], columns_of(figures, lines, lambda row: exact))
+    methods = TextColumn("method", [method_words(row) for row in lines], "left")
+    return Block(setting.title, [methods], columns_of(figures, lines, lambda row: exact))
 
 
 def figure_of(column: schema.Column, *, is_status: bool = False, **look: Any) -> Figure[Row]:

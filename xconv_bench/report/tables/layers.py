@@ -7,10 +7,10 @@ from typing import IO
 
 from xconv_bench.report.notes import notes_of
 from xconv_bench.report.published import published_layers_peak
-from xconv_bench.report.settings import Setting, is_reference, number, settings_of
+from xconv_bench.report.settings import Comparable, is_reference, number, settings_of
 from xconv_bench.report.summary import Row
 from xconv_bench.report.tables.engine import Figure, columns_of, in_brackets, ratio_to
-from xconv_bench.report.tables.terminal import Column, Part, Printed, print_tables
+from xconv_bench.report.tables.terminal import Block, Printed, TextColumn, print_tables
 from xconv_bench.report.units import format_bytes
 from xconv_bench.report.words import method_words, status_words
 from xconv_bench.results.schema import ALL_LAYERS
@@ -33,7 +33,7 @@ def print_layers_table(rows: Sequence[Row], file: IO[str] | None = None) -> None
     print_tables(Printed(parts, notes), file)
 
 
-def steps_of(setting: Setting) -> dict[str, list[Row]]:
+def steps_of(setting: Comparable) -> dict[str, list[Row]]:
     """Return the moments of each method's step, by its name in words."""
     steps: dict[str, list[Row]] = {}
     for row in setting.rows:
@@ -65,23 +65,23 @@ def held_by(step: Sequence[Row]) -> dict[str, float]:
     return held
 
 
-def _parts(setting: Setting) -> Iterator[Part]:
+def _parts(setting: Comparable) -> Iterator[Block]:
     steps = steps_of(setting)
     # A step of which nothing was measured is spoken of by its first moment.
     peaks = {name: peak_of(step) or step[0] for name, step in steps.items()}
     exact = next((row for row in peaks.values() if is_reference(row)), None)
     columns = columns_of(_FIGURES, list(peaks.values()), lambda row: exact)
-    yield Part(setting.title, [Column("method", list(peaks), "left")], columns)
+    yield Block(setting.title, [TextColumn("method", list(peaks), "left")], columns)
     held = {name: held_by(step) for name, step in steps.items() if peak_of(step) is not None}
     if not held:
         return
     first = next(iter(held.values()))
     layers = sorted(first, key=lambda layer: -first[layer])[:MOST_LAYERS]
-    yield Part(
+    yield Block(
         f"the layers that hold the most, by {next(iter(held))}",
-        [Column("layer", layers, "left")],
+        [TextColumn("layer", layers, "left")],
         [
-            Column(name, [_bytes(layers_of.get(layer)) for layer in layers], legend=_HOLDS)
+            TextColumn(name, [_bytes(layers_of.get(layer)) for layer in layers], legend=_HOLDS)
             for name, layers_of in held.items()
         ],
     )

@@ -8,7 +8,7 @@ from typing import IO
 from xconv_bench.report.summary import Row, Summary, compared_columns, summarize
 from xconv_bench.report.tables.engine import Figure, columns_of, in_brackets, no_exact
 from xconv_bench.report.tables.runtime import identity_of
-from xconv_bench.report.tables.terminal import Column, Part, Printed, print_tables
+from xconv_bench.report.tables.terminal import Block, Printed, TextColumn, print_tables
 from xconv_bench.report.units import format_error, formatter
 from xconv_bench.report.words import label, outcome, status_words, title, varying
 from xconv_bench.results import schema
@@ -33,18 +33,18 @@ def _described(summaries: Sequence[Summary]) -> Printed:
     ]
     methods = [label(summary) for summary in summaries]
     identity = [*identity_of([s.settings for s in summaries], methods), *_state(summaries)]
-    part = Part(title(summaries), identity, columns_of(figures, summaries, no_exact))
+    part = Block(title(summaries), identity, columns_of(figures, summaries, no_exact))
     return Printed([part], _notes(summaries))
 
 
-def _state(summaries: Sequence[Summary]) -> Iterator[Column]:
+def _state(summaries: Sequence[Summary]) -> Iterator[TextColumn]:
     """Yield how many rows each line stands for, and how they ended, where not all are ok."""
     counts = [summary.statuses.total() for summary in summaries]
     if max(counts) > 1:
-        yield Column("n", [str(count) for count in counts])
+        yield TextColumn("n", [str(count) for count in counts])
     outcomes = [outcome(summary) for summary in summaries]
     if set(outcomes) != {"ok"}:
-        yield Column("status", outcomes, "left")
+        yield TextColumn("status", outcomes, "left")
 
 
 def _is_told(column: schema.Column, summaries: Sequence[Summary]) -> bool:

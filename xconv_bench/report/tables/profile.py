@@ -9,7 +9,7 @@ from typing import IO
 
 from xconv_bench.report.settings import of_network
 from xconv_bench.report.tables import terminal
-from xconv_bench.report.tables.terminal import Column, Printed, print_tables
+from xconv_bench.report.tables.terminal import Printed, TextColumn, print_tables
 from xconv_bench.report.units import format_bytes, format_duration
 from xconv_bench.report.words import method_words, phrases, status_words
 from xconv_bench.results.schema import Cell
@@ -29,7 +29,7 @@ _MEANINGS = (
     ),
 )
 
-Line = tuple[Mapping[str, Cell], int | None, float | None, str]
+PlannedLine = tuple[Mapping[str, Cell], int | None, float | None, str]
 """A cell, the peak of its step in bytes, how many seconds it takes, and what is to be said."""
 
 
@@ -44,7 +44,7 @@ class Part:
 
     @property
     def outcome(self) -> str:
-        """How many measurements ended how: ``12 ok, 1 out of memory``."""
+        """Return how many measurements ended how: ``12 ok, 1 out of memory``."""
         if self.message:
             return f"not made: {self.message}"
         # The first of the moments of a step tells how the measurement ended.
@@ -55,16 +55,18 @@ class Part:
 
 def print_run_summary(title: str, parts: Sequence[Part], file: IO[str] | None = None) -> None:
     """Print a line for each experiment; ``file`` is standard output where None is given."""
-    names = Column("experiment", [part.name for part in parts], "left")
+    names = TextColumn("experiment", [part.name for part in parts], "left")
     figures = [
-        Column("outcome", [part.outcome for part in parts], "left"),
-        Column("time", [format_duration(part.seconds) for part in parts]),
+        TextColumn("outcome", [part.outcome for part in parts], "left"),
+        TextColumn("time", [format_duration(part.seconds) for part in parts]),
     ]
-    print_tables(Printed([terminal.Part(title, [names], figures)]), file)
+    print_tables(Printed([terminal.Block(title, [names], figures)]), file)
 
 
 def print_plan(
-    title: str, experiments: Sequence[tuple[str, Sequence[Line]]], file: IO[str] | None = None
+    title: str,
+    experiments: Sequence[tuple[str, Sequence[PlannedLine]]],
+    file: IO[str] | None = None,
 ) -> None:
     """Print the cells of each experiment, and what all of them take together.
 
@@ -76,26 +78,26 @@ def print_plan(
     ]
     everything = [line for _, lines in experiments for line in lines]
     notes = [*_notes(everything), _total(everything)]
-    print_tables(Printed([terminal.Part(title, [], []), *parts], notes, _MEANINGS), file)
+    print_tables(Printed([terminal.Block(title, [], []), *parts], notes, _MEANINGS), file)
 
 
-def _part(heading: str, lines: Sequence[Line]) -> terminal.Part:
+def _part(heading: str, lines: Sequence[PlannedLine]) -> terminal.Block:
     keys = [line[0] for line in lines]
     settings = [{name: key[name] for name in _SETTING if name in key} for key in keys]
-    return terminal.Part(
+    return terminal.Block(
         heading,
         [
-            Column("setting", [phrases(setting) for setting in settings], "left"),
-            Column("method", [method_words(key) for key in keys], "left"),
+            TextColumn("setting", [phrases(setting) for setting in settings], "left"),
+            TextColumn("method", [method_words(key) for key in keys], "left"),
         ],
         [
-            Column("peak", [_bytes(peak) for _, peak, _, _ in lines]),
-            Column("time", [_time(seconds) for _, _, seconds, _ in lines]),
+            TextColumn("peak", [_bytes(peak) for _, peak, _, _ in lines]),
+            TextColumn("time", [_time(seconds) for _, _, seconds, _ in lines]),
         ],
     )
 
 
-def _total(lines: Sequence[Line]) -> str:
+def _total(lines: Sequence[PlannedLine]) -> str:
     seconds = [line[2] for line in lines if line[2] is not None]
     peaks = [line[1] for line in lines if line[1] is not None]
     words = [_measurements(len(lines))]
@@ -104,7 +106,7 @@ def _total(lines: Sequence[Line]) -> str:
     return f"in all: {', '.join(words)}"
 
 
-def _notes(lines: Sequence[Line]) -> list[str]:
+def _notes(lines: Sequence[PlannedLine]) -> list[str]:
     said = {f"{key['model']} {method_words(key)}: {message}" for key, _, _, message in lines
             if message}  # fmt: skip
     return sorted(said)

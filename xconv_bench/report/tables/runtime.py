@@ -9,7 +9,7 @@ from xconv_bench.report.notes import notes_of
 from xconv_bench.report.settings import is_reference, number, settings_of
 from xconv_bench.report.summary import Row
 from xconv_bench.report.tables.engine import Figure, columns_of, figure_of, no_exact
-from xconv_bench.report.tables.terminal import Column, Part, Printed, print_tables
+from xconv_bench.report.tables.terminal import Block, Printed, TextColumn, print_tables
 from xconv_bench.report.units import format_ratio
 from xconv_bench.report.words import HEADINGS, method_words, phrases
 from xconv_bench.results.schema import Cell
@@ -46,22 +46,22 @@ def wins(rows: Sequence[Row]) -> Iterator[str]:
         yield f"{count}: {where}" if where else count
 
 
-def identity_of(rows: Sequence[Mapping[str, Cell]], methods: Sequence[str]) -> Iterator[Column]:
+def identity_of(rows: Sequence[Mapping[str, Cell]], methods: Sequence[str]) -> Iterator[TextColumn]:
     """Yield what tells one line from another: what describes a setting and differs, the method."""
     for name in _SHAPE:
         values = [row[name] for row in rows]
         if len({value for value in values if value is not None}) > 1:
             column = RUNTIME[name]
             cells = ["" if value is None else str(value) for value in values]
-            yield Column(column.heading, cells, "right" if column.is_number else "left")
-    yield Column("method", list(methods), "left")
+            yield TextColumn(column.heading, cells, "right" if column.is_number else "left")
+    yield TextColumn("method", list(methods), "left")
 
 
 def _described(rows: Sequence[Row]) -> Printed:
     if not rows:
         return Printed([])
     identity = list(identity_of(rows, [method_words(row) for row in rows]))
-    part = Part(phrases(_common(rows)), identity, columns_of(_FIGURES, rows, no_exact))
+    part = Block(phrases(_common(rows)), identity, columns_of(_FIGURES, rows, no_exact))
     notes = notes_of(settings_of(rows, RUNTIME.key))
     return Printed([part], notes, [_RATIO_MEANING], list(wins(rows)))
 

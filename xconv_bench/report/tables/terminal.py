@@ -20,7 +20,7 @@ _UNLIMITED = 100_000
 
 
 @dataclass(frozen=True)
-class Column:
+class TextColumn:
     """A heading, and a cell for each line; ``legend`` is what is explained, and its meaning."""
 
     heading: str
@@ -30,20 +30,20 @@ class Column:
 
     @property
     def width(self) -> int:
-        """Number of characters that it takes."""
+        """Return the number of characters that it takes."""
         return max(len(text) for text in (self.heading, *self.cells))
 
 
 @dataclass(frozen=True)
-class Part:
+class Block:
     """A table: its ``identity`` tells one line from another; all columns have as many cells.
 
     The ``heading`` stands above it, ``notes`` stand right below it.
     """
 
     heading: str
-    identity: Sequence[Column]
-    figures: Sequence[Column]
+    identity: Sequence[TextColumn]
+    figures: Sequence[TextColumn]
     notes: Sequence[str] = ()
 
 
@@ -54,14 +54,14 @@ class Printed:
     ``legend`` has meanings beside those of the columns.
     """
 
-    parts: Sequence[Part]
+    parts: Sequence[Block]
     notes: Sequence[str] = ()
     legend: Iterable[tuple[str, str]] = ()
     conclusions: Sequence[str] = ()
 
     @property
     def meanings(self) -> dict[str, str]:
-        """Meaning of everything that is shown and explained."""
+        """Return the meaning of everything that is shown and explained."""
         columns = [column for part in self.parts for column in part.figures]
         found = dict(column.legend for column in columns if column.legend[1])
         if any("×)" in cell for column in columns for cell in column.cells):
@@ -112,7 +112,7 @@ def aligned(cells: Sequence[str], mark: str) -> list[str]:
     return [head + rest.ljust(room) for head, rest in zip(heads, rests, strict=True)]
 
 
-def _fitting(part: Part, width: int) -> Iterator[list[Column]]:
+def _fitting(part: Block, width: int) -> Iterator[list[TextColumn]]:
     """Yield the columns in tables no wider than ``width`` characters, each with the identity."""
     columns = list(part.identity)
     for column in part.figures:
@@ -125,7 +125,7 @@ def _fitting(part: Part, width: int) -> Iterator[list[Column]]:
         yield columns
 
 
-def _table(columns: Sequence[Column]) -> Table:
+def _table(columns: Sequence[TextColumn]) -> Table:
     from rich.table import Table
     from rich.text import Text
 

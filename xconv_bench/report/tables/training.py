@@ -9,7 +9,7 @@ from xconv_bench.report.published import published_accuracy
 from xconv_bench.report.settings import number
 from xconv_bench.report.summary import Row
 from xconv_bench.report.tables.engine import Figure, columns_of, in_brackets, ratio_to
-from xconv_bench.report.tables.terminal import Column, Part, Printed, print_tables
+from xconv_bench.report.tables.terminal import Block, Printed, TextColumn, print_tables
 from xconv_bench.report.training_words import (
     SETTING_KEY,
     Trained,
@@ -41,12 +41,12 @@ def setting_words(columns: dict[str, Cell]) -> str:
     return f"{head}, {rest}" + (", at equal memory" if columns["equal_memory"] else "")
 
 
-def _part(key: tuple[object, ...], methods: Sequence[Trained]) -> Part:
+def _part(key: tuple[object, ...], methods: Sequence[Trained]) -> Block:
     columns: dict[str, Cell] = dict(zip(SETTING_KEY, key, strict=True))  # type: ignore[arg-type]
     exact = next((method for method in methods if method.is_exact), None)
-    return Part(
+    return Block(
         setting_words(columns),
-        [Column("method", [method.name for method in methods], "left")],
+        [TextColumn("method", [method.name for method in methods], "left")],
         columns_of(_figures(methods), methods, lambda method: exact),
         list(_notes(methods)),
     )

@@ -8,7 +8,7 @@ from typing import IO
 
 from xconv_bench.report.notes import notes_of
 from xconv_bench.report.settings import (
-    Setting,
+    Comparable,
     by_estimator,
     by_layer,
     is_reference,
@@ -17,8 +17,8 @@ from xconv_bench.report.settings import (
 )
 from xconv_bench.report.summary import Row
 from xconv_bench.report.tables.engine import Figure, figure_of, in_brackets, meaning_of, ratio_to
-from xconv_bench.report.tables.gradients import Lines, gradient_parts
-from xconv_bench.report.tables.terminal import Column, Printed, aligned, print_tables
+from xconv_bench.report.tables.gradients import LayerRows, gradient_parts
+from xconv_bench.report.tables.terminal import Printed, TextColumn, aligned, print_tables
 from xconv_bench.report.units import format_measured, format_ratio
 from xconv_bench.report.variance_laws import (
     Laws,
@@ -54,7 +54,7 @@ def print_variance_table(
     settings = settings_of(rows, VARIANCE.key)
     by_key = laws_by_key(laws)
 
-    def law_columns(lines: Lines) -> list[Column]:
+    def law_columns(lines: LayerRows) -> list[TextColumn]:
         return list(_law_columns(lines, by_key))
 
     parts = [
@@ -68,18 +68,18 @@ def print_variance_table(
     print_tables(Printed(parts, notes, _legend(laws), answers(rows, laws)), file)
 
 
-def _law_columns(lines: Lines, laws: Laws) -> Iterator[Column]:
+def _law_columns(lines: LayerRows, laws: Laws) -> Iterator[TextColumn]:
     found = [law_of(laws, rows[0]) for rows in lines.values()]
     exponents = ["" if law is None else _exponent(law) for law in found]
     if any(exponents):
         legend = (_EXPONENT.heading, meaning_of(_EXPONENT))
-        yield Column(_EXPONENT.heading, aligned(exponents, " ±"), legend=legend)
+        yield TextColumn(_EXPONENT.heading, aligned(exponents, " ±"), legend=legend)
     targets = [law["target_ratio"] for law in found if law is not None]
     smallest = ["" if law is None else _smallest(law) for law in found]
     for target in targets[:1]:
         heading = f"r for ≤ {target:g}×"
         meaning = f"the fewest probes r that keep the ratio at {target:g} or below"
-        yield Column(heading, aligned(smallest, _REMARK), legend=(heading, meaning))
+        yield TextColumn(heading, aligned(smallest, _REMARK), legend=(heading, meaning))
 
 
 def _exponent(law: Row) -> str:
@@ -95,7 +95,7 @@ def _smallest(law: Row) -> str:
 
 
 def _law_notes(
-    settings: Sequence[Setting], laws: Laws, layers: Sequence[str] | None
+    settings: Sequence[Comparable], laws: Laws, layers: Sequence[str] | None
 ) -> Iterator[str]:
     """Yield what is to be said of the laws of layers; the answer speaks of the network's."""
     concerned: dict[str, list[str]] = {}

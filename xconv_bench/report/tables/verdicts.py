@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 from math import inf
 from pathlib import Path
 from typing import IO
 
-from xconv_bench.configuration import KNOBS, usual_values
-from xconv_bench.report.tables.terminal import Column, Part, Printed, print_tables
+from xconv_bench.configuration import (
+    KNOBS,
+    GradientConfiguration,
+    MaxBatchConfiguration,
+    MemoryConfiguration,
+)
+from xconv_bench.report.tables.terminal import Block, Printed, TextColumn, print_tables
 from xconv_bench.report.units import format_bytes, format_measured, format_seconds
 from xconv_bench.report.words import method_words, phrases
 from xconv_bench.results import schema
@@ -19,9 +25,12 @@ from xconv_bench.thresholds.verdict import Verdict
 
 _MARKS = {"pass": "ok", "fail": "FAILED", "skip": "not compared"}
 _WITHIN = frozenset({"method", *KNOBS})
-_USUAL: Mapping[str, object] = {
-    **usual_values("dtype", "seed", "repeat", "weights", "warmup_steps", "headroom", "most"),
-    "layer": ALL_LAYERS,
+_OFTEN_USUAL = frozenset({"dtype", "seed", "repeat", "weights", "warmup_steps", "headroom", "most"})
+_USUAL: Mapping[str, object] = {"layer": ALL_LAYERS} | {
+    field.name: field.default
+    for kind in (MemoryConfiguration, GradientConfiguration, MaxBatchConfiguration)
+    for field in fields(kind)
+    if field.name in _OFTEN_USUAL
 }
 """Settings that are not worth a word."""
 _FAR_PERCENT = 1000
@@ -32,26 +41,26 @@ def print_verdicts(
 ) -> None:
     """Print a line for each verdict that is not a pass, and one for all passes of a limit.
 
-    That line shows the row that is nearest to the bound. ``file`` is standard output where None is
-    given.
+    The line of passes shows the row that is nearest to the bound. ``file`` is standard output
+    where None is given.
     """
     against = f", baseline {baseline}" if baseline else ""
     lines = [[verdict] for verdict in verdicts if verdict.outcome != "pass"]
     lines += _passes(verdicts)
     shown = [line[0] for line in lines]
-    part = Part(
+    part = Block(
         f"thresholds of {run}{against}",
         [
-            Column("verdict", [_MARKS[each.outcome] for each in shown], "left"),
-            Column("limit", [f"{v.limit.table}: {v.limit.demand}" for v in shown], "left"),
-            Column("row", [_rows_words(line) for line in lines], "left"),
+            TextColumn("verdict", [_MARKS[each.outcome] for each in shown], "left"),
+            TextColumn("limit", [f"{v.limit.table}: {v.limit.demand}" for v in shown], "left"),
+            TextColumn("row", [_rows_words(line) for line in lines], "left"),
         ],
         _filled(
-            Column("value", [_figure(each, each.value) for each in shown]),
-            Column("bound", [_figure(each, each.bound) for each in shown]),
-            Column("reference", [_figure(each, each.reference) for each in shown]),
-            Column("beyond", [excess_words(each) for each in shown]),
-            Column("remark", [each.message for each in shown], "left"),
+            TextColumn("value", [_figure(each, each.value) for each in shown]),
+            TextColumn("bound", [_figure(each, each.bound) for each in shown]),
+            TextColumn("reference", [_figure(each, each.reference) for each in shown]),
+            TextColumn("beyond", [excess_words(each) for each in shown]),
+            TextColumn("remark", [each.message for each in shown], "left"),
         ),
     )
     print_tables(Printed([part], [_count(verdicts)]), file)
@@ -61,16 +70,16 @@ def print_changes(changes: Sequence[Change], baseline: Path, file: IO[str] | Non
     """Print what a new baseline changes; ``file`` is standard output where None is given."""
     changed = [change for change in changes if change.before != change.after]
     words = [_figures(change) for change in changed]
-    part = Part(
+    part = Block(
         f"baseline {baseline}",
         _filled(
-            Column("metric", [f"{c.limit.table}: {c.limit.metric}" for c in changed], "left"),
-            Column("row", [_row_words(c.limit.table, c.row) for c in changed], "left"),
+            TextColumn("metric", [f"{c.limit.table}: {c.limit.metric}" for c in changed], "left"),
+            TextColumn("row", [_row_words(c.limit.table, c.row) for c in changed], "left"),
         ),
         _filled(
-            Column("before", [before for before, _ in words]),
-            Column("after", [after for _, after in words]),
-            Column("change", [_change(c) for c in changed]),
+            TextColumn("before", [before for before, _ in words]),
+            TextColumn("after", [after for _, after in words]),
+            TextColumn("change", [_change(c) for c in changed]),
         ),
     )
     notes = [f"{len(changed)} of {len(changes)} figures changed"]
@@ -118,7 +127,7 @@ def _passes(verdicts: Sequence[Verdict]) -> list[list[Verdict]]:
     ]
 
 
-def _filled(*columns: Column) -> list[Column]:
+def _filled(*columns: TextColumn) -> list[TextColumn]:
     return [column for column in columns if any(column.cells)]
 
 

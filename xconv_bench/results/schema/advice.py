@@ -8,8 +8,8 @@ from xconv_bench.results.schema.settings import settings
 ADVICE = Schema(
     "advice",
     "Plans",
-    "What each module keeps by a plan, and what that adds to the error; predicted and "
-    "measured peak and error of the whole.",
+    "The part of each module in a plan: how it keeps its input and what that adds to the error; "
+    "predicted and measured peak and error of the whole.",
     (*settings(AdviceConfiguration), shared.LAYER),
     (
         *shared.OUTCOME,

@@ -81,12 +81,12 @@ class Column:
 
     @property
     def is_number(self) -> bool:
-        """Whether its cells are numbers."""
+        """Return whether its cells are numbers."""
         return self.kind is not str
 
     @property
     def is_compared(self) -> bool:
-        """Whether its ratio to exact says something; an error already is such a ratio."""
+        """Return whether its ratio to exact says something; an error already is such a ratio."""
         return self.unit in _COMPARED
 
     def told(self, meaning: str, heading: str | None = None) -> "Column":
@@ -158,22 +158,22 @@ class Schema:
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """All columns."""
+        """Return all columns."""
         return (*self.settings, *self.figures)
 
     @property
     def key(self) -> tuple[str, ...]:
-        """The names of the columns by which a row is known."""
+        """Return the names of the columns by which a row is known."""
         return tuple(column.name for column in self.settings)
 
     @property
     def setting_key(self) -> tuple[str, ...]:
-        """The names of the columns by which a configuration is known."""
+        """Return the names of the columns by which a configuration is known."""
         return tuple(name for name in self.key if name not in self.inner)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of all columns: the header of the CSV."""
+        """Return the names of all columns: the header of the CSV."""
         return tuple(column.name for column in self.columns)
 
     def __getitem__(self, name: str) -> Column:

@@ -8,8 +8,8 @@ from xconv_bench.results.schema.settings import settings
 FRONTIER = Schema(
     "frontier",
     "Memory against error and time",
-    "What each method costs in error and time for the memory that it saves, and which "
-    "other method takes no more of all three.",
+    "The cost of each method in error and time for the memory that it saves, and which other "
+    "method takes no more of all three.",
     settings(GradientConfiguration),
     (
         *shared.OUTCOME,

@@ -10,7 +10,7 @@ SETTINGS = (*settings(VarianceConfiguration), shared.LAYER)
 VARIANCE = Schema(
     "variance",
     "Variance of the gradients",
-    "What the estimator adds to the variance that minibatches have anyway.",
+    "The variance that the estimator adds to that of minibatches, which is there anyway.",
     SETTINGS,
     (
         *shared.OUTCOME,

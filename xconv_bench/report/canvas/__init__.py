@@ -1,0 +1,1 @@
+"""Draw the few kinds of picture that ``report/pictures`` describes: each has ``draw``."""

@@ -1,0 +1,45 @@
+"""Describe the pictures of each table, one a file: which rows, axes, curves and words."""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from xconv_bench.report.canvas.files import draw
+from xconv_bench.report.pictures import (
+    average_error,
+    error,
+    estimates,
+    frontier,
+    layers,
+    max_batch,
+    memory,
+    runtime,
+    training,
+    variance,
+)
+from xconv_bench.report.pictures.lines import Beside, Named
+from xconv_bench.report.summary import Row
+
+DESCRIBED: dict[str, Callable[[Sequence[Row], Beside], Iterable[Named]]] = {
+    "memory": memory.pictures,
+    "max_batch": max_batch.pictures,
+    "frontier": frontier.pictures,
+    "runtime": runtime.pictures,
+    "layers": layers.pictures,
+    "error": error.pictures,
+    "age": average_error.pictures,
+    "variance": variance.pictures,
+    "estimates": estimates.pictures,
+    "training": training.pictures,
+}
+"""The descriptions of the pictures of a table, by its name; other tables have no pictures."""
+
+
+def plot(table: str, rows: Sequence[Row], folder: Path, beside: Beside | None = None) -> list[Path]:
+    """Draw the pictures of a table in ``folder``, PNG and SVG, and return their paths.
+
+    ``rows`` are as ``Table.rows`` returns them. Rows of several settings make a picture each, told
+    apart by the ends of their names. Nothing is drawn, and no folder made, where nothing was
+    measured. Raises BenchError where a file cannot be written.
+    """
+    described = DESCRIBED.get(table)
+    return [] if described is None else draw(described(rows, beside or Beside()), folder)

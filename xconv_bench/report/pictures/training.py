@@ -1,0 +1,100 @@
+"""Describe the pictures of ``training.csv``: measures by epoch, and what trained networks make."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from xconv_bench.naming import training_name
+from xconv_bench.report.canvas.axes import Axis
+from xconv_bench.report.canvas.curves import Band, Curves, Line, Overlay, Panel, Point
+from xconv_bench.report.canvas.images import Images
+from xconv_bench.report.canvas.style import Look
+from xconv_bench.report.pictures.lines import Beside, Named, looks_by_name
+from xconv_bench.report.settings import number
+from xconv_bench.report.summary import Row
+from xconv_bench.report.tables.training import setting_words
+from xconv_bench.report.training_words import (
+    JUDGED,
+    SETTING_KEY,
+    Trained,
+    measures_in,
+    name_of,
+    picture_names,
+    trained_in,
+)
+from xconv_bench.results.schema import Cell
+
+_MOST_MEASURES = 2
+_BAND_ALPHA = 0.12
+_REFERENCES = ("input", "truth")
+
+
+def pictures(rows: Sequence[Row], beside: Beside) -> Iterator[Named]:
+    """Describe measures by epoch, and side by side what networks made, setting by setting."""
+    settings = trained_in(rows)
+    names = picture_names(settings)
+    for name, (key, methods) in zip(names, settings.items(), strict=True):
+        columns: dict[str, Any] = dict(zip(SETTING_KEY, key, strict=True))
+        yield f"training_{name}", by_epoch(columns, methods)
+    for name, methods in zip(names, settings.values(), strict=True):
+        yield f"made_{name}", made_images(methods, beside.made)
+
+
+def by_epoch(columns: dict[str, Cell], methods: Sequence[Trained]) -> Curves | None:
+    """Describe a panel for each measure; None where there is none."""
+    measures = measures_in([row for method in methods for row in method.rows])[:_MOST_MEASURES]
+    if not measures:
+        return None
+    looks = looks_by_name({method.name: method.rows for method in methods}, has_markers=False)
+    seeds = max(len({row["seed"] for row in method.rows}) for method in methods)
+    notes = [f"mean of {seeds} seeds, from the worst to the best in the band"] if seeds > 1 else []
+    return Curves(
+        f"Training with each method: {setting_words(columns)}",
+        Axis("epoch"),
+        Axis(has_grid=True),
+        [
+            Panel(
+                [m for each in methods for m in _marks(each, measure, looks[each.name])],
+                JUDGED[measure],
+            )
+            for measure in measures
+        ],
+        list(looks.values()),
+        [*notes, *(f"{each.name}: {each.diverged} diverged" for each in methods if each.diverged)],
+        panel_inches=3.2,
+        shares_heights=False,
+    )
+
+
+def _marks(method: Trained, measure: str, look: Look) -> Iterator[Overlay]:
+    """Yield the mean of a measure over seeds, and the band from the worst to the best."""
+    curve: dict[int, list[float]] = {}
+    for row in method.rows:
+        if (value := number(row, measure)) is not None:
+            curve.setdefault(int(row["epoch"] or 0), []).append(value)
+    if curve:
+        epochs = sorted(curve)
+        yield Line([Point(e, sum(curve[e]) / len(curve[e])) for e in epochs], look)
+        low, high = ([end(curve[epoch]) for epoch in epochs] for end in (min, max))
+        yield Band(epochs, low, high, look.colour, _BAND_ALPHA)
+
+
+def made_images(methods: Sequence[Trained], made: Path | None) -> Images | None:
+    """Describe what each method's network made from the first seed that any ended from.
+
+    The images that all have in common come first. None where nothing was made.
+    """
+    if made is None:
+        return None
+    seed = next((seed for method in methods for seed in method.finals), None)
+    rows = [method.finals[seed] for method in methods if seed in method.finals]
+    images: list[tuple[str, Path]] = []
+    for row in rows:
+        files = sorted((made / training_name(row)).glob("*.png"))
+        if not images:
+            images += [(file.stem, file) for file in files if file.stem in _REFERENCES]
+        images += [(name_of(row), file) for file in files if file.stem not in _REFERENCES]
+    task = methods[0].rows[0]["task"]
+    return (
+        Images(f"Images made by networks that were trained for {task}", images) if images else None
+    )

@@ -1,0 +1,183 @@
+"""Describe the pictures of ``variance.csv``: deviations against batch size and against probes."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from xconv_bench.report.canvas import axes, curves, style
+from xconv_bench.report.notes import failures_of
+from xconv_bench.report.pictures import lines as shown
+from xconv_bench.report.pictures.variance_ratio import variance_ratio
+from xconv_bench.report.settings import Comparable, by_estimator, is_reference, number, settings_of
+from xconv_bench.report.summary import Row
+from xconv_bench.report.variance_laws import BATCHES_TOGETHER, deviation, laws_by_key
+from xconv_bench.results.schema import TABLES
+
+_PANEL_INCHES = 2.6
+_EXACT = style.look(style.EXACT.colour, "x", style.EXACT.dashes, "exact", zorder=4)
+_NOTE = "standard deviation over minibatches and seeds: √ of the variance summed over the weights"
+
+
+def pictures(rows: Sequence[Row], beside: shown.Beside) -> Iterator[shown.Named]:
+    """Describe deviations, a panel a layer, of those asked for or of a few; and ratios.
+
+    Deviations are set against the batch size, a picture an estimator, with a single batch size
+    against probes; the error at half precision beside that of rounding alone. Ratios are the
+    estimator's variance over that of minibatches, with the laws fitted to them.
+    """
+    layers, laws = beside.layers, laws_by_key(beside.laws)
+    for setting in settings_of(rows, BATCHES_TOGETHER):
+        for end, picture in _deviations(setting, layers):
+            yield f"variance{setting.suffix}{end}", picture
+    for setting in settings_of(rows, TABLES["variance"].key):
+        yield f"variance_ratio{setting.suffix}", variance_ratio(setting, laws, layers)
+        rounding = against_probes(setting, layers, ROUNDING)
+        yield f"variance_rounding{setting.suffix}", rounding
+
+
+def _deviations(setting: Comparable, layers: Sequence[str] | None) -> Iterator[shown.Named]:
+    """Yield pictures of the standard deviation, each with the end of its name."""
+    if len({row["batch_size"] for row in setting.rows}) == 1:
+        # The batch belongs in the title again.
+        (single,) = settings_of(setting.rows, TABLES["variance"].key)
+        yield "", against_probes(single, layers, DEVIATION)
+        return
+    names = [name for name, rows in by_estimator(setting.rows).items() if rows[0]["probes"]]
+    for name in names:
+        words = [word for word in name.split() if not all(word in each.split() for each in names)]
+        end = "".join(f"_{re.sub(r'[^A-Za-z0-9.-]+', '-', word)}" for word in words)
+        yield end, against_batch(setting, name, layers)
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """Say what is drawn: the root of ``column``, and dashed that of exact gradients.
+
+    ``level`` finds the latter among the rows of a layer, ``level_words`` names it.
+    """
+
+    title: str
+    axis: str
+    column: str
+    level: Callable[[Iterable[Row]], float | None]
+    level_words: str
+    note: str
+
+
+def _exact_deviation(rows: Iterable[Row]) -> float | None:
+    """Return the standard deviation of exact gradients: of their own row, or as any row says."""
+    for row in sorted(rows, key=is_reference, reverse=True):
+        found = deviation(row, "total_variance" if is_reference(row) else "sampling_variance")
+        if found is not None:
+            return found.value
+    return None
+
+
+def _rounding(rows: Iterable[Row]) -> float | None:
+    found = (deviation(row, "rounding_squared_error") for row in rows)
+    return next((each.value for each in found if each is not None), None)
+
+
+DEVIATION = Quantity(
+    "Standard deviation of the gradient",
+    "standard deviation",
+    "total_variance",
+    _exact_deviation,
+    "exact gradients",
+    _NOTE,
+)
+
+ROUNDING = Quantity(
+    "Error at half precision",
+    "distance from float64",
+    "squared_error",
+    _rounding,
+    "torch's own layers, rounded",
+    "distance: from the gradient in float64, root mean square over minibatches and seeds",
+)
+
+
+def against_probes(
+    setting: Comparable, layers: Sequence[str] | None, quantity: Quantity
+) -> curves.Curves | None:
+    """Describe a panel a layer, a line an estimator; None without a line or a level."""
+    panels: dict[str, shown.Lines] = {}
+    levels: dict[str, float | None] = {}
+    for layer in shown.few_layers(setting.rows, layers):
+        rows = [row for row in setting.rows if row["layer"] == layer]
+        if lines := shown.lines_of(by_estimator(rows), _maker("probes", quantity.column)):
+            panels[layer], levels[layer] = lines, quantity.level(rows)
+    if all(level is None for level in levels.values()):
+        return None
+    looks, points = shown.looks_of(setting.rows), shown.points_in(panels.values())
+    names = dict.fromkeys(name for lines in panels.values() for name in lines)
+    return curves.Curves(
+        f"{quantity.title}: {setting.title}",
+        axes.counted("probes r", (point.x for point in points)),
+        axes.logarithmic(quantity.axis, [*shown.heights(points), *filter(None, levels.values())]),
+        [
+            curves.Panel(
+                [*map(curves.Level, filter(None, [levels[layer]])), *shown.marks(lines, looks)],
+                shown.panel_title(layer),
+            )
+            for layer, lines in panels.items()
+        ],
+        [*(looks[name] for name in names), style.Look(quantity.level_words, style.EXACT)],
+        [quantity.note, shown.BARS, *failures_of(setting)],
+        _PANEL_INCHES,
+    )
+
+
+def against_batch(
+    setting: Comparable, estimator: str, layers: Sequence[str] | None
+) -> curves.Curves | None:
+    """Describe a panel a layer, a line for each number of probes; None without a point.
+
+    It is figure 3b of the paper.
+    """
+    own = by_estimator(setting.rows)[estimator]
+    rows = [row for row in setting.rows if is_reference(row) or row in own]
+    panels = {
+        layer: _by_probes([row for row in rows if row["layer"] == layer])
+        for layer in shown.few_layers(rows, layers)
+    }
+    heights = shown.heights(shown.points_in(panels.values()))
+    if not heights:
+        return None
+    counts = sorted({int(probes) for row in rows if (probes := number(row, "probes"))})
+    looks = {**style.graded({f"r={r}": f"r={r}" for r in counts}), _EXACT.label: _EXACT}
+    return curves.Curves(
+        f"Standard deviation of the gradient, {estimator}: {setting.title}",
+        axes.counted("batch size", (p.x for p in shown.points_in(panels.values()))),
+        axes.logarithmic("standard deviation", heights),
+        [
+            curves.Panel(shown.marks(lines, looks), shown.panel_title(layer))
+            for layer, lines in panels.items()
+        ],
+        list(looks.values()),
+        [_NOTE, shown.BARS, *dict.fromkeys(failures_of(setting))],
+        _PANEL_INCHES,
+    )
+
+
+def _by_probes(rows: Sequence[Row]) -> shown.Lines:
+    """Return the lines of a layer: one for each number of probes, and that of exact gradients."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        if probes := number(row, "probes"):
+            groups.setdefault(f"r={int(probes)}", []).append(row)
+    lines = dict(shown.lines_of(groups, _maker("batch_size")))
+    for batch in sorted({number(row, "batch_size") or 0 for row in rows}):
+        if level := _exact_deviation(row for row in rows if row["batch_size"] == batch):
+            lines[_EXACT.label] = [*lines.get(_EXACT.label, []), curves.Point(batch, level)]
+    return lines
+
+
+def _maker(x: str, column: str = "total_variance") -> shown.Make:
+    def make(row: Row) -> curves.Point | None:
+        across, found = number(row, x), deviation(row, column)
+        if across is None or found is None or not found.value:
+            return None
+        return curves.Point(across, found.value, found.se or 0.0, found.se or 0.0)
+
+    return make
