@@ -44,7 +44,7 @@ FLOORS = {
         "launch",
         "experiments",
         "cli",
-        "__main__",
+        "__main__ interface",
     ),
 }
 """The files and folders of both packages, from the ground up.

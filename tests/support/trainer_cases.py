@@ -13,7 +13,7 @@ from torch import Tensor
 from xconv_bench.errors import BenchError
 from xconv_bench.models.torchvision_shim import import_torchvision
 
-EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
 def package(name: str) -> ModuleType:

@@ -19,13 +19,15 @@ Words = list[str] | None
 
 _ASKED = "asked"
 _KNOBS = "knobs"
+_THINGS = "things"
 
 
 @dataclass(frozen=True, kw_only=True)
 class SweepOptions:
     """The options of every sweep, as given; ``asked`` names those that the user typed.
 
-    ``knobs`` holds the words given to each knob, by its name.
+    ``knobs`` holds the words given to each knob, by its name; ``things`` the networks that a caller
+    from Python has as objects, by the names that stand for them.
     """
 
     model: options.Models = field(default_factory=lambda: [options.CIFAR])
@@ -46,6 +48,7 @@ class SweepOptions:
     address: options.Address = None
     output: options.Output = None
     asked: frozenset[str] = frozenset()
+    things: Mapping[str, Any] = field(default_factory=dict)
 
     def with_knobs(self, **words: list[str]) -> Self:
         """Return the same with other ``words`` for these knobs, as if the user had typed them."""
@@ -83,7 +86,8 @@ def taking(
             chosen = {each.name: given.pop(each.name) for each in shared}
             asked = frozenset(name for name in chosen if _is_asked(context, name))
             knobs = {name: chosen.pop(name) for name in KNOBS if name in chosen}
-            return command(kind(**chosen, knobs=knobs, asked=asked), **given)
+            things = context.obj or {}
+            return command(kind(**chosen, knobs=knobs, asked=asked, things=things), **given)
 
         context = inspect.Parameter(
             "context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context
@@ -105,7 +109,7 @@ def _shared_options(
     """Return a parameter for each shared option that a command takes."""
     hints = get_type_hints(kind, include_extras=True)
     own = {each.name: (hints[each.name], _default(each)) for each in fields(kind)}
-    del own[_ASKED], own[_KNOBS]
+    del own[_ASKED], own[_KNOBS], own[_THINGS]
     knobs = {name: (options.option_of(knob), knob.typed_default) for name, knob in KNOBS.items()}
     return [
         _parameter(name, hint, defaults.get(name, default))

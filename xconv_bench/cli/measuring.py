@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
+
+import typer
 
 from xconv_bench.cli.advise import advise
 from xconv_bench.cli.error import error
@@ -26,3 +29,12 @@ MEASURING: dict[str, Callable[..., Experiment]] = {
     "train": train,
     "advise": advise,
 }
+
+
+def parsers() -> dict[str, Any]:
+    """Return what parses the words of each of these commands, by their names."""
+    app = typer.Typer()
+    for name, function in MEASURING.items():
+        app.command(name)(function)
+    commands: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    return commands

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from xconv_bench.cli.experiment import Experiment
-from xconv_bench.cli.measuring import MEASURING
+from xconv_bench.cli.measuring import parsers
 from xconv_bench.cli.mistakes import PARSER_ERROR, words_of
 from xconv_bench.errors import BenchError, UsageError, suggest
 
@@ -24,7 +22,7 @@ def plan_experiments(profile: Profile, more: Sequence[str] = ()) -> list[Experim
 
     Raises UsageError or BenchError, which name the file and the experiment.
     """
-    commands = _commands()
+    commands = parsers()
     planned = [_with_settings(profile, each, commands) for each in profile.experiments]
     _refuse_unused(profile, commands)
     experiments = []
@@ -41,14 +39,6 @@ def plan_experiments(profile: Profile, more: Sequence[str] = ()) -> list[Experim
         assert isinstance(result, Experiment)
         experiments.append(result)
     return experiments
-
-
-def _commands() -> dict[str, Any]:
-    app = typer.Typer()
-    for name, function in MEASURING.items():
-        app.command(name)(function)
-    commands: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-    return commands
 
 
 def _with_settings(profile: Profile, planned: Planned, commands: Mapping[str, Any]) -> Planned:

@@ -25,11 +25,13 @@ _LOOK_BACK_SECONDS = 1000
 class SweepProgress:
     """Show the progress of ``total`` measurements, of one experiment or of several in turn.
 
-    The bar is shown within a ``with`` block, which may be entered again.
+    The bar is shown within a ``with`` block, which may be entered again. Without ``has_lines`` it
+    is all that is shown.
     """
 
-    def __init__(self, total: int) -> None:
-        self._console = Console(stderr=True, highlight=False)
+    def __init__(self, total: int, has_lines: bool = True) -> None:
+        self._console = _console()
+        self._has_lines = has_lines
         self._total = total
         self._done = 0
         self._running: dict[Configuration, tuple[float, float]] = {}
@@ -66,6 +68,8 @@ class SweepProgress:
 
     def says(self, text: str) -> None:
         """Print a line that stays, where it can be written."""
+        if not self._has_lines:
+            return
         with suppress(OSError):
             self._console.print(visible(text), markup=False, soft_wrap=True)
 
@@ -111,6 +115,20 @@ class SweepProgress:
     def _update(self) -> None:
         running = sum(fraction for _, fraction in self._running.values())
         self._bar.update(self._task, completed=self._done + running)
+
+
+def _console() -> Console:
+    """Return a console on standard error; in a notebook one that draws as a terminal does.
+
+    rich's own way to draw there needs widgets that have to be installed; a line that returns to
+    its beginning needs none.
+    """
+    console = Console(stderr=True, highlight=False)
+    if console.is_jupyter:
+        console = Console(
+            stderr=True, highlight=False, force_jupyter=False, force_terminal=True, width=100
+        )
+    return console
 
 
 def _words(configuration: Configuration) -> str:

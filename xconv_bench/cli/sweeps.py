@@ -71,6 +71,15 @@ def read_devices(given: Sequence[str] | None) -> tuple[str, ...]:
 
 def read_launcher(given: SweepOptions) -> Launcher:
     """Return what runs measurements. Raises UsageError for what an option does not take."""
+    launcher = _launcher(given)
+    if not given.things:
+        return launcher
+    from xconv_bench.launch.handing import handing
+
+    return handing(launcher, given.things)
+
+
+def _launcher(given: SweepOptions) -> Launcher:
     from xconv_bench.launch.side_by_side import SideBySide
 
     name = given.launcher or "local"

@@ -23,6 +23,11 @@ _known: dict[Configuration, Outcome] = {}
 _PLAIN = {field: getattr(Configuration(""), field) for field in ("batch_size", "image_size")}
 
 
+def forget_checks() -> None:
+    """Forget the cross-checks made in this process: networks may be others under the same names."""
+    _known.clear()
+
+
 class CrossChecks:
     """Holds the simulations of ``cells`` against real steps, each network and method once.
 

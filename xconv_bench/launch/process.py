@@ -6,6 +6,7 @@ whatever becomes of the process becomes a row.
 
 import multiprocessing
 import signal
+import sys
 import threading
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping
@@ -14,6 +15,7 @@ from functools import partial
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from types import ModuleType
 from typing import Any
 
 from xconv_bench.configuration import SIMULATED
@@ -83,7 +85,7 @@ class Launcher:
     def _start(self, work: Work) -> tuple[BaseProcess, Connection]:
         """Start a process that does ``work``; return it with the pipe that it is heard through."""
         # One that got half of its work would complain of that, with a traceback.
-        with _children, _interrupted_afterwards():
+        with _children, _interrupted_afterwards(), _without_main(work):
             ours, theirs = self._context.Pipe()
             process = self._context.Process(
                 target=run_worker, args=(work, theirs, self._environment), daemon=True
@@ -153,6 +155,23 @@ def _interrupted_afterwards() -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
         for late in arrived:
             signal.raise_signal(late)
+
+
+@contextmanager
+def _without_main(work: Work) -> Iterator[None]:
+    """Let a process start without running the caller's script first, unless the work is of it.
+
+    A script that measures, with nothing around it that asks for its name, would measure there too.
+    """
+    main = sys.modules["__main__"]
+    if type(work).__module__ == "__main__":
+        yield
+        return
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _receive(pipe: Connection) -> Any:

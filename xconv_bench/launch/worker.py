@@ -36,7 +36,7 @@ def run_worker(work: Work, pipe: Connection, environment: Mapping[str, str]) -> 
             pipe.send(event)
         end = End("ok")
     except BaseException as error:
-        end = _explain(error)
+        end = explain(error)
     # Before the parent knows that it may end this process.
     with suppress(OSError):  # a full disk
         sys.stderr.flush()
@@ -73,7 +73,8 @@ def _end_with_parent(pipe: Connection) -> None:
     os._exit(1)
 
 
-def _explain(error: BaseException) -> End:
+def explain(error: BaseException) -> End:
+    """Return the end of work that raised ``error``."""
     from xconv_bench.measurement.failures import is_out_of_memory
     from xconv_bench.models.messages import reason
 

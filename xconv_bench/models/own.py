@@ -41,8 +41,8 @@ def find(name: str) -> Architecture:
     return Architecture(
         name=name,
         family="own",
-        make=lambda image_size: _call(factory, name),
-        sample_shape=functools.partial(_shape, declared, name) if declared else square_image(3),
+        make=lambda image_size: call(factory, name),
+        sample_shape=functools.partial(shape_of, declared, name) if declared else square_image(3),
         objective=AutomaticObjective(),
     )
 
@@ -135,7 +135,8 @@ def _check_takes_no_arguments(factory: Callable[..., Any], attribute: str, sourc
         ) from error
 
 
-def _call(factory: Callable[[], Any], name: str) -> nn.Module:
+def call(factory: Callable[[], Any], name: str) -> nn.Module:
+    """Return the network that ``factory`` makes. Raises UsageError where it makes none."""
     try:
         made = factory()
     except Exception as error:
@@ -145,7 +146,8 @@ def _call(factory: Callable[[], Any], name: str) -> nn.Module:
     return made
 
 
-def _shape(declared: Any, name: str, image_size: int) -> tuple[int, ...]:
+def shape_of(declared: Any, name: str, image_size: int) -> tuple[int, ...]:
+    """Return what the ``declared`` sample_shape says. Raises UsageError where it is no shape."""
     try:
         shape = tuple(int(side) for side in declared(image_size))
     except Exception as error:

@@ -89,20 +89,6 @@ def test_equal_memory_takes_larger_batches_and_rates(command: Command, tmp_path:
     assert xconv["simulated_peak_bytes"] <= exact["simulated_peak_bytes"]
 
 
-def test_a_batch_at_equal_memory_is_no_larger_than_the_data(
-    command: Command, tmp_path: Path
-) -> None:
-    words = [*SMALL, "--batch-size", "80", "--method", "exact,xconv,compile-budget"]
-    finished = command(*words, "--equal-memory", "--output", tmp_path / "run")
-    assert finished.code == 0, finished.errors
-    table = pd.read_csv(tmp_path / "run/training.csv").groupby("method").last()
-    assert table["batch_size"].to_dict() == {"exact": 80, "xconv": 96, "compile-budget": 80}
-    assert "r=4 conv,relu: more would fit, its batch is 96 at the most" in finished.errors
-    assert "compile-budget cannot be simulated, only really run: its batch stays 80" in (
-        finished.errors
-    )
-
-
 def test_where_nothing_was_trained_to_its_end(command: Command, tmp_path: Path) -> None:
     words = [*SMALL, "--method", "exact", "--learning-rate", "1e30", "--output", tmp_path / "run"]
     finished = command(*words)

@@ -1,10 +1,14 @@
 """Minibatches: without repeats, independent of each other, all of the data once in a partition."""
 
+from collections.abc import Sequence
 from itertools import chain
+from math import inf
 
 import pytest
 
-from xconv_bench.data.minibatches import partition, random_minibatches
+from xconv_bench.data.batches import Batch
+from xconv_bench.data.minibatches import minibatch_apart, partition, random_minibatches
+from xconv_bench.data.samples import FirstSamples, Samples
 from xconv_bench.errors import UsageError
 
 
@@ -37,3 +41,50 @@ def test_a_batch_larger_than_the_data() -> None:
         partition(10, 11, seed=0)
     with pytest.raises(UsageError, match="take a smaller --batch-size"):
         next(random_minibatches(10, 11, 1, seed=0))
+
+
+class Numbers(Samples):
+    """Samples that nobody looks at."""
+
+    def __init__(self, count: int, reach: float) -> None:
+        self.count = count
+        self._reach = reach
+
+    def __len__(self) -> int:
+        return self.count
+
+    @property
+    def reach(self) -> float:
+        return self._reach
+
+    def batch(self, indices: Sequence[int]) -> Batch:
+        raise NotImplementedError
+
+
+def test_a_minibatch_apart_shares_nothing_where_the_data_allow_it() -> None:
+    data = Numbers(20, 20)
+    found = minibatch_apart(data, 8, 0, range(12))
+    assert set(found) == set(range(12, 20))
+    assert found == minibatch_apart(data, 8, 0, range(12)) != minibatch_apart(data, 8, 1, range(12))
+    assert found != minibatch_apart(data, 8, 0, ())
+
+
+@pytest.mark.parametrize(
+    ("data", "known", "shared"),
+    [
+        (Numbers(20, inf), {18, 19}, 0),  # made as they are asked for
+        (FirstSamples(Numbers(99, 99), 20), {18, 19}, 0),  # the user's are the first 20
+        (Numbers(20, 23), {18, 19, 20, 21, 22}, 3),
+        (Numbers(20, 20), {18, 19}, 6),
+    ],
+    ids=["endless", "first", "some more", "no more"],
+)
+def test_where_too_few_are_left(data: Samples, known: set[int], shared: int) -> None:
+    """Those beyond the data come before those that are taken."""
+    found = minibatch_apart(data, 8, 0, range(18))
+    assert len(set(found)) == 8
+    assert len(set(found) & set(range(18))) == shared
+    if shared:
+        assert known <= set(found)
+    else:
+        assert min(found) >= 18 and max(found) < data.reach

@@ -4,6 +4,7 @@ from dataclasses import replace
 from unittest.mock import patch
 
 import pytest
+from heard import outcome_of
 from own_networks import name
 
 from xconv_bench.configuration import SIMULATED, Configuration
@@ -51,9 +52,7 @@ def test_simulated_parts_add_up(method: str) -> None:
 def test_really_run_they_add_up(method: str) -> None:
     cell = replace(METHODS[method], device="cpu")
     found = explained(cell)
-    rows: dict[str, object] = {}
-    for readings in Measurement(cell, timed_steps=1)():
-        rows |= readings
+    rows = outcome_of(Measurement(cell, timed_steps=1)).readings
     assert found.saved_bytes == rows["saved_bytes"]
     assert found.peak is not None and found.peak.bytes == rows["live_peak_bytes"]
     assert sum(found.peak.parts.values()) == found.peak.bytes

@@ -69,7 +69,7 @@ def counted(cell: Configuration) -> dict[str, Any]:
     outcome = outcome_of(Measurement(cell, timed_steps=1))
     return {
         column: value
-        for column, value in {**outcome.readings, "message": outcome.message}.items()
+        for column, value in outcome.readings.items()
         if COLUMNS.get(column) and COLUMNS[column].holds is not Holds.ON_ITS_MACHINE
     }
 

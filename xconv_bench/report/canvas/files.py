@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -41,23 +41,31 @@ def kept_as(*formats: str) -> Iterator[None]:
         _FORMATS.reset(token)
 
 
-def draw(pictures: Iterable[tuple[str, Drawn | None]], folder: Path) -> list[Path]:
-    """Write each picture as ``name.png`` and ``name.svg`` in ``folder`` and return the paths.
+def drawn(
+    pictures: Iterable[tuple[str, Drawn | None]],
+) -> Generator[tuple[str, Picture], None, None]:
+    """Yield each picture with its name; the user's settings of matplotlib are put back at the end.
 
-    The same picture is the same files, the user's settings of matplotlib stay as they were, and
-    the folder is made where there is a picture. Raises BenchError where a file cannot be written.
+    Whatever is made of a picture before the next is asked for is made with our settings, too.
     """
     import matplotlib
 
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(style.SETTINGS)
-        return [
-            path
-            for name, described in pictures
-            if described is not None
-            for path in _save(described.draw(), folder, name)
-        ]
+        for name, described in pictures:
+            if described is not None:
+                yield name, described.draw()
+
+
+def draw(pictures: Iterable[tuple[str, Drawn | None]], folder: Path) -> list[Path]:
+    """Write each picture as ``name.png`` and ``name.svg`` in ``folder`` and return the paths.
+
+    The same picture is the same files, the user's settings of matplotlib stay as they were, and
+    the folder is made where there is a picture. Raises BenchError where a file cannot be written.
+    """
+    with closing(drawn(pictures)) as found:
+        return [path for name, picture in found for path in _save(picture, folder, name)]
 
 
 def _save(picture: Picture, folder: Path, name: str) -> list[Path]:

@@ -3,8 +3,8 @@
 With g the exact gradient and ĝ_k the estimates, ``relative_error`` is √(mean ‖ĝ_k - g‖²) / ‖g‖,
 ``relative_bias`` ‖mean ĝ_k - g‖ / ‖g‖ and ``relative_spread`` the standard deviation of ĝ_k over
 ‖g‖. ``floor_error`` is 0 but for networks that cannot be put back and kernels without a fixed
-order. An uncounted step goes before: what a method learns in its first step, such as how
-``spectral`` divides its bits, it knows in all that are counted, as it does in training.
+order. Uncounted steps go before, with another batch: what a method learns of a network, such as how
+``spectral`` divides its bits, it has learnt from samples that are not measured, as in training.
 """
 
 from xconv_bench.configuration import ErrorConfiguration

@@ -27,7 +27,7 @@ MEMORY = Schema(
             "distance of the weight gradients from the exact ones, relative to the exact ones",
             Unit.RELATIVE, Better.LESS, Holds.OFF_GPUS,
             is_not="the noise of minibatches: weights, batch, random numbers and state are the "
-            "same; it is of a second step, when `spectral` has seen a first one",
+            "same; `spectral` has planned by another batch",
         ),
         shared.FLOOR,
         Column("parameters", int, "parameters", "parameters of the network"),

@@ -110,6 +110,8 @@ ERROR = Column(
     "distance of an estimated weight gradient from the exact one, root mean square, relative "
     "to the exact one; at 1 the noise is as large as the gradient",
     Unit.RELATIVE, Better.LESS, Holds.OFF_GPUS,
+    is_not="an error after a look at the batch: what a method learns, as `spectral` its plan, "
+    "comes from another batch, as in training",
 )  # fmt: skip
 FLOOR = Column(
     "floor_error", float, "floor",
