@@ -18,7 +18,7 @@ from benchmarks.gpu.settings import ROOT
 from benchmarks.gpu.tables import read
 from benchmarks.gpu.verdicts import Verdict
 from xconv_bench.cli.experiment import Experiment
-from xconv_bench.cli.planning import _commands
+from xconv_bench.cli.measuring import parsers
 from xconv_bench.errors import UsageError
 from xconv_bench.results.schema import TABLES
 
@@ -46,7 +46,7 @@ def without_a_gpu(words: Sequence[str]) -> list[str]:
 def planned(words: Sequence[str]) -> Experiment:
     """What the command line makes of it."""
     name, *given = words
-    command = _commands()[name]
+    command = parsers()[name]
     with command.make_context(name, given) as context:
         experiment = command.invoke(context)
     assert isinstance(experiment, Experiment)

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 import torch
-from trainer_cases import assert_equal, example, package
+from trainer_cases import QUIET, assert_equal, example, package
 
 import xconv
+
+pytestmark = QUIET
 
 RANKS = 2
 
@@ -126,7 +128,9 @@ def test_two_processes_in_mixed_precision_hold_the_same_weights(tmp_path: Path) 
         port = str(free.getsockname()[1])
     place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": str(RANKS)}
     interface = {"GLOO_SOCKET_IFNAME": "lo"} if sys.platform == "linux" else {}
-    paths = os.pathsep.join([str(Path(__file__).parents[2]), str(Path(__file__).parents[1])])
+    paths = os.pathsep.join(
+        [str(Path(__file__).parents[2]), str(Path(__file__).parents[1] / "support")]
+    )
     ranks = [
         subprocess.Popen(
             [sys.executable, "-c", WORKER, str(tmp_path)],

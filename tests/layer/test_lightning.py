@@ -13,10 +13,12 @@ from unittest import mock
 import pytest
 import torch
 from torch import nn
-from trainer_cases import assert_equal, example, package
+from trainer_cases import QUIET, assert_equal, example, package
 
 import xconv
 from xconv.integrations import lightning as integration
+
+pytestmark = QUIET
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 import torch
-from trainer_cases import assert_equal, example, package
+from trainer_cases import QUIET, assert_equal, example, package
 
 import xconv
+
+pytestmark = QUIET
 
 
 @pytest.fixture(scope="module")

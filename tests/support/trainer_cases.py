@@ -1,6 +1,7 @@
 """Helpers of the tests of trainers: the scripts of ``examples/``, and checkpoints compared."""
 
 import runpy
+import warnings
 from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
@@ -13,6 +14,10 @@ from torch import Tensor
 from xconv_bench.errors import BenchError
 from xconv_bench.models.torchvision_shim import import_torchvision
 
+QUIET = pytest.mark.filterwarnings("ignore")
+"""A mark for tests of trainers: the process that collects results would have to import the classes
+of their warnings."""
+
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
@@ -23,7 +28,8 @@ def package(name: str) -> ModuleType:
     """
     with suppress(BenchError):
         import_torchvision()
-    return pytest.importorskip(name)
+    with warnings.catch_warnings(action="ignore"):
+        return pytest.importorskip(name)
 
 
 def example(name: str) -> dict[str, Any]:

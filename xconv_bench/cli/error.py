@@ -88,6 +88,8 @@ def error(
         return _error(plan, repeats, bias_test, given.output)
     if bias_test or given.layer:
         raise UsageError("--age measures the whole network: leave out --bias-test and --layer")
+    if given.inputs is not None or given.loss is not None:
+        raise UsageError("--age goes through a data set: leave out --inputs and --loss")
     budget = _budget(memory_budget, headroom)
     return _average_error(plan, budget, given.cross_check, given.output)
 

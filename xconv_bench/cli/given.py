@@ -34,6 +34,8 @@ class SweepOptions:
     batch_size: options.BatchSizes = field(default_factory=lambda: [str(Configuration.batch_size)])
     image_size: options.ImageSizes = None
     frames: options.Frames = None
+    inputs: options.Inputs = None
+    loss: options.Loss = None
     dtype: options.Dtypes = field(default_factory=lambda: [Configuration.dtype])
     seed: options.Seed = Configuration.seed
     method: options.Methods = field(default_factory=lambda: ["exact", "xconv"])

@@ -103,6 +103,27 @@ Frames = Annotated[
         rich_help_panel=NETWORK,
     ),
 ]
+Inputs = Annotated[
+    str | None,
+    typer.Option(
+        "--inputs",
+        metavar="FILE.py:CALLABLE",
+        help="Give the network what this makes of (batch size, image size): a tensor, or a tuple "
+        "or dict of tensors.",
+        show_default="random images",
+        rich_help_panel=NETWORK,
+    ),
+]
+Loss = Annotated[
+    str | None,
+    typer.Option(
+        "--loss",
+        metavar="FILE.py:CALLABLE",
+        help="Train with the scalar that this makes of (output, inputs).",
+        show_default="as fits the network",
+        rich_help_panel=NETWORK,
+    ),
+]
 Dtypes = Annotated[
     list[str],
     typer.Option(

@@ -34,7 +34,7 @@ def read_sweep(
     knobs["scheme"] = read_schemes(given.asked, knobs["scheme"], recommended)
     check_dials(given.asked, methods, knobs)
     return Sweep(
-        models=_models(given.model, given.frames),
+        models=_models(given),
         methods=methods,
         knobs=knobs,
         batch_sizes=parsing.integers("--batch-size", given.batch_size, least=1),
@@ -49,9 +49,15 @@ def _image_sizes(given: Sequence[str] | None) -> tuple[int, ...]:
     return parsing.integers("--image-size", given, least=1) if given else ()
 
 
-def _models(given: Sequence[str], frames: int | None) -> tuple[str, ...]:
-    names = parsing.words("--model", given)
-    return names if frames is None else tuple(f"{name}@{frames}" for name in names)
+def _models(given: SweepOptions) -> tuple[str, ...]:
+    names = parsing.words("--model", given.model)
+    if given.frames is not None:
+        names = tuple(f"{name}@{given.frames}" for name in names)
+    if given.inputs is None and given.loss is None:
+        return names
+    from xconv_bench.models.own_data import named
+
+    return tuple(named(name, inputs=given.inputs, loss=given.loss) for name in names)
 
 
 def read_devices(given: Sequence[str] | None) -> tuple[str, ...]:

@@ -120,7 +120,7 @@ EqualMemory = Annotated[
 
 @taking(
     SweepOptions,
-    without=("model", "batch_size", "image_size", "frames", "dtype"),
+    without=("model", "batch_size", "image_size", "frames", "inputs", "loss", "dtype"),
     probes=["4,16,64"],
     timeout=86400.0,
 )

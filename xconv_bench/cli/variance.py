@@ -48,7 +48,7 @@ TargetRatio = Annotated[
 
 @taking(
     GradientOptions,
-    without=("cross_check",),
+    without=("inputs", "loss", "cross_check"),
     scheme=[options.ALL_SCHEMES],
     probes=_PROBES,
     batch_size=_BATCH_SIZES,

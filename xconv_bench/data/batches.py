@@ -1,20 +1,36 @@
 """The batch that one training step takes."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import nn
 
+from xconv_bench.data.own_inputs import own_inputs, placed
 from xconv_bench.data.synthetic import synthetic_labels, synthetic_samples
 from xconv_bench.models.base import Architecture
 
 
 class Batch(NamedTuple):
-    """Inputs (B, ...) and what they should become, as ``Objective.loss`` takes it."""
+    """Inputs (B, ...) and what they should become, as ``Objective.loss`` takes it.
 
-    input: Tensor
-    target: Tensor
+    Where the inputs are the user's own, they are a tensor, or a tuple or dict with tensors in it.
+    """
+
+    input: Any
+    target: Any
+
+    def run(self, model: nn.Module) -> Any:
+        """Return the output of a network for the inputs."""
+        positional, named = arguments(self.input)
+        return model(*positional, **named)
+
+
+def arguments(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return the inputs as the positional and the named arguments of a network."""
+    if isinstance(inputs, dict):
+        return (), inputs
+    return (inputs if isinstance(inputs, tuple) else (inputs,)), {}
 
 
 def batch(
@@ -37,10 +53,15 @@ def batch_of(
     device: torch.device | str,
     seed: int,
 ) -> Batch:
-    """Return the synthetic samples of these indices."""
+    """Return the synthetic samples of these indices, or inputs of the user's own for them."""
+    if architecture.inputs is not None:
+        inputs = own_inputs(architecture.inputs, indices, image_size, seed)
+        return _own_batch(architecture, inputs, indices, dtype, device, seed)
     sample_shape = architecture.sample_shape(image_size)
     # First of all, so that a batch which does not fit says so at once.
     inputs = synthetic_samples(sample_shape, indices, dtype, device, seed)
+    if architecture.objective.takes_inputs:
+        return Batch(inputs, inputs)
     target_shape = architecture.objective.target_shape(sample_shape)
     classes = architecture.objective.classes
     if classes is None:
@@ -58,10 +79,34 @@ def simulated_batch(
     device: torch.device | str = "cpu",
 ) -> Batch:
     """Return the same shapes and dtypes with nothing in them: for use under ``FakeTensorMode``."""
-    sample_shape = architecture.sample_shape(image_size)
-    target_shape = architecture.objective.target_shape(sample_shape)
-    target_dtype = dtype if architecture.objective.classes is None else torch.int64
+    objective = architecture.objective
+    if architecture.inputs is not None:
+        inputs = placed(architecture.inputs(batch_size, image_size), dtype, device)
+    else:
+        sample_shape = architecture.sample_shape(image_size)
+        inputs = torch.empty((batch_size, *sample_shape), dtype=dtype, device=device)
+    if objective.takes_inputs:
+        return Batch(inputs, inputs)
+    # Own inputs have labels, which need no shape of a sample.
+    sample_shape = () if architecture.inputs is not None else sample_shape
+    target_shape = objective.target_shape(sample_shape)
+    target_dtype = dtype if objective.classes is None else torch.int64
     return Batch(
-        torch.empty((batch_size, *sample_shape), dtype=dtype, device=device),
-        torch.empty((batch_size, *target_shape), dtype=target_dtype, device=device),
+        inputs, torch.empty((batch_size, *target_shape), dtype=target_dtype, device=device)
     )
+
+
+def _own_batch(
+    architecture: Architecture,
+    inputs: Any,
+    indices: Sequence[int],
+    dtype: torch.dtype,
+    device: torch.device | str,
+    seed: int,
+) -> Batch:
+    inputs = placed(inputs, dtype, device)
+    objective = architecture.objective
+    if objective.takes_inputs:
+        return Batch(inputs, inputs)
+    assert objective.classes is not None  # as ``own_data`` sees to
+    return Batch(inputs, synthetic_labels(objective.classes, (), indices, device, seed))

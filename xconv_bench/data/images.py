@@ -43,7 +43,8 @@ def is_served(architecture: Architecture, image_size: int) -> bool:
     """Return whether labelled images are all that a network needs."""
     shape = architecture.sample_shape(image_size)
     are_images = shape[0] in (1, 3) and shape[1:] == (image_size, image_size)
-    return are_images and isinstance(architecture.objective, _SERVED)
+    served = architecture.inputs is None and isinstance(architecture.objective, _SERVED)
+    return are_images and served
 
 
 def check_served(architecture: Architecture, image_size: int, data: str) -> None:

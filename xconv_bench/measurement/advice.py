@@ -24,7 +24,9 @@ from xconv.planning.measuring import (
 )
 from xconv_bench.configuration import AdviceConfiguration
 from xconv_bench.data import Batch
+from xconv_bench.data.batches import arguments
 from xconv_bench.data.minibatches import minibatch_apart, random_minibatches
+from xconv_bench.errors import BenchError
 from xconv_bench.events import Event, Progress, Rows
 from xconv_bench.measurement.comparison import GradientComparison, Start
 from xconv_bench.measurement.counting import Simulation
@@ -54,7 +56,7 @@ class AdviceMeasurement:
         simulation = Simulation(self.configuration.as_exact())
         with simulation.entered() as training:
             families = planned_modules(training.model)
-            kept = measure_bytes(training.model, (training.batch.input,), families)
+            kept = measure_bytes(training.model, _positional(training.batch), families)
         steps = self._steps()
         repeats = self.configuration.repeats
         measuring = measure_variances(steps.choosing, families, repeats, steps.earlier)
@@ -101,11 +103,21 @@ class _ThreeSteps(NamedTuple):
     judging: Steps
 
 
+def _positional(batch: Batch) -> tuple[Any, ...]:
+    positional, named = arguments(batch.input)
+    if named:
+        raise BenchError(
+            "advise takes no inputs by name: let --inputs return a tuple, in the order of the "
+            "arguments of forward"
+        )
+    return positional
+
+
 def _step(comparison: GradientComparison, batch: Batch, seed: int) -> Steps:
     def loss(output: Any) -> Tensor:
         return comparison.objective.loss(output, batch.target)
 
-    return Steps(comparison.model, (batch.input,), loss, seed)
+    return Steps(comparison.model, _positional(batch), loss, seed)
 
 
 def _told(

@@ -84,6 +84,7 @@ class Simulation:
         self._mode = FakeTensorMode(allow_non_fake_inputs=True)
         self._configuration = configuration
         self._setup = set_up(configuration)
+        self.batch_size = configuration.batch_size
         self._training = prepare_simulated(configuration, self._mode, self._setup)
         with self.entered() as training:
             training.step()

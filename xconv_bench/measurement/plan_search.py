@@ -156,7 +156,7 @@ class PlanSearch:
     def _words(self, least: SimulatedPlan, budget: int) -> str:
         with self._simulation.entered() as training:
             convert(training.model, plan=self.advice(least).plan)
-            batch_size = len(training.batch.input)
+            batch_size = self._simulation.batch_size
 
         def peak_of(size: int) -> int:
             try:

@@ -13,7 +13,8 @@ from torch.utils._pytree import tree_iter
 from xconv.contents import buffers, modules, parameters
 from xconv_bench.configuration import SIMULATED, Configuration
 from xconv_bench.data import Batch, simulated_batch
-from xconv_bench.data.batches import batch_of
+from xconv_bench.data.batches import arguments, batch_of
+from xconv_bench.data.own_inputs import placed
 from xconv_bench.errors import Unsupported
 from xconv_bench.events import joined
 from xconv_bench.measurement.compiled import is_compiled
@@ -190,7 +191,7 @@ def _empty_batch(configuration: Configuration, batch_size: int) -> Batch:
 
 
 def _loss(objective: Objective, remarks: list[str], model: nn.Module, batch: Batch) -> Tensor:
-    output = model(batch.input)
+    output = batch.run(model)
     if not remarks:
         remarks.append(objective.remark(output, batch.target))
     return objective.loss(output, batch.target)
@@ -221,7 +222,7 @@ def build(
         architecture = find(configuration.model)
         seed_generators(configuration.seed)  # the file may have drawn, and is run only once
         model = architecture.build(configuration.image_size)
-        _give_shapes(model, architecture.sample_shape(configuration.image_size), configuration)
+        _give_shapes(model, architecture, configuration)
     if load is not None:
         load(model)
     model = find_method(configuration.method).apply(model, configuration)
@@ -231,13 +232,20 @@ def build(
 
 
 def _give_shapes(
-    model: nn.Module, sample_shape: tuple[int, ...], configuration: Configuration
+    model: nn.Module, architecture: Architecture, configuration: Configuration
 ) -> None:
     """Run a network with lazy modules once, so that all of its parameters exist.
 
     With one sample, or with a batch where it does not take a single one.
     """
     if any(nn.parameter.is_lazy(parameter) for parameter in parameters(model)):
+        size = configuration.image_size
+        if architecture.inputs is not None:
+            inputs = placed(architecture.inputs(configuration.batch_size, size), torch.float32)
+            positional, named = arguments(inputs)
+            run_once(model, *positional, **named)
+            return
+        sample_shape = architecture.sample_shape(size)
         try:
             run_once(model, torch.zeros(1, *sample_shape))
         except Exception:

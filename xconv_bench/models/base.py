@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from torch import nn
 
@@ -17,6 +18,8 @@ class Architecture:
     ``make`` makes it for an image size (pixels a side); callers use ``build``, which looks at the
     size first. ``sample_shape`` maps an image size to the shape of one input without the batch.
     ``image_size`` is the size it was designed for, ``sizes`` are all that it takes.
+    ``inputs`` makes what the network is given, of a batch size and an image size, where that is not
+    one tensor of ``sample_shape``: a tensor, positional arguments in a tuple, or named in a dict.
     """
 
     name: str
@@ -27,6 +30,7 @@ class Architecture:
     image_size: int = 224
     sizes: ImageSizes = ANY_SIZE
     note: str = ""
+    inputs: Callable[[int, int], Any] | None = None
 
     def build(self, image_size: int) -> nn.Module:
         """Build the network in float32 on the CPU, nothing downloaded.

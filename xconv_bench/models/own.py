@@ -35,8 +35,7 @@ def find(name: str) -> Architecture:
     Raises UsageError, in one line, for whatever is wrong with the name, the module or the callable;
     so does ``build`` for whatever goes wrong in the call.
     """
-    source, _, attribute = name.rpartition(":")
-    module = _load_file(Path(source)) if source.endswith(".py") else _load_module(source)
+    module, source, attribute = load(name)
     factory = _factory(module, source, attribute)
     declared = getattr(factory, "sample_shape", getattr(module, "sample_shape", None))
     return Architecture(
@@ -46,6 +45,13 @@ def find(name: str) -> Architecture:
         sample_shape=functools.partial(shape_of, declared, name) if declared else square_image(3),
         objective=AutomaticObjective(),
     )
+
+
+def load(name: str) -> tuple[ModuleType, str, str]:
+    """Return the module of ``SOURCE:ATTRIBUTE``, and both parts. Raises UsageError, one line."""
+    source, _, attribute = name.rpartition(":")
+    module = _load_file(Path(source)) if source.endswith(".py") else _load_module(source)
+    return module, source, attribute
 
 
 def _load_module(source: str) -> ModuleType:
@@ -91,7 +97,7 @@ def _factory(module: ModuleType, source: str, attribute: str) -> Callable[[], An
     factory = getattr(module, attribute, None)
     if factory is None:
         near = did_you_mean(attribute, vars(module))
-        raise UsageError(f"{source} has nothing named '{attribute}'{near or _offers(module)}")
+        raise UsageError(f"{source} has nothing named '{attribute}'{near or offers(module)}")
     if not callable(factory):
         raise UsageError(
             f"{attribute} in {source} is of type {type(factory).__name__}: "
@@ -106,7 +112,7 @@ def _factory(module: ModuleType, source: str, attribute: str) -> Callable[[], An
     return factory
 
 
-def _offers(module: ModuleType) -> str:
+def offers(module: ModuleType) -> str:
     own = [name for name, value in vars(module).items() if _is_own(value, module)]
     return f"; it defines {', '.join(own)}" if own else "; it defines no function and no class"
 

@@ -73,14 +73,14 @@ def clear_gradients(model: nn.Module) -> None:
         parameter.grad = None
 
 
-def run_once(model: nn.Module, input: Tensor) -> None:
+def run_once(model: nn.Module, *inputs: Any, **named: Any) -> None:
     """Call ``model`` in evaluation mode and without gradients; its modes are then as before."""
     modes = [(module, module.training) for module in modules(model)]
     for module, _ in modes:
         module.training = False
     try:
         with torch.no_grad():
-            model(input)
+            model(*inputs, **named)
     finally:
         for module, mode in modes:
             module.training = mode

@@ -4,7 +4,7 @@ import re
 from typing import NoReturn
 
 from xconv_bench.errors import UsageError
-from xconv_bench.models import layer, own, paper, revnet, timm_models, torchvision_models
+from xconv_bench.models import layer, own, own_data, paper, revnet, timm_models, torchvision_models
 from xconv_bench.models.base import Architecture
 from xconv_bench.models.handed import handed
 from xconv_bench.models.messages import did_you_mean
@@ -17,10 +17,14 @@ def find(name: str) -> Architecture:
     """Find the network of that name.
 
     ``resnet50`` and the other names of torchvision, ``r3d_18@8`` for a video network on 8 frames,
-    ``paper/cifar`` or ``revnet50`` and their like, ``timm:NAME``, ``conv:64`` for a
-    layer alone, ``package.module:callable``, ``path/to/file.py:callable``. Raises UsageError, one
-    line, for any other. A network that is at hand as an object goes before all others.
+    ``paper/cifar`` or ``revnet50`` and their like, ``timm:NAME``, ``conv:64`` for a layer alone,
+    ``package.module:callable``, ``path/to/file.py:callable``; any of them with inputs or a loss of
+    the user's own, as ``own_data.named`` writes it. Raises UsageError, one line, for any other. A
+    network that is at hand as an object goes before all others.
     """
+    plain, given = own_data.split(name)
+    if given:
+        return own_data.apply(find(plain), name, given)
     if (network := handed(name)) is not None:
         return network
     _check_takes_frames(name)

@@ -18,9 +18,11 @@ class Objective(ABC):
 
     Targets are labels, integers below ``classes``, or, where that is None, real numbers like the
     input's. ``purpose`` is the objective in one word, for messages.
+    With ``takes_inputs`` the target of a batch is what the network was given.
     """
 
     purpose: ClassVar[str]
+    takes_inputs: ClassVar[bool] = False
     classes: int | None = None
 
     @abstractmethod

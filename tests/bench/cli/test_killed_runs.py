@@ -19,7 +19,7 @@ from xconv_bench.results.run_directory import RunDirectory, read_tables
 from xconv_bench.results.table import Row
 
 ROOT = Path(__file__).resolve().parents[3]
-KILLS = int(os.environ.get("XCONV_BENCH_KILLS", "4"))
+KILLS = int(os.environ.get("XCONV_BENCH_KILLS", "3"))
 LONGEST_SECONDS = 4.0
 """A run of the profile takes a little more, so that a kill may come at any of its moments."""
 

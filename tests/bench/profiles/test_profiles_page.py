@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from xconv_bench.cli.planning import _commands, _refuse_unused, _with_settings
+from xconv_bench.cli.measuring import parsers
+from xconv_bench.cli.planning import _refuse_unused, _with_settings
 from xconv_bench.profiles import read_profile
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "profiles.md"
@@ -14,7 +15,7 @@ def test_its_profile_can_be_run(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(content)
     profile = read_profile(path)
-    commands = _commands()
+    commands = parsers()
     for each in profile.experiments:
         command, *words = _with_settings(profile, each, commands).words
         commands[command].make_context(command, words)
@@ -34,7 +35,7 @@ def test_false_switches_off_what_is_usually_on(tmp_path: Path) -> None:
         '[[experiment]]\ncommand = "memory"\nsimulate = false\n'
         '[[experiment]]\ncommand = "layers"\ncross-check = true\n'
     )
-    profile, commands = read_profile(path), _commands()
+    profile, commands = read_profile(path), parsers()
     words = [_with_settings(profile, each, commands).words for each in profile.experiments]
     model = ["--model", "paper/mnist"]
     assert words == [

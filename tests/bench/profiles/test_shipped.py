@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from xconv_bench.cli.planning import _commands, _refuse_unused, _with_settings
+from xconv_bench.cli.measuring import parsers
+from xconv_bench.cli.planning import _refuse_unused, _with_settings
 from xconv_bench.errors import UsageError
 from xconv_bench.profiles import find_profile, read_profile, shipped, shipped_profiles
 
@@ -21,7 +22,7 @@ def test_all_of_them_are_found_by_name() -> None:
 @pytest.mark.parametrize("name", sorted(shipped_profiles()))
 def test_every_option_is_one_that_the_command_takes(name: str) -> None:
     profile = read_profile(find_profile(name))
-    commands = _commands()
+    commands = parsers()
     for each in profile.experiments:
         command, *words = _with_settings(profile, each, commands).words
         commands[command].make_context(command, words)

@@ -1,0 +1,130 @@
+"""Inputs and losses of the user's own, as part of a network's name.
+
+``MODEL?inputs=FILE.py:callable@DIGEST&loss=FILE.py:callable@DIGEST``: rows of one input or loss are
+never taken for those of another, nor for those of a file that was changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+from torch.utils._pytree import tree_leaves
+
+from xconv_bench.errors import BenchError, UsageError
+from xconv_bench.models import own
+from xconv_bench.models.base import Architecture
+from xconv_bench.models.messages import did_you_mean, reason
+from xconv_bench.objectives.automatic import AutomaticObjective
+from xconv_bench.objectives.own import OwnLoss
+
+_OPTIONS = ("inputs", "loss")
+_BEGIN, _BETWEEN, _MARK = "?", "&", "@"
+_DIGEST_BYTES = 4
+_EXPECTED = "expected a tensor, or a tuple or dict with tensors in it"
+
+
+def named(model: str, **given: str | None) -> str:
+    """Return the name of a model with these ``inputs`` and ``loss``; None is the model's own.
+
+    Raises UsageError for a callable that does not exist.
+    """
+    words = []
+    for option, name in given.items():
+        if name is not None:
+            _, digest = _find(option, name)
+            words.append(f"{option}={name}{_MARK}{digest}")
+    return f"{model}{_BEGIN}{_BETWEEN.join(words)}" if words else model
+
+
+def split(name: str) -> tuple[str, dict[str, str]]:
+    """Return the model of a name, and its callables with their digests, by option."""
+    model, _, rest = name.partition(_BEGIN)
+    given = dict(part.split("=", 1) for part in rest.split(_BETWEEN) if "=" in part)
+    return (model, given) if given and set(given) <= set(_OPTIONS) else (name, {})
+
+
+def apply(architecture: Architecture, name: str, given: Mapping[str, str]) -> Architecture:
+    """Return a network with inputs and loss of the user's own.
+
+    Its inputs without a loss have ``AutomaticObjective``: nobody knows what their targets are.
+    Raises UsageError where a callable does not exist or its file is not what it was.
+    """
+    architecture = replace(architecture, name=name)
+    if "inputs" in given:
+        make, source = _unchanged("inputs", given["inputs"])
+        inputs = partial(_inputs, make, source)
+        architecture = replace(architecture, inputs=inputs, objective=AutomaticObjective())
+    if "loss" in given:
+        function, source = _unchanged("loss", given["loss"])
+        architecture = replace(architecture, objective=OwnLoss(function=function, name=source))
+    return architecture
+
+
+def _unchanged(option: str, label: str) -> tuple[Callable[..., Any], str]:
+    name, _, digest = label.rpartition(_MARK)
+    function, found = _find(option, name)
+    if found != digest:
+        raise UsageError(f"--{option} {name} was changed meanwhile: run the command again")
+    return function, name
+
+
+def _find(option: str, name: str) -> tuple[Callable[..., Any], str]:
+    """Return the callable and the digest of its file."""
+    if ":" not in name:
+        raise UsageError(f"--{option} {name}: give path/to/file.py:callable")
+    try:
+        module, source, attribute = own.load(name)
+    except UsageError as error:
+        raise UsageError(f"--{option}: {error}") from error
+    function = getattr(module, attribute, None)
+    if not callable(function):
+        near = did_you_mean(attribute, vars(module)) or own.offers(module)
+        raise UsageError(f"--{option}: {source} has no callable named '{attribute}'{near}")
+    content = Path(module.__file__).read_bytes() if module.__file__ else b""
+    return function, hashlib.blake2b(content, digest_size=_DIGEST_BYTES).hexdigest()
+
+
+def _inputs(make: Callable[..., Any], name: str, batch_size: int, image_size: int) -> Any:
+    """Return what the callable makes. Raises BenchError, one line, where it is no batch."""
+    call = f"--inputs {name}({batch_size}, {image_size})"
+    # Memory that runs out is told apart by who measures.
+    try:
+        inputs = make(batch_size, image_size)
+    except MemoryError:
+        raise
+    except Exception as error:
+        if "memory" in str(error):
+            raise
+        raise BenchError(
+            f"{call} failed: {reason(error)}; make it of torch's functions alone where it is "
+            "simulated"
+        ) from error
+    if not any(isinstance(leaf, Tensor) for leaf in tree_leaves(inputs)):
+        raise BenchError(f"{call} returned a {type(inputs).__name__} without tensors: {_EXPECTED}")
+    if not isinstance(inputs, Tensor | tuple | dict):
+        raise BenchError(f"{call} returned a {type(inputs).__name__}: {_EXPECTED}")
+    rows = _rows(inputs)
+    if rows != batch_size:
+        raise BenchError(
+            f"{call} returned {'no' if rows is None else rows} samples, expected {batch_size}: "
+            "its first part has one row, or one entry of a list, for each sample"
+        )
+    return inputs
+
+
+def _rows(inputs: Any) -> int | None:
+    """Return the samples in the first part: the rows of a tensor, or the entries of a list."""
+    first = inputs
+    if isinstance(inputs, dict):
+        first = next(iter(inputs.values()))
+    elif isinstance(inputs, tuple):
+        first = inputs[0]
+    if isinstance(first, Tensor):
+        return len(first) if first.dim() else None
+    return len(first) if isinstance(first, list | tuple) else None
