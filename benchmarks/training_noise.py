@@ -20,7 +20,7 @@ from xconv_bench.configuration import TrainingConfiguration
 from xconv_bench.measurement.task_setup import build_task
 from xconv_bench.measurement.training import Training
 from xconv_bench.meters.gradient import SameRandomNumbers, relative_error, weight_gradients
-from xconv_bench.report.words import method_words
+from xconv_bench.naming import method_words
 from xconv_bench.tasks import TASKS, Task, TaskOptions, make_task
 
 EPOCHS = 3

@@ -6,8 +6,7 @@ A column declares once its default and how titles and labels describe a value.
 from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from typing import Any, Self, TypeVar
 
-from xconv_bench.knobs import KNOBS as KNOBS
-from xconv_bench.knobs import Knobs
+from xconv_bench.knobs import KNOBS, Knobs
 
 Kind = TypeVar("Kind", bound="Configuration")
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from xconv_bench.knobs import KNOBS
-from xconv_bench.report.words import method_words
+from xconv_bench.naming import method_words
 
 
 def read(path: Path) -> pd.DataFrame:

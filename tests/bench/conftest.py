@@ -13,7 +13,7 @@ from xconv_bench.cli import main
 
 @dataclass(frozen=True)
 class Finished:
-    """How a command ended and what it said."""
+    """The end of a command and its output."""
 
     code: int
     output: str

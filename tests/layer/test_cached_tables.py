@@ -8,7 +8,7 @@ from xconv.spectrum.blocks import blocks_of, cosines
 from xconv.spectrum.plan import nominal_plan
 
 SIDE = 37
-"""Of a map for which no other test has made a table before."""
+"""The side of a map for which no other test has made a table before."""
 
 
 def gradient() -> torch.Tensor:

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.cuda
 
 DTYPES = [torch.float64, torch.float32, torch.bfloat16, torch.float16]
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 5e-3, torch.bfloat16: 3e-2, torch.float16: 6e-3}
-"""Of what is not estimated. float32 is TF32, as cuDNN has it by default."""
+"""Tolerances of what is not estimated. float32 is TF32, as cuDNN has it by default."""
 SEEDS = 1000
 
 every_scheme = pytest.mark.parametrize("scheme", SCHEMES)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 pytestmark = pytest.mark.cuda
 
 TOLERANCE = {torch.float32: 0.03, torch.bfloat16: 0.06, torch.float16: 0.04}
-"""Of gradients at eight bits an element."""
+"""Tolerance of gradients at eight bits an element."""
 
 every_norm = pytest.mark.parametrize("norm", NORMS.values(), ids=NORMS)
 every_dtype = pytest.mark.parametrize("dtype", TOLERANCE, ids=str)

@@ -218,7 +218,7 @@ def test_torchvision_s_channel_first_layer_norm() -> None:
 
 
 class LayerNorm2d(nn.LayerNorm):
-    """Of the same name as torchvision's, with another forward pass."""
+    """A class of the same name as torchvision's, with another forward pass."""
 
     def forward(self, input: Tensor) -> Tensor:
         return 2 * super().forward(input)

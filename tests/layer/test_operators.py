@@ -152,7 +152,7 @@ WAYS = {
     "rows": ([11, 1], (3, 4, 9, 1)),
     "rows, no mean": ([11, 0], (3, 4, 9, 1)),
 }
-"""Of normalisations of (3, 4, 9, 11): who shares statistics, and their shape."""
+"""Arguments of normalisations of (3, 4, 9, 11): who shares statistics, and their shape."""
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from xconv.spectrum.sampling import draw_frequencies
 
 MAPS = [(8, 8), (4, 4), (16, 16), (17, 9), (56, 56), (2, 3), (64,), (4, 4, 4), (8, 12, 8)]
 LEAST_BITS = BITS[0] + SCALE_BITS[BITS[0]] / GROUP
-"""Of a block that keeps one coefficient."""
+"""The bits of a block that keeps one coefficient."""
 
 
 def part_of(pixels: tuple[int, ...], decay: float, maps: int, size: float = 1.0) -> Contribution:
@@ -84,7 +84,7 @@ def test_a_plan_keeps_to_its_bits_and_is_one(several: list[Contribution], bits: 
 large_parts = parts.filter(
     lambda part: part.importance.numel() >= 64 and part.importance[0] > 2 * part.importance[-1]
 )
-"""Of some bits a block, and with frequencies that differ."""
+"""Parts of some bits a block, and with frequencies that differ."""
 
 
 @settings(DRAWN, max_examples=60)

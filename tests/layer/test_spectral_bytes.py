@@ -18,8 +18,8 @@ from xconv.spectrum.plan import BlockPlan
 from xconv_bench.meters.saved import SavedMeter
 
 ELEMENTS = 200_000
-"""Of an input at least: a call keeps up to a few hundred bytes whatever its size, its frequencies,
-groups that are not full, the seed."""
+"""The fewest elements of an input: a call keeps up to a few hundred bytes whatever its size, for
+its frequencies, groups that are not full, and the seed."""
 MAPS = [
     (8, 8), (9, 9), (16, 16), (17, 17), (12, 20), (31, 31), (56, 56), (64,), (100,), (1000,),
     (4, 4, 4), (8, 8, 8), (5, 9, 11),

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same'")
 
 SEEDS = 900
 ROUNDING = 2e-5
-"""Of float32, relative to the largest entry: sums of a few thousand products."""
+"""Tolerance of float32, relative to the largest entry: sums of a few thousand products."""
 
 
 def small_parts(room: int) -> Any:

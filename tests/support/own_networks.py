@@ -146,7 +146,7 @@ def overflows() -> nn.Module:
 
 
 class Multiply(nn.Module):
-    """By more than float32 holds."""
+    """Overflow by more than float32 holds."""
 
     def forward(self, features: Tensor) -> Tensor:
         return features * 1e38 * 1e38

@@ -12,7 +12,7 @@ from xconv_bench.cli.experiment import Experiment
 
 if TYPE_CHECKING:
     from xconv_bench.cli.progress import SweepProgress
-    from xconv_bench.report.explanation_table import Explained
+    from xconv_bench.report.tables.explanation import Explained
     from xconv_bench.results.run_directory import RunDirectory
     from xconv_bench.results.table import Row
 
@@ -39,7 +39,7 @@ def explained(experiment: Experiment) -> Experiment:
         return rows
 
     def show(rows: Sequence[Row], run: RunDirectory) -> None:
-        from xconv_bench.report.explanation_table import print_explanations
+        from xconv_bench.report.tables.explanation import print_explanations
 
         experiment.show(list(rows), run)
         print_explanations(found)

@@ -15,8 +15,9 @@ from rich.table import Column
 from xconv_bench import interrupts
 from xconv_bench.configuration import Configuration
 from xconv_bench.events import Progress
+from xconv_bench.naming import method_words
 from xconv_bench.plain_text import visible
-from xconv_bench.report.words import method_words, status_words
+from xconv_bench.report.words import status_words
 
 _LOOK_BACK_SECONDS = 1000
 """Estimates of the time left look back this far: measurements differ in length."""

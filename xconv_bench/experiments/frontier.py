@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from xconv_bench.configuration import (
-    KNOBS,
     Configuration,
     ErrorConfiguration,
     GradientConfiguration,
     MemoryConfiguration,
     columns_of,
 )
+from xconv_bench.knobs import KNOBS
 from xconv_bench.naming import method_words
 from xconv_bench.results.schema import ALL_LAYERS, TABLES, Cell
 from xconv_bench.results.schema.shared import PEAKS

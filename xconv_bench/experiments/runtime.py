@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xconv_bench.configuration import KNOBS, Configuration
+from xconv_bench.configuration import Configuration
 from xconv_bench.experiments.rows import Watcher, measure_missing
 from xconv_bench.experiments.writing import RowWriter
+from xconv_bench.knobs import KNOBS
 from xconv_bench.launch import Job, Launcher
 from xconv_bench.measurement.runtime import RuntimeMeasurement
 from xconv_bench.results.schema import Cell

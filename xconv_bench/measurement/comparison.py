@@ -13,12 +13,13 @@ from torch import nn
 from xconv.contents import modules
 from xconv.kept import KeptMeter
 from xconv.state import state_of
-from xconv_bench.configuration import KNOBS, GradientConfiguration
+from xconv_bench.configuration import GradientConfiguration
 from xconv_bench.data import Batch
 from xconv_bench.data.minibatches import minibatch_apart
 from xconv_bench.data.samples import Samples
 from xconv_bench.data.sources import DataOptions, open_samples
 from xconv_bench.errors import BenchError
+from xconv_bench.knobs import KNOBS
 from xconv_bench.measurement.repeatable_step import (
     Floor,
     Gradients,

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
+from xconv_bench.naming import method_words
 from xconv_bench.report.settings import Comparable, of_network
 from xconv_bench.report.summary import Row
-from xconv_bench.report.words import method_words, status_words
+from xconv_bench.report.words import status_words
 
 
 def notes_of(settings: Sequence[Comparable]) -> list[str]:

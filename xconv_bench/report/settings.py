@@ -5,9 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from xconv_bench.knobs import KNOBS
+from xconv_bench.naming import estimator_words
 from xconv_bench.report.summary import REFERENCE, Row
 from xconv_bench.report.units import format_budget
-from xconv_bench.report.words import estimator_words, phrases
+from xconv_bench.report.words import phrases
 from xconv_bench.results.schema import ALL_LAYERS, Cell
 
 _WITHIN = frozenset({"method", *KNOBS, "layer"})

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from xconv_bench.configuration import KNOBS
+from xconv_bench.knobs import KNOBS
 from xconv_bench.results.schema import TABLES, Cell, Column
 
 Row = Mapping[str, Cell]

@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from math import floor, isfinite, log10
 
-from xconv_bench.amounts import WHOLE_BYTES, format_bytes, number
-from xconv_bench.amounts import Scale as Unit  # noqa: F401 offered with the rest
-from xconv_bench.amounts import bytes_scale as bytes_unit
-from xconv_bench.amounts import format_seconds as format_seconds
-from xconv_bench.amounts import seconds_scale as seconds_unit
-from xconv_bench.results.schema.column import Column
-from xconv_bench.results.schema.column import Unit as Measure
+from xconv_bench.amounts import (
+    WHOLE_BYTES,
+    bytes_scale,
+    format_bytes,
+    number,
+    seconds_scale,
+)
+from xconv_bench.results.schema.column import Column, Unit
 
 _PLAIN = (1e-3, 1e5)
 """Between these a measured value is written without an exponent."""
@@ -87,13 +88,13 @@ def format_p_value(probability: float) -> str:
 
 def formatter(column: Column, largest: float) -> Callable[[float], str]:
     """Return how to write figures of ``column`` that stand together, the largest of this size."""
-    if column.unit is Measure.BYTES:
-        return _budget if column.is_chosen else bytes_unit(largest).format
-    if column.unit is Measure.SECONDS:
-        return seconds_unit(largest).format
-    if column.unit is Measure.TIMES_EXACT:
+    if column.unit is Unit.BYTES:
+        return _budget if column.is_chosen else bytes_scale(largest).format
+    if column.unit is Unit.SECONDS:
+        return seconds_scale(largest).format
+    if column.unit is Unit.TIMES_EXACT:
         return format_ratio
-    if column.unit is Measure.PROBABILITY:
+    if column.unit is Unit.PROBABILITY:
         return format_p_value
     return _plain if column.kind is int or not column.is_chosen else "{:g}".format
 

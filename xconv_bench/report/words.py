@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 from xconv_bench.configuration import described_columns
-from xconv_bench.naming import dial_words as dial_words
-from xconv_bench.naming import estimator_words as estimator_words
 from xconv_bench.naming import method_words, said
 from xconv_bench.report.summary import Summary
 from xconv_bench.report.units import format_budget

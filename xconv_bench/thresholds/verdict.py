@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from xconv_bench.configuration import KNOBS, SIMULATED
+from xconv_bench.configuration import SIMULATED
 from xconv_bench.errors import suggest
+from xconv_bench.knobs import KNOBS
 from xconv_bench.results.schema import ALL_LAYERS, TABLES, Cell
 from xconv_bench.results.statuses import DOUBTFUL
 from xconv_bench.results.table import Row

@@ -76,7 +76,7 @@ def begin(folder: Path, *, at: float, by: str) -> str:
 
 
 def kill(process: "subprocess.Popen[bytes]", by: str) -> None:
-    """As a person, a system or a machine would."""
+    """Kill it as a person, a system or a machine would."""
     if by == "SIGINT":
         os.killpg(process.pid, signal.SIGINT)
     elif by == "all":
@@ -96,7 +96,7 @@ def rows_of(folder: Path) -> dict[str, list[Row]]:
 
 
 def finished_cells(rows: dict[str, list[Row]]) -> dict[str, int]:
-    """How many measurements are complete: of layers, those that have their first moment."""
+    """Return how many measurements are complete: layers are once they have their first moment."""
     return {
         table: sum(row.get("position", 0) == 0 and row["status"] == "ok" for row in some)
         for table, some in rows.items()

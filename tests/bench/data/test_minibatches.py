@@ -80,7 +80,7 @@ def test_a_minibatch_apart_shares_nothing_where_the_data_allow_it() -> None:
     ids=["endless", "first", "some more", "no more"],
 )
 def test_where_too_few_are_left(data: Samples, known: set[int], shared: int) -> None:
-    """Those beyond the data come before those that are taken."""
+    """Samples beyond the data come before samples that are taken."""
     found = minibatch_apart(data, 8, 0, range(18))
     assert len(set(found)) == 8
     assert len(set(found) & set(range(18))) == shared

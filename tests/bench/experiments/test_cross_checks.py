@@ -62,7 +62,7 @@ def test_each_network_and_method_once_and_at_its_smallest() -> None:
 
 
 def test_experiments_of_one_run_share_what_was_found() -> None:
-    """What failed is tried again."""
+    """Try again where a check failed."""
     launcher = FakeLauncher(Outcome())
     for cells in ([CELL], [CELL, PROBED], [replace(CELL, batch_size=1)]):
         CrossChecks(cells, launcher).apply(CELL, Outcome())

@@ -117,7 +117,7 @@ def test_mistakes(command: Command, arguments: list[str], message: str) -> None:
 
 
 class FakeRay:
-    """What a cluster is asked for."""
+    """The resources that a cluster is asked for."""
 
     def __init__(self) -> None:
         self.needs: dict[str, Any] = {}

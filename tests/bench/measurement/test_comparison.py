@@ -76,7 +76,7 @@ def test_modules_with_one_weight_are_one_layer() -> None:
 
 
 def spectral_plans(model: nn.Module) -> list[bool]:
-    """Of each spectral layer, whether it divides its bits by what it has seen."""
+    """Return for each spectral layer whether it divides its bits by what it has seen."""
     states = [state_of(module) for module in model.modules()]
     return [s.member.plan is not None for s in states if s is not None and s.member is not None]
 

@@ -29,7 +29,7 @@ BUDGET = int(0.92 * 2**34)
 def test_the_papers_largest_batches(
     image_size: int, published: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of exact SqueezeNet 1.0, within 1.5 %: they were allocated, ours are simulated."""
+    """Exact SqueezeNet 1.0, within 1.5 %: theirs were allocated, ours are simulated."""
     sizes: list[int] = []
     count = Simulation.count
 

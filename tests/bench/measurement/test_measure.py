@@ -138,7 +138,7 @@ def test_the_reference_has_the_weights_of_the_network(monkeypatch: pytest.Monkey
 
 
 def failing_row(configuration: Configuration, error: type[Exception]) -> tuple[Outcome, str]:
-    """What was known when the network failed, and the failure's text."""
+    """Return what was known when the network failed, and the failure's text."""
     outcome = Outcome()
     with pytest.raises(error) as caught:
         for event in Measurement(configuration)():

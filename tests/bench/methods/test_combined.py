@@ -10,8 +10,9 @@ from statistics_checker import FEWEST_SAMPLES, check_mean
 from torch import Tensor, nn
 
 from xconv.schemes import SCHEMES
-from xconv_bench.configuration import KNOBS, SIMULATED, Configuration
+from xconv_bench.configuration import SIMULATED, Configuration
 from xconv_bench.errors import UsageError
+from xconv_bench.knobs import KNOBS
 from xconv_bench.measurement.counting import Simulation, count
 from xconv_bench.measurement.training import prepare
 from xconv_bench.methods import find_method

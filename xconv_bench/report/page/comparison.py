@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, isfinite, isnan, log
 
-from xconv_bench.configuration import KNOBS
+from xconv_bench.knobs import KNOBS
 from xconv_bench.plain_text import visible
 from xconv_bench.report.canvas import style
 from xconv_bench.report.page.findings import is_rounding

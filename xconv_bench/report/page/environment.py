@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from xconv_bench.report.units import format_bytes
+from xconv_bench.amounts import format_bytes
 from xconv_bench.results.recorded import RecordedRun
 
 _NAMES = {

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import isfinite, nan
 
-from xconv_bench.configuration import KNOBS
+from xconv_bench.knobs import KNOBS
+from xconv_bench.naming import method_words
 from xconv_bench.report.settings import (
     Comparable,
     is_exact,
@@ -17,7 +18,7 @@ from xconv_bench.report.settings import (
 from xconv_bench.report.summary import Row, summarize
 from xconv_bench.report.training_words import SETTING_KEY, means_over_seeds
 from xconv_bench.report.units import format_measured, formatter
-from xconv_bench.report.words import method_words, status_words
+from xconv_bench.report.words import status_words
 from xconv_bench.results.schema import Cell, Column, Schema
 from xconv_bench.results.schema.shared import PEAKS
 from xconv_bench.results.schema.training import GAP

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from xconv_bench.configuration import KNOBS
+from xconv_bench.knobs import KNOBS
 from xconv_bench.report.canvas import style
 from xconv_bench.report.page.kinds import column_of, name_of, writer
 from xconv_bench.report.summary import Row

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from math import log
 from statistics import fmean
 
+from xconv_bench.amounts import bytes_scale, format_bytes
+from xconv_bench.naming import dial_words
 from xconv_bench.report.canvas import axes, curves, style
 from xconv_bench.report.notes import failures_of
 from xconv_bench.report.pictures import lines as shown
@@ -18,8 +20,6 @@ from xconv_bench.report.settings import (
     settings_of,
 )
 from xconv_bench.report.summary import Row
-from xconv_bench.report.units import bytes_unit, format_bytes
-from xconv_bench.report.words import dial_words
 from xconv_bench.results.schema import ALL_LAYERS
 from xconv_bench.results.schema.error import ERROR
 
@@ -85,7 +85,7 @@ def error_by_bytes(setting: Comparable) -> curves.Curves | None:
     rows = [row for row in saved if number(row, _ERROR) is not None]
     sizes = [number(row, _SAVED) or 0 for row in rows]
     exact = [size for row, size in zip(rows, sizes, strict=True) if is_reference(row)]
-    unit = bytes_unit(max(sizes, default=0))
+    unit = bytes_scale(max(sizes, default=0))
     make = shown.point_of(_SAVED, _ERROR, (unit.size, 1), dial_words, ERROR[_ERROR].spread)
     lines = shown.lines_of(by_estimator(row for row in rows if not is_reference(row)), make)
     points = shown.points_in([lines])

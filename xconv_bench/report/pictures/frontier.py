@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from xconv_bench.amounts import Scale, bytes_scale, seconds_scale
+from xconv_bench.naming import dial_words, estimator_words
 from xconv_bench.report.canvas import style
 from xconv_bench.report.canvas.axes import Axis, logarithmic
 from xconv_bench.report.canvas.curves import Curves, Line, Panel, Point
@@ -11,9 +13,7 @@ from xconv_bench.report.notes import failures_of
 from xconv_bench.report.pictures import lines as shown
 from xconv_bench.report.settings import Comparable, by_estimator, number, settings_of
 from xconv_bench.report.summary import Row
-from xconv_bench.report.units import Unit, bytes_unit, seconds_unit
-from xconv_bench.report.words import dial_words, estimator_words
-from xconv_bench.results.schema.column import Unit as Measure
+from xconv_bench.results.schema.column import Unit
 from xconv_bench.results.schema.frontier import FRONTIER
 from xconv_bench.results.schema.memory import MEMORY
 
@@ -67,9 +67,9 @@ def frontier(setting: Comparable, cost: _Cost) -> Curves | None:
         return None
     meter = MEMORY[str(rows[0]["peak_meter"])]
     peaks = [number(row, "peak_bytes") or 0.0 for row in rows]
-    memory = bytes_unit(max(peaks))
-    is_time = FRONTIER[cost.column].unit is Measure.SECONDS
-    time = seconds_unit(max(values)) if is_time else Unit("", 1, 0)
+    memory = bytes_scale(max(peaks))
+    is_time = FRONTIER[cost.column].unit is Unit.SECONDS
+    time = seconds_scale(max(values)) if is_time else Scale("", 1, 0)
     least, most = min(values) * _ROOM_FOR_WORDS / time.size, max(values) / time.size
     x = logarithmic(f"{meter.heading} ({memory.name})", peaks, memory.size)
     y = logarithmic(f"{cost.name} ({time.name})" if time.name else cost.name, [least, most])

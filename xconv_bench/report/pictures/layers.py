@@ -6,12 +6,12 @@ They are figure 7 of the paper.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from xconv_bench.amounts import Scale, bytes_scale, format_bytes
 from xconv_bench.report.canvas import axes, curves, style
 from xconv_bench.report.pictures import lines as shown
 from xconv_bench.report.settings import Comparable, is_reference, settings_of
 from xconv_bench.report.summary import Row
 from xconv_bench.report.tables.layers import above_start, peak_of, steps_of
-from xconv_bench.report.units import Unit, bytes_unit, format_bytes
 from xconv_bench.report.words import status_words
 from xconv_bench.results.schema import TABLES
 
@@ -43,7 +43,7 @@ def memory_along(setting: Comparable) -> curves.Curves | None:
         return None
     order = _order(next(iter(steps.values())))
     most = max(above_start(row, "layer_peak_bytes") for step in steps.values() for row in step)
-    unit = bytes_unit(most)
+    unit = bytes_scale(most)
     looks = shown.looks_by_name(steps, has_markers=False)
     looks |= {n: replace(looks[n], stroke=style.EXACT) for n in steps if is_reference(steps[n][0])}
     marks = [mark for name in steps for mark in _marks(steps[name], order, unit, looks[name])]
@@ -66,7 +66,7 @@ def _order(step: Sequence[Row]) -> dict[str, int]:
 
 
 def _marks(
-    step: Sequence[Row], order: Mapping[str, int], unit: Unit, own: style.Look
+    step: Sequence[Row], order: Mapping[str, int], unit: Scale, own: style.Look
 ) -> list[curves.Overlay]:
     """Return the steps of a method's memory, and its peak in words."""
     points = []

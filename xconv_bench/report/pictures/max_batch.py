@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 
+from xconv_bench.naming import method_words
 from xconv_bench.report.canvas import style
 from xconv_bench.report.canvas.bars import Bar, Bars
 from xconv_bench.report.pictures.lines import Beside, Named
 from xconv_bench.report.settings import Comparable, is_reference, number, settings_of
 from xconv_bench.report.summary import Row
 from xconv_bench.report.units import format_ratio
-from xconv_bench.report.words import method_words, status_words
+from xconv_bench.report.words import status_words
 from xconv_bench.results.schema import TABLES
 
 _NOTE = (

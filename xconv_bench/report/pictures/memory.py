@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
+from xconv_bench.amounts import Scale, bytes_scale
 from xconv_bench.report.canvas import style
 from xconv_bench.report.canvas.bars import Bar, Bars
 from xconv_bench.report.pictures.lines import Beside, Named
 from xconv_bench.report.summary import RATIO_MEANING, Row, Summary, summarize
-from xconv_bench.report.units import Unit, bytes_unit, format_ratio
+from xconv_bench.report.units import format_ratio
 from xconv_bench.report.words import label, outcome, title, varying
 from xconv_bench.results.schema import Column
 from xconv_bench.results.schema.memory import MEMORY
@@ -24,7 +25,7 @@ def pictures(rows: Sequence[Row], beside: Beside) -> Iterator[Named]:
 
 def _peaks(summaries: Sequence[Summary]) -> Bars:
     meter, setting = _shown_meter(summaries), varying(summaries)
-    unit = bytes_unit(max(_peak(each, meter) or 0 for each in summaries))
+    unit = bytes_scale(max(_peak(each, meter) or 0 for each in summaries))
     has_ratios = any(summary.ratios for summary in summaries)
     return Bars(
         title=f"Peak memory: {title(summaries)}",
@@ -53,7 +54,7 @@ def _peak(summary: Summary, meter: Column) -> float | None:
     return summary.figures.get(meter.name) if summary.is_ok else None
 
 
-def _bar(summary: Summary, meter: Column, unit: Unit, setting: Sequence[str]) -> Bar:
+def _bar(summary: Summary, meter: Column, unit: Scale, setting: Sequence[str]) -> Bar:
     """Describe the peak with its value; what was saved within it; or in words why there is none."""
     name, group = label(summary, setting), [summary.settings[column] for column in setting]
     peak = _peak(summary, meter)

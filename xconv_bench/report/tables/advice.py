@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
+from xconv_bench.amounts import format_bytes, format_seconds
 from xconv_bench.report.settings import Comparable, number, settings_of
 from xconv_bench.report.summary import Row
 from xconv_bench.report.tables.engine import Figure, columns_of, error_figure, figure_of, no_exact
 from xconv_bench.report.tables.terminal import Block, Printed, TextColumn, print_tables
-from xconv_bench.report.units import format_bytes, format_measured, format_ratio, format_seconds
+from xconv_bench.report.units import format_measured, format_ratio
 from xconv_bench.results.schema import ALL_LAYERS
 from xconv_bench.results.schema.advice import ADVICE
 

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
+from xconv_bench.naming import method_words
 from xconv_bench.report.notes import notes_of
 from xconv_bench.report.settings import Comparable, is_reference, number, settings_of
 from xconv_bench.report.summary import Row
 from xconv_bench.report.tables.terminal import Block, Printed, TextColumn, aligned
 from xconv_bench.report.units import format_measured, format_ratio, formatter
-from xconv_bench.report.words import method_words, status_words
+from xconv_bench.report.words import status_words
 from xconv_bench.results import schema
 from xconv_bench.results.schema.column import Unit
 

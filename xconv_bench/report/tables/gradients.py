@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 
+from xconv_bench.naming import dial_words
 from xconv_bench.report.settings import Comparable, by_estimator, by_layer, is_reference, of_network
 from xconv_bench.report.summary import Row
 from xconv_bench.report.tables.engine import ExactOf, Figure, methods_part
 from xconv_bench.report.tables.terminal import Block, TextColumn
-from xconv_bench.report.words import dial_words
 from xconv_bench.results.schema import ALL_LAYERS
 
 LayerRows = dict[str, list[Row]]

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import IO
 
+from xconv_bench.amounts import format_bytes
+from xconv_bench.naming import method_words
 from xconv_bench.report.notes import notes_of
 from xconv_bench.report.published import published_layers_peak
 from xconv_bench.report.settings import Comparable, is_reference, number, settings_of
 from xconv_bench.report.summary import Row
 from xconv_bench.report.tables.engine import Figure, columns_of, in_brackets, ratio_to
 from xconv_bench.report.tables.terminal import Block, Printed, TextColumn, print_tables
-from xconv_bench.report.units import format_bytes
-from xconv_bench.report.words import method_words, status_words
+from xconv_bench.report.words import status_words
 from xconv_bench.results.schema import ALL_LAYERS
 from xconv_bench.results.schema.layers import LAYERS
 

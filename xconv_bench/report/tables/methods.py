@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import IO
 
+from xconv_bench.amounts import format_bytes
 from xconv_bench.report.published import published_max_batch
 from xconv_bench.report.settings import number, of_network
 from xconv_bench.report.summary import Row
@@ -18,7 +19,7 @@ from xconv_bench.report.tables.engine import (
     ratio_to,
 )
 from xconv_bench.report.tables.terminal import print_tables
-from xconv_bench.report.units import format_bytes, format_ratio
+from xconv_bench.report.units import format_ratio
 from xconv_bench.report.words import status_words
 from xconv_bench.results.schema.age import AGE
 from xconv_bench.results.schema.frontier import FRONTIER

@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO
 
+from xconv_bench.amounts import format_bytes
+from xconv_bench.naming import method_words
 from xconv_bench.report.settings import of_network
 from xconv_bench.report.tables import terminal
 from xconv_bench.report.tables.terminal import Printed, TextColumn, print_tables
-from xconv_bench.report.units import format_bytes, format_duration
-from xconv_bench.report.words import method_words, phrases, status_words
+from xconv_bench.report.units import format_duration
+from xconv_bench.report.words import phrases, status_words
 from xconv_bench.results.schema import Cell
 from xconv_bench.results.table import Row
 

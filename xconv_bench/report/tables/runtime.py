@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO
 
+from xconv_bench.naming import method_words
 from xconv_bench.report.notes import notes_of
 from xconv_bench.report.settings import is_reference, number, settings_of
 from xconv_bench.report.summary import Row
 from xconv_bench.report.tables.engine import Figure, columns_of, figure_of, no_exact
 from xconv_bench.report.tables.terminal import Block, Printed, TextColumn, print_tables
 from xconv_bench.report.units import format_ratio
-from xconv_bench.report.words import HEADINGS, method_words, phrases
+from xconv_bench.report.words import HEADINGS, phrases
 from xconv_bench.results.schema import Cell
 from xconv_bench.results.schema.runtime import RUNTIME
 

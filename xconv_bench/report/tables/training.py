@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import IO
 
+from xconv_bench.amounts import format_bytes, format_seconds
 from xconv_bench.report.published import published_accuracy
 from xconv_bench.report.settings import number
 from xconv_bench.report.summary import Row
@@ -17,7 +18,6 @@ from xconv_bench.report.training_words import (
     measures_in,
     trained_in,
 )
-from xconv_bench.report.units import format_bytes, format_seconds
 from xconv_bench.report.words import phrases, status_words
 from xconv_bench.results.schema import Cell
 from xconv_bench.results.schema.shared import PEAKS

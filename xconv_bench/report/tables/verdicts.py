@@ -8,15 +8,17 @@ from math import inf
 from pathlib import Path
 from typing import IO
 
+from xconv_bench.amounts import format_bytes, format_seconds
 from xconv_bench.configuration import (
-    KNOBS,
     GradientConfiguration,
     MaxBatchConfiguration,
     MemoryConfiguration,
 )
+from xconv_bench.knobs import KNOBS
+from xconv_bench.naming import method_words
 from xconv_bench.report.tables.terminal import Block, Printed, TextColumn, print_tables
-from xconv_bench.report.units import format_bytes, format_measured, format_seconds
-from xconv_bench.report.words import method_words, phrases
+from xconv_bench.report.units import format_measured
+from xconv_bench.report.words import phrases
 from xconv_bench.results import schema
 from xconv_bench.results.schema import ALL_LAYERS, TABLES, Cell
 from xconv_bench.results.schema.column import Unit

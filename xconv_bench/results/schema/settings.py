@@ -2,7 +2,8 @@
 
 from dataclasses import Field, fields
 
-from xconv_bench.configuration import KNOBS, Configuration
+from xconv_bench.configuration import Configuration
+from xconv_bench.knobs import KNOBS
 from xconv_bench.results.schema.column import Column, Unit
 
 _TOLD: dict[str, tuple[str, str, Unit | None]] = {

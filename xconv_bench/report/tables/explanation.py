@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import IO
 
+from xconv_bench.amounts import Scale, bytes_scale, format_bytes
 from xconv_bench.explanation import Explanation, Held, Peak
+from xconv_bench.naming import method_words
 from xconv_bench.report.settings import is_reference, settings_of
 from xconv_bench.report.summary import Row
 from xconv_bench.report.tables.terminal import Block, Printed, TextColumn, aligned, print_tables
-from xconv_bench.report.units import Unit, bytes_unit, format_bytes, format_ratio
-from xconv_bench.report.words import method_words
+from xconv_bench.report.units import format_ratio
 from xconv_bench.results.schema import TABLES
 
 MOST_FAMILIES = 6
@@ -81,7 +82,7 @@ def _saved(heading: str, found: Explanation, exact: Explanation | None) -> Block
         known = [count for *_, count in rest if count is not None]
         lines = [*lines[:MOST_FAMILIES], ("all others", together, sum(known) if known else None)]
     sums = [*((_total(some), count) for _, some, count in lines), (found.saved_bytes, whole)]
-    unit = bytes_unit(found.saved_bytes)
+    unit = bytes_scale(found.saved_bytes)
     columns = [
         TextColumn("modules", [*(str(len(some)) for _, some, _ in lines), str(len(found.held))]),
         TextColumn("saved", _with_ratios(sums)),
@@ -96,7 +97,7 @@ def _saved(heading: str, found: Explanation, exact: Explanation | None) -> Block
     return Block(heading, [identity], kept)
 
 
-def _largest(held: Held, unit: Unit) -> str:
+def _largest(held: Held, unit: Scale) -> str:
     """Return a module with what it keeps; the loss is none."""
     return "" if held.family == _LOSS else f"{held.layer}, {unit.format(held.saved_bytes)}"
 
@@ -111,7 +112,7 @@ def _peak(peak: Peak, allocated: object) -> Block:
     where = f"the {peak.phase} pass" + (f", in {peak.layer}" if peak.layer else "")
     lines = [*parts.items(), ("together", peak.bytes)]
     columns = [
-        TextColumn("bytes", [bytes_unit(peak.bytes).format(count) for _, count in lines]),
+        TextColumn("bytes", [bytes_scale(peak.bytes).format(count) for _, count in lines]),
         TextColumn("share", [_share(count, peak.bytes) for _, count in lines]),
     ]
     identity = TextColumn(f"at the peak, in {where}", [name for name, _ in lines], "left")
@@ -138,7 +139,7 @@ def _total(some: Sequence[Held]) -> int:
 
 def _with_ratios(pairs: Sequence[tuple[int, int | None]]) -> list[str]:
     """Return bytes, all in one unit, with their ratio to what exact keeps where that is known."""
-    unit = bytes_unit(max(count for count, _ in pairs))
+    unit = bytes_scale(max(count for count, _ in pairs))
     return aligned(
         [
             unit.format(count) + (f" ({format_ratio(count / exact)})" if exact else "")

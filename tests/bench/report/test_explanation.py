@@ -5,7 +5,7 @@ from typing import Any
 
 from xconv_bench.configuration import Configuration
 from xconv_bench.explanation import Explanation, Held, Peak
-from xconv_bench.report.explanation_table import MOST_FAMILIES, print_explanations
+from xconv_bench.report.tables.explanation import MOST_FAMILIES, print_explanations
 from xconv_bench.results.schema.memory import MEMORY
 
 MIB = 2**20
