@@ -12,8 +12,6 @@ In the second, (x − low)/Δ + r − q is uniform in [0, 1) for every x, so err
 nor on each other. The second has the smaller variance unless many numbers lie on a level, as the
 zeros after a ReLU do. The choice between them never depends on r, so that the mean stays x; the
 order in which the bounds are stored records it.
-
-A seed that ``xconv.kernels.choice`` has claimed makes a kernel do both.
 """
 
 from math import gcd
@@ -21,8 +19,6 @@ from math import gcd
 import torch
 from torch import Tensor
 
-from xconv.capture import refuse_capture
-from xconv.kernels import choice
 from xconv.packing import pack_codes, unpack_codes
 from xconv.random import random_words
 
@@ -84,22 +80,14 @@ def fill(values: Tensor, count: int) -> Tensor:
 
 
 def encode(
-    values: Tensor,
-    bits: int,
-    seed: Tensor,
-    stream: int,
-    dithered: bool | None = None,
-    first_group: int = 0,
+    values: Tensor, bits: int, seed: Tensor, stream: int, dithered: bool | None = None
 ) -> tuple[Tensor, Tensor]:
     """Return ``values`` (m, GROUP), float32, as packed numbers and the bounds of each group.
 
     Packed numbers are uint8, flat; bounds are float32, (m, 2). ``values`` are overwritten.
     ``dithered`` chooses subtractive dither (True) or stochastic rounding (False) for all groups;
-    None chooses the one with the smaller variance for each group. Kernels tell several calls with
-    one seed apart by the number of the ``first_group``, operators by the ``stream``.
+    None chooses the one with the smaller variance for each group.
     """
-    if choice.is_claimed(seed):
-        return _encoded_by_kernel(values, bits, seed, dithered, first_group)
     low, high = values.aminmax(dim=1, keepdim=True)
     spans = (high - low).clamp_(min=torch.finfo(torch.float32).tiny)
     levels = values.sub_(low).div_(spans).mul_(2**bits - 1)
@@ -112,38 +100,13 @@ def encode(
     return pack_codes(codes.to(torch.uint8).view(-1), bits), torch.cat([low, high], dim=1)
 
 
-def _encoded_by_kernel(
-    values: Tensor, bits: int, seed: Tensor, dithered: bool | None, first_group: int
-) -> tuple[Tensor, Tensor]:
-    from xconv.kernels import groups
-
-    refuse_capture(values.device)
-    packed, bounds = empty_groups(len(values), bits, values)
-    with choice.current(values.device):
-        groups.encode(values, packed, bounds, int(seed), first_group, bits, dithered)
-    return packed, bounds
-
-
 def decode(
-    packed: Tensor,
-    bounds: Tensor,
-    bits: int,
-    seed: Tensor,
-    stream: int,
-    scale: float = 1.0,
-    first_group: int = 0,
+    packed: Tensor, bounds: Tensor, bits: int, seed: Tensor, stream: int, scale: float = 1.0
 ) -> Tensor:
     """Return ``scale`` x̂ (m, GROUP), float32, from what ``encode`` returned.
 
-    ``seed``, ``stream`` and ``first_group`` are those given to ``encode``.
+    ``seed`` and ``stream`` are those given to ``encode``.
     """
-    if choice.is_claimed(seed):
-        from xconv.kernels import groups
-
-        target = bounds.new_empty(len(bounds), GROUP)
-        with choice.current(target.device):
-            groups.decode(packed, bounds, target, int(seed), first_group, bits, scale)
-        return target
     levels = unpack_codes(packed, bits).view(-1, GROUP).float()
     first, second = bounds[:, :1], bounds[:, 1:]
     shift = _chances(seed, stream, levels).sub_(0.5).mul_(first > second)

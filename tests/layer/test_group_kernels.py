@@ -9,7 +9,7 @@ import torch
 from kernel_cases import DEVICES, SEED, device_of, kernels_everywhere, philox_words, uniform
 from torch import Tensor, nn
 
-from xconv import grouped
+from xconv import grouped, rounded
 from xconv.grouped import BITS, GROUP
 from xconv.kernels import choice
 from xconv.layout import Layout
@@ -56,7 +56,7 @@ def numbers(groups: int, device: torch.device) -> Tensor:
 def test_groups_are_those_of_torch(name: str, bits: int, dithered: bool | None) -> None:
     device = device_of(name)
     values, seed = numbers(11, device), torch.tensor(SEED)
-    packed, bounds = grouped.encode(values.clone(), bits, CLAIMED, 0, dithered, first_group=3)
+    packed, bounds = rounded.encode(values.clone(), bits, CLAIMED, 0, 3, dithered)
     with same_chances(3):
         theirs, limits = grouped.encode(values.clone(), bits, seed, 0, dithered)
         expected = grouped.decode(packed, bounds, bits, seed, 0, 0.5)
@@ -65,7 +65,7 @@ def test_groups_are_those_of_torch(name: str, bits: int, dithered: bool | None) 
     steps = (unpack_codes(packed, bits).int() - unpack_codes(theirs, bits).int()).view(-1, GROUP)
     assert steps[fine].abs().max() <= 1
     assert float((steps[fine] != 0).float().mean()) < 0.002  # numbers that lie on a bound of r
-    found = grouped.decode(packed, bounds, bits, CLAIMED, 0, 0.5, first_group=3)
+    found = rounded.decode(packed, bounds, bits, CLAIMED, 0, 3, 0.5)
     torch.testing.assert_close(found, expected, equal_nan=True)
 
 
@@ -86,7 +86,7 @@ def test_a_scheme_uses_them_in_several_parts(name: str) -> None:
         ((_, rebuilt),) = scheme.rebuild(kept, seed, probing, layout)
     assert choice.is_claimed(seed) and int(seed) == int(CLAIMED)
     assert float((rebuilt - x).abs().max()) < (float(x.max() - x.min()) / 15)
-    whole = grouped.decode(*kept, 4, CLAIMED, 0).view(-1)[: x.numel()].view_as(x)
+    whole = rounded.decode(*kept, 4, CLAIMED, 0, 0).view(-1)[: x.numel()].view_as(x)
     assert torch.equal(rebuilt, whole)
 
 
@@ -160,7 +160,7 @@ def test_bytes_of_normalised_maps(name: str) -> None:
 
 def test_what_they_do_not_cover() -> None:
     device_of("cpu")
-    from xconv.kernels import maps as by_kernels
+    from xconv.saved import kernel_maps as by_kernels
 
     def covers(shape: tuple[int, ...], sizes: list[int], dtype: torch.dtype) -> bool:
         kept = stand_in.StandIn.empty(sizes, 4, torch.tensor(0), torch.empty(0))

@@ -18,7 +18,7 @@ kernels, each pass is one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -29,6 +29,7 @@ from torch import Tensor
 from xconv.grouped import whole_groups
 from xconv.kernels import choice
 from xconv.layout import Layout
+from xconv.saved.map_sets import MapSets
 from xconv.saved.stand_in import StandIn, at_a_time, slices, wide
 
 Exchange = Callable[[Tensor], tuple[Tensor, Tensor]]
@@ -36,18 +37,8 @@ Exchange = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True)
-class NormalizedMaps:
-    """Sets of maps of (batch, channels, *pixels) that share statistics.
-
-    They are the maps of a group of channels, of one image or of all.
-    """
-
-    groups: int
-    across_batch: bool = False
-
-    def count(self, shape: Sequence[int]) -> int:
-        """Return the numbers that share statistics."""
-        return prod(shape) // (self.groups * (1 if self.across_batch else shape[0]))
+class NormalizedMaps(MapSets):
+    """Maps of (batch, channels, *pixels) that are normalised in sets."""
 
     def sizes(self, layout: Layout) -> list[int]:
         """Return the number of elements of each part that is processed."""
@@ -121,17 +112,6 @@ class NormalizedMaps:
             _finish(kept, grad_output, layout, result, count, tables)
         return result, products.sum(0), sums.sum(0)
 
-    def pooled(self, tables: Tensor) -> Tensor:
-        """Return tables (n, images, channels) of maps, summed over maps that share statistics."""
-        pooled = tables.unflatten(2, (self.groups, -1)).sum(3)
-        return pooled.sum(1, keepdim=True) if self.across_batch else pooled
-
-    def of_maps(self, statistics: Tensor, shape: Sequence[int]) -> Tensor:
-        """Return (images, channels): the statistics of each map."""
-        batch, channels = shape[:2]
-        table = statistics.reshape(-1, self.groups, 1)
-        return table.expand(batch, -1, channels // self.groups).reshape(batch, channels)
-
 
 def _sums(
     kept: StandIn, grad_output: Tensor, layout: Layout, result: Tensor | None
@@ -195,9 +175,9 @@ def _kernels(kept: StandIn, layout: Layout) -> Any:
     """Return the module that keeps and restores the stand-in as a whole, or None."""
     if not choice.is_claimed(kept.seed):
         return None
-    from xconv.kernels import maps
+    from xconv.saved import kernel_maps
 
-    return maps if maps.covers(kept, layout) else None
+    return kernel_maps if kernel_maps.covers(kept, layout) else None
 
 
 def _maps(tensor: Tensor, images: slice, channels: slice) -> Tensor:

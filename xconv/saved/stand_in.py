@@ -16,15 +16,14 @@ from torch import Tensor
 from xconv.grouped import (
     GROUP,
     code_bytes,
-    decode,
     dither_variances,
     empty_groups,
-    encode,
     fill,
     groups_for,
     room_for,
 )
 from xconv.kernels import choice
+from xconv.rounded import decode, encode
 
 _AT_A_TIME = {"cpu": 2**18}
 _AT_A_TIME_ELSEWHERE = 2**22
@@ -69,7 +68,7 @@ class StandIn:
         groups = self._groups(part)
         fill(values, self.sizes[part])
         codes, self.bounds[groups] = encode(
-            values, self.bits, self.seed, part, dithered=True, first_group=groups.start
+            values, self.bits, self.seed, part, groups.start, dithered=True
         )
         self.packed[code_bytes(groups, self.bits)] = codes
 
@@ -77,9 +76,7 @@ class StandIn:
         """Return the numbers of a part, flat, float32."""
         groups = self._groups(part)
         codes = self.packed[code_bytes(groups, self.bits)]
-        numbers = decode(
-            codes, self.bounds[groups], self.bits, self.seed, part, first_group=groups.start
-        )
+        numbers = decode(codes, self.bounds[groups], self.bits, self.seed, part, groups.start)
         return numbers.view(-1)[: self.sizes[part]]
 
     def variances(self, part: int) -> Tensor:

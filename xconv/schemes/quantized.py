@@ -20,9 +20,7 @@ from xconv.grouped import (
     BITS,
     GROUP,
     code_bytes,
-    decode,
     empty_groups,
-    encode,
     fill,
     groups_for,
     kept_bytes,
@@ -30,6 +28,7 @@ from xconv.grouped import (
 )
 from xconv.kernels import choice
 from xconv.layout import Layout, in_memory_order
+from xconv.rounded import decode, encode
 from xconv.schemes.rebuilt import Rebuilt, some_images
 from xconv.spectrum.allotment import in_steps, white
 
@@ -98,7 +97,7 @@ class Quantized(Rebuilt):
             values, target = room_for(len(numbers), input)
             target.copy_(numbers)
             fill(values, len(numbers))
-            codes, bounds[groups] = encode(values, bits, seed, stream, first_group=groups.start)
+            codes, bounds[groups] = encode(values, bits, seed, stream, groups.start)
             packed[code_bytes(groups, bits)] = codes
         return seed, packed, bounds
 
@@ -137,7 +136,7 @@ class Quantized(Rebuilt):
         bits, scale = _bits(probing), 1 / self.factor(probing, layout)
         for stream, groups in enumerate(_parts(layout)):
             part = packed[code_bytes(groups, bits)]
-            numbers = decode(part, bounds[groups], bits, seed, stream, scale, groups.start)
+            numbers = decode(part, bounds[groups], bits, seed, stream, groups.start, scale)
             yield numbers.view(-1)
 
 

@@ -6,8 +6,6 @@ groups follow each other as if there were one part.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torch import Tensor
 
 from xconv.capture import refuse_capture
@@ -15,10 +13,8 @@ from xconv.grouped import GROUP
 from xconv.kernels import choice, normalized
 from xconv.kernels.groups import encode_normalized
 from xconv.layout import Layout, from_memory_order, in_memory_order
-
-if TYPE_CHECKING:
-    from xconv.saved.maps import NormalizedMaps
-    from xconv.saved.stand_in import StandIn
+from xconv.saved.map_sets import MapSets
+from xconv.saved.stand_in import StandIn
 
 
 def covers(kept: StandIn, layout: Layout) -> bool:
@@ -26,7 +22,7 @@ def covers(kept: StandIn, layout: Layout) -> bool:
     return normalized.covers(layout) and not any(size % GROUP for size in kept.sizes[:-1])
 
 
-def keep(kept: StandIn, input: Tensor, mean: Tensor, rstd: Tensor, way: NormalizedMaps) -> None:
+def keep(kept: StandIn, input: Tensor, mean: Tensor, rstd: Tensor, way: MapSets) -> None:
     """Write the normalised ``input`` to ``kept``; arguments are those of ``NormalizedMaps.keep``.
 
     Raises RuntimeError while a CUDA graph is captured.
@@ -49,7 +45,7 @@ def gradients(
     rstd: Tensor,
     layout: Layout,
     needs_input: bool,
-    way: NormalizedMaps,
+    way: MapSets,
 ) -> tuple[Tensor | None, Tensor, Tensor]:
     """Return the gradients of input, γ and β, as ``NormalizedMaps.gradients`` does."""
     stored = kept.packed, kept.bounds, int(kept.seed), kept.bits
@@ -71,12 +67,12 @@ def _tables(
     weight: Tensor | None,
     rstd: Tensor,
     layout: Layout,
-    way: NormalizedMaps,
+    way: MapSets,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the tables of ``normalized.finish``, of each channel where that is enough."""
     count = way.count(layout.shape)
     gain = None if weight is None else weight.detach().float()
-    if _is_by_channel(layout, way):
+    if way.is_by_channel(layout.shape):
         spread = rstd.reshape(-1).float()
         scaled = spread if gain is None else spread * gain
         shift, scale = totals * (scaled / count)
@@ -89,13 +85,9 @@ def _tables(
     return scaled.reshape(-1), shift.reshape(-1), scale.reshape(-1)
 
 
-def _table(statistics: Tensor, layout: Layout, way: NormalizedMaps) -> Tensor:
+def _table(statistics: Tensor, layout: Layout, way: MapSets) -> Tensor:
     """Return statistics as kernels take them: flat, float32, of each channel or each map."""
     statistics = statistics.detach().float()
-    if not _is_by_channel(layout, way):
+    if not way.is_by_channel(layout.shape):
         statistics = way.of_maps(statistics, layout.shape)
     return statistics.reshape(-1)
-
-
-def _is_by_channel(layout: Layout, way: NormalizedMaps) -> bool:
-    return way.across_batch and way.groups == layout.shape[1]
