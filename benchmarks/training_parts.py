@@ -28,14 +28,19 @@ def cells(experiment: Mapping[str, Any]) -> Iterator[list[str]]:
     """
     common = [
         option
-        for name in ("model", "first")
-        for option in ([f"--{name}", experiment[name]] if name in experiment else [])
+        for name in ("model", "first", "compress")
+        for option in ([f"--{name}", _word(experiment[name])] if name in experiment else [])
     ]
     tasks, seeds = experiment.get("task", ["classification"]), range(experiment["seeds"])
     for seed, task, method in itertools.product(seeds, tasks, experiment["method"]):
         where = ["--task", task, "--seed", str(seed), *common]
         for way in _ways(method, experiment):
             yield [*where, "--method", method, *way]
+
+
+def _word(value: Any) -> str:
+    """Return the one value of an option that a profile gives by itself or as a list."""
+    return value if isinstance(value, str) else ",".join(map(str, value))
 
 
 def _ways(method: str, experiment: Mapping[str, Any]) -> Iterator[list[str]]:
