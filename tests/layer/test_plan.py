@@ -213,3 +213,27 @@ def test_what_matters_alone_is_never_left_to_chance() -> None:
         place = plan.order.tolist().index(0)
         assert plan.probabilities[place] == 1
         assert plan.bits_a_block <= bits * 64 * (1 + 1e-9)
+
+
+def test_room_that_is_left_is_used() -> None:
+    """Where one frequency dominates, a price either gives it 4 bits or more than there is room for.
+
+    It got 4 where 8 and a chance for the others had room: a hundredfold in the variance.
+    """
+    importance = torch.full((49,), 1e-6, dtype=torch.float64)
+    importance[0] = 1.0
+    blocks = 8192
+    (plan,) = divide([Contribution(importance, blocks, 49 * blocks)], 0.25)
+    assert plan.counts[BITS.index(8)] == 1 and plan.counts[0] >= 2
+    room = 0.25 * 49
+    assert room - (1 + SCALE_BITS[1] / GROUP) - 0.01 < plan.bits_a_block <= room
+
+
+def test_several_plans_fill_their_room() -> None:
+    """What rounding leaves in each goes to those that gain most."""
+    several = [part_of((8, 8), 1.0 + n, 100 + n) for n in range(7)]
+    plans = divide(several, 0.25)
+    room = 0.25 * sum(part.elements for part in several)
+    smallest = min(part.blocks for part in several) * LEAST_BITS
+    numbers = 16 * sum(plan.kept for plan in plans)
+    assert room - smallest - numbers - 16 < bits_of(plans, several) <= room - numbers

@@ -23,15 +23,6 @@ _SPAN = 8192
 """Pixels of a map for each program."""
 _LAST_SIDE = 32
 """Pixels to process together where channels are last."""
-_MOST_COUNTED = 2**21
-"""Maps and channels of more numbers are not covered: see ``xconv.kernels.groups``."""
-
-
-def covers(layout: Layout) -> bool:
-    """Return whether there are kernels for inputs of ``layout``: (batch, channels, *pixels)."""
-    if layout.dtype not in (torch.float32, torch.float16, torch.bfloat16):
-        return False
-    return max(layout.shape[1], prod(layout.shape[2:])) < _MOST_COUNTED
 
 
 @triton.jit

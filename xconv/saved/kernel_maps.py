@@ -6,20 +6,29 @@ groups follow each other as if there were one part.
 
 from __future__ import annotations
 
+from math import prod
+
+import torch
 from torch import Tensor
 
 from xconv.capture import refuse_capture
 from xconv.grouped import GROUP
-from xconv.kernels import choice, normalized
-from xconv.kernels.groups import encode_normalized
+from xconv.kernels import choice
 from xconv.layout import Layout, from_memory_order, in_memory_order
 from xconv.saved.map_sets import MapSets
 from xconv.saved.stand_in import StandIn
 
+_MOST_COUNTED = 2**21
+"""Number of pixels of a map, or of channels, from which kernels could miscount."""
+
 
 def covers(kept: StandIn, layout: Layout) -> bool:
-    """Return whether there are kernels for this stand-in of an input of ``layout``."""
-    return normalized.covers(layout) and not any(size % GROUP for size in kept.sizes[:-1])
+    """Return whether there are kernels for this stand-in of (batch, channels, *pixels)."""
+    if layout.dtype not in (torch.float32, torch.float16, torch.bfloat16):
+        return False
+    if max(layout.shape[1], prod(layout.shape[2:])) >= _MOST_COUNTED:
+        return False
+    return not any(size % GROUP for size in kept.sizes[:-1])
 
 
 def keep(kept: StandIn, input: Tensor, mean: Tensor, rstd: Tensor, way: MapSets) -> None:
@@ -27,6 +36,8 @@ def keep(kept: StandIn, input: Tensor, mean: Tensor, rstd: Tensor, way: MapSets)
 
     Raises RuntimeError while a CUDA graph is captured.
     """
+    from xconv.kernels.groups import encode_normalized
+
     refuse_capture(input.device)
     layout = Layout.of(input)
     input = from_memory_order(in_memory_order(input, layout.channels_last), layout.channels_last)
@@ -48,6 +59,8 @@ def gradients(
     way: MapSets,
 ) -> tuple[Tensor | None, Tensor, Tensor]:
     """Return the gradients of input, γ and β, as ``NormalizedMaps.gradients`` does."""
+    from xconv.kernels import normalized
+
     stored = kept.packed, kept.bounds, int(kept.seed), kept.bits
     deltas = in_memory_order(grad_output.detach(), layout.channels_last)
     with choice.current(deltas.device):

@@ -36,6 +36,7 @@ LEAST_PROBABILITY = 1 / 64
 _COSTS = torch.tensor([bits + SCALE_BITS[bits] / GROUP for bits in BITS], dtype=torch.float64)
 _EXCESS = torch.tensor([1 + VARIANCES[bits] for bits in BITS], dtype=torch.float64)
 _HALVINGS = 60
+_NUMBER_BITS = 16
 
 
 @dataclass(frozen=True)
@@ -117,8 +118,9 @@ def divide(parts: Sequence[Contribution], bits: float) -> list[BlockPlan]:
         low, high = (middle, high) if taken > room else (low, middle)
     probabilities, classes = _choose(importances, 2.0**high, least, barred)
     sizes = [part.importance.numel() for part in parts]
-    columns = (each.split(sizes) for each in (probabilities, classes, importances))
-    return [_whole(*each) for each in zip(*columns, strict=True)]
+    columns = zip(*(e.split(sizes) for e in (probabilities, classes, importances)), strict=True)
+    choices = [_Choice.of(each, part.blocks) for each, part in zip(columns, parts, strict=True)]
+    return _filled(choices, room)
 
 
 def _choose(
@@ -135,32 +137,105 @@ def _choose(
     return probabilities.gather(1, classes[:, None])[:, 0], classes
 
 
-def _whole(probabilities: Tensor, classes: Tensor, importances: Tensor) -> BlockPlan:
-    """Return a plan that keeps whole numbers of coefficients.
+@dataclass(frozen=True)
+class _Choice:
+    """The best that one layer could do if parts of a coefficient could be kept."""
 
-    The sum of sampling probabilities is scaled down to a whole number. If it is below one, one more
-    coefficient has to be sampled: either a certain one takes its chance with the others, or one
-    takes fewer bits and makes room, whichever loses less.
+    probabilities: Tensor
+    classes: Tensor
+    importances: Tensor
+    blocks: int
+
+    @classmethod
+    def of(cls, columns: tuple[Tensor, ...], blocks: int) -> _Choice:
+        """Return the choice with these probabilities, classes and importances."""
+        probabilities, classes, importances = columns
+        return cls(probabilities, classes, importances, blocks)
+
+    @property
+    def sampled(self) -> Tensor:
+        """Return which frequencies are sampled."""
+        return self.probabilities < 1
+
+    @property
+    def missing(self) -> float:
+        """Return the part of a coefficient that sampling lacks to keep one."""
+        total = float(self.probabilities[self.sampled].sum())
+        return 1 - total if 0 < total < 1 else 0.0
+
+    def whole(self, more: int = 0) -> BlockPlan:
+        """Return the plan that samples the whole number of coefficients below, and some ``more``.
+
+        At least one is sampled, if any are.
+        """
+        return _rounded(self.probabilities, self.classes, self.sampled, more)
+
+    def cheaper(self) -> BlockPlan:
+        """Return the plan in which one coefficient is sampled though only a part of it has room.
+
+        Either a certain one takes its chance with the others, or one takes fewer bits and makes
+        room, whichever loses less.
+        """
+        sampled, classes, importances = self.sampled, self.classes, self.importances
+        if sampled.all():
+            return self.whole()
+        last = int(importances.masked_fill(sampled, torch.inf).argmin())
+        chosen = sampled.clone()
+        chosen[last] = True
+        one_bit = torch.where(chosen, torch.zeros_like(classes), classes)
+        chance = _rounded(self.probabilities, one_bit, chosen)
+        room = (_COSTS[classes][:, None] - _COSTS) >= self.missing * float(_COSTS[0])
+        losses = importances[:, None] * (_EXCESS - _EXCESS[classes][:, None])
+        losses = losses.masked_fill_(~room | sampled[:, None], torch.inf)
+        place, lower = divmod(int(losses.argmin()), len(BITS))
+        if losses[place, lower] == torch.inf:
+            return chance
+        lowered = classes.index_fill(0, torch.tensor(place), lower)
+        fewer = _rounded(self.probabilities, lowered, sampled)
+        return min(fewer, chance, key=lambda plan: _variance(plan, importances))
+
+
+def _filled(choices: Sequence[_Choice], room: float) -> list[BlockPlan]:
+    """Return plans that keep whole numbers of coefficients, in at most ``room`` bits together.
+
+    Numbers are rounded down, and layers that sample less than one coefficient make room for it.
+    Then, as long as there is room, the layer that gains most for its bits samples one more.
     """
-    sampled = probabilities < 1
-    classes = torch.where(sampled, torch.zeros_like(classes), classes)
-    total = float(probabilities[sampled].sum())
-    if not sampled.any() or total >= 1 or sampled.all():
-        return _rounded(probabilities, classes, sampled)
-    last = int(importances.masked_fill(sampled, torch.inf).argmin())
-    chosen = sampled.clone()
-    chosen[last] = True
-    chance = _rounded(
-        probabilities, torch.where(chosen, torch.zeros_like(classes), classes), chosen
-    )
-    room = (_COSTS[classes][:, None] - _COSTS) >= (1 - total) * float(_COSTS[0])
-    losses = importances[:, None] * (_EXCESS - _EXCESS[classes][:, None])
-    losses = losses.masked_fill_(~room | sampled[:, None], torch.inf)
-    place, lower = divmod(int(losses.argmin()), len(BITS))
-    if losses[place, lower] == torch.inf:
-        return chance
-    fewer = _rounded(probabilities, classes.index_fill(0, torch.tensor(place), lower), sampled)
-    return min(fewer, chance, key=lambda plan: _variance(plan, importances))
+    plans = [c.cheaper() if c.missing else c.whole() for c in choices]
+    left = room - sum(map(_taken, plans, (c.blocks for c in choices)))
+    steps = [0] * len(plans)
+    ahead = [_increase(c, plan, 0) for c, plan in zip(choices, plans, strict=True)]
+    while True:
+        fitting = [i for i, step in enumerate(ahead) if step.bits <= left]
+        if not fitting:
+            return plans
+        best = max(fitting, key=lambda i: ahead[i].gain)
+        plans[best], left, steps[best] = ahead[best].plan, left - ahead[best].bits, steps[best] + 1
+        ahead[best] = _increase(choices[best], plans[best], steps[best])
+
+
+def _taken(plan: BlockPlan, blocks: int) -> float:
+    """Return the bits that a plan takes in a layer, those of the frequencies' numbers included."""
+    return plan.bits_a_block * blocks + _NUMBER_BITS * plan.kept
+
+
+@dataclass(frozen=True)
+class _Increase:
+    """A larger plan, the ``bits`` that it takes more, infinite if none is better, and its gain."""
+
+    plan: BlockPlan
+    bits: float
+    gain: float
+
+
+def _increase(choice: _Choice, plan: BlockPlan, step: int) -> _Increase:
+    """Return the increase of ``plan``, to which ``step`` of them have led."""
+    larger = choice.whole(step if choice.missing else step + 1)
+    bits = _taken(larger, choice.blocks) - _taken(plan, choice.blocks)
+    gain = _variance(plan, choice.importances) - _variance(larger, choice.importances)
+    if gain <= 0 or bits <= 0:
+        return _Increase(plan, float("inf"), 0.0)
+    return _Increase(larger, bits, gain * choice.blocks / bits)
 
 
 def _variance(plan: BlockPlan, importances: Tensor) -> float:
@@ -171,11 +246,16 @@ def _variance(plan: BlockPlan, importances: Tensor) -> float:
     return float((importances[plan.order] * (excess / plan.probabilities - 1)).sum())
 
 
-def _rounded(probabilities: Tensor, classes: Tensor, sampled: Tensor) -> BlockPlan:
-    """Return the plan with the sum of ``sampled`` probabilities rounded down, to at least one."""
+def _rounded(probabilities: Tensor, classes: Tensor, sampled: Tensor, more: int = 0) -> BlockPlan:
+    """Return the plan with the sum of ``sampled`` probabilities rounded down, to at least one.
+
+    ``more`` is added to it, up to the number of those that are sampled.
+    """
     count = 0
+    classes = torch.where(sampled, torch.zeros_like(classes), classes)
     if sampled.any():
-        count = max(1, int(float(probabilities[sampled].sum()) + 1e-9))
+        count = max(1, int(float(probabilities[sampled].sum()) + 1e-9)) + more
+        count = min(count, int(sampled.sum()))
         probabilities = torch.where(
             sampled, _with_sum(probabilities * sampled, count, sampled), probabilities
         )
