@@ -32,7 +32,8 @@ from xconv_bench.methods.xconv import families_of, left_exact
 
 Run = Callable[..., Tensor]
 
-NOT_ESTIMATED = "its input needs no gradient (the batch, which is held anyway): exact gradient"
+IS_BATCH = "its input needs no gradient (the batch, which is held anyway): exact gradient"
+FROZEN = "its weight needs no gradient"
 
 
 @dataclass
@@ -140,17 +141,20 @@ def _where_possible(
     """Return ``exact`` with the method's way in its place wherever there is no reason against."""
 
     def forward(input: Tensor, *args: Any) -> Tensor:
-        weight: Any = module.weight
-        if not (torch.is_grad_enabled() and weight.requires_grad):
+        if not torch.is_grad_enabled():
             return exact(input, *args)
-        record.reason = (
-            method.why_exact(module, input, settings) if input.requires_grad else NOT_ESTIMATED
-        )
+        record.reason = _why_exact(method, module, input, settings)
         if record.reason:
             return exact(input, *args)
         return method.run(module, exact, input, settings, *args)
 
     return forward
+
+
+def _why_exact(method: Convolutions, module: Any, input: Tensor, settings: Configuration) -> str:
+    if not module.weight.requires_grad:
+        return FROZEN
+    return method.why_exact(module, input, settings) if input.requires_grad else IS_BATCH
 
 
 def _convolutions(model: nn.Module) -> list[nn.Module]:

@@ -16,6 +16,7 @@ quarter of a bit.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import repeat
 from math import ceil, prod
 from typing import Any
@@ -53,17 +54,18 @@ class DualPrecision(KeepingInputs):
         return LowAndHigh(int(configuration.bits), configuration.patch)
 
 
+@dataclass(frozen=True)
 class LowAndHigh(Store):
     """Averages over windows in 8 bits, and what they leave in ``bits``."""
 
-    def __init__(self, bits: int, window: int) -> None:
-        self._bits, self._window = bits, window
+    bits: int
+    window: int
 
     def why_exact(self, layout: Layout) -> str:
         """Return a reason where both parts together take as much as the numbers."""
         low, high = self._sizes(layout)
         kept = sum(kept_bytes(groups_for(size), LOW_BITS) for size in low)
-        kept += sum(kept_bytes(groups_for(size), self._bits) for size in high)
+        kept += sum(kept_bytes(groups_for(size), self.bits) for size in high)
         size = prod(layout.shape) * layout.dtype.itemsize
         return "" if kept + 2 * _SEED_BYTES < size else NO_SMALLER
 
@@ -73,7 +75,7 @@ class LowAndHigh(Store):
         sizes = self._sizes(layout)
         low, high = (
             StandIn.empty(some, bits, draw_seed(), tensor)
-            for some, bits in zip(sizes, (LOW_BITS, self._bits), strict=True)
+            for some, bits in zip(sizes, (LOW_BITS, self.bits), strict=True)
         )
         for part, images in enumerate(_parts(layout)):
             numbers = tensor[images].float()
@@ -91,7 +93,7 @@ class LowAndHigh(Store):
         low, high = (
             StandIn.of(packed, bounds, seed, bits, some)
             for (seed, packed, bounds), bits, some in zip(
-                (kept[:3], kept[3:]), (LOW_BITS, self._bits), sizes, strict=True
+                (kept[:3], kept[3:]), (LOW_BITS, self.bits), sizes, strict=True
             )
         )
         restored = layout.empty(slice(None))
@@ -113,10 +115,10 @@ class LowAndHigh(Store):
 
     def _windows(self, pixels: Sequence[int]) -> list[int]:
         """Return the number of windows in each dimension; the last may be smaller."""
-        return [ceil(size / self._window) for size in pixels]
+        return [ceil(size / self.window) for size in pixels]
 
     def _averages(self, numbers: Tensor) -> Tensor:
-        sides = [min(self._window, size) for size in numbers.shape[2:]]
+        sides = [min(self.window, size) for size in numbers.shape[2:]]
         averages: Tensor = _AVERAGE[len(sides)](
             numbers, sides, sides, ceil_mode=True, count_include_pad=False
         )
@@ -124,7 +126,7 @@ class LowAndHigh(Store):
 
     def _repeated(self, averages: Tensor, pixels: Sequence[int]) -> Tensor:
         """Return each average in all pixels of its window."""
-        for dim, size, window in zip(range(2, averages.dim()), pixels, repeat(self._window)):
+        for dim, size, window in zip(range(2, averages.dim()), pixels, repeat(self.window)):
             averages = averages.repeat_interleave(window, dim).narrow(dim, 0, size)
         return averages
 

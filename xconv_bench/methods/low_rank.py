@@ -22,6 +22,7 @@ subspaces is lost for good. Input gradients are exact.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from math import prod
 from typing import Any
 
@@ -49,11 +50,11 @@ class LowRank(KeepingInputs):
         return CoreAndFactors(configuration.rank)
 
 
+@dataclass(frozen=True)
 class CoreAndFactors(Store):
     """The truncated decomposition, in the dtype of the input."""
 
-    def __init__(self, fraction: float) -> None:
-        self._fraction = fraction
+    fraction: float
 
     def why_exact(self, layout: Layout) -> str:
         """Return a reason where core and factors have as many numbers as the input."""
@@ -86,7 +87,7 @@ class CoreAndFactors(Store):
         return core.to(layout.dtype)
 
     def _ranks(self, shape: torch.Size) -> list[int]:
-        return [max(1, round(self._fraction * size)) for size in shape]
+        return [max(1, round(self.fraction * size)) for size in shape]
 
 
 def _along(tensor: Tensor, dim: int, matrix: Tensor) -> Tensor:

@@ -3,7 +3,9 @@
 Source of the idea: Liu et al., "GACT: Activation Compressed Training for Generic Network
 Architectures", ICML 2022, arXiv 2206.11357. A hook on saved tensors rounds each of them to a range
 of its group of neighbours (``xconv.grouped``), so that no layer has to be known. GACT chooses the
-bits of each tensor at run time; here all have the same.
+bits of each tensor at run time; here all have the same. Rounding is stochastic, as theirs is: what
+lies on a level stays there, such as the zeros by which a ReLU knows its inputs, where a dither
+would move them.
 
 Each x̂ has the mean x. The gradient is unbiased where the backward formula is linear in what was
 saved, as that of a convolution's weight is. It is *biased* where the formula is not linear: a ReLU
@@ -14,7 +16,7 @@ two estimates of one tensor, a product of two tensors that come from the same on
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -84,34 +86,42 @@ class SavedTensors(Method):
         return "biased where a gradient is not linear in what was saved for it, as that of a ReLU"
 
 
-class FewBits(Store):
-    """The scheme ``quantized`` of ``xconv``, for tensors of any shape."""
+class _Stochastic(Quantized):
+    dithered = False
 
-    def __init__(self, bits: float) -> None:
-        self._scheme = Quantized()
-        self._probing = Probing(scheme=Quantized.name, bits=bits)
+
+_SCHEME = _Stochastic()
+
+
+@dataclass(frozen=True)
+class FewBits(Store):
+    """The scheme ``quantized`` of ``xconv`` without a dither, for tensors of any shape."""
+
+    bits: float
+
+    @property
+    def _probing(self) -> Probing:
+        return Probing(scheme=Quantized.name, bits=self.bits)
 
     def why_exact(self, layout: Layout) -> str:
         """Return a reason where groups and their ranges take as much as the numbers."""
         size = layout.shape.numel() * layout.dtype.itemsize
-        return "" if self._scheme.kept_bytes(layout, self._probing) < size else NO_SMALLER
+        return "" if _SCHEME.kept_bytes(layout, self._probing) < size else NO_SMALLER
 
     def keep(self, tensor: Tensor) -> tuple[Tensor, ...]:
         """Return the seed, packed numbers and bounds of groups."""
         layout = _as_images(Layout.of(tensor))
         images = tensor.reshape(layout.shape)
-        return self._scheme.keep(
-            images, draw_seed(), self._probing, layout, _UNUSED, _UNUSED, plan=None
-        )
+        return _SCHEME.keep(images, draw_seed(), self._probing, layout, _UNUSED, _UNUSED, plan=None)
 
     def restore(self, kept: tuple[Tensor, ...], layout: Layout) -> Tensor:
         """Return x̂, which has the mean x."""
         seed, *rest = kept
         lying = _as_images(layout)
         restored = lying.empty(slice(None))
-        for images, part in self._scheme.rebuild(rest, seed, self._probing, lying):
+        for images, part in _SCHEME.rebuild(rest, seed, self._probing, lying):
             restored[images] = part
-        factor = self._scheme.factor(self._probing, lying)
+        factor = _SCHEME.factor(self._probing, lying)
         return (restored if factor == 1 else restored.mul_(factor)).view(layout.shape)
 
 

@@ -18,12 +18,16 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
 from xconv.layout import Layout
+from xconv.wholes import whole
 
 NO_SMALLER = "what would be kept is no smaller than the input: exact gradient"
 
 
 class Store(ABC):
-    """A way to keep a tensor for the backward pass in fewer bytes."""
+    """A way to keep a tensor for the backward pass in fewer bytes.
+
+    Stores are frozen dataclasses: simulations run those with equal fields once for each shape.
+    """
 
     @abstractmethod
     def why_exact(self, layout: Layout) -> str:
@@ -71,7 +75,7 @@ class KeptSmaller:
         if known is not None and known.origin is not None and known.origin() is storage:
             return known
         with torch.no_grad():
-            kept = self._store.keep(tensor)
+            kept = _kept(self._store, tensor)
         saved = _Saved(self._saved_below(kept), Layout.of(tensor), ref(storage))
         self._known[key] = saved
         return saved
@@ -81,7 +85,7 @@ class KeptSmaller:
         if saved.layout is None:
             return kept[0]
         with torch.no_grad():
-            return self._store.restore(kept, saved.layout)
+            return _restored(self._store, kept, saved.layout)
 
     def _saved_below(self, tensors: tuple[Tensor, ...]) -> Any:
         """Save tensors for the hooks around these; return the node of the graph that has them."""
@@ -92,6 +96,16 @@ class KeptSmaller:
                 return _Holding.apply(anchor, *tensors).grad_fn
         finally:
             self._hooks.__enter__()
+
+
+@whole
+def _kept(store: Store, tensor: Tensor) -> tuple[Tensor, ...]:
+    return store.keep(tensor)
+
+
+@whole
+def _restored(store: Store, kept: tuple[Tensor, ...], layout: Layout) -> Tensor:
+    return store.restore(kept, layout)
 
 
 @dataclass(eq=False)
