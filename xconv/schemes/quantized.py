@@ -54,7 +54,7 @@ class Quantized(Rebuilt):
     default = 2
     allowed = "1, 2, 4 or 8"
     dithered: bool | None = None
-    """How groups are rounded, as ``encode`` takes it."""
+    """The rounding of groups, as ``encode`` takes it."""
 
     def check(self, value: float) -> None:
         """Raise ValueError unless ``value`` is one of ``BITS``."""

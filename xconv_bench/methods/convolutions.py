@@ -19,12 +19,11 @@ from torch import Tensor, nn
 
 from xconv import convert
 from xconv.contents import modules
-from xconv.conversion import why_not
+from xconv.conversion import FAMILIES, why_not
 from xconv.layout import Layout
 from xconv.state import DEFAULT_NORM_BITS
 from xconv_bench.configuration import Configuration
 from xconv_bench.errors import Unsupported
-from xconv_bench.meters.gradient import CONVOLUTIONS
 from xconv_bench.methods.base import Method
 from xconv_bench.methods.calls import wrap_call
 from xconv_bench.methods.smaller import KeptSmaller, Store
@@ -32,18 +31,20 @@ from xconv_bench.methods.xconv import families_of, left_exact
 
 Run = Callable[..., Tensor]
 
+FAMILY_KNOBS = ("compress", "norm_bits")
+
 IS_BATCH = "its input needs no gradient (the batch, which is held anyway): exact gradient"
 FROZEN = "its weight needs no gradient"
 
 
 @dataclass
-class _Record:
-    """What became of the last call of a convolution: why it was exact, or an empty text."""
+class _LastCall:
+    """The last call of a convolution: why it was exact, or an empty text."""
 
     reason: str = ""
 
 
-_RECORDS: WeakKeyDictionary[nn.Module, _Record] = WeakKeyDictionary()
+_RECORDS: WeakKeyDictionary[nn.Module, _LastCall] = WeakKeyDictionary()
 
 
 class Convolutions(Method):
@@ -52,7 +53,7 @@ class Convolutions(Method):
     dials: Mapping[str, Any]
     """Knobs of the convolutions, with their defaults."""
     bias: str = ""
-    """What is biased, in words for readers of the row; empty for an unbiased method."""
+    """A warning for readers of the row; empty for an unbiased method."""
 
     def settle(self, knobs: Mapping[str, Any]) -> dict[str, Any]:
         """Return the knobs with the defaults of the dials, and None for what changes nothing."""
@@ -78,7 +79,7 @@ class Convolutions(Method):
                 f"it compresses {' and '.join(families)} modules"
             )
         for module in found:
-            record = _RECORDS[module] = _Record(why_not(module) or self.why_not(module))
+            record = _RECORDS[module] = _LastCall(why_not(module) or self.why_not(module))
             if not record.reason:
                 wrap_call(module, partial(_where_possible, self, module, record, configuration))
         return model
@@ -136,7 +137,7 @@ class KeepingInputs(Convolutions):
 
 
 def _where_possible(
-    method: Convolutions, module: nn.Module, record: _Record, settings: Configuration, exact: Run
+    method: Convolutions, module: nn.Module, record: _LastCall, settings: Configuration, exact: Run
 ) -> Run:
     """Return ``exact`` with the method's way in its place wherever there is no reason against."""
 
@@ -158,13 +159,14 @@ def _why_exact(method: Convolutions, module: Any, input: Tensor, settings: Confi
 
 
 def _convolutions(model: nn.Module) -> list[nn.Module]:
-    return [module for module in modules(model) if isinstance(module, CONVOLUTIONS)]
+    kinds = tuple(FAMILIES["conv"])
+    return [module for module in modules(model) if isinstance(module, kinds)]
 
 
 def _convolutions_left(model: nn.Module) -> str:
     """Return ``2 of 20 conv modules are exact: 2 × reason``, nothing where none is."""
     found = _convolutions(model)
-    records = [_RECORDS.get(module, _Record()) for module in found]
+    records = [_RECORDS.get(module, _LastCall()) for module in found]
     reasons = Counter(record.reason for record in records if record.reason)
     if not reasons:
         return "" if found else "there are no conv modules (calls of functions are not seen)"

@@ -29,7 +29,7 @@ from xconv.layout import Layout
 from xconv.random import draw_seed
 from xconv.saved.stand_in import StandIn, at_a_time, slices
 from xconv_bench.configuration import Configuration
-from xconv_bench.methods.convolutions import KeepingInputs
+from xconv_bench.methods.convolutions import FAMILY_KNOBS, KeepingInputs
 from xconv_bench.methods.smaller import NO_SMALLER, Store
 
 LOW_BITS = 8
@@ -41,7 +41,7 @@ class DualPrecision(KeepingInputs):
     """Windows have ``patch`` pixels a side, and ``bits`` are those of what averages leave."""
 
     name = "dual-precision"
-    knobs = ("bits", "patch", "compress", "norm_bits")
+    knobs = ("bits", "patch", *FAMILY_KNOBS)
     dials: Mapping[str, Any] = {"bits": 2, "patch": 8}
 
     def takes(self, knobs: Mapping[str, Any]) -> bool:

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from xconv.saved.stand_in import wide
 from xconv_bench.configuration import Configuration
-from xconv_bench.methods.convolutions import Convolutions, Run
+from xconv_bench.methods.convolutions import FAMILY_KNOBS, Convolutions, Run
 from xconv_bench.methods.smaller import NO_SMALLER
 
 
@@ -34,7 +34,7 @@ class GradientFilter(Convolutions):
     """Filters 2d convolutions that are centred; ``patch`` is the side of a patch in pixels."""
 
     name = "gradient-filter"
-    knobs = ("patch", "compress", "norm_bits")
+    knobs = ("patch", *FAMILY_KNOBS)
     dials: Mapping[str, Any] = {"patch": 2}
     bias = "biased, gradients of inputs too: what varies within a patch is lost"
 

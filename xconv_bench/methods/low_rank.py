@@ -32,7 +32,7 @@ from torch import Tensor
 from xconv.layout import Layout
 from xconv.saved.stand_in import wide
 from xconv_bench.configuration import Configuration
-from xconv_bench.methods.convolutions import KeepingInputs
+from xconv_bench.methods.convolutions import FAMILY_KNOBS, KeepingInputs
 from xconv_bench.methods.smaller import NO_SMALLER, Store
 
 
@@ -40,7 +40,7 @@ class LowRank(KeepingInputs):
     """Projects the input of each convolution onto the fraction ``rank`` of every dimension."""
 
     name = "low-rank"
-    knobs = ("rank", "compress", "norm_bits")
+    knobs = ("rank", *FAMILY_KNOBS)
     dials: Mapping[str, Any] = {"rank": 0.5}
     bias = "biased: what lies outside of the kept directions is lost"
 

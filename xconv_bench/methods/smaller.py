@@ -52,7 +52,7 @@ class KeptSmaller:
         self._store = store
         self._chosen = chosen
         self._hooks = saved_tensors_hooks(self._pack, self._unpack)
-        self._known: WeakValueDictionary[Any, _Saved] = WeakValueDictionary()
+        self._known: WeakValueDictionary[Any, _Packed] = WeakValueDictionary()
 
     def __enter__(self) -> Self:
         self._hooks.__enter__()
@@ -61,11 +61,11 @@ class KeptSmaller:
     def __exit__(self, *exception: Any) -> None:
         self._hooks.__exit__(*exception)
 
-    def _pack(self, tensor: Tensor) -> _Saved:
+    def _pack(self, tensor: Tensor) -> _Packed:
         # An operation's output must not be held itself: it would keep itself alive, in a circle.
         tensor = tensor.detach()
         if not self._chosen(tensor):
-            return _Saved(self._saved_below((tensor,)))
+            return _Packed(self._saved_below((tensor,)))
         storage = tensor.untyped_storage()
         key = (
             storage._cdata, tensor._version, tensor.dtype, tensor.shape,
@@ -76,11 +76,11 @@ class KeptSmaller:
             return known
         with torch.no_grad():
             kept = _kept(self._store, tensor)
-        saved = _Saved(self._saved_below(kept), Layout.of(tensor), ref(storage))
+        saved = _Packed(self._saved_below(kept), Layout.of(tensor), ref(storage))
         self._known[key] = saved
         return saved
 
-    def _unpack(self, saved: _Saved) -> Tensor:
+    def _unpack(self, saved: _Packed) -> Tensor:
         kept = saved.node.saved_tensors
         if saved.layout is None:
             return kept[0]
@@ -109,7 +109,7 @@ def _restored(store: Store, kept: tuple[Tensor, ...], layout: Layout) -> Tensor:
 
 
 @dataclass(eq=False)
-class _Saved:
+class _Packed:
     """A saved tensor: the node that has what is kept of it.
 
     ``layout`` is None where that is the tensor itself. ``origin`` refers to its storage.

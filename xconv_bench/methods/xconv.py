@@ -20,6 +20,8 @@ from xconv_bench.errors import Unsupported
 from xconv_bench.methods.base import Method
 from xconv_bench.plans import plan_of
 
+CONVERTED_KNOBS = ("compress", "first", "allot", "norm_bits")
+"""Knobs of every method of this kind, beside the dial of its scheme."""
 _ESTIMATED = ("conv", "linear")
 """Families whose inputs are kept by the scheme."""
 
@@ -113,8 +115,7 @@ class XConvMethod(Converted):
 
     name = "xconv"
     knobs = (
-        "scheme", "probes", "distribution", "bits", "keep", "compress", "first", "allot",
-        "norm_bits", "plan",
+        "scheme", "probes", "distribution", "bits", "keep", *CONVERTED_KNOBS, "plan",
     )  # fmt: skip
 
 
