@@ -104,9 +104,7 @@ class Convolutions(Method):
         """Return why a call with ``input`` is left exact, or an empty text."""
 
     @abstractmethod
-    def run(
-        self, module: Any, exact: Run, input: Tensor, configuration: Configuration, *args: Any
-    ) -> Tensor:
+    def run(self, module: Any, exact: Run, input: Tensor, configuration: Configuration) -> Tensor:
         """Return the output of ``module``, computed this method's way; ``exact`` is torch's."""
 
 
@@ -122,9 +120,7 @@ class KeepingInputs(Convolutions):
         batch = input if input.dim() == module.weight.dim() else input.unsqueeze(0)
         return self.store(configuration).why_exact(Layout.of(batch))
 
-    def run(
-        self, module: Any, exact: Run, input: Tensor, configuration: Configuration, *args: Any
-    ) -> Tensor:
+    def run(self, module: Any, exact: Run, input: Tensor, configuration: Configuration) -> Tensor:
         """Return torch's own output; the input that it saves is kept by the store."""
         place, weight = input.untyped_storage()._cdata, module.weight.shape
 
@@ -133,7 +129,7 @@ class KeepingInputs(Convolutions):
             return tensor.untyped_storage()._cdata == place or tensor.shape != weight
 
         with KeptSmaller(self.store(configuration), is_input):
-            return exact(input, *args)
+            return exact(input)
 
 
 def _where_possible(
@@ -141,15 +137,21 @@ def _where_possible(
 ) -> Run:
     """Return ``exact`` with the method's way in its place wherever there is no reason against."""
 
-    def forward(input: Tensor, *args: Any) -> Tensor:
+    def forward(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        called = partial(_called, exact, args, kwargs)
         if not torch.is_grad_enabled():
-            return exact(input, *args)
+            return called(input)
         record.reason = _why_exact(method, module, input, settings)
         if record.reason:
-            return exact(input, *args)
-        return method.run(module, exact, input, settings, *args)
+            return called(input)
+        return method.run(module, called, input, settings)
 
     return forward
+
+
+def _called(run: Run, args: tuple[Any, ...], kwargs: dict[str, Any], input: Tensor) -> Tensor:
+    """Call ``run`` with an input and further arguments, such as the size of an output."""
+    return run(input, *args, **kwargs)
 
 
 def _why_exact(method: Convolutions, module: Any, input: Tensor, settings: Configuration) -> str:

@@ -52,9 +52,7 @@ class GradientFilter(Convolutions):
             return "an input without a batch: exact gradient"
         return NO_SMALLER if patch * max(module.stride) == 1 else ""
 
-    def run(
-        self, module: Any, exact: Run, input: Tensor, configuration: Configuration, *args: Any
-    ) -> Tensor:
+    def run(self, module: Any, exact: Run, input: Tensor, configuration: Configuration) -> Tensor:
         """Return torch's own output, with filtered gradients."""
         filtered: Tensor = FilteredConvolution.apply(
             input, module.weight, module.bias, exact, configuration.patch, module.stride,

@@ -4,7 +4,7 @@ import pytest
 import torch
 from compressed_cases import applied, cell_of, gradients, image, saved_bytes
 from statistics_checker import FEWEST_SAMPLES, check_mean
-from torch import nn
+from torch import Tensor, nn
 
 from xconv.layout import Layout
 from xconv_bench.methods import find_method
@@ -70,6 +70,23 @@ def test_every_convolution_is_covered(kind: str) -> None:
         "1 of 2 conv modules are exact: 1 × its input needs no gradient (the batch, which is held "
         "anyway): exact gradient"
     )
+
+
+def test_a_transposed_convolution_is_told_the_size_of_its_output() -> None:
+    class Doubled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.up = nn.Conv2d(3, 4, 1), nn.ConvTranspose2d(4, 2, 3, stride=2)
+
+        def forward(self, input: Tensor) -> Tensor:
+            output: Tensor = self.up(input=self.conv(input), output_size=(26, 26))
+            return output
+
+    model, batch = Doubled(), image(2, 3, 12, 12)
+    other = applied(model, "dual-precision", bits=8, compress="conv")
+    assert other(batch).shape == (2, 2, 26, 26) and other(batch).equal(model(batch))
+    exact, found = gradients(model, batch)[2], gradients(other, batch)[2]
+    assert 0 < float((found - exact).norm()) < 0.01 * float(exact.norm())
 
 
 def test_what_is_left_exact_is_said() -> None:
