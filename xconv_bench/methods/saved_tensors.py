@@ -132,6 +132,7 @@ def _is_large(tensor: Tensor, store: Store) -> bool:
         and tensor.layout is torch.strided
         and not is_traceable_wrapper_subclass(tensor)
         and tensor.numel() >= LEAST_ELEMENTS
+        and tensor.nbytes <= tensor.untyped_storage().nbytes()  # else a few numbers, repeated
         and not store.why_exact(Layout.of(tensor))
     )
 

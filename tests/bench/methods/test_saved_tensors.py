@@ -46,6 +46,21 @@ def test_parameters_the_batch_and_small_tensors_are_left_alone() -> None:
     assert LEAST_ELEMENTS > 6 * 32 and found.equal(expected)
 
 
+def test_numbers_that_are_repeated_are_not_written_out() -> None:
+    class Repeated(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(image(8))
+
+        def forward(self, rows: Tensor) -> Tensor:
+            repeated = (self.weight * 2).expand(512, 8)
+            return repeated * repeated
+
+    model, rows = Repeated(), image(1)
+    assert saved_bytes(model, rows) == 32
+    assert saved_bytes(applied(model, "saved-tensors"), rows) == 32
+
+
 def test_whole_numbers_and_masks_are_left_alone() -> None:
     """A dropout, a lookup and a pooling's positions are read back as they are."""
     model = nn.Sequential(nn.Embedding(50, 64), nn.Dropout(0.5), nn.MaxPool1d(2))
