@@ -151,9 +151,9 @@ class Knobs:
     compress: str | None = _knob(
         read=_families,
         metavar="SET",
-        help="Families of modules that xconv, quantized and rad-sampling compress, joined by "
-        "commas: conv, relu, pool, act, dropout, norm, linear, functions; or all. Repeat the "
-        "option to compare several sets.",
+        help="Families of modules that xconv, quantized, rad-sampling and the other methods of "
+        "convolutions compress, joined by commas: conv, relu, pool, act, dropout, norm, linear, "
+        "functions; or all. Repeat the option to compare several sets.",
         default="conv,relu",
     )
     first: str | None = _knob(
@@ -194,8 +194,9 @@ class Knobs:
     bits: float | None = _knob(
         read=parsing.numbers,
         metavar="X",
-        help="Bits per element: for spectral above 0 and up to 8, for quantized 1, 2, 4 or 8.",
-        default_words="spectral 0.5, quantized 2",
+        help="Bits per element: for spectral above 0 and up to 8; 1, 2, 4 or 8 for quantized, for "
+        "saved-tensors, and for what the averages of dual-precision leave.",
+        default_words="spectral 0.5, others 2",
         phrase="{:g} bits",
         is_dial=True,
     )
@@ -205,6 +206,23 @@ class Knobs:
         help="Fraction of the activations that compile-budget keeps, up to 1.",
         default="0.5",
         phrase="budget={}",
+        is_dial=True,
+    )
+    rank: float | None = _knob(
+        read=parsing.fractions,
+        metavar="X",
+        help="Fraction of each dimension of a convolution's input that low-rank keeps, up to 1.",
+        default="0.5",
+        phrase="rank={}",
+        is_dial=True,
+    )
+    patch: int | None = _knob(
+        read=partial(parsing.integers, least=1),
+        metavar="N",
+        help="Width and height in pixels of the windows that dual-precision averages, and of the "
+        "patches of gradient-filter.",
+        default_words="dual-precision 8, gradient-filter 2",
+        phrase="patch={}",
         is_dial=True,
     )
     norm_bits: int | None = _knob(

@@ -53,6 +53,8 @@ class Quantized(Rebuilt):
     dial = "bits"
     default = 2
     allowed = "1, 2, 4 or 8"
+    dithered: bool | None = None
+    """The rounding of groups, as ``encode`` takes it."""
 
     def check(self, value: float) -> None:
         """Raise ValueError unless ``value`` is one of ``BITS``."""
@@ -97,7 +99,7 @@ class Quantized(Rebuilt):
             values, target = room_for(len(numbers), input)
             target.copy_(numbers)
             fill(values, len(numbers))
-            codes, bounds[groups] = encode(values, bits, seed, stream, groups.start)
+            codes, bounds[groups] = encode(values, bits, seed, stream, groups.start, self.dithered)
             packed[code_bytes(groups, bits)] = codes
         return seed, packed, bounds
 

@@ -24,6 +24,10 @@ METHODS = {
     "quantized": "xconv_bench.methods.quantized:QuantizedMethod",
     "offload": "xconv_bench.methods.offload:Offload",
     "compile-budget": "xconv_bench.methods.compile_budget:CompileBudget",
+    "saved-tensors": "xconv_bench.methods.saved_tensors:SavedTensors",
+    "dual-precision": "xconv_bench.methods.dual_precision:DualPrecision",
+    "low-rank": "xconv_bench.methods.low_rank:LowRank",
+    "gradient-filter": "xconv_bench.methods.gradient_filter:GradientFilter",
 }
 """The module and the class of each method.
 

@@ -8,6 +8,11 @@ from torch import nn
 
 from xconv_bench.configuration import Configuration
 
+CHANGING_LAYERS = (
+    "xconv", "quantized", "rad-sampling", "dual-precision", "low-rank", "gradient-filter",
+)  # fmt: skip
+"""Names of the methods that change layers one by one, and may come before one of whole blocks."""
+
 
 class Method(ABC):
     """A way to train a network."""

@@ -20,7 +20,7 @@ from torch.utils.checkpoint import checkpoint
 
 from xconv_bench.configuration import Configuration
 from xconv_bench.errors import Unsupported
-from xconv_bench.methods.base import Method
+from xconv_bench.methods.base import CHANGING_LAYERS, Method
 from xconv_bench.methods.calls import wrap_call
 from xconv_bench.methods.side_effects import call_without_side_effects
 from xconv_bench.models.blocks import is_layer, runs_of_blocks
@@ -34,7 +34,7 @@ class Checkpointing(Method):
     """Checkpoints the natural blocks of a network, or as many segments as ``segments`` says."""
 
     name = "checkpoint"
-    follows = ("xconv", "quantized", "rad-sampling")
+    follows = CHANGING_LAYERS
     knobs = ("segments",)
 
     def apply(self, model: nn.Module, configuration: Configuration) -> nn.Module:

@@ -1,9 +1,10 @@
 """Several methods on one network: ``A+B`` applies A first, then B to what A has made.
 
-Methods that change layers (``xconv``, ``quantized``, ``rad-sampling``) come first, those that
-decide what becomes of a whole block (``checkpoint``, ``invertible``, ``offload``) behind them. A
-converted network in checkpoints keeps what enters a block as it is, since a block is not linear in
-it; what is computed again for its backward pass is compressed, and lives for one block at a time.
+Methods that change layers (``xconv``, ``quantized`` and the others of ``CHANGING_LAYERS``) come
+first, those that decide what becomes of a whole block (``checkpoint``, ``invertible``, ``offload``)
+behind them. A converted network in checkpoints keeps what enters a block as it is, since a block is
+not linear in it; what is computed again for its backward pass is compressed, and lives for one
+block at a time.
 Running statistics move once, and a block draws the same random numbers both times.
 """
 

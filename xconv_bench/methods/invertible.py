@@ -9,7 +9,7 @@ from torch import nn
 
 from xconv_bench.configuration import Configuration
 from xconv_bench.errors import Unsupported
-from xconv_bench.methods.base import Method
+from xconv_bench.methods.base import CHANGING_LAYERS, Method
 from xconv_bench.models.reversible import reversible_sequences
 
 
@@ -17,7 +17,7 @@ class Invertible(Method):
     """Inverts the reversible sequences of a network that has some."""
 
     name = "invertible"
-    follows = ("xconv", "quantized", "rad-sampling")
+    follows = CHANGING_LAYERS
 
     def apply(self, model: nn.Module, configuration: Configuration) -> nn.Module:
         """Return the model with inverting sequences. Raises Unsupported where it has none."""

@@ -17,7 +17,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 from xconv.contents import parameters
 from xconv_bench.configuration import SIMULATED, Configuration
 from xconv_bench.errors import Unsupported
-from xconv_bench.methods.base import Method
+from xconv_bench.methods.base import CHANGING_LAYERS, Method
 from xconv_bench.methods.calls import wrap_call
 
 
@@ -25,7 +25,7 @@ class Offload(Method):
     """Everything that is saved between forward and backward, parameters included."""
 
     name = "offload"
-    follows = ("xconv", "quantized", "rad-sampling", "checkpoint", "invertible")
+    follows = (*CHANGING_LAYERS, "checkpoint", "invertible")
 
     def apply(self, model: nn.Module, configuration: Configuration) -> nn.Module:
         """Return the model, with another ``forward`` function, or class.

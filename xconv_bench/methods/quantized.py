@@ -5,11 +5,11 @@ Training", ICML 2021, arXiv 2104.14129. The weight gradient of a convolution is 
 so that it stays unbiased. Other layers, whose gradients are not, are left.
 """
 
-from xconv_bench.methods.xconv import Converted
+from xconv_bench.methods.xconv import CONVERTED_KNOBS, Converted
 
 
 class QuantizedMethod(Converted):
     """The scheme ``quantized`` of ``xconv``."""
 
     name = scheme = "quantized"
-    knobs = ("bits", "compress", "first", "allot", "norm_bits")
+    knobs = ("bits", *CONVERTED_KNOBS)

@@ -4,7 +4,7 @@ Source: Oktay et al., "Randomized Automatic Differentiation", ICLR 2021, arXiv 2
 4 and 5.
 """
 
-from xconv_bench.methods.xconv import Converted
+from xconv_bench.methods.xconv import CONVERTED_KNOBS, Converted
 
 
 class RadSampling(Converted):
@@ -12,4 +12,4 @@ class RadSampling(Converted):
 
     name = "rad-sampling"
     scheme = "sampling"
-    knobs = ("keep", "compress", "first", "allot", "norm_bits")
+    knobs = ("keep", *CONVERTED_KNOBS)

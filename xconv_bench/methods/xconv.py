@@ -20,6 +20,8 @@ from xconv_bench.errors import Unsupported
 from xconv_bench.methods.base import Method
 from xconv_bench.plans import plan_of
 
+CONVERTED_KNOBS = ("compress", "first", "allot", "norm_bits")
+"""Knobs of every method of this kind, beside the dial of its scheme."""
 _ESTIMATED = ("conv", "linear")
 """Families whose inputs are kept by the scheme."""
 
@@ -52,7 +54,7 @@ class Converted(Method):
             settled[scheme.dial] = scheme.default
         if settled["allot"] is None:
             settled["allot"] = usual_allotment(scheme.name)
-        families = set(_families(settled["compress"]))
+        families = set(families_of(settled["compress"]))
         if families.isdisjoint(_ESTIMATED):
             others = set(settled) - {"compress", "norm_bits"}
         if "norm" not in families:
@@ -70,7 +72,7 @@ class Converted(Method):
         """Return the model, converted in place; Unsupported where there is nothing to swap."""
         if configuration.plan is not None:
             return _as_planned(model, configuration.plan)
-        compress, arguments = _families(configuration.compress), self._arguments(configuration)
+        compress, arguments = families_of(configuration.compress), self._arguments(configuration)
         if configuration.norm_bits is not None:
             arguments["norm_bits"] = configuration.norm_bits
         convert(model, compress=compress, **arguments)
@@ -83,12 +85,12 @@ class Converted(Method):
 
     def remark(self, model: nn.Module, configuration: Configuration) -> str:
         """Return which of the modules that were to be compressed are not, and why."""
-        families = _families(configuration.compress)
+        families = families_of(configuration.compress)
         reached = "functions" in families
         return "; ".join(
             words
             for family in families
-            if FAMILIES[family] and (words := _left_exact(model, family, reached))
+            if FAMILIES[family] and (words := left_exact(model, family, reached))
         )
 
     def _arguments(self, configuration: Configuration) -> dict[str, Any]:
@@ -113,8 +115,7 @@ class XConvMethod(Converted):
 
     name = "xconv"
     knobs = (
-        "scheme", "probes", "distribution", "bits", "keep", "compress", "first", "allot",
-        "norm_bits", "plan",
+        "scheme", "probes", "distribution", "bits", "keep", *CONVERTED_KNOBS, "plan",
     )  # fmt: skip
 
 
@@ -135,7 +136,7 @@ def can_be(scheme: str, value: float) -> bool:
     return True
 
 
-def _left_exact(model: nn.Module, family: str, reached: bool) -> str:
+def left_exact(model: nn.Module, family: str, reached: bool) -> str:
     """Return ``4 of 20 conv modules are exact: 4 × reason``.
 
     Return nothing where all are compressed, nor where there are none but functions are ``reached``.
@@ -154,5 +155,6 @@ def _left_exact(model: nn.Module, family: str, reached: bool) -> str:
     return f"{reasons.total()} of {len(entries)} {family} modules are exact: {words}"
 
 
-def _families(compress: str | None) -> list[str]:
+def families_of(compress: str | None) -> list[str]:
+    """Return the families that the knob ``compress`` names."""
     return compress.split(",") if compress else []

@@ -17,6 +17,9 @@ from xconv_bench.statistics.estimates import Measured, root
 Laws = Mapping[tuple[Cell, ...], Row]
 """Rows of ``variance_law.csv`` by the columns that they are known by."""
 
+_ROUNDING = 1e-4
+"""Errors up to this part of a gradient are rounding in float32."""
+
 BATCHES_TOGETHER = tuple(column for column in VARIANCE.key if column != "batch_size")
 """The columns by which a setting is known where its batch sizes stand side by side."""
 
@@ -41,7 +44,10 @@ def deviation(row: Row, column: str = "total_variance") -> Measured | None:
 
 
 def ratio_words(row: Row) -> str:
-    """Return ``0.80× (0.70 to 0.90)``: estimator over sampling variance with its interval."""
+    """Return ``0.80× (0.70 to 0.90)``: estimator over sampling variance with its interval.
+
+    An estimate without variance is ``exact``, or off by the same in every repetition.
+    """
     ratio = number(row, "variance_ratio")
     low, high = number(row, "variance_ratio_low"), number(row, "variance_ratio_high")
     if ratio is None:
@@ -49,11 +55,20 @@ def ratio_words(row: Row) -> str:
         # against.
         return "∞" if number(row, "estimator_variance") and row["sampling_variance"] == 0 else ""
     if ratio == 0:
-        return "exact"
+        return "biased alone" if _is_off(row) else "exact"
     if low is None or high is None:
         return format_ratio(ratio)
     low_words, high_words = (format_ratio(bound).removesuffix("×") for bound in (low, high))
     return f"{format_ratio(ratio)} ({low_words} to {high_words})"
+
+
+def _is_off(row: Row) -> bool:
+    """Return whether an estimate is further from the exact gradient than by rounding."""
+    error, norm = number(row, "squared_error"), number(row, "gradient_norm")
+    if not error or norm is None:
+        return False
+    rounding = number(row, "rounding_squared_error") or (_ROUNDING * norm) ** 2
+    return error > 2 * rounding
 
 
 def answers(rows: Sequence[Row], laws: Sequence[Row]) -> list[str]:

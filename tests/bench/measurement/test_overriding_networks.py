@@ -44,6 +44,12 @@ METHODS = {
     "checkpoint": replace(CELL, method="checkpoint"),
     "rad-sampling": replace(CELL, method="rad-sampling", keep=0.1, compress="conv,relu"),
     "quantized": replace(CELL, method="quantized", bits=2, compress="conv,relu"),
+    "saved-tensors": replace(CELL, method="saved-tensors", bits=2),
+    "dual-precision": replace(
+        CELL, method="dual-precision", bits=2, patch=4, compress="conv,relu"
+    ),
+    "low-rank": replace(CELL, method="low-rank", rank=0.5, compress="conv,relu"),
+    "gradient-filter": replace(CELL, method="gradient-filter", patch=2, compress="conv,relu"),
     "offload": replace(CELL, method="offload", device=SIMULATED),
     "compile-budget": replace(CELL, method="compile-budget", budget=0.5),
 }  # fmt: skip

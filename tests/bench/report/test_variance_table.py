@@ -4,10 +4,18 @@ import io
 from typing import Any
 
 import pytest
-from variance_rows import CIFAR_LAYERS, Row, estimator, rounded, variance_row, variance_sweep
+from variance_rows import (
+    CIFAR_LAYERS,
+    Row,
+    estimator,
+    parted,
+    rounded,
+    variance_row,
+    variance_sweep,
+)
 
 from xconv_bench.report.tables.variance import print_variance_table
-from xconv_bench.report.variance_laws import answers
+from xconv_bench.report.variance_laws import answers, ratio_words
 from xconv_bench.statistics.law import fit_laws
 
 Rows = list[Row]
@@ -38,6 +46,23 @@ def layer_lines(lines: list[str]) -> list[str]:
     """The first table of layers, its heading first."""
     start = next(i for i, line in enumerate(lines) if line.startswith("layer "))
     return lines[start : lines.index("", start)]
+
+
+@pytest.mark.parametrize(
+    ("squared_error", "rounding", "words"),
+    [
+        (0.0, None, "exact"),
+        (1e-9, None, "exact"),  # a gradient of norm 2: five parts in a million
+        (1e-2, None, "biased alone"),
+        (1e-2, 1e-2, "exact"),  # at half precision
+        (1e-2, 1e-3, "biased alone"),
+    ],
+)
+def test_without_variance_an_estimate_may_still_be_off(
+    squared_error: float, rounding: float | None, words: str
+) -> None:
+    row = {**parted(0.1, 0.0), "squared_error": squared_error, "rounding_squared_error": rounding}
+    assert ratio_words(variance_row(**row)) == words
 
 
 def test_the_whole_of_a_small_table() -> None:
@@ -101,7 +126,7 @@ def test_at_half_precision_the_error_stands_beside_rounding() -> None:
 
 def test_where_the_gradient_is_exact_it_says_so() -> None:
     rows = variance_sweep(("0",), ("independent",), (4, 64))
-    zero = {"estimator_variance": 0.0, "variance_ratio": 0.0}
+    zero = {"estimator_variance": 0.0, "variance_ratio": 0.0, "squared_error": 0.0}
     rows = [row | zero if row["probes"] == 64 and row["layer"] == "0" else row for row in rows]
     lines = printed(rows)
     cells = layer_lines(lines)[1].split()

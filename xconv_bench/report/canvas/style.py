@@ -68,6 +68,10 @@ _LOOKS = {
     "invertible": ("#6f4e9c", "h"),
     "offload": ("#77752c", "d"),
     "compile-budget": ("#b5a11a", "p"),
+    "saved-tensors": ("#d0609a", "D"),
+    "dual-precision": ("#1b8a8f", "s"),
+    "low-rank": ("#8a5a3c", "^"),
+    "gradient-filter": ("#6b8e23", "v"),
     "xconv+checkpoint": ("#8c2d04", ">"),
 }
 """Colours and points of methods, and of the schemes of xconv."""
