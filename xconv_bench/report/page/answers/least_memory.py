@@ -1,0 +1,214 @@
+"""The method that needs the least memory among those whose gradient is good enough."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import inf, isfinite
+
+from xconv_bench.amounts import bytes_scale
+from xconv_bench.report.page.answers.answer import (
+    Answer,
+    error_words,
+    exact_of,
+    named,
+    percent,
+    plural,
+    ratio_of,
+)
+from xconv_bench.report.page.kinds import candidates, name_of
+from xconv_bench.report.settings import Comparable, number
+from xconv_bench.report.summary import Row
+from xconv_bench.report.units import format_ratio
+from xconv_bench.results.schema import Schema
+from xconv_bench.results.schema.shared import CPU_WAIT, FLOOR
+
+_TOO_LARGE = 1.0
+"""An error as large as the gradient, or a variance as large as that of minibatches."""
+_DISTURBED = 0.1
+"""The part of a step that threads waited for a core, from which on its time says little."""
+_MOST_OTHERS = 3
+
+
+@dataclass(frozen=True)
+class Measure:
+    """The columns of a table that an answer is made from, and words for them.
+
+    ``memory`` are columns, of which the first that has figures is taken; ``of_memory`` says what
+    is compared. ``error`` is the column of what is to be small, empty where a table has none,
+    ``words`` what is said of it, and ``limit`` what is small enough.
+    """
+
+    memory: tuple[str, ...]
+    of_memory: str
+    words: Callable[[Schema, str, Row], str]
+    error: str = ""
+    limit: str = "an error below the gradient itself"
+    time: str = ""
+
+
+def gradient_error(schema: Schema, column: str, row: Row) -> str:
+    """Return ``gradient error 1.5 %``."""
+    floor = number(row, FLOOR.name) if FLOOR.name in row else None
+    return error_words(schema[column], number(row, column) or 0.0, floor)
+
+
+def added_variance(schema: Schema, column: str, row: Row) -> str:
+    """Return ``2.1 % added to the variance of minibatches``."""
+    ratio = number(row, column) or 0.0
+    added = percent(ratio) if ratio < _TOO_LARGE else format_ratio(ratio)
+    return f"{added} added to the variance of minibatches" if ratio else "no variance added"
+
+
+@dataclass(frozen=True)
+class _Cost:
+    row: Row
+    bytes: float
+    ratio: float | None
+    error: float | None
+    time: float | None
+    is_disturbed: bool
+
+    @property
+    def is_usable(self) -> bool:
+        return self.error is not None and self.error < _TOO_LARGE
+
+    @property
+    def order(self) -> tuple[float, float, float]:
+        return self.bytes, self.error or 0.0, inf if self.time is None else self.time
+
+
+def answer(schema: Schema, measure: Measure, setting: Comparable) -> Answer | None:
+    """Return the answer; None where nothing but exact was measured."""
+    exact = exact_of(setting.rows)
+    memory = next((c for c in measure.memory if any(number(r, c) for r in setting.rows)), None)
+    rows = candidates(schema, setting.rows, memory) if memory else []
+    if memory is None or not rows:
+        return None
+    costs = [_cost(schema, measure, memory, row, exact) for row in rows]
+    whole = None if exact is None else number(exact, memory)
+    knows_errors = any(cost.error is not None for cost in costs)
+    pool = [cost for cost in costs if cost.is_usable or not knows_errors]
+    saving = [cost for cost in pool if cost.ratio is None or cost.ratio < 1]
+    said = _Words(schema, measure, whole)
+    if not saving:
+        return Answer("", said.nothing(costs, bool(pool)), _unknown(measure, costs))
+    best = min(saving, key=lambda cost: cost.order)
+    return Answer(name_of(best.row), said.of(best), [*said.others(best, costs, saving)])
+
+
+def _cost(schema: Schema, measure: Measure, memory: str, row: Row, exact: Row | None) -> _Cost:
+    error = number(row, measure.error) if measure.error else None
+    timed = [each for each in (row, exact) if each is not None and measure.time]
+    waits = [value for r in timed if isinstance(value := r.get(CPU_WAIT.name), int | float)]
+    return _Cost(
+        row,
+        number(row, memory) or 0.0,
+        ratio_of(schema[memory], row, exact),
+        error if error is not None and isfinite(error) else None,
+        ratio_of(schema[measure.time], row, exact) if measure.time else None,
+        max(waits, default=0) >= _DISTURBED,
+    )
+
+
+@dataclass(frozen=True)
+class _Words:
+    schema: Schema
+    measure: Measure
+    exact_bytes: float | None
+
+    def of(self, cost: _Cost) -> str:
+        """Return all that is known of a method."""
+        scale = bytes_scale(max(cost.bytes, self.exact_bytes or 0))
+        if cost.ratio is None or self.exact_bytes is None:
+            memory = f"{scale.format(cost.bytes)} {self.measure.of_memory}"
+        else:
+            both = f"{scale.format(cost.bytes)} of {scale.format(self.exact_bytes)}"
+            memory = f"{format_ratio(cost.ratio)} {self.measure.of_memory} of exact ({both})"
+        return ", ".join([memory, *self._rest(cost)])
+
+    def short(self, cost: _Cost) -> str:
+        """Return a method with its memory, error and time in brackets."""
+        scale = bytes_scale(cost.bytes)
+        memory = scale.format(cost.bytes) if cost.ratio is None else format_ratio(cost.ratio)
+        return f"{name_of(cost.row)} ({', '.join([memory, *self._rest(cost)])})"
+
+    def _rest(self, cost: _Cost) -> list[str]:
+        words = []
+        if cost.error is not None:
+            words.append(self.measure.words(self.schema, self.measure.error, cost.row))
+        if cost.time is not None:
+            disturbed = " (disturbed by other work)" if cost.is_disturbed else ""
+            words.append(f"{format_ratio(cost.time)} the time{disturbed}")
+        return words
+
+    def nothing(self, costs: Sequence[_Cost], has_usable: bool) -> str:
+        """Return that no method is worth its price, and the one that comes nearest."""
+        if has_usable:
+            least = min((c for c in costs if c.is_usable or c.error is None), key=lambda c: c.order)
+            limit = f" with {self.measure.limit}" if least.error is not None else ""
+            return (
+                f"no method measured{limit} needs less than exact; the least is {self.short(least)}"
+            )
+        least = min(costs, key=lambda cost: (inf if cost.error is None else cost.error, cost.bytes))
+        return f"no method measured has {self.measure.limit}; nearest is {self.short(least)}"
+
+    def others(self, best: _Cost, costs: Sequence[_Cost], saving: Sequence[_Cost]) -> list[str]:
+        """Return sentences on the methods beside the best."""
+        rest = sorted((c for c in saving if c is not best), key=lambda cost: cost.order)
+        worse = [cost for cost in costs if cost.error is not None and not cost.is_usable]
+        less = sorted((c for c in worse if c.bytes < best.bytes), key=lambda cost: cost.order)
+        better, fastest = _front(best, rest), _fastest(best, rest)
+        sentences = []
+        if less:
+            sentences.append(f"With less memory, but not {self.measure.limit}: {self._list(less)}.")
+        if better:
+            sentences.append(f"Better for more memory: {self._list(better)}.")
+        elif rest:
+            sentences.append(f"The next is {self.short(rest[0])}.")
+        elif len(costs) == 1:
+            sentences.append("No other method was measured beside exact.")
+        if fastest is not None and fastest not in (better[:_MOST_OTHERS] or rest[:1]):
+            sentences.append(f"Fastest of those that save memory: {self.short(fastest)}.")
+        return [*sentences, *_unknown(self.measure, costs)]
+
+    def _list(self, costs: Sequence[_Cost]) -> str:
+        more = len(costs) - _MOST_OTHERS
+        rest = f", and {plural(more, 'other')}" if more > 0 else ""
+        return f"{'; '.join(map(self.short, costs[:_MOST_OTHERS]))}{rest}"
+
+
+def _fastest(best: _Cost, rest: Sequence[_Cost]) -> _Cost | None:
+    """Return the fastest of the rest, if it is faster than the best."""
+    timed = [cost for cost in rest if cost.time is not None and not cost.is_disturbed]
+    found = min(timed, key=lambda cost: cost.time or inf, default=None)
+    is_faster = found is not None and best.time is not None and (found.time or inf) < best.time
+    return found if is_faster else None
+
+
+def _front(best: _Cost, rest: Sequence[_Cost]) -> list[_Cost]:
+    """Return the methods that have a smaller error than all that need less memory."""
+    front: list[_Cost] = []
+    error = best.error
+    for cost in rest:
+        if error is not None and cost.error is not None and cost.error < error:
+            front.append(cost)
+            error = cost.error
+    return front
+
+
+def _unknown(measure: Measure, costs: Sequence[_Cost]) -> list[str]:
+    """Return sentences on what was not measured."""
+    sentences = []
+    if all(cost.ratio is None for cost in costs):
+        sentences.append("Exact was not measured, so that nothing is compared with it.")
+    without = [cost.row for cost in costs if cost.error is None]
+    no_time = all(cost.time is None for cost in costs)
+    if len(without) == len(costs):
+        what = "Neither gradient errors nor times were" if no_time else "Gradient errors were not"
+        return [*sentences, f"{what} measured here."]
+    if no_time:
+        sentences.append("Times were not measured here.")
+    if without:
+        sentences.append(f"The error is not known of {named(without)}.")
+    return sentences
