@@ -17,22 +17,17 @@ from xconv_bench.results.schema.shared import PEAKS
 Answers = Iterator[tuple[Comparable, Answer | None]]
 """The settings of a table, and the answer in each; None where it has nothing to compare."""
 
-_KEPT = "the bytes kept for the backward pass"
 _MEASURES = {
-    "frontier": Measure(
-        ("peak_bytes",), "the memory", gradient_error, "relative_error", time="step_seconds"
-    ),
+    "frontier": Measure(("peak_bytes",), gradient_error, "relative_error", time="step_seconds"),
     "memory": Measure(
-        (*PEAKS, "saved_bytes"), "the memory", gradient_error, "gradient_relative_error",
-        time="step_seconds",
+        (*PEAKS, "saved_bytes"), gradient_error, "gradient_relative_error", time="step_seconds"
     ),
-    "error": Measure(("saved_bytes",), _KEPT, gradient_error, "relative_error"),
+    "error": Measure(("saved_bytes",), gradient_error, "relative_error"),
     "variance": Measure(
-        ("saved_bytes",), _KEPT, added_variance, "variance_ratio",
-        "less variance than minibatches have",
+        ("saved_bytes",), added_variance, "variance_ratio", "less variance than minibatches have"
     ),
-    "layers": Measure(("layer_peak_bytes",), "the memory", gradient_error),
-}  # fmt: skip
+    "layers": Measure(("layer_peak_bytes",), gradient_error),
+}
 """Tables in which the least memory is the answer, as far as the gradient is good enough."""
 
 

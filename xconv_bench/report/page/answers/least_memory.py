@@ -28,19 +28,19 @@ _TOO_LARGE = 1.0
 _DISTURBED = 0.1
 """The part of a step that threads waited for a core, from which on its time says little."""
 _MOST_OTHERS = 3
+_HELD, _KEPT = "the memory of exact", "what exact keeps for the backward pass"
 
 
 @dataclass(frozen=True)
 class Measure:
     """The columns of a table that an answer is made from, and words for them.
 
-    ``memory`` are columns, of which the first that has figures is taken; ``of_memory`` says what
-    is compared. ``error`` is the column of what is to be small, empty where a table has none,
-    ``words`` what is said of it, and ``limit`` what is small enough.
+    ``memory`` are columns, of which the first that has figures is taken. ``error`` is the column
+    of what is to be small, empty where a table has none; ``words`` says it, and ``limit`` what is
+    small enough.
     """
 
     memory: tuple[str, ...]
-    of_memory: str
     words: Callable[[Schema, str, Row], str]
     error: str = ""
     limit: str = "an error below the gradient itself"
@@ -90,7 +90,7 @@ def answer(schema: Schema, measure: Measure, setting: Comparable) -> Answer | No
     knows_errors = any(cost.error is not None for cost in costs)
     pool = [cost for cost in costs if cost.is_usable or not knows_errors]
     saving = [cost for cost in pool if cost.ratio is None or cost.ratio < 1]
-    said = _Words(schema, measure, whole)
+    said = _Words(schema, measure, whole, _KEPT if memory == "saved_bytes" else _HELD)
     if not saving:
         return Answer("", said.nothing(costs, bool(pool)), _unknown(measure, costs))
     best = min(saving, key=lambda cost: cost.order)
@@ -116,15 +116,16 @@ class _Words:
     schema: Schema
     measure: Measure
     exact_bytes: float | None
+    of_exact: str
 
     def of(self, cost: _Cost) -> str:
         """Return all that is known of a method."""
         scale = bytes_scale(max(cost.bytes, self.exact_bytes or 0))
         if cost.ratio is None or self.exact_bytes is None:
-            memory = f"{scale.format(cost.bytes)} {self.measure.of_memory}"
+            memory = scale.format(cost.bytes)
         else:
             both = f"{scale.format(cost.bytes)} of {scale.format(self.exact_bytes)}"
-            memory = f"{format_ratio(cost.ratio)} {self.measure.of_memory} of exact ({both})"
+            memory = f"{format_ratio(cost.ratio)} {self.of_exact} ({both})"
         return ", ".join([memory, *self._rest(cost)])
 
     def short(self, cost: _Cost) -> str:

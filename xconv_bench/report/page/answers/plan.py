@@ -1,13 +1,12 @@
-"""What a plan is worth: whether it keeps to its budget or error, and what it costs."""
+"""What a plan is worth: whether it keeps to the memory or the error that it is for."""
 
 from __future__ import annotations
 
 from xconv_bench.amounts import format_bytes
 from xconv_bench.report.page.answers.answer import Answer, error_words, percent
-from xconv_bench.report.page.kinds import name_of
 from xconv_bench.report.settings import Comparable, number
 from xconv_bench.report.summary import Row
-from xconv_bench.report.units import format_budget, format_ratio
+from xconv_bench.report.units import format_budget
 from xconv_bench.results.schema.advice import ADVICE
 from xconv_bench.results.statuses import MEASURED_STATUSES
 
@@ -18,11 +17,8 @@ def answer(setting: Comparable) -> Answer | None:
     if not rows:
         return None
     row = rows[0]
-    parts = [*_memory(row), *_error(row), *_time(row)]
-    if not parts:
-        return None
-    missing = [] if number(row, "step_ratio") else ["Its time was not measured."]
-    return Answer(name_of(row), ", ".join(parts), missing)
+    parts = [*_memory(row), *_error(row)]
+    return Answer("the plan", ", ".join(parts)) if parts else None
 
 
 def _memory(row: Row) -> list[str]:
@@ -51,8 +47,3 @@ def _error(row: Row) -> list[str]:
     if target is None:
         return [words]
     return [f"{words}, {'within' if error <= target else 'beyond'} the {percent(target)} allowed"]
-
-
-def _time(row: Row) -> list[str]:
-    ratio = number(row, "step_ratio")
-    return [] if ratio is None else [f"{format_ratio(ratio)} the time of exact"]
