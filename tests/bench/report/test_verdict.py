@@ -167,7 +167,7 @@ def test_an_unknown_error_is_no_small_one() -> None:
 def test_without_exact_there_is_no_ratio() -> None:
     words = said(memory=[memory_row(300, **XCONV)])
     assert f"{XCONV_NAME}: 300 MiB." in words and "×" not in words
-    assert "Exact was not measured, so that nothing is compared with it." in words
+    assert "There is no figure of exact to compare with." in words
 
 
 def test_rounding_and_the_floor_are_the_exact_gradient() -> None:
@@ -264,6 +264,10 @@ def test_errors_without_a_peak() -> None:
     kept = "0.25× what exact keeps for the backward pass (100 MiB of 400 MiB)"
     assert f"{SPECTRAL_NAME}: {kept}, gradient error 10 %." in words
     assert "Times were not measured here." in words
+    free = error_row(0.0, saved_bytes=50 * MEBIBYTE, **{**CHECKPOINT, "bias_verdict": "exact"})
+    assert "checkpoint: 0.12× what exact keeps" in said(error=[*rows, free])
+    rows[1]["bias_verdict"] = "biased"
+    assert "gradient error 10 % and biased." in said(error=rows)
 
 
 def test_variance_beside_that_of_minibatches() -> None:
@@ -308,6 +312,8 @@ def test_failures_only() -> None:
 def test_doubtful_figures_are_no_answer() -> None:
     rows = [memory_row(400), memory_row(100, **{**XCONV, "status": "doubtful"})]
     assert "nothing is beyond doubt (1 ok, 1 doubtful)." in said(memory=rows)
+    exact_in_doubt = [{**rows[0], "status": "doubtful"}, memory_row(300, **CHECKPOINT)]
+    assert "×" not in said(memory=exact_in_doubt)
     words = said(memory=[*rows, memory_row(300, **CHECKPOINT)])
     assert "checkpoint: 0.75×" in words and "Left out: 1 of 3, whose simulation differs" in words
 

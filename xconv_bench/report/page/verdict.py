@@ -27,7 +27,7 @@ _SAID_BY = {
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Judgement:
     """The answer of a table in a setting, which ``title`` names."""
 
     table: Schema
@@ -40,7 +40,7 @@ class RunVerdict:
     """The verdicts on a run, most telling first; ``more`` settings are not spoken of."""
 
     run: str
-    verdicts: list[Verdict]
+    verdicts: list[Judgement]
     more: int
 
 
@@ -53,7 +53,7 @@ def verdict_of(run: RecordedRun) -> RunVerdict:
     return RunVerdict(run.name, shown, len(ordered) - len(shown))
 
 
-def _found(run: RecordedRun) -> Iterator[Verdict]:
+def _found(run: RecordedRun) -> Iterator[Judgement]:
     said: set[tuple[str, tuple[Cell, ...]]] = set()
     for table in ANSWERING:
         if table not in run.tables:
@@ -67,7 +67,7 @@ def _found(run: RecordedRun) -> Iterator[Verdict]:
             if answer is not None:
                 said |= {(other, shape) for other in _SAID_BY.get(table, ())}
             title = subject if subjects.count(subject) == 1 else setting.title
-            yield Verdict(TABLES[table], title, _with_failures(setting, answer))
+            yield Judgement(TABLES[table], title, _with_failures(setting, answer))
 
 
 def _with_failures(setting: Comparable, answer: Answer | None) -> Answer:

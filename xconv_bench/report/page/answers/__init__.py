@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from xconv_bench.report.page.answers import extreme, largest_batch, least_memory, plan, training
 from xconv_bench.report.page.answers.answer import Answer
-from xconv_bench.report.page.answers.least_memory import Measure, added_variance, gradient_error
+from xconv_bench.report.page.answers.least_memory import Criteria, added_variance, gradient_error
 from xconv_bench.report.page.kinds import condensed
 from xconv_bench.report.settings import Comparable
 from xconv_bench.report.summary import Row
@@ -14,50 +14,54 @@ from xconv_bench.report.training_words import trained_in
 from xconv_bench.results.schema import TABLES
 from xconv_bench.results.schema.shared import PEAKS
 
-Answers = Iterator[tuple[Comparable, Answer | None]]
-"""The settings of a table, and the answer in each; None where it has nothing to compare."""
-
-_MEASURES = {
-    "frontier": Measure(("peak_bytes",), gradient_error, "relative_error", time="step_seconds"),
-    "memory": Measure(
-        (*PEAKS, "saved_bytes"), gradient_error, "gradient_relative_error", time="step_seconds"
-    ),
-    "error": Measure(("saved_bytes",), gradient_error, "relative_error"),
-    "variance": Measure(
-        ("saved_bytes",), added_variance, "variance_ratio", "less variance than minibatches have"
-    ),
-    "layers": Measure(("layer_peak_bytes",), gradient_error),
-}
-"""Tables in which the least memory is the answer, as far as the gradient is good enough."""
+InSetting = Callable[[Comparable], Answer | None]
+"""From a setting to its answer; None where there is nothing to compare."""
 
 
-def _least_memory(table: str) -> Callable[[Comparable], Answer | None]:
-    return lambda setting: least_memory.answer(TABLES[table], _MEASURES[table], setting)
+def _least_memory(table: str, criteria: Criteria) -> InSetting:
+    return lambda setting: least_memory.answer(TABLES[table], criteria, setting)
 
 
-_IN_SETTING: Mapping[str, Callable[[Comparable], Answer | None]] = {
+_IN_SETTING: Mapping[str, InSetting] = {
     "advice": plan.answer,
-    "frontier": _least_memory("frontier"),
-    "memory": _least_memory("memory"),
+    "frontier": _least_memory(
+        "frontier",
+        Criteria(("peak_bytes",), gradient_error, "relative_error", time="step_seconds"),
+    ),
+    "memory": _least_memory(
+        "memory",
+        Criteria(
+            (*PEAKS, "saved_bytes"), gradient_error, "gradient_relative_error", time="step_seconds"
+        ),
+    ),
     "max_batch": largest_batch.answer,
-    "training": lambda _: None,
-    "error": _least_memory("error"),
+    "error": _least_memory("error", Criteria(("saved_bytes",), gradient_error, "relative_error")),
     "age": extreme.nearest,
-    "variance": _least_memory("variance"),
+    "variance": _least_memory(
+        "variance",
+        Criteria(
+            ("saved_bytes",),
+            added_variance,
+            "variance_ratio",
+            limit="less variance than minibatches have",
+        ),
+    ),
     "runtime": extreme.fastest,
-    "layers": _least_memory("layers"),
+    "layers": _least_memory("layers", Criteria(("layer_peak_bytes",), gradient_error)),
 }
-"""What answers in a setting of a table; tables that say most come first."""
-ANSWERING = tuple(_IN_SETTING)
+_TRAINING = "training"
+ANSWERING = (
+    "advice", "frontier", "memory", "max_batch", _TRAINING, "error", "age", "variance", "runtime",
+    "layers",
+)  # fmt: skip
 """The tables that answer, the one that says most first."""
 
 
-def answers(table: str, rows: Sequence[Row]) -> Answers:
+def answers(table: str, rows: Sequence[Row]) -> Iterator[tuple[Comparable, Answer | None]]:
     """Yield the settings of a table with their answers."""
     settings = condensed(TABLES[table], rows)
-    if table == "training":
-        found = map(training.answer, trained_in(rows).values())
-        yield from zip(settings, found, strict=True)
+    if table == _TRAINING:  # its answer needs every seed
+        yield from zip(settings, map(training.answer, trained_in(rows).values()), strict=True)
         return
     for setting in settings:
         yield setting, _IN_SETTING[table](setting)

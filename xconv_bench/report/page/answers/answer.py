@@ -11,7 +11,6 @@ from xconv_bench.report.settings import is_reference, number
 from xconv_bench.report.summary import Row
 from xconv_bench.report.units import format_ratio
 from xconv_bench.results.schema import Column, Schema
-from xconv_bench.results.statuses import MEASURED_STATUSES
 
 
 @dataclass(frozen=True)
@@ -28,9 +27,8 @@ class Answer:
 
 
 def exact_of(rows: Sequence[Row]) -> Row | None:
-    """Return the row of exact, where it was measured."""
-    found = (row for row in rows if is_reference(row) and row["status"] in MEASURED_STATUSES)
-    return next(found, None)
+    """Return the row of exact, where it was measured and is not in doubt."""
+    return next((row for row in rows if is_reference(row) and row["status"] == "ok"), None)
 
 
 def figure(schema: Schema, column: str, row: Row) -> str:

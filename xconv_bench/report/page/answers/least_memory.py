@@ -16,8 +16,8 @@ from xconv_bench.report.page.answers.answer import (
     plural,
     ratio_of,
 )
-from xconv_bench.report.page.kinds import candidates, name_of
-from xconv_bench.report.settings import Comparable, number
+from xconv_bench.report.page.kinds import name_of
+from xconv_bench.report.settings import Comparable, is_reference, number
 from xconv_bench.report.summary import Row
 from xconv_bench.report.units import format_ratio
 from xconv_bench.results.schema import Schema
@@ -32,7 +32,7 @@ _HELD, _KEPT = "the memory of exact", "what exact keeps for the backward pass"
 
 
 @dataclass(frozen=True)
-class Measure:
+class Criteria:
     """The columns of a table that an answer is made from, and words for them.
 
     ``memory`` are columns, of which the first that has figures is taken. ``error`` is the column
@@ -50,7 +50,8 @@ class Measure:
 def gradient_error(schema: Schema, column: str, row: Row) -> str:
     """Return ``gradient error 1.5 %``."""
     floor = number(row, FLOOR.name) if FLOOR.name in row else None
-    return error_words(schema[column], number(row, column) or 0.0, floor)
+    words = error_words(schema[column], number(row, column) or 0.0, floor)
+    return f"{words} and biased" if row.get("bias_verdict") == "biased" else words
 
 
 def added_variance(schema: Schema, column: str, row: Row) -> str:
@@ -61,7 +62,7 @@ def added_variance(schema: Schema, column: str, row: Row) -> str:
 
 
 @dataclass(frozen=True)
-class _Cost:
+class _Candidate:
     row: Row
     bytes: float
     ratio: float | None
@@ -78,35 +79,41 @@ class _Cost:
         return self.bytes, self.error or 0.0, inf if self.time is None else self.time
 
 
-def answer(schema: Schema, measure: Measure, setting: Comparable) -> Answer | None:
+def answer(schema: Schema, criteria: Criteria, setting: Comparable) -> Answer | None:
     """Return the answer; None where nothing but exact was measured."""
     exact = exact_of(setting.rows)
-    memory = next((c for c in measure.memory if any(number(r, c) for r in setting.rows)), None)
-    rows = candidates(schema, setting.rows, memory) if memory else []
+    memory = next((c for c in criteria.memory if any(number(r, c) for r in setting.rows)), None)
+    rows = [row for row in setting.rows if memory and _can_be_taken(row, memory)]
     if memory is None or not rows:
         return None
-    costs = [_cost(schema, measure, memory, row, exact) for row in rows]
+    costs = [_cost(schema, criteria, memory, row, exact) for row in rows]
     whole = None if exact is None else number(exact, memory)
     knows_errors = any(cost.error is not None for cost in costs)
     pool = [cost for cost in costs if cost.is_usable or not knows_errors]
     saving = [cost for cost in pool if cost.ratio is None or cost.ratio < 1]
-    said = _Words(schema, measure, whole, _KEPT if memory == "saved_bytes" else _HELD)
+    said = _Words(schema, criteria, whole, _KEPT if memory == "saved_bytes" else _HELD)
     if not saving:
-        return Answer("", said.nothing(costs, bool(pool)), _unknown(measure, costs))
+        return Answer("", said.nothing(costs, bool(pool)), _unknown(criteria, costs))
     best = min(saving, key=lambda cost: cost.order)
     return Answer(name_of(best.row), said.of(best), [*said.others(best, costs, saving)])
 
 
-def _cost(schema: Schema, measure: Measure, memory: str, row: Row, exact: Row | None) -> _Cost:
-    error = number(row, measure.error) if measure.error else None
-    timed = [each for each in (row, exact) if each is not None and measure.time]
+def _can_be_taken(row: Row, memory: str) -> bool:
+    return row["status"] == "ok" and not is_reference(row) and bool(number(row, memory))
+
+
+def _cost(
+    schema: Schema, criteria: Criteria, memory: str, row: Row, exact: Row | None
+) -> _Candidate:
+    error = number(row, criteria.error) if criteria.error else None
+    timed = [each for each in (row, exact) if each is not None and criteria.time]
     waits = [value for r in timed if isinstance(value := r.get(CPU_WAIT.name), int | float)]
-    return _Cost(
+    return _Candidate(
         row,
         number(row, memory) or 0.0,
         ratio_of(schema[memory], row, exact),
         error if error is not None and isfinite(error) else None,
-        ratio_of(schema[measure.time], row, exact) if measure.time else None,
+        ratio_of(schema[criteria.time], row, exact) if criteria.time else None,
         max(waits, default=0) >= _DISTURBED,
     )
 
@@ -114,11 +121,11 @@ def _cost(schema: Schema, measure: Measure, memory: str, row: Row, exact: Row | 
 @dataclass(frozen=True)
 class _Words:
     schema: Schema
-    measure: Measure
+    criteria: Criteria
     exact_bytes: float | None
     of_exact: str
 
-    def of(self, cost: _Cost) -> str:
+    def of(self, cost: _Candidate) -> str:
         """Return all that is known of a method."""
         scale = bytes_scale(max(cost.bytes, self.exact_bytes or 0))
         if cost.ratio is None or self.exact_bytes is None:
@@ -128,33 +135,35 @@ class _Words:
             memory = f"{format_ratio(cost.ratio)} {self.of_exact} ({both})"
         return ", ".join([memory, *self._rest(cost)])
 
-    def short(self, cost: _Cost) -> str:
+    def short(self, cost: _Candidate) -> str:
         """Return a method with its memory, error and time in brackets."""
         scale = bytes_scale(cost.bytes)
         memory = scale.format(cost.bytes) if cost.ratio is None else format_ratio(cost.ratio)
         return f"{name_of(cost.row)} ({', '.join([memory, *self._rest(cost)])})"
 
-    def _rest(self, cost: _Cost) -> list[str]:
+    def _rest(self, cost: _Candidate) -> list[str]:
         words = []
         if cost.error is not None:
-            words.append(self.measure.words(self.schema, self.measure.error, cost.row))
+            words.append(self.criteria.words(self.schema, self.criteria.error, cost.row))
         if cost.time is not None:
             disturbed = " (disturbed by other work)" if cost.is_disturbed else ""
             words.append(f"{format_ratio(cost.time)} the time{disturbed}")
         return words
 
-    def nothing(self, costs: Sequence[_Cost], has_usable: bool) -> str:
+    def nothing(self, costs: Sequence[_Candidate], has_usable: bool) -> str:
         """Return that no method is worth its price, and the one that comes nearest."""
         if has_usable:
             least = min((c for c in costs if c.is_usable or c.error is None), key=lambda c: c.order)
-            limit = f" with {self.measure.limit}" if least.error is not None else ""
+            limit = f" with {self.criteria.limit}" if least.error is not None else ""
             return (
                 f"no method measured{limit} needs less than exact; the least is {self.short(least)}"
             )
         least = min(costs, key=lambda cost: (inf if cost.error is None else cost.error, cost.bytes))
-        return f"no method measured has {self.measure.limit}; nearest is {self.short(least)}"
+        return f"no method measured has {self.criteria.limit}; nearest is {self.short(least)}"
 
-    def others(self, best: _Cost, costs: Sequence[_Cost], saving: Sequence[_Cost]) -> list[str]:
+    def others(
+        self, best: _Candidate, costs: Sequence[_Candidate], saving: Sequence[_Candidate]
+    ) -> list[str]:
         """Return sentences on the methods beside the best."""
         rest = sorted((c for c in saving if c is not best), key=lambda cost: cost.order)
         worse = [cost for cost in costs if cost.error is not None and not cost.is_usable]
@@ -162,7 +171,9 @@ class _Words:
         better, fastest = _front(best, rest), _fastest(best, rest)
         sentences = []
         if less:
-            sentences.append(f"With less memory, but not {self.measure.limit}: {self._list(less)}.")
+            sentences.append(
+                f"With less memory, but not {self.criteria.limit}: {self._list(less)}."
+            )
         if better:
             sentences.append(f"Better for more memory: {self._list(better)}.")
         elif rest:
@@ -171,15 +182,15 @@ class _Words:
             sentences.append("No other method was measured beside exact.")
         if fastest is not None and fastest not in (better[:_MOST_OTHERS] or rest[:1]):
             sentences.append(f"Fastest of those that save memory: {self.short(fastest)}.")
-        return [*sentences, *_unknown(self.measure, costs)]
+        return [*sentences, *_unknown(self.criteria, costs)]
 
-    def _list(self, costs: Sequence[_Cost]) -> str:
+    def _list(self, costs: Sequence[_Candidate]) -> str:
         more = len(costs) - _MOST_OTHERS
         rest = f", and {plural(more, 'other')}" if more > 0 else ""
         return f"{'; '.join(map(self.short, costs[:_MOST_OTHERS]))}{rest}"
 
 
-def _fastest(best: _Cost, rest: Sequence[_Cost]) -> _Cost | None:
+def _fastest(best: _Candidate, rest: Sequence[_Candidate]) -> _Candidate | None:
     """Return the fastest of the rest, if it is faster than the best."""
     timed = [cost for cost in rest if cost.time is not None and not cost.is_disturbed]
     found = min(timed, key=lambda cost: cost.time or inf, default=None)
@@ -187,9 +198,9 @@ def _fastest(best: _Cost, rest: Sequence[_Cost]) -> _Cost | None:
     return found if is_faster else None
 
 
-def _front(best: _Cost, rest: Sequence[_Cost]) -> list[_Cost]:
+def _front(best: _Candidate, rest: Sequence[_Candidate]) -> list[_Candidate]:
     """Return the methods that have a smaller error than all that need less memory."""
-    front: list[_Cost] = []
+    front: list[_Candidate] = []
     error = best.error
     for cost in rest:
         if error is not None and cost.error is not None and cost.error < error:
@@ -198,11 +209,11 @@ def _front(best: _Cost, rest: Sequence[_Cost]) -> list[_Cost]:
     return front
 
 
-def _unknown(measure: Measure, costs: Sequence[_Cost]) -> list[str]:
+def _unknown(criteria: Criteria, costs: Sequence[_Candidate]) -> list[str]:
     """Return sentences on what was not measured."""
     sentences = []
     if all(cost.ratio is None for cost in costs):
-        sentences.append("Exact was not measured, so that nothing is compared with it.")
+        sentences.append("There is no figure of exact to compare with.")
     without = [cost.row for cost in costs if cost.error is None]
     no_time = all(cost.time is None for cost in costs)
     if len(without) == len(costs):

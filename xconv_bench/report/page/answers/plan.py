@@ -1,4 +1,4 @@
-"""What a plan is worth: whether it keeps to the memory or the error that it is for."""
+"""The worth of a plan: whether it keeps to the memory or the error that it is for."""
 
 from __future__ import annotations
 
