@@ -102,6 +102,21 @@ def test_less_memory_with_too_large_an_error_is_no_answer() -> None:
     )
 
 
+def test_next_to_the_least_memory_the_error_decides() -> None:
+    rows = [EXACT, frontier_row(100, 0.9, 1.2, **XCONV), frontier_row(101, 0.05, 1.2, **SPECTRAL)]
+    assert f": {SPECTRAL_NAME}: 0.25× the memory of exact" in said(frontier=rows)
+    rows[2] = frontier_row(103, 0.05, 1.2, **SPECTRAL)
+    words = said(frontier=rows)
+    assert f": {XCONV_NAME}: 0.25×" in words
+    assert f"Better for more memory: {SPECTRAL_NAME} (0.26×" in words
+
+
+def test_a_tie_is_named() -> None:
+    rows = [memory_row(400), *(memory_row(300, **each) for each in (XCONV, CHECKPOINT))]
+    assert f": {XCONV_NAME}: 0.75×" in said(memory=rows)
+    assert "The same holds for checkpoint." in said(memory=rows)
+
+
 def test_what_is_worse_in_all_is_no_better_for_more_memory() -> None:
     rows = [EXACT, frontier_row(80, 0.01, 1.2, **SPECTRAL), frontier_row(90, 0.5, 1.1, **XCONV)]
     words = said(frontier=rows)
@@ -288,7 +303,9 @@ def test_time_and_average_error() -> None:
     rows = [runtime_row(1.0), runtime_row(0.9, 0.9, **times, **SPECTRAL)]
     assert f"{SPECTRAL_NAME}: 0.90× the time of exact (0.80× to 0.95×)." in said(runtime=rows)
     rows[1]["step_ratio_high"] = 1.05
-    assert "none is faster than exact beyond chance; nearest is" in said(runtime=rows)
+    assert "no method is faster than exact beyond chance; nearest is" in said(runtime=rows)
+    slower = [runtime_row(1.0), runtime_row(2.0, 2.0, step_ratio_low=1.9, **SPECTRAL)]
+    assert "no method is faster than exact; nearest is" in said(runtime=slower)
     shared: Row = {**AverageErrorConfiguration("resnet50").key, "layer": "all", "status": "ok"}
     ages: list[Row] = [
         {**shared, "average_gradient_error": 2.0},

@@ -36,7 +36,7 @@ _IN_SETTING: Mapping[str, InSetting] = {
     ),
     "max_batch": largest_batch.answer,
     "error": _least_memory("error", Criteria(("saved_bytes",), gradient_error, "relative_error")),
-    "age": extreme.nearest,
+    "age": extreme.least_error,
     "variance": _least_memory(
         "variance",
         Criteria(

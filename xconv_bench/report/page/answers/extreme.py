@@ -22,13 +22,14 @@ def fastest(setting: Comparable) -> Answer | None:
     words = f"{format_ratio(_time(best))} the time of exact{known}"
     missing = "Neither memory nor gradient errors were measured here."
     if (high or _time(best)) >= 1:
-        return Answer("", f"none is faster than exact beyond chance; nearest is {name_of(best)}, "
-                      f"{words}", [missing])  # fmt: skip
+        chance = " beyond chance" if (low or _time(best)) < 1 else ""
+        nearest = f"nearest is {name_of(best)}, {words}"
+        return Answer("", f"no method is faster than exact{chance}; {nearest}", [missing])
     following = [f"The next takes {format_ratio(_time(r))}: {name_of(r)}." for r in rows[1:2]]
     return Answer(name_of(best), words, [*following, missing])
 
 
-def nearest(setting: Comparable) -> Answer | None:
+def least_error(setting: Comparable) -> Answer | None:
     """Return the method with the least average gradient error; None where none was measured."""
     column = "average_gradient_error"
     rows = candidates(AGE, setting.rows, column)

@@ -27,6 +27,8 @@ _TOO_LARGE = 1.0
 """An error as large as the gradient, or a variance as large as that of minibatches."""
 _DISTURBED = 0.1
 """The part of a step that threads waited for a core, from which on its time says little."""
+_NEAR = 1.02
+"""Memory within two percent of the least is as good: the error decides."""
 _MOST_OTHERS = 3
 _HELD, _KEPT = "the memory of exact", "what exact keeps for the backward pass"
 
@@ -94,7 +96,9 @@ def answer(schema: Schema, criteria: Criteria, setting: Comparable) -> Answer | 
     said = _Words(schema, criteria, whole, _KEPT if memory == "saved_bytes" else _HELD)
     if not saving:
         return Answer("", said.nothing(costs, bool(pool)), _unknown(criteria, costs))
-    best = min(saving, key=lambda cost: cost.order)
+    most_bytes = _NEAR * min(cost.bytes for cost in saving)
+    near = [cost for cost in saving if cost.bytes <= most_bytes]
+    best = min(near, key=lambda cost: (cost.error or 0.0, *cost.order))
     return Answer(name_of(best.row), said.of(best), [*said.others(best, costs, saving)])
 
 
@@ -165,11 +169,13 @@ class _Words:
         self, best: _Candidate, costs: Sequence[_Candidate], saving: Sequence[_Candidate]
     ) -> list[str]:
         """Return sentences on the methods beside the best."""
-        rest = sorted((c for c in saving if c is not best), key=lambda cost: cost.order)
+        most_bytes = best.bytes if best.error is None else _NEAR * best.bytes
+        rest = sorted((c for c in saving if c.bytes > most_bytes), key=lambda cost: cost.order)
         worse = [cost for cost in costs if cost.error is not None and not cost.is_usable]
         less = sorted((c for c in worse if c.bytes < best.bytes), key=lambda cost: cost.order)
-        better, fastest = _front(best, rest), _fastest(best, rest)
-        sentences = []
+        better, fastest = _front(best, rest), _fastest(best, saving)
+        ties = [cost.row for cost in saving if cost is not best and cost.order == best.order]
+        sentences = [f"The same holds for {named(ties)}."] if ties else []
         if less:
             sentences.append(
                 f"With less memory, but not {self.criteria.limit}: {self._list(less)}."
@@ -190,9 +196,9 @@ class _Words:
         return f"{'; '.join(map(self.short, costs[:_MOST_OTHERS]))}{rest}"
 
 
-def _fastest(best: _Candidate, rest: Sequence[_Candidate]) -> _Candidate | None:
-    """Return the fastest of the rest, if it is faster than the best."""
-    timed = [cost for cost in rest if cost.time is not None and not cost.is_disturbed]
+def _fastest(best: _Candidate, saving: Sequence[_Candidate]) -> _Candidate | None:
+    """Return the fastest, if it is faster than the best."""
+    timed = [cost for cost in saving if cost.time is not None and not cost.is_disturbed]
     found = min(timed, key=lambda cost: cost.time or inf, default=None)
     is_faster = found is not None and best.time is not None and (found.time or inf) < best.time
     return found if is_faster else None
