@@ -8,7 +8,7 @@ INSTALLED_DEV := .venv/installed-dev
 REQUIREMENTS := pyproject.toml constraints.txt
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test lint check bench gpu clean
+.PHONY: help demo test lint check docs bench gpu clean
 .NOTPARALLEL:
 
 help:
@@ -16,9 +16,10 @@ help:
 	@echo "make test    run the tests"
 	@echo "make lint    check style, formatting and types"
 	@echo "make check   measure the profile ci and hold it against its thresholds"
+	@echo "make docs    build the documentation as a site, into build/site"
 	@echo "make bench   time the layer against torch.nn.Conv2d, and what a measurement costs"
 	@echo "make gpu     measure all that needs a GPU, 20 minutes; GPU=dry make gpu lists what"
-	@echo "make clean   remove .venv and the caches of the tools"
+	@echo "make clean   remove .venv, the site and the caches of the tools"
 
 demo: $(INSTALLED)
 	$(BIN)/xconv-bench memory --model resnet50 --probes 8
@@ -30,13 +31,17 @@ test: $(INSTALLED_DEV)
 lint: $(INSTALLED_DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy xconv xconv_bench benchmarks
+	$(BIN)/mypy xconv xconv_bench benchmarks website
 
 # Anew each time: a run that exists would be resumed, and nothing be measured.
 check: $(INSTALLED)
 	rm -rf runs/check
 	$(BIN)/xconv-bench run ci --output runs/check >/dev/null
 	$(BIN)/xconv-bench check runs/check --profile ci
+
+docs: $(INSTALLED_DEV)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+	@echo "the site begins at build/site/index.html"
 
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.layer_speed
@@ -48,7 +53,7 @@ gpu: $(if $(BARE),,$(INSTALLED_DEV))
 	PYTHONPATH=. $(if $(BARE),$(PYTHON),$(BIN)/python) -m benchmarks.gpu $(GPU:dry=--dry-run)
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("xconv-bench needs Python 3.11 or newer, $(PYTHON) is " + sys.version.split()[0] + ": try make PYTHON=python3.11")'

@@ -7,7 +7,7 @@ import pytest
 from prose import Words, fault, faults_of_page, words_of
 
 ROOT = Path(__file__).resolve().parent.parent
-READ = ("xconv", "xconv_bench", "benchmarks")
+READ = ("xconv", "xconv_bench", "benchmarks", "website")
 PAGES = sorted(
     page for page in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")) if page.is_file()
 )

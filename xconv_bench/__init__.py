@@ -9,19 +9,19 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_OFFERED = (
+__all__ = [
     "advise", "error", "frontier", "layers", "max_batch", "memory", "plot", "runtime", "train",
     "variance",
-)  # fmt: skip
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
     """Return a function of the interface, made when it is first asked for."""
-    if name not in _OFFERED:
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return import_module(f"{__name__}.interface").function(name)
 
 
 def __dir__() -> list[str]:
     """Return all names, those of the interface included."""
-    return sorted({*globals(), *_OFFERED})
+    return sorted({*globals(), *__all__})

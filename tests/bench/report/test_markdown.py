@@ -14,7 +14,11 @@ def markdown(*runs: Path) -> str:
 
 def test_one_run(tmp_path: Path) -> None:
     lines = markdown(make_run(tmp_path / "run", memory=[*MEMORY, memory_row(None, model="vgg11")]))
-    assert lines.startswith("## xconv-bench: run\n\n- **Memory of a training step**: 3 rows")
+    heading, verdict, failure, summary, *_ = lines.split("\n\n")
+    assert heading == "## xconv-bench: run"
+    assert "**xconv multi r=8 conv**: 0.75× the memory of exact (300 MiB of 400 MiB)" in verdict
+    assert "vgg11 at batch 32, 224 px, on cpu: nothing was measured (1 out of memory)" in failure
+    assert summary.startswith("- **Memory of a training step**: 3 rows")
     assert "| setting | method | live peak | step |" in lines
     assert "| xconv multi r=8 conv | 300 MiB (0.75×) | 500 ms (1.00×) |" in lines
     assert "| exact | out of memory |  |" in lines

@@ -4,6 +4,7 @@ import base64
 import itertools
 import re
 from html.parser import HTMLParser
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,48 @@ def test_it_is_accessible(tmp_path: Path) -> None:
     assert set(targets) <= set(ids)
 
 
+def test_it_fits_a_phone_and_the_dark(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", memory=MEMORY, error=[error_row(0.5, **XCONV)])
+    text = page(run, make_run(tmp_path / "other", memory=MEMORY))
+    outline = Outline(text)
+    metas = {each.get("name"): each.get("content") for each in outline.all("meta")}
+    assert metas["viewport"] == "width=device-width, initial-scale=1"
+    assert metas["color-scheme"] == "light dark"
+    scrolling = re.findall(r'<div class="scroll"[^>]*>\s*<(table|img)', text)
+    assert len(scrolling) == len(outline.all("table")) + len(outline.all("img"))
+    assert "@media print" in text and "@media screen and (prefers-color-scheme: dark)" in text
+
+
+def test_words_stand_out_from_their_ground_in_both_modes() -> None:
+    """Contrasts are at least 4.5, as accessibility guidelines ask of text (WCAG 2.2, 1.4.3)."""
+    css = resources.files("xconv_bench.report.page").joinpath("page.css").read_text("utf-8")
+    modes = [
+        dict(re.findall(r"--(\w+): (#\w+)", block)) for block in re.findall(r":root {(.*?)}", css)
+    ]
+    assert len(modes) == 2 and modes[0].keys() == modes[1].keys()
+    for colours in modes:
+        for words, ground in itertools.product(("ink", "faint", "link"), ("page", "ground")):
+            assert contrast(colours[words], colours[ground]) >= 4.5, (words, ground)
+        assert contrast(colours["failure"], colours["failed"]) >= 4.5
+        assert contrast(colours["ink"], colours["differs"]) >= 4.5
+    rest = re.sub(r":root {.*?}", "", css)
+    assert re.findall(r"#[0-9a-f]{3,6}\b", rest) == ["#fff"]  # behind pictures, in the dark
+
+
+def contrast(one: str, other: str) -> float:
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def luminance(colour: str) -> float:
+    digits = colour[1:] if len(colour) == 7 else "".join(2 * digit for digit in colour[1:])
+    parts = [int(digits[place : place + 2], 16) / 255 for place in (0, 2, 4)]
+    linear = [
+        part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    ]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
 def test_the_download_is_the_table(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", memory=MEMORY)
     (link,) = (each for each in Outline(page(run)).all("a") if "download" in each)
@@ -137,7 +180,8 @@ def test_runs_side_by_side(tmp_path: Path) -> None:
     first = cells.index("0.50×")
     assert cells[first - 3 : first] == ["live peak", "300 MiB", "150 MiB"]
     assert outline.within("em") == ["differs"]
-    assert [each for each in outline.within("h3") if each in ("a", "b")] == ["a", "b"]
+    # With the verdict, and with the pictures.
+    assert [each for each in outline.within("h3") if each in ("a", "b")] == ["a", "b"] * 2
     assert "run" in outline.within("th")
 
 

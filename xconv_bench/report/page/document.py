@@ -12,9 +12,11 @@ from typing import Any
 from xconv_bench import __version__
 from xconv_bench.plain_text import visible
 from xconv_bench.report.canvas.files import kept_as
-from xconv_bench.report.page.chapters import chapters_of
+from xconv_bench.report.page.chapters import Chapter, chapters_of
 from xconv_bench.report.page.comparison import Comparison, compare
+from xconv_bench.report.page.drawing import Embedded
 from xconv_bench.report.page.environment import continuations_of, properties_of
+from xconv_bench.report.page.verdict import RunVerdict, verdict_of
 from xconv_bench.report.pictures.comparison import Changed, plot_comparison
 from xconv_bench.results.files import explained, write_whole
 from xconv_bench.results.recorded import RecordedRun
@@ -50,6 +52,7 @@ def page_of(runs: Sequence[RecordedRun], skipped: Sequence[str]) -> str:
     )
     environment.filters["base64"] = lambda content: b64encode(content).decode()
     comparison = compare(runs) if len(runs) > 1 else None
+    verdicts, chapters = [verdict_of(run) for run in runs], chapters_of(runs)
     return environment.get_template("page.html.j2").render(
         css=_part("page.css"),
         script=_part("page.js"),
@@ -58,9 +61,20 @@ def page_of(runs: Sequence[RecordedRun], skipped: Sequence[str]) -> str:
         version=__version__,
         properties=properties_of(runs),
         continuations=continuations_of(runs),
-        chapters=chapters_of(runs),
+        verdicts=verdicts,
+        lead=_lead(verdicts, chapters),
+        chapters=chapters,
         **_comparison(comparison),
     )
+
+
+def _lead(verdicts: Sequence[RunVerdict], chapters: Sequence[Chapter]) -> Embedded | None:
+    """Return the picture that stands with the verdict; several runs have that of what changed."""
+    first = next((each for verdict in verdicts for each in verdict.verdicts), None)
+    if first is None or len(verdicts) > 1:
+        return None
+    galleries = (each.galleries[0] for each in chapters if each.kind == first.table)
+    return next((picture for gallery in galleries for picture in gallery.pictures), None)
 
 
 def _shown(value: Any) -> Any:

@@ -20,7 +20,7 @@ from xconv_bench.report.training_words import SETTING_KEY, means_over_seeds
 from xconv_bench.report.units import format_measured, formatter
 from xconv_bench.report.words import status_words
 from xconv_bench.results.schema import Cell, Column, Schema
-from xconv_bench.results.schema.shared import PEAKS
+from xconv_bench.results.schema.shared import FLOOR, PEAKS
 from xconv_bench.results.schema.training import GAP
 
 Write = Callable[[Mapping[str, Cell]], str]
@@ -107,7 +107,7 @@ def _configurations(schema: Schema, rows: Sequence[Row]) -> list[Row]:
         return [
             {
                 **summary.settings,
-                **{column: summary.figures.get(column) for column in schema.main},
+                **{name: summary.figures.get(name) for name in (*schema.main, FLOOR.name)},
                 "status": "ok" if summary.is_ok else next(iter(summary.statuses)),
                 "message": next((text for _, text in summary.messages), None),
             }

@@ -11,6 +11,7 @@ from xconv_bench.report.page.comparison import Comparison, compare
 from xconv_bench.report.page.environment import properties_of
 from xconv_bench.report.page.findings import figure_words
 from xconv_bench.report.page.kinds import column_of, condensed, name_of, shown_figures
+from xconv_bench.report.page.verdict import verdict_of
 from xconv_bench.report.settings import Comparable, is_reference
 from xconv_bench.report.summary import Row
 from xconv_bench.report.words import status_words
@@ -29,6 +30,7 @@ def markdown_of(runs: Sequence[RecordedRun], skipped: Sequence[str]) -> str:
     measured = [s for s in TABLES.values() if any(s.name in run.tables for run in runs)]
     blocks = [
         f"## xconv-bench: {', '.join(_safe(run.name) for run in runs)}",
+        *_verdicts(runs),
         "\n".join(line for schema in measured for line in _summary(schema, runs)),
         *(["\n".join(f"- {_safe(line)}" for line in skipped)] if skipped else []),
     ]
@@ -39,6 +41,15 @@ def markdown_of(runs: Sequence[RecordedRun], skipped: Sequence[str]) -> str:
     for schema in measured:
         blocks += _chapter(schema, runs)
     return "\n\n".join(blocks) + "\n"
+
+
+def _verdicts(runs: Sequence[RecordedRun]) -> Iterator[str]:
+    for run in runs:
+        for each in verdict_of(run).verdicts[:_MOST_FINDINGS]:
+            whose = f"{_safe(run.name)}: " if len(runs) > 1 else ""
+            method = f"**{_safe(each.answer.method)}**: " if each.answer.method else ""
+            said = f"{_safe(each.answer.words)}. {_safe(' '.join(each.answer.remarks))}"
+            yield f"{whose}{_safe(each.title)}: {method}{said.strip()}"
 
 
 def _summary(schema: Schema, runs: Sequence[RecordedRun]) -> Iterator[str]:
