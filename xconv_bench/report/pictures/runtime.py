@@ -11,7 +11,7 @@ from xconv_bench.report.settings import is_reference, number
 from xconv_bench.report.summary import Row
 from xconv_bench.report.tables.runtime import is_win
 from xconv_bench.report.units import format_ratio
-from xconv_bench.report.words import status_words
+from xconv_bench.report.words import ended
 
 _FIELD_INCHES = 0.3
 _FRAME_INCHES = 1.1
@@ -52,7 +52,7 @@ def pictures(rows: Sequence[Row], beside: Beside) -> Iterator[Named]:
 def _field(row: Row, place: tuple[int, int]) -> Field:
     ratio = number(row, "step_ratio")
     if ratio is None:
-        return Field(place, status_words(str(row["status"])))
+        return Field(place, ended(row))
     return Field(place, format_ratio(ratio), ratio, is_win(row))
 
 
