@@ -10,7 +10,7 @@ from xconv_bench.knobs import KNOBS
 from xconv_bench.results.schema import TABLES, Cell, Column
 
 Row = Mapping[str, Cell]
-Item = TypeVar("Item")
+Grouped = TypeVar("Grouped")
 GroupKey = TypeVar("GroupKey")
 
 REFERENCE = "exact"
@@ -53,9 +53,11 @@ class Summary:
         return self.statuses["ok"] > 0
 
 
-def grouped(items: Iterable[Item], key: Callable[[Item], GroupKey]) -> dict[GroupKey, list[Item]]:
+def grouped(
+    items: Iterable[Grouped], key: Callable[[Grouped], GroupKey]
+) -> dict[GroupKey, list[Grouped]]:
     """Return the items of each key; keys and items stay in the order in which they first occur."""
-    groups: dict[GroupKey, list[Item]] = {}
+    groups: dict[GroupKey, list[Grouped]] = {}
     for item in items:
         groups.setdefault(key(item), []).append(item)
     return groups

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Picture
 
-_TITLE_CHARACTERS = 78
+_TITLE_CHARACTERS = 84
 """Characters that the titles of panels side by side have room for together."""
 _WORD_SHARE, _LINE_SHARE = 0.06, 0.04
 """Shares of the width and the height of a panel across the page that a word takes."""
