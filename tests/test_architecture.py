@@ -1,4 +1,4 @@
-"""What holds the house together (CONTRIBUTING.md): who knows whom, and how long things may get."""
+"""Rules that hold the house together (CONTRIBUTING.md): who knows whom, how long things get."""
 
 import ast
 import re
@@ -124,7 +124,7 @@ def names_imported(source: str, package: tuple[str, ...] = ()) -> Iterator[str]:
 
 
 def import_graph(package: str) -> dict[str, set[str]]:
-    """What each module of a package imports of it, by the names of modules."""
+    """The modules of a package that each imports, by the names of modules."""
     files = {module_name(path): path for path in python_files(package)}
     return {
         module: {_module_of(name, files) for name in imported_names(path)} - {module, ""}
@@ -257,7 +257,7 @@ GUESTS = {
     "xconv.kernels": {"triton"},
     "xconv.integrations.lightning": {"lightning", "lightning_utilities"},
 }
-"""What parts of the layer need besides torch; each is imported where its package is."""
+"""Packages that parts of the layer need besides torch; each is imported where its package is."""
 
 
 def test_the_layer_needs_only_torch() -> None:

@@ -27,7 +27,7 @@ def test_nothing_in_a_package_hides_a_module(package: str) -> None:
 
 
 def test_no_public_name_is_that_of_a_file() -> None:
-    """What would be hidden by the order of imports alone; ``functional`` is a module on purpose."""
+    """The order of imports alone would hide it; ``functional`` is a module on purpose."""
     files = {each.name for each in pkgutil.iter_modules(xconv.__path__)}
     assert files & set(xconv.__all__) == {"functional"}
 

@@ -25,6 +25,18 @@ def test_words_are_for_strangers(package: str) -> None:
     assert not faults, "\n".join(faults)
 
 
+def test_docstrings_of_tests_have_whole_sentences() -> None:
+    """Names of tests are sentences already: their docstrings need no verb at the beginning."""
+    faults = [
+        f"{path.relative_to(ROOT)}:{words.line}: {wrong}"
+        for path in sorted((ROOT / "tests").rglob("*.py"))
+        for words in words_of(path)
+        if words.kind in ("function", "docstring")
+        if (wrong := fault(words._replace(kind="string")))
+    ]
+    assert not faults, "\n".join(faults)
+
+
 @pytest.mark.parametrize(
     ("kind", "text"),
     [

@@ -219,10 +219,8 @@ class XConv1d(_Convolution, nn.Conv1d):
         in_channels: as all arguments up to ``dtype``, the argument of ``torch.nn.Conv1d``.
         probes: number of random projections of each input, for the schemes ``"independent"``,
             ``"multi"`` and ``"orthogonal"``; 0 makes the layer exact.
-        scheme: ``"independent"``, ``"multi"`` or ``"orthogonal"`` (arXiv 2106.06998, section 3),
-            ``"spectral"``, ``"quantized"`` or ``"sampling"``. If empty, ``probes`` mean
-            ``"independent"``, ``keep`` means ``"sampling"``, and ``bits`` or nothing mean
-            ``"spectral"``.
+        scheme: one of ``xconv.schemes.SCHEMES``. If empty, ``probes`` mean ``"independent"``,
+            ``keep`` means ``"sampling"``, and ``bits`` or nothing mean ``"spectral"``.
         distribution: distribution of the probes, ``"rademacher"`` or ``"gaussian"``.
         bits: bits per element of the input: above 0 and at most 8 for ``"spectral"`` (default 0.5);
             1, 2, 4 or 8 for ``"quantized"`` (default 2).

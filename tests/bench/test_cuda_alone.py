@@ -1,4 +1,4 @@
-"""What fills the GPU: no other test may run on it meanwhile."""
+"""Work that fills the GPU: no other test may run on it meanwhile."""
 
 import csv
 from pathlib import Path

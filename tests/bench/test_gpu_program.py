@@ -31,7 +31,7 @@ MEASURING = [
 
 
 def words_of(name: str, number: int) -> list[str]:
-    """What a command of a part says to ``xconv-bench``."""
+    """Return the words of a command of a part to ``xconv-bench``."""
     words = list(PARTS[name].commands(Path("gpu"))[number].words)
     assert words[:2] == ["-m", "xconv_bench"]
     return words[2:]
@@ -44,7 +44,7 @@ def without_a_gpu(words: Sequence[str]) -> list[str]:
 
 
 def planned(words: Sequence[str]) -> Experiment:
-    """What the command line makes of it."""
+    """Return the experiment that the command line makes of it."""
     name, *given = words
     command = parsers()[name]
     with command.make_context(name, given) as context:
@@ -66,7 +66,7 @@ def test_every_command_is_planned_by_the_real_command_line(name: str, number: in
 
 
 def test_a_wrong_word_would_be_found() -> None:
-    """What the test above rests on."""
+    """The test above rests on it."""
     with pytest.raises(UsageError, match="'no-such-method' is unknown"):
         planned(["memory", "--model", "resnet18", "--method", "no-such-method"])
 

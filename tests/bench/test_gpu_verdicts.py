@@ -1,4 +1,4 @@
-"""What ``make gpu`` concludes from its tables: complete, cut off and empty ones."""
+"""The conclusions of ``make gpu`` from its tables: complete, cut off and empty ones."""
 
 from collections import Counter
 from pathlib import Path

@@ -51,7 +51,7 @@ QUICK: dict[str, Any] = {"scheme": "quantized", "bits": 2}
 
 
 def measured(model: nn.Module, input: Tensor) -> int:
-    """What the benchmark's meter reads of a real forward pass."""
+    """Return the bytes that the benchmark's meter reads of a real forward pass."""
     model = copy.deepcopy(model)
     with SavedMeter([*model.parameters(), *model.buffers()]) as meter:
         output = model(input)

@@ -1,4 +1,4 @@
-"""What a network keeps, divided among its layers by schemes without a spectral plan."""
+"""The bytes that a network keeps, divided among its layers by schemes without a spectral plan."""
 
 from typing import Any
 

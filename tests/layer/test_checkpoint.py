@@ -183,7 +183,7 @@ def test_dropout_drops_the_same_in_both_runs(
 
 
 class _RunTwice(torch.autograd.Function):
-    """What reversible blocks and other people's checkpoints are made of."""
+    """Forward and backward passes as reversible blocks and other people's checkpoints run them."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, model: nn.Module) -> Tensor:

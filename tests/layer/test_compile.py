@@ -169,7 +169,7 @@ class Recording:
 
 
 def record(model: nn.Module, input: Tensor) -> Recording:
-    """Of a forward pass that a backward pass could follow."""
+    """Record a forward pass that a backward pass could follow."""
     torch._dynamo.reset()
     recording = Recording()
     torch.compile(model, backend=recording.backend, fullgraph=True)(input)
@@ -189,7 +189,7 @@ def test_the_graph_keeps_sketches_and_bits() -> None:
 
 
 def test_a_sketch_is_one_operator() -> None:
-    """Of its products and probes nothing can be merged with those of the backward pass."""
+    """None of its products and probes can be merged with those of the backward pass."""
     recording = record(convert(nn.Conv2d(4, 16, 3), first="compressed"), torch.randn(4, 4, 32, 32))
     ours = {name for name in recording.operators if name.startswith("xconv")}
     assert ours == {"xconv.draw_seed.default", "xconv.sketch.default"}

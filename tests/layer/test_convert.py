@@ -23,7 +23,7 @@ def classes(model: nn.Module) -> dict[str, type[nn.Module]]:
 
 
 def attributes(model: nn.Module) -> list[dict[str, Any]]:
-    """What every module holds, the containers copied so that later changes show."""
+    """Return all that every module holds, the containers copied so that later changes show."""
     return [
         {k: dict(v) if isinstance(v, dict) else v for k, v in vars(module).items()}
         for module in model.modules()

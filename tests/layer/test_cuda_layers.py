@@ -102,7 +102,7 @@ def test_estimates_are_as_exact_as_convolutions_may_be(scheme: str, is_allowed: 
 
 
 def test_tf32_is_what_the_flag_says() -> None:
-    """What the comparison of precisions rests on: the flag changes what cuDNN computes."""
+    """The comparison of precisions rests on it: the flag changes what cuDNN computes."""
     if torch.cuda.get_device_capability() < (8, 0):
         pytest.skip("this GPU has no TF32")
     torch.manual_seed(0)

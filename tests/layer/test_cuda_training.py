@@ -1,4 +1,4 @@
-"""What users of a GPU do beside a plain step: AMP, compile, streams, graphs, DDP, determinism."""
+"""Users of a GPU do more than a plain step: AMP, compile, streams, graphs, DDP, determinism."""
 
 import os
 import shutil
@@ -41,7 +41,7 @@ def fresh_compiler() -> Iterator[None]:
 
 
 def run_script(script: str, **environment: str) -> str:
-    """What a program of its own printed; a failure of it is one of the test."""
+    """Return the output of a program of its own; a failure of it is one of the test."""
     paths = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "support")])
     finished = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False,
@@ -208,7 +208,7 @@ with torch.no_grad():
 
 
 def test_the_override_of_the_environment_switches_tf32_off() -> None:
-    """What ``make gpu`` times float32 with."""
+    """``make gpu`` times float32 with it."""
     assert float(run_script(OVERRIDE, NVIDIA_TF32_OVERRIDE="0")) < 2e-5
 
 

@@ -1,4 +1,4 @@
-"""What has no gradient of its own to find keeps only what others need, in bytes."""
+"""A layer without a gradient of its own to find keeps only what others need, in bytes."""
 
 import pytest
 import torch

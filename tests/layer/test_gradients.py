@@ -1,4 +1,4 @@
-"""What autograd users do with a layer: accumulate, freeze, share, differentiate again."""
+"""Things that autograd users do with a layer: accumulate, freeze, share, differentiate again."""
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ all_kinds = pytest.mark.parametrize("kind", KINDS, ids=str)
 
 
 def saved_bytes(layer: nn.Module, input: Tensor) -> int:
-    """What autograd keeps after a call, parameters not counted."""
+    """Return the bytes that autograd keeps after a call, parameters not counted."""
     parameters = {p.data_ptr() for p in layer.parameters()}
     kept: dict[int, int] = {}
 

@@ -209,7 +209,7 @@ def test_a_checkpoint(reentrant: bool) -> None:
 
 
 def test_derivatives_of_gradients() -> None:
-    """That of the input has them, that of the weight says that it has none."""
+    """The gradient of the input has them; that of the weight says that it has none."""
     found = []
     for layer in pair(dtype=torch.float64):
         x = rows((4, 30, 6))

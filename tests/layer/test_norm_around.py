@@ -177,7 +177,7 @@ def test_torch_func_and_forward_mode_are_torch_s(norm: Norm, training: bool) -> 
 
 @every_norm
 def test_an_estimated_gradient_says_that_it_has_no_derivative(norm: Norm) -> None:
-    """That of β has one, as has the output."""
+    """The gradient of β has one, as has the output."""
     _, layer = norm.pair()
     x = norm.input()
     first = torch.autograd.grad(layer(x).square().sum(), x, create_graph=True)[0]

@@ -23,7 +23,7 @@ every_scheme = pytest.mark.parametrize("scheme", SCHEMES)
 
 
 def all_operators() -> set[str]:
-    """Of ours, by what the dispatcher knows."""
+    """Return the names of ours that the dispatcher knows."""
     names = torch._C._dispatch_get_all_op_names()
     return {name.split("::")[1] for name in names if name.startswith("xconv::")}
 

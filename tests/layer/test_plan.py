@@ -50,7 +50,7 @@ def bits_of(plans: list[BlockPlan], parts: list[Contribution]) -> float:
 
 
 def variance(plan: BlockPlan, importance: Tensor) -> float:
-    """What a plan is to make small, from its counts, order and probabilities alone."""
+    """Return the variance that a plan makes small, from its counts, order and probabilities."""
     classes = torch.zeros(len(plan.order), dtype=torch.int64)
     end = len(classes)
     for index in reversed(range(1, len(BITS))):

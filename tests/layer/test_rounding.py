@@ -49,7 +49,7 @@ def turn_of(seed: int) -> Tensor:
 
 
 def rounded(values: Tensor, bits: int, seed: int) -> Tensor:
-    """What is given back of ``values`` (m, GROUP)."""
+    """Return ``values`` (m, GROUP) as they are given back."""
     number, turn = torch.tensor(seed), turn_of(seed)
     packed, scales = encode(values, bits, turn)
     return decode(packed, rounded_scales(scales, number, SCALE_BITS[bits]), bits, turn)

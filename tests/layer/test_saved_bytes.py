@@ -1,4 +1,4 @@
-"""What a probed layer keeps for its backward pass, in bytes: the sketch, the seed, parameters."""
+"""The bytes that a probed layer keeps for its backward pass: the sketch, the seed, parameters."""
 
 import weakref
 from math import prod
@@ -34,8 +34,10 @@ every_way = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 
 
 def sketch_bytes(case: Case, way: dict[str, Any], probes: int, size: int = 8) -> int:
-    """What the paper says that is stored, in ``size`` bytes a number, and the means of channels, in
-    four bytes at least."""
+    """Return the bytes that the paper stores, ``size`` bytes a number.
+
+    The means of channels take four bytes at least.
+    """
     batch, channels = case.input_shape[:2]
     if way["scheme"] != "independent":
         return size * batch * probes

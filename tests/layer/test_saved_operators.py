@@ -105,7 +105,7 @@ def test_curves(name: str) -> None:
 
 
 def check(operator: Any, *args: Any) -> None:
-    """What does not differ from curve to curve is left out."""
+    """Leave out all that does not differ from curve to curve."""
     opcheck(operator, args, test_utils=("test_schema", "test_faketensor"))
 
 

@@ -1,4 +1,4 @@
-"""What is exact can be differentiated again, exactly; what is estimated says that it cannot be."""
+"""An exact gradient can be differentiated again; an estimated one says that it cannot be."""
 
 import pytest
 import torch
@@ -35,7 +35,7 @@ def penalty(model: nn.Module, input: Tensor) -> Tensor:
 
 
 def gradients_of(loss: Tensor, model: nn.Module) -> list[Tensor]:
-    """Of all parameters; one that a loss does not reach has a gradient of 0."""
+    """Return those of all parameters; one that a loss does not reach has a gradient of 0."""
     found = torch.autograd.grad(loss, list(model.parameters()), allow_unused=True)
     return [
         torch.zeros_like(p) if g is None else g

@@ -60,7 +60,7 @@ def selectively(
 
 
 def projection(layer: nn.Module, run: Callable[[Tensor], Tensor], x: Tensor) -> float:
-    """Of the mean weight gradient over 32 steps on the true one, relative to the latter."""
+    """Project the mean weight gradient over 32 steps on the true one, relative to the latter."""
     weight = layer.weight
     (exact,) = torch.autograd.grad(
         nn.functional.conv2d(x, weight, layer.bias).square().sum(), weight

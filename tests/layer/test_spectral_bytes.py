@@ -1,4 +1,4 @@
-"""What the spectral scheme keeps: at most its bits and 3 %, all saved tensors counted."""
+"""The bytes that the spectral scheme keeps: at most its bits and 3 %, all saved tensors counted."""
 
 from math import prod
 
@@ -27,7 +27,7 @@ MAPS = [
 
 
 def saved_bytes(model: nn.Module, input: Tensor) -> int:
-    """Of all tensors, on whatever device, that a call keeps for its backward pass."""
+    """Return those of all tensors, on any device, that a call keeps for its backward pass."""
     meter = SavedMeter(model.parameters())
     with meter:
         output = model(input)
@@ -100,7 +100,7 @@ def smooth_images(batch: int = 16) -> Tensor:
 
 
 def inputs_of(model: nn.Sequential, images: Tensor) -> list[Tensor]:
-    """Those of the convolutions that are compressed."""
+    """Return the inputs of the convolutions that are compressed."""
     found = []
     with torch.no_grad():
         for layer in model:

@@ -144,7 +144,7 @@ def test_parts_are_the_whole_input_once() -> None:
 
 
 def estimates(case: Case, bits: float, room: int) -> tuple[Tensor, Tensor]:
-    """Of ``SEEDS`` calls of the function, whose plan is always the nominal one; and the exact."""
+    """Return the results of ``SEEDS`` calls with the nominal plan, and the exact gradient."""
     layer = case.torch_layer()
     input = (case.input().detach() + 1).requires_grad_()
     delta = case.output_gradient(layer(input))

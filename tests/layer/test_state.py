@@ -1,4 +1,4 @@
-"""What we put on a module: one attribute of ours, nothing that a class of the user's could miss."""
+"""The one attribute that we put on a module: a class of the user's could miss nothing."""
 
 import copy
 import pickle

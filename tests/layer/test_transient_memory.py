@@ -1,4 +1,4 @@
-"""What a probed layer needs for a moment: no more than its input, output and weight together.
+"""Memory that a layer needs for a moment: no more than its input, output and weight together.
 
 The weight counts as float32, in which chunks are summed. Counted are live tensor storages beyond
 what a pass is given and what it returns; a kernel's own workspace is not seen. Chunks that are

@@ -92,7 +92,7 @@ def test_so_it_is_where_the_sketch_is_rounded_to_16_bits(way: dict[str, Any]) ->
 
 
 def rolled_gradient(case: Case) -> Tensor:
-    """What comes of shifting the flattened image: rows run into one another at the borders."""
+    """Shift the flattened image: rows run into one another at the borders."""
     x, delta = images(case).detach(), case.output_gradient(case.torch_layer()(case.input()))
     width = x.shape[-1]
     flat_x, flat_delta = x.flatten(2), delta.flatten(2)
@@ -102,7 +102,7 @@ def rolled_gradient(case: Case) -> Tensor:
 
 
 def without_last_row(case: Case) -> Tensor:
-    """What comes of cutting the image one pixel short before it is padded."""
+    """Cut the image one pixel short before it is padded."""
     x = images(case).detach()
     return torch.nn.grad.conv2d_weight(
         F.pad(x[..., :-1, :], (0, 0, 0, 1)),

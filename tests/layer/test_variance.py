@@ -74,7 +74,7 @@ def test_the_scatter_is_what_the_formula_says(
 
 @every_distribution
 def test_errors_of_images_that_look_alike_average_out(distribution: str) -> None:
-    """Of four equal images with equal output gradients: four times the variance of one; of images
+    """Four equal images with equal output gradients have four times the variance of one; of images
     that share their probes it is 16 times."""
     variances = []
     for batch, shared in ((1, False), (4, False), (1, True), (4, True)):

@@ -1,4 +1,4 @@
-"""What the tests that need a GPU share."""
+"""Cases that the tests that need a GPU share."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext

@@ -1,4 +1,4 @@
-"""What each process of the distributed test does; spawned processes import it by name."""
+"""The work of each process of the distributed test; spawned processes import it by name."""
 
 import os
 import sys
@@ -23,7 +23,7 @@ PATIENCE = timedelta(seconds=60)
 
 
 def warnings_of_pointwise_layers() -> list[str]:
-    """What is said of a step with kernels of size 1, whose strides have no meaning."""
+    """Return the warnings of a step with kernels of size 1, whose strides have no meaning."""
     model = convert(
         nn.Sequential(nn.Conv2d(3, 16, 1), nn.Conv2d(16, 8, 1), nn.ConvTranspose2d(8, 4, 1)),
         probes=8,

@@ -63,7 +63,7 @@ class Case:
 
     @property
     def geometry(self) -> Geometry:
-        """What the layer makes of its arguments."""
+        """Return the geometry that the layer makes of its arguments."""
         if self.transposed:
             assert not isinstance(self.padding, str)
             return Geometry(

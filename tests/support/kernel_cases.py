@@ -1,4 +1,4 @@
-"""What kernels are held against: the same with torch's operators, from the same random numbers.
+"""References for kernels: the same with torch's operators, from the same random numbers.
 
 Without a GPU kernels run in Triton's interpreter, on tensors of the CPU.
 """

@@ -79,7 +79,7 @@ def images(batch: int = 2, channels: int = 3, side: int = 16) -> Tensor:
 def gradients(
     model: nn.Module, *inputs: Tensor, seed: int = 0, run: Callable[..., Tensor] | None = None
 ) -> Gradients:
-    """Of every parameter after one step from ``seed``, the model run by ``run`` if given."""
+    """Return those of all parameters after a step from ``seed``, the model run by ``run``."""
     model.zero_grad()
     torch.manual_seed(seed)
     (model if run is None else run)(*inputs).square().sum().backward()

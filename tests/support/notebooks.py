@@ -23,7 +23,7 @@ def shown_text(cell: dict[str, Any]) -> str:
 
 
 def run(sources: list[str]) -> list[tuple[str, Any]]:
-    """What each cell prints, with what its last line shows, and that object."""
+    """Return what each cell prints, with what its last line shows, and that object."""
     names: dict[str, Any] = {"__name__": "__main__"}
     found = []
     for source in sources:

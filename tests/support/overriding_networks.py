@@ -17,7 +17,7 @@ OVERRIDDEN = (
 
 
 def name(network: str) -> str:
-    """What ``--model`` takes for one of these networks."""
+    """Return the name by which ``--model`` takes one of these networks."""
     return f"{Path(__file__).resolve()}:{network}"
 
 

@@ -16,7 +16,7 @@ BLOCKER = "XCONV_BENCH_TEST_BLOCKER"
 
 
 def name(network: str) -> str:
-    """What ``--model`` takes for one of these networks."""
+    """Return the name by which ``--model`` takes one of these networks."""
     return f"{Path(__file__).resolve()}:{network}"
 
 
@@ -287,7 +287,7 @@ def recurrent() -> nn.Module:
 
 
 def compiled() -> nn.Module:
-    """What ``torch.compile`` returned: simulated, it dies of a signal."""
+    """Return a network that ``torch.compile`` returned: simulated, it dies of a signal."""
     model = torch.compile(normalized(), backend="aot_eager")
     assert isinstance(model, nn.Module)
     return model

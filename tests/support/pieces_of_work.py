@@ -100,7 +100,7 @@ def print_everywhere() -> Iterator[Event]:
 
 
 def yield_a_function() -> Iterator[Event]:
-    """What cannot be pickled."""
+    """Yield a reading that cannot be pickled."""
     yield {"saved_bytes": 7}
     yield {"live_peak_bytes": lambda: 8}
 

@@ -1,6 +1,6 @@
 """A convolution that is probed wrongly: probes are rolled over the flattened image.
 
-What first releases of the published layer did: rows run into one another at the borders, and the
+First releases of the published layer did so: rows run into one another at the borders, and the
 weight gradient is biased. For kernels of odd size, stride 1 and "same" padding.
 """
 

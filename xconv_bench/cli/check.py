@@ -127,7 +127,7 @@ def _thresholds(
 
 
 def _write_reports(verdicts: Sequence[Verdict], junit: Path | None) -> None:
-    from xconv_bench.report.verdict_lines import junit_xml
+    from xconv_bench.report.tables.verdicts import junit_xml
     from xconv_bench.results.files import explained, write_whole
 
     if junit is not None:
@@ -136,7 +136,7 @@ def _write_reports(verdicts: Sequence[Verdict], junit: Path | None) -> None:
 
 
 def _annotate(verdicts: Sequence[Verdict]) -> None:
-    from xconv_bench.report.verdict_lines import github_lines
+    from xconv_bench.report.tables.verdicts import github_lines
 
     for line in github_lines(verdicts):
         say(line)

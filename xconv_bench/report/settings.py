@@ -1,14 +1,14 @@
-"""Rows that may be compared: the rows of one setting, and in it of one estimator."""
+"""Rows that may be compared: the rows of one setting, in it of one estimator, and their notes."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from xconv_bench.knobs import KNOBS
-from xconv_bench.naming import estimator_words
-from xconv_bench.report.summary import REFERENCE, Row
+from xconv_bench.naming import estimator_words, method_words
+from xconv_bench.report.summary import REFERENCE, Row, grouped
 from xconv_bench.report.units import format_budget
-from xconv_bench.report.words import phrases
+from xconv_bench.report.words import ended, phrases
 from xconv_bench.results.schema import ALL_LAYERS, Cell
 
 _WITHIN = frozenset({"method", *KNOBS, "layer"})
@@ -37,6 +37,10 @@ class Comparable:
     apart: str
     suffix: str
 
+    def named(self, words: str) -> str:
+        """Return ``words`` behind what tells this setting from the others, where there are any."""
+        return f"{self.apart}: {words}" if self.apart else words
+
 
 def settings_of(rows: Iterable[Row], key: Sequence[str]) -> list[Comparable]:
     """Return the settings in the order in which they first occur.
@@ -44,9 +48,7 @@ def settings_of(rows: Iterable[Row], key: Sequence[str]) -> list[Comparable]:
     ``key`` names the columns that rows are known by; those of method, knobs and layer are left out.
     """
     names = [name for name in key if name not in _WITHIN]
-    groups: dict[tuple[Cell, ...], list[Row]] = {}
-    for row in rows:
-        groups.setdefault(tuple(_value(row, name) for name in names), []).append(row)
+    groups = grouped(rows, lambda row: tuple(_value(row, name) for name in names))
     columns = [dict(zip(names, values, strict=True)) for values in groups]
     varying = {name for name in names if len({each[name] for each in columns}) > 1}
     differing = [{n: v for n, v in each.items() if n in varying} for each in columns]
@@ -61,10 +63,7 @@ def settings_of(rows: Iterable[Row], key: Sequence[str]) -> list[Comparable]:
 
 def by_estimator(rows: Iterable[Row]) -> dict[str, list[Row]]:
     """Return the rows of each method, whatever its dial, by its name in words."""
-    found: dict[str, list[Row]] = {}
-    for row in rows:
-        found.setdefault(estimator_words(row), []).append(row)
-    return found
+    return grouped(rows, estimator_words)
 
 
 def by_layer(rows: Iterable[Row], layers: Sequence[str] | None = None) -> dict[str, list[Row]]:
@@ -72,12 +71,10 @@ def by_layer(rows: Iterable[Row], layers: Sequence[str] | None = None) -> dict[s
 
     Where ``layers`` are given, only these and all together are returned.
     """
-    found: dict[str, list[Row]] = {}
-    for row in rows:
-        layer = str(row["layer"])
-        if layers is None or layer in layers or layer == ALL_LAYERS:
-            found.setdefault(layer, []).append(row)
-    return dict(sorted(found.items(), key=lambda item: item[0] == ALL_LAYERS))
+    shown = grouped(rows, lambda row: str(row["layer"]))
+    if layers is not None:
+        shown = {name: some for name, some in shown.items() if name in (*layers, ALL_LAYERS)}
+    return dict(sorted(shown.items(), key=lambda item: item[0] == ALL_LAYERS))
 
 
 def of_network(rows: Iterable[Row]) -> list[Row]:
@@ -99,9 +96,50 @@ def is_reference(row: Row) -> bool:
     return row["method"] == REFERENCE
 
 
+def reference_in(rows: Iterable[Row]) -> Row | None:
+    """Return the row of that method, the first where there are several, or None."""
+    return next(filter(is_reference, rows), None)
+
+
 def is_exact(row: Row) -> bool:
     """Return whether a gradient differs from the exact one by no more than rounding."""
     return row["bias_verdict"] == "exact" or row["relative_error"] == 0
+
+
+def notes_of(settings: Sequence[Comparable]) -> list[str]:
+    """Return the messages of all configurations, each once, with the configurations it is about.
+
+    A configuration that was not measured has a note even where it left no message.
+    """
+    rows = [(setting, row) for setting in settings for row in of_network(setting.rows)]
+    noted = [(s, row) for s, row in rows if row["message"] or row["status"] != "ok"]
+    concerned = grouped(noted, lambda pair: (ended(pair[1]), str(pair[1]["message"] or "")))
+    return [
+        note(
+            [setting.named(method_words(row)) for setting, row in pairs],
+            *([] if how == "ok" else [how]),
+            *filter(None, [message]),
+        )
+        for (how, message), pairs in concerned.items()
+    ]
+
+
+def note(names: Sequence[str], *said: str) -> str:
+    """Return ``xconv multi r=8 and 3 more: out of memory``: what is said of whom."""
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return ": ".join([names[0] + more, *said])
+
+
+def failures_of(setting: Comparable) -> Iterator[str]:
+    """Yield ``xconv multi r=512: out of memory`` for each configuration that was not measured."""
+    for row in of_network(setting.rows):
+        if row["status"] != "ok":
+            yield f"{method_words(row)}: {ended(row)}"
+
+
+def file_suffix(words: Iterable[str]) -> str:
+    """Return the end of a file name that says these words: ``_multi_r-8``."""
+    return "".join(f"_{re.sub(r'[^A-Za-z0-9.-]+', '-', word)}" for word in words)
 
 
 def _value(row: Row, name: str) -> Cell:
@@ -121,8 +159,7 @@ def _suffixes(differing: Iterable[Mapping[str, Cell]]) -> list[str]:
     suffixes: list[str] = []
     for columns in differing:
         words = [_suffix(name, value) for name, value in columns.items() if value is not None]
-        text = "".join(f"_{re.sub(r'[^A-Za-z0-9.-]+', '-', word)}" for word in words)
-        text = text[-_SUFFIX_CHARACTERS:]
+        text = file_suffix(words)[-_SUFFIX_CHARACTERS:]
         number, suffix = 1, text
         while suffix in suffixes:
             number += 1

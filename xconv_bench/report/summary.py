@@ -1,14 +1,17 @@
 """One line for each configuration: medians over repeats and seeds, and ratios to exact."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import TypeVar
 
 from xconv_bench.knobs import KNOBS
 from xconv_bench.results.schema import TABLES, Cell, Column
 
 Row = Mapping[str, Cell]
+Grouped = TypeVar("Grouped")
+GroupKey = TypeVar("GroupKey")
 
 REFERENCE = "exact"
 """The method that all others are compared with."""
@@ -50,6 +53,16 @@ class Summary:
         return self.statuses["ok"] > 0
 
 
+def grouped(
+    items: Iterable[Grouped], key: Callable[[Grouped], GroupKey]
+) -> dict[GroupKey, list[Grouped]]:
+    """Return the items of each key; keys and items stay in the order in which they first occur."""
+    groups: dict[GroupKey, list[Grouped]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return groups
+
+
 def compared_columns() -> list[Column]:
     """Return the columns of ``memory.csv`` that people compare."""
     left_out = (*_FACTS, *_DISTURBANCES)
@@ -59,9 +72,7 @@ def compared_columns() -> list[Column]:
 
 def summarize(rows: Sequence[Row]) -> list[Summary]:
     """Return one summary for each configuration, in the order in which they first occur."""
-    groups: dict[tuple[Cell, ...], list[Row]] = {}
-    for row in rows:
-        groups.setdefault(_values(row, _CONFIGURATION), []).append(row)
+    groups = grouped(rows, lambda row: _values(row, _CONFIGURATION))
     references = {_values(row, _SETTING): row for row in rows if row["method"] == REFERENCE}
     return [_summarize(group, references) for group in groups.values()]
 

@@ -1,7 +1,5 @@
 """Figures of trainings: final measures, gaps to exact, and their intervals."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import floor, log10, sqrt
@@ -11,7 +9,7 @@ from typing import Any
 from xconv_bench.knobs import KNOBS
 from xconv_bench.naming import method_words
 from xconv_bench.report.settings import number
-from xconv_bench.report.summary import REFERENCE, Row
+from xconv_bench.report.summary import REFERENCE, Row, grouped
 from xconv_bench.results.schema.column import Better
 from xconv_bench.results.schema.training import MEASURES, TRAINING
 from xconv_bench.results.statuses import MEASURED_STATUSES
@@ -77,14 +75,9 @@ class Trained:
 
 def trained_in(rows: Sequence[Row]) -> dict[tuple[object, ...], list[Trained]]:
     """Return the methods of each setting, exact first as it was planned."""
-    settings: dict[tuple[object, ...], dict[str, list[Row]]] = {}
-    for row in rows:
-        free = _CHOSEN_BY_MEMORY if row["equal_memory"] else frozenset()
-        key = tuple(None if name in free else row[name] for name in SETTING_KEY)
-        settings.setdefault(key, {}).setdefault(name_of(row), []).append(row)
     return {
-        key: [_trained(name, some) for name, some in methods.items()]
-        for key, methods in settings.items()
+        key: [_trained(name, same) for name, same in grouped(some, name_of).items()]
+        for key, some in grouped(rows, _setting).items()
     }
 
 
@@ -162,6 +155,11 @@ def gap_words(found: Gap) -> str:
         return f"{found.mean:+.3g}"
     decimals = max(0, 1 - floor(log10(found.half))) if found.half > _ROUNDING else 4
     return f"{found.mean:+.{decimals}f} ± {found.half:.{decimals}f}"
+
+
+def _setting(row: Row) -> tuple[object, ...]:
+    free = _CHOSEN_BY_MEMORY if row["equal_memory"] else frozenset()
+    return tuple(None if name in free else row[name] for name in SETTING_KEY)
 
 
 def _trained(name: str, rows: list[Row]) -> Trained:

@@ -16,6 +16,11 @@ _PLAIN = (1e-3, 1e5)
 """Between these a measured value is written without an exponent."""
 
 
+def known(value: float | None, write: Callable[[float], str], unknown: str = "?") -> str:
+    """Write a value as ``write`` does, or ``unknown`` where it is None."""
+    return unknown if value is None else write(value)
+
+
 def format_budget(count: int) -> str:
     """Write bytes that somebody chose, as a whole number of GiB or MiB where they are one.
 

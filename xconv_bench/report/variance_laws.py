@@ -1,7 +1,5 @@
 """Fitted laws beside the rows that they were fitted to, and their answers in words."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from math import inf, log
 
@@ -80,7 +78,7 @@ def answers(rows: Sequence[Row], laws: Sequence[Row]) -> list[str]:
     """
     by_key = laws_by_key(laws)
     return [
-        f"{setting.apart}: {line}" if setting.apart else line
+        setting.named(line)
         for setting in settings_of(rows, BATCHES_TOGETHER)
         for some in by_estimator(of_network(setting.rows)).values()
         for line in _answers(some, by_key)

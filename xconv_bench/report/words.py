@@ -67,7 +67,17 @@ def outcome(summary: Summary) -> str:
     counts = summary.statuses
     if len(counts) == 1:
         return status_words(next(iter(counts)))
-    return ", ".join(f"{count} {status_words(status)}" for status, count in counts.items())
+    return counts_words(counts)
+
+
+def counts_words(counts: Mapping[str, int]) -> str:
+    """Return how many rows ended how: ``18 ok, 1 out of memory``."""
+    return ", ".join(f"{count:,} {status_words(status)}" for status, count in counts.items())
+
+
+def ended(row: Mapping[str, Cell]) -> str:
+    """Return in words how the measurement of a row ended: ``out of memory``."""
+    return status_words(str(row["status"]))
 
 
 def status_words(status: str) -> str:

@@ -72,7 +72,7 @@ def test_output_that_nobody_reads_at_all(tmp_path: Path) -> None:
 
 
 def in_a_terminal(arguments: list[str], columns: int, folder: Path) -> list[str]:
-    """What a command shows in a terminal of so many columns, all that is written over included."""
+    """Lines of a command in a terminal of so many columns, all that is written over included."""
     pid, terminal = pty.fork()
     if not pid:
         os.chdir(folder)

@@ -39,7 +39,7 @@ def in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def peak_of_torch(configuration: Configuration) -> int:
-    """Of a step that is not the first; the gradients of the one before live until ``zero_grad``."""
+    """Return the peak of a later step: gradients of the one before live until ``zero_grad``."""
     mode = FakeTensorMode(allow_non_fake_inputs=True)
     training = prepare_simulated(configuration, mode)
     with simulating(mode):

@@ -1,4 +1,4 @@
-"""What oneDNN keeps of a recurrent layer: its own word, or what follows from a smaller layer."""
+"""Bytes that oneDNN keeps of a recurrent layer: its own word, or derived from a smaller layer."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ Arguments = tuple[object, ...]
 
 
 def arguments(steps: int, samples: int, dtype: torch.dtype = torch.float32) -> Arguments:
-    """Of ``mkldnn_rnn_layer`` for an LSTM with 32 features and 48 hidden units."""
+    """Return those of ``mkldnn_rnn_layer`` for an LSTM with 32 features and 48 hidden units."""
     layer = nn.LSTM(32, 48).to(dtype)
     input = torch.zeros(steps, samples, 32, dtype=dtype)
     state = torch.zeros(1, samples, 48, dtype=dtype)

@@ -31,7 +31,7 @@ State = dict[str, torch.Tensor]
 
 
 def make(cell: GradientConfiguration, path: Path) -> tuple[Readings, State]:
-    """What was yielded, and the network's state once the weights are in it."""
+    """Return all that was yielded, and the network's state once the weights are in it."""
     data = DataOptions(name=cell.data, samples=cell.samples)
     events = list(StartingWeights(cell, data, download=False, path=path)())
     model = network(replace(cell, seed=cell.seed + 1))

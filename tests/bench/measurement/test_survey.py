@@ -1,4 +1,4 @@
-"""What is looked at before anything is measured."""
+"""Everything that is looked at before anything is measured."""
 
 import pytest
 import torch

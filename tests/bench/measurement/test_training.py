@@ -1,4 +1,4 @@
-"""What a training step is made of."""
+"""The parts of a training step."""
 
 import pytest
 import torch

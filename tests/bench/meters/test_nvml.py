@@ -46,7 +46,7 @@ class InvalidArgument(NVMLError): ...
 
 
 class LibraryMismatch(Exception):
-    """What the bindings raise for an old driver: not an NVMLError."""
+    """An error of the bindings for an old driver: not an NVMLError."""
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""What threads waited for a core, as the system counts it."""
+"""The time that threads waited for a core, as the system counts it."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 @pytest.fixture
 def tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """What the system says, made up."""
+    """Make up the files of the system."""
     monkeypatch.setattr(waiting, "_TASKS", tmp_path)
     return tmp_path
 

@@ -58,7 +58,7 @@ def images(*shape: int) -> Tensor:
 
 
 def gradients(model: nn.Module, input: Tensor, seed: int = 5) -> Tensor:
-    """Of all parameters, after one step, in one vector."""
+    """Return the gradients of all parameters after one step, in one vector."""
     model.zero_grad()
     torch.manual_seed(seed)
     model(input).square().mean().backward()
@@ -78,7 +78,7 @@ def test_xconv_in_checkpoints_has_the_gradients_of_xconv(scheme: str) -> None:
 
 
 def loss_of(output: Any) -> Tensor:
-    """Of one output, or of a tuple of them."""
+    """Return the loss of one output, or of a tuple of them."""
     return sum(
         each.square().mean() for each in ([output] if isinstance(output, Tensor) else output)
     )

@@ -1,4 +1,4 @@
-"""What runs a second time does not count twice."""
+"""A second run of the same layer does not count twice."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""What docs/profiles.md shows of profiles is one."""
+"""The example in docs/profiles.md is a profile."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What holds the memory, printed: families, the rest summed, the peak and the reasons."""
+"""The holders of the memory, printed: families, the rest summed, the peak and the reasons."""
 
 import io
 from typing import Any

@@ -18,7 +18,7 @@ VOID = frozenset({"meta", "img", "input", "br", "link"})
 
 
 class Outline(HTMLParser):
-    """What a page consists of; raises AssertionError where tags do not fit together."""
+    """The parts of a page; raises AssertionError where tags do not fit together."""
 
     def __init__(self, text: str) -> None:
         super().__init__()

@@ -61,7 +61,7 @@ def test_the_page_of_columns_is_that_of_the_declarations() -> None:
 
 @pytest.mark.parametrize("table", TABLES)
 def test_tables_agree_on_the_columns_that_they_share(table: str) -> None:
-    """What a column means may be another thing, and how well it is known; the rest is the same."""
+    """The meaning of a column may differ, and how well it is known; the rest is the same."""
     own = {"heading": "", "meaning": "", "is_not": "", "spread": ()}
     for column in TABLES[table].columns:
         for other in TABLES.values():

@@ -149,7 +149,7 @@ def test_a_directory_in_its_place(table: Table) -> None:
 
 @contextmanager
 def files_limited_to(size_bytes: int) -> Iterator[None]:
-    """What a full disk does: the last write is short, the next one fails."""
+    """Do as a full disk does: the last write is short, the next one fails."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
     try:

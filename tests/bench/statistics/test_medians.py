@@ -9,14 +9,14 @@ from xconv_bench.statistics.medians import median_interval
 
 
 def test_too_few_samples_have_no_interval() -> None:
-    """Of five, not even the smallest and the largest hold the median with 95 %."""
+    """Not even the smallest and the largest of five hold the median with 95 %."""
     assert median_interval([1.0] * 5).low is None
     assert median_interval([1.0] * 6).low == 1.0
     assert median_interval([7.0]).value == 7.0
 
 
 def test_nine_samples_by_hand() -> None:
-    """Of nine, the second and the eighth: 1 - 2 (1 + 9) / 512 = 96.1 %; the third has 82 %."""
+    """The second and the eighth of nine: 1 - 2 (1 + 9) / 512 = 96.1 %; the third has 82 %."""
     assert median_interval([float(n) for n in (9, 1, 8, 2, 7, 3, 6, 4, 5)]) == (5.0, 2.0, 8.0)
 
 

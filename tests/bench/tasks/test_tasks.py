@@ -103,7 +103,7 @@ def test_tasks_test_on_what_they_do_not_train_on() -> None:
 
 
 def test_digits_are_made_by_following_the_velocity() -> None:
-    """Of the straight way to an image, (x₁ - x) / (1 - t): it ends there, whatever the noise."""
+    """The straight way to an image, (x₁ - x) / (1 - t), ends there, whatever the noise."""
     task = make_task("generation", TaskOptions())
     labels = torch.arange(10)
     images = torch.stack([task._images[task._labels == label][0] for label in labels])  # type: ignore[attr-defined]

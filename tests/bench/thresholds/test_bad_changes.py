@@ -108,7 +108,7 @@ def scaled(estimate: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 
 def rolled(keep: Callable[..., tuple[Tensor, ...]]) -> Callable[..., tuple[Tensor, ...]]:
-    """Of the flattened image moved by a pixel, which wraps rows, as published code once did."""
+    """Keep the flattened image moved by a pixel, which wraps rows, as published code once did."""
 
     def kept(input: Tensor, *others: Any) -> tuple[Tensor, ...]:
         moved = input.flatten(2).roll(1, dims=2).view(input.shape)

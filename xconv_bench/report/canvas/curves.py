@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from xconv_bench.report.canvas import style
 from xconv_bench.report.canvas.axes import Axis
-from xconv_bench.report.canvas.frame import framed
+from xconv_bench.report.canvas.frame import MOST_ABREAST, framed
 from xconv_bench.report.canvas.style import Look
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Picture
 
+_TITLE_CHARACTERS = 84
+"""Characters that the titles of panels side by side have room for together."""
 _WORD_SHARE, _LINE_SHARE = 0.06, 0.04
 """Shares of the width and the height of a panel across the page that a word takes."""
 _PAPER = {"boxstyle": "square,pad=0.05", "facecolor": "white", "edgecolor": "none", "alpha": 0.75}
@@ -64,8 +67,9 @@ class Curves:
             self.title, self.y.name, self.legend, self.notes, len(self.panels), self.panel_inches,
             self.shares_heights,
         )  # fmt: skip
+        room = _TITLE_CHARACTERS // min(len(self.panels), MOST_ABREAST)
         for axes, panel in zip(every, self.panels, strict=True):
-            axes.set_title(panel.title, color=panel.colour)
+            axes.set_title(textwrap.fill(panel.title, room), color=panel.colour)
             axes.set_xlabel(self.x.name)
             self.x.divide(axes, "x")
             self.y.divide(axes, "y")

@@ -25,7 +25,7 @@ _LEGEND_LINE_INCHES = 0.2
 _LEGEND_CHARACTER_INCHES = 0.072
 _LEGEND_HANDLE_INCHES = 0.65
 _LABEL_CHARACTERS = 48
-_MOST_PANELS_ABREAST = 3
+MOST_ABREAST = 3
 
 
 def framed(
@@ -41,7 +41,7 @@ def framed(
 
     title, note = _wrapped(title), joined(notes)
     columns = _legend_columns(legend)
-    abreast = min(panels, _MOST_PANELS_ABREAST)
+    abreast = min(panels, MOST_ABREAST)
     above = ceil(panels / abreast) * panel_inches + _lines(title) * _TITLE_LINE_INCHES
     legend_lines = ceil(len(legend) / columns) + 1
     below = legend_lines * _LEGEND_LINE_INCHES + _lines(note) * _NOTE_LINE_INCHES

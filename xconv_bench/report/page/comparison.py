@@ -1,7 +1,5 @@
 """Rows of several runs that are known by the same key, side by side, largest change first."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, isfinite, isnan, log
@@ -13,7 +11,7 @@ from xconv_bench.report.page.findings import is_rounding
 from xconv_bench.report.page.kinds import column_of, name_of, shown_figures, writer
 from xconv_bench.report.summary import Row
 from xconv_bench.report.units import format_ratio
-from xconv_bench.report.words import phrases, status_words
+from xconv_bench.report.words import ended, phrases
 from xconv_bench.results.recorded import RecordedRun
 from xconv_bench.results.schema import TABLES, Column, Schema
 
@@ -101,7 +99,7 @@ def _changes(schema: Schema, shared: Sequence[Sequence[Row | None]]) -> Iterator
         where = phrases({name: first[name] for name in names})
         common = (schema.name, where, name_of(first), style.shades(str(first["method"])).dark)
         if len({row["status"] for row in rows if row is not None}) > 1:
-            states = ["" if row is None else status_words(str(row["status"])) for row in rows]
+            states = ["" if row is None else ended(row) for row in rows]
             yield FigureChange(*common, "outcome", states, [None] * len(rows), inf)
         for column, write in figures:
             if sum(row is not None and row[column.name] is not None for row in rows) > 1:

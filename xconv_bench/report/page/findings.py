@@ -12,10 +12,10 @@ from xconv_bench.report.page.kinds import (
     shown_figures,
     writer,
 )
-from xconv_bench.report.settings import Comparable, is_reference, number
+from xconv_bench.report.settings import Comparable, number, reference_in
 from xconv_bench.report.summary import Row
-from xconv_bench.report.units import format_ratio
-from xconv_bench.report.words import status_words
+from xconv_bench.report.tables.engine import in_brackets, ratio_of
+from xconv_bench.report.words import counts_words
 from xconv_bench.results.schema import Column, Schema
 from xconv_bench.results.schema.column import Better, Unit
 from xconv_bench.results.schema.training import MEASURES
@@ -49,7 +49,7 @@ def outcome_of(schema: Schema, setting: Comparable) -> str:
         return _failures(setting.rows) or "nothing was measured"
     best = figures[0]
     rows = candidates(schema, setting.rows, best.name)
-    exact = next((row for row in setting.rows if is_reference(row)), None)
+    exact = reference_in(setting.rows)
     if not rows:
         return _alone(best, setting.rows, exact)
     extreme, choose = ("largest", max) if best.better is Better.MORE else ("smallest", min)
@@ -74,8 +74,7 @@ def figure_words(column: Column, row: Row, exact: Row | None, rows: Sequence[Row
     if value is not None and is_rounding(column, value):
         return "that of rounding" if value else "0"
     text = _plain(column, row, rows)
-    ratio = _ratio(column, row, exact)
-    return text if ratio is None else f"{text} ({format_ratio(ratio)})"
+    return text + in_brackets(ratio_of(column, row, exact) if column.is_compared else None)
 
 
 def is_rounding(column: Column, value: float) -> bool:
@@ -85,18 +84,7 @@ def is_rounding(column: Column, value: float) -> bool:
 
 def statuses(rows: Sequence[Row]) -> str:
     """Return ``18 ok, 1 out of memory``."""
-    counts = Counter(str(row["status"]) for row in rows)
-    return ", ".join(f"{count:,} {status_words(status)}" for status, count in counts.items())
-
-
-def _ratio(column: Column, row: Row, exact: Row | None) -> float | None:
-    """Return the ratio that the table has, such as a median over rounds, or else that of two."""
-    if not column.is_compared or is_reference(row) or exact is None:
-        return None
-    if column.ratio is not None and row.get(column.ratio) is not None:
-        return number(row, column.ratio)
-    value, whole = number(row, column.name), number(exact, column.name)
-    return value / whole if value is not None and whole else None
+    return counts_words(Counter(str(row["status"]) for row in rows))
 
 
 def _plain(column: Column, row: Row, rows: Sequence[Row]) -> str:

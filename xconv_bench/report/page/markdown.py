@@ -1,7 +1,5 @@
 """The report as compact Markdown, for a comment on a pull request."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 
@@ -12,9 +10,9 @@ from xconv_bench.report.page.environment import properties_of
 from xconv_bench.report.page.findings import figure_words
 from xconv_bench.report.page.kinds import column_of, condensed, name_of, shown_figures
 from xconv_bench.report.page.verdict import verdict_of
-from xconv_bench.report.settings import Comparable, is_reference
+from xconv_bench.report.settings import Comparable, reference_in
 from xconv_bench.report.summary import Row
-from xconv_bench.report.words import status_words
+from xconv_bench.report.words import ended
 from xconv_bench.results.recorded import RecordedRun
 from xconv_bench.results.schema import TABLES, Column, Schema
 from xconv_bench.results.statuses import DOUBTFUL
@@ -102,10 +100,10 @@ def _place(found: tuple[str, Comparable, Row]) -> tuple[str, str]:
 
 
 def _figures(figures: Sequence[Column], setting: Comparable, row: Row) -> list[str]:
-    exact = next((each for each in setting.rows if is_reference(each)), None)
+    exact = reference_in(setting.rows)
     cells = [figure_words(column, row, exact, setting.rows) for column in figures]
     if row["status"] != "ok" and cells:
-        words = status_words(str(row["status"]))
+        words = ended(row)
         cells[0] = f"{cells[0]}, {words}" if row["status"] == DOUBTFUL else words
     return cells
 

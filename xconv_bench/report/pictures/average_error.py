@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 
 from xconv_bench.report.canvas.axes import counted, logarithmic
 from xconv_bench.report.canvas.curves import Curves, Level, Panel
-from xconv_bench.report.notes import failures_of
 from xconv_bench.report.pictures import lines as shown
 from xconv_bench.report.settings import (
     Comparable,
     by_estimator,
+    failures_of,
     is_reference,
     number,
     of_network,

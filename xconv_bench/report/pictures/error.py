@@ -7,12 +7,12 @@ from statistics import fmean
 from xconv_bench.amounts import bytes_scale, format_bytes
 from xconv_bench.naming import dial_words
 from xconv_bench.report.canvas import axes, curves, style
-from xconv_bench.report.notes import failures_of
 from xconv_bench.report.pictures import lines as shown
 from xconv_bench.report.settings import (
     Comparable,
     by_estimator,
     by_layer,
+    failures_of,
     is_exact,
     is_reference,
     number,
@@ -32,8 +32,6 @@ _NOTES = (
     shown.BARS,
 )
 
-_WHOLE = style.look(style.INK, "o", label="all layers together", linewidth=2.6, zorder=4)
-_OTHERS = style.look("#cfcfcf", label="other layers", linewidth=0.8, zorder=1)
 _ROUNDED = style.Look("exact layers, rounded", style.EXACT)
 
 
@@ -57,7 +55,7 @@ def error_by_probes(setting: Comparable, layers: Sequence[str] | None) -> curves
     if not errors:
         return None
     looks, named = shown.looks_of(setting.rows), _named(list(panels.values()))
-    others = [_OTHERS] if any(lines.keys() - named for lines in panels.values()) else []
+    others = [shown.OTHER_LAYERS] if any(lines.keys() - named for lines in panels.values()) else []
     # At half precision torch's own layers have an error, too.
     exact = [row for row in of_network(setting.rows) if is_reference(row) and not is_exact(row)]
     floor = [error for row in exact if (error := number(row, _ERROR))]
@@ -65,14 +63,12 @@ def error_by_probes(setting: Comparable, layers: Sequence[str] | None) -> curves
     top = max(errors) * _ABOVE_THE_LINES
     below = shown.slope(x, top, -0.5, "∝ 1/√r") if len(x.ticks or ()) > 1 else []
     below += [curves.Level(error) for error in floor]
+    drawn = {name: shown.marks(line, named, shown.OTHER_LAYERS) for name, line in panels.items()}
     return curves.Curves(
         f"Error of the weight gradients: {setting.title}",
         x,
         axes.logarithmic("relative error", [*errors, *floor, top]),
-        [
-            curves.Panel([*below, *shown.marks(lines, named, _OTHERS)], name, looks[name].colour)
-            for name, lines in panels.items()
-        ],
+        [curves.Panel([*below, *marks], name, looks[name].colour) for name, marks in drawn.items()],
         [*named.values(), *others, *([_ROUNDED] if floor else [])],
         [*_NOTES, *shown.on_the_edge(points), *failures_of(setting)],
         panel_inches=3.1,
@@ -118,7 +114,7 @@ def _named(panels: Sequence[shown.Lines]) -> dict[str, style.Look]:
     if len(layers) > _MOST_NAMED_LAYERS:
         roles = _roles(layers, panels)
         words = {each: f"{each} ({', '.join(roles[each])})" for each in layers if each in roles}
-    return {**style.graded(words, linewidth=1.3, zorder=3), ALL_LAYERS: _WHOLE}
+    return shown.layer_looks(words)
 
 
 def _roles(layers: Sequence[str], panels: Sequence[shown.Lines]) -> dict[str, list[str]]:

@@ -9,9 +9,8 @@ from xconv_bench.report.canvas import style
 from xconv_bench.report.canvas.axes import Axis, logarithmic
 from xconv_bench.report.canvas.curves import Curves, Line, Panel, Point
 from xconv_bench.report.canvas.style import Look
-from xconv_bench.report.notes import failures_of
 from xconv_bench.report.pictures import lines as shown
-from xconv_bench.report.settings import Comparable, by_estimator, number, settings_of
+from xconv_bench.report.settings import Comparable, by_estimator, failures_of, number, settings_of
 from xconv_bench.report.summary import Row
 from xconv_bench.results.schema.column import Unit
 from xconv_bench.results.schema.frontier import FRONTIER

@@ -18,6 +18,9 @@ from xconv_bench.results.schema import ALL_LAYERS
 BARS = "bars: standard errors"
 ON_THE_EDGE = "points on the lower edge: the gradient is exact there"
 _FEW = 5
+_WHOLE = style.look(style.INK, "o", label="all layers together", linewidth=2.6, zorder=4)
+OTHER_LAYERS = style.look("#cfcfcf", label="other layers", linewidth=0.8, zorder=1)
+"""Look of the layers that the legend does not name."""
 
 Named = tuple[str, Drawn | None]
 """A file name without its ending, and what is drawn there; None where there is nothing to show."""
@@ -136,6 +139,11 @@ def looks_by_name(groups: Mapping[str, Sequence[Row]], has_markers: bool = True)
     return looks
 
 
+def layer_looks(words: Mapping[str, str]) -> dict[str, Look]:
+    """Return looks of layers, which the legend calls as ``words`` says, and of all together."""
+    return {**style.graded(words, linewidth=1.3, zorder=3), ALL_LAYERS: _WHOLE}
+
+
 def few_layers(rows: Iterable[Row], layers: Sequence[str] | None) -> list[str]:
     """Return ``layers`` where they are given, or else a few of them; then all together."""
     found = [layer for layer in by_layer(rows, layers) if layer != ALL_LAYERS]
@@ -147,5 +155,5 @@ def few_layers(rows: Iterable[Row], layers: Sequence[str] | None) -> list[str]:
 def panel_title(layer: str) -> str:
     """Return ``layer 7``, ``stage1.conv``, or what all are together."""
     if layer == ALL_LAYERS:
-        return "all layers together"
+        return _WHOLE.label
     return f"layer {layer}" if layer[:1].isdigit() else layer

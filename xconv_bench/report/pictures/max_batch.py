@@ -6,10 +6,10 @@ from xconv_bench.naming import method_words
 from xconv_bench.report.canvas import style
 from xconv_bench.report.canvas.bars import Bar, Bars
 from xconv_bench.report.pictures.lines import Beside, Named
-from xconv_bench.report.settings import Comparable, is_reference, number, settings_of
+from xconv_bench.report.settings import Comparable, is_reference, number, reference_in, settings_of
 from xconv_bench.report.summary import Row
 from xconv_bench.report.units import format_ratio
-from xconv_bench.report.words import status_words
+from xconv_bench.report.words import ended
 from xconv_bench.results.schema import TABLES
 
 _NOTE = (
@@ -27,15 +27,16 @@ def largest_batches(setting: Comparable) -> Bars | None:
     """Describe the bars of a setting; None where no batch was found."""
     if not any(number(row, "max_batch_size") for row in setting.rows):
         return None
-    exact = [number(row, "max_batch_size") for row in setting.rows if is_reference(row)]
-    bars = [_bar(row, exact[0] if exact else None) for row in setting.rows]
+    exact = reference_in(setting.rows)
+    whole = None if exact is None else number(exact, "max_batch_size")
+    bars = [_bar(row, whole) for row in setting.rows]
     return Bars(f"Largest batch: {setting.title}", "largest batch", bars, [_NOTE])
 
 
 def _bar(row: Row, exact: float | None) -> Bar:
     size = number(row, "max_batch_size")
     if size is None:
-        return Bar(method_words(row), status_words(str(row["status"])))
+        return Bar(method_words(row), ended(row))
     ratio = f"  ({format_ratio(size / exact)})" if exact and not is_reference(row) else ""
     colour = style.shades(str(row["method"])).dark
     return Bar(method_words(row), f"{size:.0f}{ratio}", [(size, colour)])

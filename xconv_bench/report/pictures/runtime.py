@@ -1,6 +1,5 @@
 """Describe the picture of ``runtime.csv``: times relative to exact, shape by shape."""
 
-import textwrap
 from collections.abc import Iterator, Sequence
 
 from xconv_bench.naming import method_words
@@ -11,11 +10,10 @@ from xconv_bench.report.settings import is_reference, number
 from xconv_bench.report.summary import Row
 from xconv_bench.report.tables.runtime import is_win
 from xconv_bench.report.units import format_ratio
-from xconv_bench.report.words import status_words
+from xconv_bench.report.words import ended
 
 _FIELD_INCHES = 0.3
 _FRAME_INCHES = 1.1
-_TITLE_CHARACTERS = 26
 _NOTES = (
     "time of a step over that of the exact layer in the same round, median",
     "green is quicker than exact",
@@ -41,7 +39,7 @@ def pictures(rows: Sequence[Row], beside: Beside) -> Iterator[Named]:
             "Time of a step relative to exact",
             x,
             y,
-            [Panel(some, textwrap.fill(name, _TITLE_CHARACTERS)) for name, some in panels.items()],
+            [Panel(some, name) for name, some in panels.items()],
             [],
             _NOTES,
             panel_inches=_FIELD_INCHES * len(lines) + _FRAME_INCHES,
@@ -52,7 +50,7 @@ def pictures(rows: Sequence[Row], beside: Beside) -> Iterator[Named]:
 def _field(row: Row, place: tuple[int, int]) -> Field:
     ratio = number(row, "step_ratio")
     if ratio is None:
-        return Field(place, status_words(str(row["status"])))
+        return Field(place, ended(row))
     return Field(place, format_ratio(ratio), ratio, is_win(row))
 
 

@@ -1,15 +1,21 @@
 """Describe the pictures of ``variance.csv``: deviations against batch size and against probes."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from xconv_bench.report.canvas import axes, curves, style
-from xconv_bench.report.notes import failures_of
 from xconv_bench.report.pictures import lines as shown
 from xconv_bench.report.pictures.variance_ratio import variance_ratio
-from xconv_bench.report.settings import Comparable, by_estimator, is_reference, number, settings_of
-from xconv_bench.report.summary import Row
+from xconv_bench.report.settings import (
+    Comparable,
+    by_estimator,
+    failures_of,
+    file_suffix,
+    is_reference,
+    number,
+    settings_of,
+)
+from xconv_bench.report.summary import Row, grouped
 from xconv_bench.report.variance_laws import BATCHES_TOGETHER, deviation, laws_by_key
 from xconv_bench.results.schema import TABLES
 
@@ -45,8 +51,7 @@ def _deviations(setting: Comparable, layers: Sequence[str] | None) -> Iterator[s
     names = [name for name, rows in by_estimator(setting.rows).items() if rows[0]["probes"]]
     for name in names:
         words = [word for word in name.split() if not all(word in each.split() for each in names)]
-        end = "".join(f"_{re.sub(r'[^A-Za-z0-9.-]+', '-', word)}" for word in words)
-        yield end, against_batch(setting, name, layers)
+        yield file_suffix(words), against_batch(setting, name, layers)
 
 
 @dataclass(frozen=True)
@@ -144,7 +149,7 @@ def against_batch(
     heights = shown.heights(shown.points_in(panels.values()))
     if not heights:
         return None
-    counts = sorted({int(probes) for row in rows if (probes := number(row, "probes"))})
+    counts = sorted({*map(_probes, rows)} - {0})
     looks = {**style.graded({f"r={r}": f"r={r}" for r in counts}), _EXACT.label: _EXACT}
     return curves.Curves(
         f"Standard deviation of the gradient, {estimator}: {setting.title}",
@@ -160,12 +165,13 @@ def against_batch(
     )
 
 
+def _probes(row: Row) -> int:
+    return int(number(row, "probes") or 0)
+
+
 def _by_probes(rows: Sequence[Row]) -> shown.Lines:
     """Return the lines of a layer: one for each number of probes, and that of exact gradients."""
-    groups: dict[str, list[Row]] = {}
-    for row in rows:
-        if probes := number(row, "probes"):
-            groups.setdefault(f"r={int(probes)}", []).append(row)
+    groups = grouped(filter(_probes, rows), lambda row: f"r={_probes(row)}")
     lines = dict(shown.lines_of(groups, _maker("batch_size")))
     for batch in sorted({number(row, "batch_size") or 0 for row in rows}):
         if level := _exact_deviation(row for row in rows if row["batch_size"] == batch):

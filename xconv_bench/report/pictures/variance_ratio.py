@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from xconv_bench.report.canvas import axes, curves, style
-from xconv_bench.report.notes import failures_of
 from xconv_bench.report.pictures import lines as shown
-from xconv_bench.report.settings import Comparable, by_estimator, by_layer, number
+from xconv_bench.report.settings import Comparable, by_estimator, by_layer, failures_of, number
 from xconv_bench.report.summary import Row
 from xconv_bench.report.variance_laws import Laws, law_of
 from xconv_bench.results.schema import ALL_LAYERS
@@ -16,9 +15,6 @@ _SHADE = "#f3ece4"
 _BAR_WIDTH = 1.2
 _LAW_WIDTH = 0.7
 """Share of the width in the legend."""
-
-_WHOLE = style.look(style.INK, "o", label=shown.panel_title(ALL_LAYERS), linewidth=2.2, zorder=4)
-_OTHERS = style.look("#c4c4c4", label="other layers", linewidth=0.8, zorder=1)
 
 
 def variance_ratio(
@@ -34,15 +30,17 @@ def variance_ratio(
         return None
     known = [law for row in rows if (law := law_of(laws, row)) is not None]
     target = number(known[0], "target_ratio") or 1.0 if known else _AS_NOISY_AS_SGD
-    named, looks = _named(setting.rows, layers), shown.looks_of(setting.rows)
-    others = [_OTHERS] if any(row["layer"] not in named for row in rows) else []
+    *few, _ = shown.few_layers(setting.rows, layers)
+    named = shown.layer_looks({layer: shown.panel_title(layer) for layer in few})
+    looks = shown.looks_of(setting.rows)
+    others = [shown.OTHER_LAYERS] if any(row["layer"] not in named for row in rows) else []
     x = axes.counted("probes r", (number(row, "probes") or 0 for row in rows))
     y = _heights(points, target)
 
     def panel(name: str) -> curves.Panel:
         marks = _levels(x, y, target)
         for layer, some in panels[name].items():
-            marks += _marks(some, law_of(laws, some[0]), named.get(layer, _OTHERS), x)
+            marks += _marks(some, law_of(laws, some[0]), named.get(layer, shown.OTHER_LAYERS), x)
         return curves.Panel(marks, name, looks[name].colour)
 
     return curves.Curves(
@@ -63,11 +61,6 @@ def _point(row: Row) -> curves.Point:
     if row["layer"] != ALL_LAYERS:
         low = high = ratio
     return curves.Point(number(row, "probes") or 0, ratio, ratio - low, high - ratio)
-
-
-def _named(rows: Sequence[Row], layers: Sequence[str] | None) -> dict[str, style.Look]:
-    words = {layer: shown.panel_title(layer) for layer in shown.few_layers(rows, layers)[:-1]}
-    return {**style.graded(words, linewidth=1.2, zorder=3), ALL_LAYERS: _WHOLE}
 
 
 def _heights(points: Sequence[curves.Point], target: float) -> axes.Axis:
@@ -92,7 +85,7 @@ def _marks(
 ) -> Iterator[curves.Overlay]:
     """Yield the measured ratios of a layer, and the law as a line through them."""
     zorder, line = own.line["zorder"], sorted(map(_point, rows))
-    if own is _OTHERS:
+    if own is shown.OTHER_LAYERS:
         dots = style.look(own.colour, ".", zorder=zorder)
         yield curves.Edge([point.x for point in line if point.y == 0], dots)
     else:

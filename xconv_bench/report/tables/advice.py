@@ -1,7 +1,5 @@
 """The rows of ``advice.csv`` as a table for people: the plan, then what came of it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
@@ -11,16 +9,13 @@ from xconv_bench.report.settings import Comparable, number, settings_of
 from xconv_bench.report.summary import Row
 from xconv_bench.report.tables.engine import Figure, columns_of, error_figure, figure_of, no_exact
 from xconv_bench.report.tables.terminal import Block, Printed, TextColumn, print_tables
-from xconv_bench.report.units import format_measured, format_ratio
+from xconv_bench.report.units import format_measured, format_ratio, known
 from xconv_bench.results.schema import ALL_LAYERS
 from xconv_bench.results.schema.advice import ADVICE
 
 
 def print_advice_table(rows: Sequence[Row], plan: Path, file: IO[str] | None = None) -> None:
-    """Print a line for each module, then predicted and measured figures of the whole.
-
-    ``rows`` are as ``Table.rows`` returns them; ``file`` is standard output where None is given.
-    """
+    """Print a line for each module, then predicted and measured figures of the whole."""
     parts = [_part(setting, plan) for setting in settings_of(rows, ADVICE.key)]
     print_tables(Printed(parts), file)
 
@@ -52,13 +47,11 @@ def _whole(setting: Comparable) -> list[str]:
 
 
 def _bytes(row: Row, column: str) -> str:
-    value = number(row, column)
-    return "?" if value is None else format_bytes(value)
+    return known(number(row, column), format_bytes)
 
 
 def _error(row: Row, column: str) -> str:
-    value = number(row, column)
-    return "?" if value is None else format_measured(value, None) if value else "exact"
+    return known(number(row, column), lambda v: format_measured(v, None) if v else "exact")
 
 
 _FIGURES: tuple[Figure[Row], ...] = (

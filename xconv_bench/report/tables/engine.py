@@ -1,19 +1,29 @@
-"""Tables as descriptions: which figures are columns, and how a line writes them."""
+"""Tables as descriptions: which figures are columns, how a line writes them, what is a line."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
-from xconv_bench.naming import method_words
-from xconv_bench.report.notes import notes_of
-from xconv_bench.report.settings import Comparable, is_reference, number, settings_of
+from xconv_bench.naming import dial_words, method_words
+from xconv_bench.report.settings import (
+    Comparable,
+    by_estimator,
+    by_layer,
+    is_reference,
+    notes_of,
+    number,
+    of_network,
+    reference_in,
+    settings_of,
+)
 from xconv_bench.report.summary import Row
 from xconv_bench.report.tables.terminal import Block, Printed, TextColumn, aligned
 from xconv_bench.report.units import format_measured, format_ratio, formatter
-from xconv_bench.report.words import status_words
+from xconv_bench.report.words import ended
 from xconv_bench.results import schema
+from xconv_bench.results.schema import ALL_LAYERS
 from xconv_bench.results.schema.column import Unit
 
 LineType = TypeVar("LineType")
@@ -81,7 +91,7 @@ def methods_part(
     setting: Comparable, lines: Sequence[Row], figures: Sequence[Figure[Row]]
 ) -> Block:
     """Return the table of a setting, with a line for each method."""
-    exact = next((row for row in lines if is_reference(row)), None)
+    exact = reference_in(lines)
     methods = TextColumn("method", [method_words(row) for row in lines], "left")
     return Block(setting.title, [methods], columns_of(figures, lines, lambda row: exact))
 
@@ -95,7 +105,7 @@ def figure_of(column: schema.Column, *, is_status: bool = False, **look: Any) ->
 
     def write(row: Row, exact: Row | None) -> str:
         text = cell_words(column, row, exact)
-        return text or (status_words(str(row["status"])) if is_status else "")
+        return text or (ended(row) if is_status else "")
 
     usual = {
         "heading": column.heading,
@@ -130,7 +140,7 @@ def cell_words(column: schema.Column, row: Row, exact: Row | None) -> str:
         return value or ""
     if column.is_compared:
         text = formatter(column, value)(value)
-        return text + in_brackets(_ratio(column, row, exact))
+        return text + in_brackets(ratio_of(column, row, exact))
     if column.unit is Unit.RELATIVE and value == 0 and column.better is None:
         return ""  # a floor of zero says nothing
     if column.kind is float and column.unit in (None, Unit.RELATIVE):
@@ -149,12 +159,63 @@ def ratio_to(value: float, exact: float | None) -> float | None:
     return value / exact if exact else None
 
 
-def _ratio(column: schema.Column, row: Row, exact: Row | None) -> float | None:
+def ratio_of(column: schema.Column, row: Row, exact: Row | None) -> float | None:
     """Return the ratio that the table has, such as a median over rounds, or else that of two."""
     if is_reference(row):
         return None
-    if column.ratio is not None and column.ratio in row:
+    if column.ratio is not None and row.get(column.ratio) is not None:
         return number(row, column.ratio)
     value = number(row, column.name)
     whole = None if exact is None else number(exact, column.name)
     return None if value is None else ratio_to(value, whole)
+
+
+LayerRows = dict[str, list[Row]]
+"""The rows of each layer, by its name."""
+
+
+def no_columns(lines: LayerRows) -> Sequence[TextColumn]:
+    """Add nothing to the columns of a layer."""
+    return ()
+
+
+def gradient_parts(
+    setting: Comparable,
+    figures: Sequence[Figure[Row]],
+    layers: Sequence[str] | None,
+    is_left_out: Callable[[Sequence[Row]], bool],
+    more: Callable[[LayerRows], Sequence[TextColumn]] = no_columns,
+) -> Iterator[Block]:
+    """Yield a table of the whole network, and for each estimator one with a line a layer.
+
+    Only ``layers`` are shown where they are given. An estimator ``is_left_out`` by its rows;
+    ``more`` makes the columns that stand behind the figures of its layers.
+    """
+    yield methods_part(setting, of_network(setting.rows), figures)
+    exact = {row["layer"]: row for row in setting.rows if is_reference(row)}
+    for name, rows in by_estimator(setting.rows).items():
+        lines = by_layer(rows, layers)
+        if lines.keys() == {ALL_LAYERS} or is_left_out(rows):
+            continue
+        columns = _layer_columns(figures, lines.values(), lambda row: exact.get(row["layer"]))
+        names = TextColumn("layer", list(lines), "left")
+        yield Block(f"{name}, layer by layer", [names], [*columns, *more(lines)])
+
+
+def _layer_columns(
+    figures: Sequence[Figure[Row]], lines: Collection[Sequence[Row]], exact_of: ExactOf[Row]
+) -> Iterator[TextColumn]:
+    """Yield all figures of a single number of probes, and the essential ones of each of several.
+
+    ``lines`` are the rows of one layer each. Every dial is treated as probes are.
+    """
+    dials = dict.fromkeys(dial_words(row) for rows in lines for row in rows)
+    for figure in figures:
+        if len(dials) > 1 and not figure.is_essential:
+            continue
+        for dial in dials:
+            rows = [next((r for r in line if dial_words(r) == dial), None) for line in lines]
+            heading = f"{figure.heading} {dial}" if len(dials) > 1 else figure.heading
+            column = figure.column(rows, exact_of, heading)
+            if any(column.cells):
+                yield column

@@ -1,18 +1,21 @@
 """The rows of ``error.csv`` as tables for people: the whole network first, then layer by layer."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import IO
 
-from xconv_bench.report.notes import notes_of
-from xconv_bench.report.settings import is_exact, is_reference, number, of_network, settings_of
+from xconv_bench.report.settings import (
+    is_exact,
+    is_reference,
+    notes_of,
+    number,
+    of_network,
+    settings_of,
+)
 from xconv_bench.report.summary import Row
-from xconv_bench.report.tables.engine import Figure, cell_words, figure_of
-from xconv_bench.report.tables.gradients import gradient_parts
+from xconv_bench.report.tables.engine import Figure, cell_words, figure_of, gradient_parts
 from xconv_bench.report.tables.terminal import Printed, print_tables
 from xconv_bench.report.units import format_ratio
-from xconv_bench.report.words import status_words
+from xconv_bench.report.words import ended
 from xconv_bench.results.schema.error import ERROR
 
 
@@ -22,13 +25,12 @@ def print_error_table(
     bias_test: bool = False,
     file: IO[str] | None = None,
 ) -> None:
-    """Print the errors of the weight gradients in ``rows``, as ``Table.rows`` returns them.
+    """Print the errors of the weight gradients in ``rows``.
 
     For each setting the whole network, one line a configuration; then for each estimator one
     line a layer, of ``layers`` only where they are given: with several numbers of probes the error
     and what is saved for each of them, with a single one all figures. ``bias_test`` adds the
-    verdict. Below stand the messages of the rows and what each figure means. ``file`` is standard
-    output where None is given.
+    verdict. Below stand the messages of the rows and what each figure means.
     """
     settings = settings_of(rows, ERROR.key)
     figures = (*_FIGURES, *(_BIAS_TEST if bias_test else ()))
@@ -58,7 +60,7 @@ def _false_alarms(rows: Sequence[Row]) -> Iterator[tuple[str, str]]:
 
 def _error(row: Row, _: Row | None) -> str:
     if row["status"] != "ok":
-        return status_words(str(row["status"]))
+        return ended(row)
     return "exact" if is_exact(row) else cell_words(ERROR["relative_error"], row, None)
 
 

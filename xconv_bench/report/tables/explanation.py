@@ -1,7 +1,5 @@
 """Print what holds the memory of each method, as tables for people."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import IO
 
@@ -9,7 +7,7 @@ from xconv_bench.amounts import Scale, bytes_scale, format_bytes
 from xconv_bench.explanation import Explanation, Held, Peak
 from xconv_bench.naming import method_words
 from xconv_bench.report.settings import is_reference, settings_of
-from xconv_bench.report.summary import Row
+from xconv_bench.report.summary import Row, grouped
 from xconv_bench.report.tables.terminal import Block, Printed, TextColumn, aligned, print_tables
 from xconv_bench.report.units import format_ratio
 from xconv_bench.results.schema import TABLES
@@ -45,7 +43,7 @@ def print_explanations(explained: Sequence[Explained], file: IO[str] | None = No
     """Print who keeps what for the backward pass and what is there at the peak, method by method.
 
     ``allocated_peak_bytes`` of a row, where it has any, tells what torch's allocator took beyond
-    live tensors. ``file`` is standard output where None is given.
+    live tensors.
     """
     known: dict[int, Explanation | str] = {id(row): found for row, found in explained}
     unknown: list[str] = []
@@ -54,7 +52,7 @@ def print_explanations(explained: Sequence[Explained], file: IO[str] | None = No
         found = [(row, known[id(row)]) for row in setting.rows]
         exact = next((e for row, e in found if is_reference(row)), None)
         for row, explanation in found:
-            name = ": ".join(filter(None, (setting.apart, method_words(row))))
+            name = setting.named(method_words(row))
             if isinstance(explanation, str):
                 unknown.append(f"what holds the memory of {name} is not known: {explanation}")
                 continue
@@ -127,9 +125,7 @@ def _peak(peak: Peak, allocated: object) -> Block:
 
 def _by_family(found: Explanation) -> dict[str, list[Held]]:
     """Return what each family keeps, the largest first, and in it the largest module first."""
-    families: dict[str, list[Held]] = {}
-    for held in found.held:
-        families.setdefault(held.family, []).append(held)
+    families = grouped(found.held, lambda held: held.family)
     return dict(sorted(families.items(), key=lambda item: -_total(item[1])))
 
 

@@ -1,19 +1,16 @@
 """The rows of ``layers.csv`` as tables for people: the peaks, and which layers hold the most."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import IO
 
 from xconv_bench.amounts import format_bytes
 from xconv_bench.naming import method_words
-from xconv_bench.report.notes import notes_of
 from xconv_bench.report.published import published_layers_peak
-from xconv_bench.report.settings import Comparable, is_reference, number, settings_of
-from xconv_bench.report.summary import Row
+from xconv_bench.report.settings import Comparable, notes_of, number, reference_in, settings_of
+from xconv_bench.report.summary import Row, grouped
 from xconv_bench.report.tables.engine import Figure, columns_of, in_brackets, ratio_to
 from xconv_bench.report.tables.terminal import Block, Printed, TextColumn, print_tables
-from xconv_bench.report.words import status_words
+from xconv_bench.report.words import ended
 from xconv_bench.results.schema import ALL_LAYERS
 from xconv_bench.results.schema.layers import LAYERS
 
@@ -22,10 +19,7 @@ _PEAK = "layer_peak_bytes"
 
 
 def print_layers_table(rows: Sequence[Row], file: IO[str] | None = None) -> None:
-    """Print the peak of each method, and the layers that hold the most, methods side by side.
-
-    ``rows`` are as ``Table.rows`` returns them; ``file`` is standard output where None is given.
-    """
+    """Print the peak of each method, and the layers that hold the most, methods side by side."""
     settings = settings_of(rows, LAYERS.setting_key)
     # Messages are of the step as a whole.
     firsts = [{**row, "layer": ALL_LAYERS} for row in rows if row["position"] == 0]
@@ -36,10 +30,7 @@ def print_layers_table(rows: Sequence[Row], file: IO[str] | None = None) -> None
 
 def steps_of(setting: Comparable) -> dict[str, list[Row]]:
     """Return the moments of each method's step, by its name in words."""
-    steps: dict[str, list[Row]] = {}
-    for row in setting.rows:
-        steps.setdefault(method_words(row), []).append(row)
-    return steps
+    return grouped(setting.rows, method_words)
 
 
 def above_start(row: Row, column: str) -> float:
@@ -70,7 +61,7 @@ def _parts(setting: Comparable) -> Iterator[Block]:
     steps = steps_of(setting)
     # A step of which nothing was measured is spoken of by its first moment.
     peaks = {name: peak_of(step) or step[0] for name, step in steps.items()}
-    exact = next((row for row in peaks.values() if is_reference(row)), None)
+    exact = reference_in(peaks.values())
     columns = columns_of(_FIGURES, list(peaks.values()), lambda row: exact)
     yield Block(setting.title, [TextColumn("method", list(peaks), "left")], columns)
     held = {name: held_by(step) for name, step in steps.items() if peak_of(step) is not None}
@@ -97,7 +88,7 @@ def _bytes(held: float | None) -> str:
 def _peak(row: Row, exact: Row | None) -> str:
     peak = number(row, _PEAK)
     if peak is None:
-        return status_words(str(row["status"]))
+        return ended(row)
     whole = None if exact is None else number(exact, _PEAK)
     return format_bytes(peak) + in_brackets(ratio_to(peak, whole))
 

@@ -1,7 +1,5 @@
 """The rows of ``memory.csv`` as a table for people: one line for each configuration."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import IO
 
@@ -16,11 +14,10 @@ from xconv_bench.results.schema.column import Unit
 
 
 def print_memory_table(rows: Sequence[Row], file: IO[str] | None = None) -> None:
-    """Print one line for each configuration of ``rows``, as ``Table.rows`` returns them.
+    """Print one line for each configuration of ``rows``.
 
     Figures are medians over repeats and seeds, with their ratio to ``exact``. Below stand the
-    messages of the rows and what each figure means. ``file`` is standard output where None is
-    given.
+    messages of the rows and what each figure means.
     """
     print_tables(_described(summarize(rows)), file)
 

@@ -1,7 +1,5 @@
 """Tables with a line for each method: largest batches, the frontier, average gradient errors."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import IO
 
@@ -20,7 +18,7 @@ from xconv_bench.report.tables.engine import (
 )
 from xconv_bench.report.tables.terminal import print_tables
 from xconv_bench.report.units import format_ratio
-from xconv_bench.report.words import status_words
+from xconv_bench.report.words import ended
 from xconv_bench.results.schema.age import AGE
 from xconv_bench.results.schema.frontier import FRONTIER
 from xconv_bench.results.schema.max_batch import MAX_BATCH
@@ -37,26 +35,19 @@ _FLOOR = AGE["exact_average_gradient_error"]
 
 
 def print_max_batch_table(rows: Sequence[Row], file: IO[str] | None = None) -> None:
-    """Print the rows of ``max_batch.csv``: what fits, and what that is to exact.
-
-    ``rows`` are as ``Table.rows`` returns them; ``file`` is standard output where None is given.
-    """
+    """Print the rows of ``max_batch.csv``: what fits, and what that is to exact."""
     print_tables(by_setting(rows, MAX_BATCH.key, _LARGEST_BATCHES), file)
 
 
 def print_frontier_table(rows: Sequence[Row], file: IO[str] | None = None) -> None:
-    """Print the rows of ``frontier.csv``, those with the smallest peak last.
-
-    ``rows`` are as ``Table.rows`` returns them; ``file`` is standard output where None is given.
-    """
+    """Print the rows of ``frontier.csv``, those with the smallest peak last."""
     print_tables(by_setting(rows, FRONTIER.key, _COSTS, _by_peak), file)
 
 
 def print_average_error_table(rows: Sequence[Row], file: IO[str] | None = None) -> None:
     """Print the rows of ``age.csv`` over the whole network.
 
-    Where batches were chosen for the memory, each line has its own. ``rows`` are as ``Table.rows``
-    returns them; ``file`` is standard output where None is given.
+    Where batches were chosen for the memory, each line has its own.
     """
     print_tables(by_setting(rows, AGE.key, _AVERAGE_ERRORS, of_network), file)
 
@@ -64,9 +55,9 @@ def print_average_error_table(rows: Sequence[Row], file: IO[str] | None = None) 
 def _largest(row: Row, exact: Row | None) -> str:
     size = number(row, "max_batch_size")
     if size is None:
-        return status_words(str(row["status"]))
+        return ended(row)
     whole = None if exact is None else number(exact, "max_batch_size")
-    doubt = "" if row["status"] == "ok" else f", {status_words(str(row['status']))}"
+    doubt = "" if row["status"] == "ok" else f", {ended(row)}"
     return f"{size:.0f}{in_brackets(ratio_to(size, whole))}{doubt}"
 
 
@@ -94,7 +85,7 @@ def _batch(row: Row, _: Row | None) -> str:
 def _average_error(row: Row, exact: Row | None) -> str:
     error = number(row, _ERROR.name)
     if row["status"] != "ok" or error is None:
-        return status_words(str(row["status"]))
+        return ended(row)
     whole = None if exact is None else number(exact, _ERROR.name)
     return cell_words(_ERROR, row, exact) + in_brackets(ratio_to(error, whole))
 

@@ -1,7 +1,5 @@
 """Profiles as tables for people: what one would measure and take, and what came of one."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,8 +10,8 @@ from xconv_bench.naming import method_words
 from xconv_bench.report.settings import of_network
 from xconv_bench.report.tables import terminal
 from xconv_bench.report.tables.terminal import Printed, TextColumn, print_tables
-from xconv_bench.report.units import format_duration
-from xconv_bench.report.words import phrases, status_words
+from xconv_bench.report.units import format_duration, known
+from xconv_bench.report.words import counts_words, phrases
 from xconv_bench.results.schema import Cell
 from xconv_bench.results.table import Row
 
@@ -52,11 +50,11 @@ class Part:
         # The first of the moments of a step tells how the measurement ended.
         firsts = [row for row in self.rows if row.get("position") == 0]
         counts = Counter(str(row["status"]) for row in firsts or of_network(self.rows))
-        return ", ".join(f"{count} {status_words(status)}" for status, count in counts.items())
+        return counts_words(counts)
 
 
 def print_run_summary(title: str, parts: Sequence[Part], file: IO[str] | None = None) -> None:
-    """Print a line for each experiment; ``file`` is standard output where None is given."""
+    """Print a line for each experiment."""
     names = TextColumn("experiment", [part.name for part in parts], "left")
     figures = [
         TextColumn("outcome", [part.outcome for part in parts], "left"),
@@ -70,10 +68,7 @@ def print_plan(
     experiments: Sequence[tuple[str, Sequence[PlannedLine]]],
     file: IO[str] | None = None,
 ) -> None:
-    """Print the cells of each experiment, and what all of them take together.
-
-    ``file`` is standard output where None is given.
-    """
+    """Print the cells of each experiment, and what all of them take together."""
     parts = [
         _part(f"{number}. {command}: {_measurements(len(lines))}", lines)
         for number, (command, lines) in enumerate(experiments, 1)
@@ -93,8 +88,8 @@ def _part(heading: str, lines: Sequence[PlannedLine]) -> terminal.Block:
             TextColumn("method", [method_words(key) for key in keys], "left"),
         ],
         [
-            TextColumn("peak", [_bytes(peak) for _, peak, _, _ in lines]),
-            TextColumn("time", [_time(seconds) for _, _, seconds, _ in lines]),
+            TextColumn("peak", [known(peak, format_bytes) for _, peak, _, _ in lines]),
+            TextColumn("time", [known(seconds, format_duration) for _, _, seconds, _ in lines]),
         ],
     )
 
@@ -116,11 +111,3 @@ def _notes(lines: Sequence[PlannedLine]) -> list[str]:
 
 def _measurements(count: int) -> str:
     return "1 measurement" if count == 1 else f"{count} measurements"
-
-
-def _bytes(peak: int | None) -> str:
-    return "?" if peak is None else format_bytes(peak)
-
-
-def _time(seconds: float | None) -> str:
-    return "?" if seconds is None else format_duration(seconds)

@@ -1,14 +1,11 @@
 """The rows of ``runtime.csv`` as a table for people, and where a method is quicker than exact."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO
 
 from xconv_bench.naming import method_words
-from xconv_bench.report.notes import notes_of
-from xconv_bench.report.settings import is_reference, number, settings_of
-from xconv_bench.report.summary import Row
+from xconv_bench.report.settings import is_reference, notes_of, number, settings_of
+from xconv_bench.report.summary import Row, grouped
 from xconv_bench.report.tables.engine import Figure, columns_of, figure_of, no_exact
 from xconv_bench.report.tables.terminal import Block, Printed, TextColumn, print_tables
 from xconv_bench.report.units import format_ratio
@@ -20,10 +17,7 @@ _SHAPE = tuple(HEADINGS)
 
 
 def print_runtime_table(rows: Sequence[Row], file: IO[str] | None = None) -> None:
-    """Print a line for each shape and method; below, for each method, where it wins.
-
-    ``rows`` are as ``Table.rows`` returns them; ``file`` is standard output where None is given.
-    """
+    """Print a line for each shape and method; below, for each method, where it wins."""
     print_tables(_described(rows), file)
 
 
@@ -35,10 +29,8 @@ def is_win(row: Row) -> bool:
 
 def wins(rows: Sequence[Row]) -> Iterator[str]:
     """Yield a line for each method with its knobs: in how many shapes it wins, and in which."""
-    methods: dict[str, list[Row]] = {}
-    for row in rows:
-        if number(row, "step_ratio") is not None:
-            methods.setdefault(method_words(row), []).append(row)
+    measured = [row for row in rows if number(row, "step_ratio") is not None]
+    methods = grouped(measured, method_words)
     names = [name for name in _SHAPE if len({row[name] for row in rows}) > 1]
     for method, some in methods.items():
         won = [row for row in some if is_win(row)]

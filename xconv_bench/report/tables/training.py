@@ -1,7 +1,5 @@
 """The rows of ``training.csv`` as tables for people: final measures, gaps, memory and time."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import IO
 
@@ -18,17 +16,14 @@ from xconv_bench.report.training_words import (
     measures_in,
     trained_in,
 )
-from xconv_bench.report.words import phrases, status_words
+from xconv_bench.report.words import ended, phrases
 from xconv_bench.results.schema import Cell
 from xconv_bench.results.schema.shared import PEAKS
 from xconv_bench.results.schema.training import GAP, TRAINING
 
 
 def print_training_table(rows: Sequence[Row], file: IO[str] | None = None) -> None:
-    """Print a line for each method, task by task.
-
-    ``rows`` are as ``Table.rows`` returns them; ``file`` is standard output where None is given.
-    """
+    """Print a line for each method, task by task."""
     parts = [_part(key, methods) for key, methods in trained_in(rows).items()]
     print_tables(Printed(parts), file)
 
@@ -76,7 +71,7 @@ def _measure(column: str) -> Figure[Trained]:
         last = max(method.rows, key=lambda row: int(row["epoch"] or 0))
         if last["status"] == "ok":  # still under way, or stopped there
             return f"epoch {last['epoch']} of {last['epochs']}"
-        return status_words(str(last["status"]))
+        return ended(last)
 
     return Figure(TRAINING[column].heading, words)
 
@@ -116,9 +111,7 @@ def _notes(methods: Sequence[Trained]) -> Iterator[str]:
         if method.diverged:
             yield f"{method.name}: {method.diverged} of its seeds diverged"
         said = dict.fromkeys(
-            f"{status_words(str(row['status']))}: {row['message']}"
-            if row["status"] != "ok"
-            else str(row["message"])
+            f"{ended(row)}: {row['message']}" if row["status"] != "ok" else str(row["message"])
             for row in method.rows
             if row["message"] or row["status"] not in ("ok", "diverged")
         )

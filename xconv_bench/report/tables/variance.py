@@ -1,23 +1,29 @@
 """The rows of ``variance.csv`` as tables for people: the network, its layers, and the answer."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from math import sqrt
 from typing import IO
 
-from xconv_bench.report.notes import notes_of
 from xconv_bench.report.settings import (
     Comparable,
     by_estimator,
     by_layer,
     is_reference,
+    note,
+    notes_of,
     number,
     settings_of,
 )
-from xconv_bench.report.summary import Row
-from xconv_bench.report.tables.engine import Figure, figure_of, in_brackets, meaning_of, ratio_to
-from xconv_bench.report.tables.gradients import LayerRows, gradient_parts
+from xconv_bench.report.summary import Row, grouped
+from xconv_bench.report.tables.engine import (
+    Figure,
+    LayerRows,
+    figure_of,
+    gradient_parts,
+    in_brackets,
+    meaning_of,
+    ratio_to,
+)
 from xconv_bench.report.tables.terminal import Printed, TextColumn, aligned, print_tables
 from xconv_bench.report.units import format_measured, format_ratio
 from xconv_bench.report.variance_laws import (
@@ -28,7 +34,7 @@ from xconv_bench.report.variance_laws import (
     laws_by_key,
     ratio_words,
 )
-from xconv_bench.report.words import status_words
+from xconv_bench.report.words import ended
 from xconv_bench.results.schema import ALL_LAYERS
 from xconv_bench.results.schema.variance import VARIANCE
 from xconv_bench.results.schema.variance_law import VARIANCE_LAW
@@ -43,13 +49,13 @@ def print_variance_table(
     layers: Sequence[str] | None = None,
     file: IO[str] | None = None,
 ) -> None:
-    """Print the variances in ``rows``, as ``Table.rows`` returns them, and the fitted ``laws``.
+    """Print the variances in ``rows``, and the fitted ``laws``.
 
     For each setting the whole network, one line a configuration; then for each estimator one line
     a layer, of ``layers`` only where they are given: the ratio of the estimator's variance to that
     of minibatches at each number of probes, its law, and the fewest probes that keep the target.
     Below stand the messages, what each figure means, and at the very end a line for each estimator
-    that says what it adds. ``file`` is standard output where None is given.
+    that says what it adds.
     """
     settings = settings_of(rows, VARIANCE.key)
     by_key = laws_by_key(laws)
@@ -98,17 +104,15 @@ def _law_notes(
     settings: Sequence[Comparable], laws: Laws, layers: Sequence[str] | None
 ) -> Iterator[str]:
     """Yield what is to be said of the laws of layers; the answer speaks of the network's."""
-    concerned: dict[str, list[str]] = {}
-    for setting in settings:
-        for layer, rows in by_layer(setting.rows, layers).items():
-            for name, some in by_estimator(rows).items():
-                law = law_of(laws, some[0])
-                if law is not None and law["message"] and layer != ALL_LAYERS:
-                    who = ": ".join(part for part in (setting.apart, name) if part)
-                    concerned.setdefault(str(law["message"]), []).append(f"{who}, layer {layer}")
-    for message, names in concerned.items():
-        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-        yield f"{names[0]}{more}: {message}"
+    concerned = [
+        (f"{setting.named(name)}, layer {layer}", str(law["message"]))
+        for setting in settings
+        for layer, rows in by_layer(setting.rows, layers).items()
+        for name, some in by_estimator(rows).items()
+        if (law := law_of(laws, some[0])) and law["message"] and layer != ALL_LAYERS
+    ]
+    for message, pairs in grouped(concerned, lambda pair: pair[1]).items():
+        yield note([who for who, _ in pairs], message)
 
 
 def _legend(laws: Sequence[Row]) -> Iterator[tuple[str, str]]:
@@ -118,7 +122,7 @@ def _legend(laws: Sequence[Row]) -> Iterator[tuple[str, str]]:
 
 def _ratio(row: Row, _: Row | None) -> str:
     if row["status"] != "ok":
-        return status_words(str(row["status"]))
+        return ended(row)
     return "" if is_reference(row) else ratio_words(row)
 
 

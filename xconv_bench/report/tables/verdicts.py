@@ -1,12 +1,11 @@
-"""Verdicts on thresholds, and changes of a baseline, as tables for people."""
+"""Verdicts on thresholds, for people, JUnit and GitHub; and the changes of a baseline."""
 
-from __future__ import annotations
-
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from math import inf
 from pathlib import Path
 from typing import IO
+from xml.etree import ElementTree
 
 from xconv_bench.amounts import format_bytes, format_seconds
 from xconv_bench.configuration import (
@@ -16,6 +15,8 @@ from xconv_bench.configuration import (
 )
 from xconv_bench.knobs import KNOBS
 from xconv_bench.naming import method_words
+from xconv_bench.plain_text import visible
+from xconv_bench.report.summary import grouped
 from xconv_bench.report.tables.terminal import Block, Printed, TextColumn, print_tables
 from xconv_bench.report.units import format_measured
 from xconv_bench.report.words import phrases
@@ -43,8 +44,7 @@ def print_verdicts(
 ) -> None:
     """Print a line for each verdict that is not a pass, and one for all passes of a limit.
 
-    The line of passes shows the row that is nearest to the bound. ``file`` is standard output
-    where None is given.
+    The line of passes shows the row that is nearest to the bound.
     """
     against = f", baseline {baseline}" if baseline else ""
     lines = [[verdict] for verdict in verdicts if verdict.outcome != "pass"]
@@ -61,7 +61,7 @@ def print_verdicts(
             TextColumn("value", [_figure(each, each.value) for each in shown]),
             TextColumn("bound", [_figure(each, each.bound) for each in shown]),
             TextColumn("reference", [_figure(each, each.reference) for each in shown]),
-            TextColumn("beyond", [excess_words(each) for each in shown]),
+            TextColumn("beyond", [_excess_words(each) for each in shown]),
             TextColumn("remark", [each.message for each in shown], "left"),
         ),
     )
@@ -69,7 +69,7 @@ def print_verdicts(
 
 
 def print_changes(changes: Sequence[Change], baseline: Path, file: IO[str] | None = None) -> None:
-    """Print what a new baseline changes; ``file`` is standard output where None is given."""
+    """Print what a new baseline changes."""
     changed = [change for change in changes if change.before != change.after]
     words = [_figures(change) for change in changed]
     part = Block(
@@ -88,14 +88,57 @@ def print_changes(changes: Sequence[Change], baseline: Path, file: IO[str] | Non
     print_tables(Printed([part], notes), file)
 
 
-def row_words(verdict: Verdict) -> str:
+def junit_xml(verdicts: Sequence[Verdict]) -> bytes:
+    """Return a test suite with a case for each verdict; what was not compared is skipped."""
+    outcomes = [verdict.outcome for verdict in verdicts]
+    suite = ElementTree.Element(
+        "testsuite",
+        name="xconv-bench check",
+        tests=str(len(verdicts)),
+        failures=str(outcomes.count("fail")),
+        skipped=str(outcomes.count("skip")),
+    )
+    for verdict in verdicts:
+        case = ElementTree.SubElement(
+            suite,
+            "testcase",
+            classname=f"xconv-bench.{verdict.limit.table}",
+            name=f"{verdict.limit.demand}: {_verdict_words(verdict)}",
+        )
+        if verdict.outcome == "fail":
+            ElementTree.SubElement(case, "failure", message=_complaint(verdict)).text = str(
+                verdict.limit
+            )
+        if verdict.outcome == "skip":
+            ElementTree.SubElement(case, "skipped", message=verdict.message)
+    for element in suite.iter():  # no XML may hold a control character, not even escaped
+        element.attrib |= {name: visible(text) for name, text in element.attrib.items()}
+        element.text = element.text and visible(element.text)
+    suites = ElementTree.Element("testsuites")
+    suites.append(suite)
+    ElementTree.indent(suites)
+    return ElementTree.tostring(suites, encoding="utf-8", xml_declaration=True) + b"\n"
+
+
+def github_lines(verdicts: Sequence[Verdict]) -> Iterator[str]:
+    """Yield a line for each verdict that is not a pass: GitHub shows it beside the change."""
+    for verdict in verdicts:
+        if verdict.outcome == "pass":
+            continue
+        level = "error" if verdict.outcome == "fail" else "notice"
+        title = _property(f"{verdict.limit.table}: {verdict.limit.demand}")
+        complaint = _data(f"{_verdict_words(verdict)}: {_complaint(verdict)}")
+        yield f"::{level} title={title}::{complaint}"
+
+
+def _verdict_words(verdict: Verdict) -> str:
     """Return the row that a verdict is on; where there is none, what was to be selected."""
     if verdict.row is None:
         return verdict.limit.rows
     return _row_words(verdict.limit.table, verdict.row)
 
 
-def excess_words(verdict: Verdict) -> str:
+def _excess_words(verdict: Verdict) -> str:
     """Return ``+3.2 %`` beyond the bound, ``-12 %`` within."""
     excess = verdict.excess
     if excess is None:
@@ -106,7 +149,7 @@ def excess_words(verdict: Verdict) -> str:
     return f"{percent:+.2g} %" if abs(percent) < 100 else f"{percent:+.0f} %"
 
 
-def figure_words(column: schema.Column, value: float | None) -> str:
+def _figure_words(column: schema.Column, value: float | None) -> str:
     """Return a figure with its unit; numbers without one as limits are written."""
     if value is None:
         return ""
@@ -119,10 +162,8 @@ def figure_words(column: schema.Column, value: float | None) -> str:
 
 def _passes(verdicts: Sequence[Verdict]) -> list[list[Verdict]]:
     """Return the passes of each limit, the one nearest to its bound first."""
-    found: dict[str, list[Verdict]] = {}
-    for verdict in verdicts:
-        if verdict.outcome == "pass":
-            found.setdefault(str(verdict.limit), []).append(verdict)
+    passes = [verdict for verdict in verdicts if verdict.outcome == "pass"]
+    found = grouped(passes, lambda verdict: str(verdict.limit))
     return [
         sorted(some, key=lambda each: -inf if each.excess is None else each.excess, reverse=True)
         for some in found.values()
@@ -135,7 +176,7 @@ def _filled(*columns: TextColumn) -> list[TextColumn]:
 
 def _rows_words(line: Sequence[Verdict]) -> str:
     more = f"{len(line)} rows, the nearest: " if len(line) > 1 else ""
-    return more + row_words(line[0])
+    return more + _verdict_words(line[0])
 
 
 def _row_words(table: str, row: Mapping[str, Cell]) -> str:
@@ -150,12 +191,12 @@ def _row_words(table: str, row: Mapping[str, Cell]) -> str:
 
 
 def _figure(verdict: Verdict, value: float | None) -> str:
-    return figure_words(verdict.limit.column, value)
+    return _figure_words(verdict.limit.column, value)
 
 
 def _figures(change: Change) -> Iterable[str]:
     values = (change.before, change.after)
-    return [figure_words(change.limit.column, value) or "-" for value in values]
+    return [_figure_words(change.limit.column, value) or "-" for value in values]
 
 
 def _change(change: Change) -> str:
@@ -169,3 +210,25 @@ def _change(change: Change) -> str:
 def _count(verdicts: Sequence[Verdict]) -> str:
     counts = {mark: sum(each.outcome == name for each in verdicts) for name, mark in _MARKS.items()}
     return ", ".join(f"{count} {mark}" for mark, count in counts.items() if count)
+
+
+def _complaint(verdict: Verdict) -> str:
+    """Return what is wrong, in one line."""
+    column = verdict.limit.column
+    if verdict.bound is None or verdict.value is None:
+        return verdict.message
+    words = (
+        f"{column.name} is {_figure_words(column, verdict.value)}, {_excess_words(verdict)} beyond "
+    )
+    words += _figure_words(column, verdict.bound)
+    if verdict.reference is None or verdict.limit.reference is None:
+        return words
+    return f"{words}; {verdict.limit.reference} has {_figure_words(column, verdict.reference)}"
+
+
+def _data(text: str) -> str:
+    return visible(text).replace("%", "%25")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
