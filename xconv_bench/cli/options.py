@@ -67,8 +67,8 @@ Models = Annotated[
     typer.Option(
         "--model",
         metavar="NAME...",
-        help="Network to measure: a name from `xconv-bench models`, timm:NAME, or your own as "
-        "file.py:callable.",
+        help="Network to measure: a name from `xconv-bench models`, timm:NAME, smp:NAME, "
+        "monai:NAME, hf:NAME, or your own as file.py:callable.",
         rich_help_panel=NETWORK,
     ),
 ]
