@@ -46,7 +46,9 @@ def read_call(text: str, prefix: str) -> Call:
             arguments[each.arg] = ast.literal_eval(each.value)
         except (ValueError, TypeError, SyntaxError) as error:
             value = ast.unparse(each.value)
-            raise UsageError(f"'{prefix}{text}': {each.arg}={value} is no literal: {form}") from error
+            raise UsageError(
+                f"'{prefix}{text}': {each.arg}={value} is no literal: {form}"
+            ) from error
     return Call(name.strip(), arguments)
 
 

@@ -58,8 +58,8 @@ def architecture(
     """Return the network of a class with these values in its configuration."""
     parameters = parameters_of(kind)
     check_arguments(name, parameters, arguments)
-    values = {each.name: each.default for each in parameters.values()} | arguments
-    inputs = _Inputs(name, kind, values)
+    values = {each.name: each.default for each in parameters.values()}
+    inputs = _Inputs(name, kind, {**values, **arguments})
     return Architecture(
         name=name,
         family="diffusers",
@@ -130,4 +130,6 @@ class _Inputs:
         width = self._values.get("cross_attention_dim")
         if name == "encoder_hidden_states" and isinstance(width, int):
             return torch.randn(batch, _TOKENS, width)
-        raise UsageError(f"{self._name} takes {name}: give its inputs with --inputs FILE.py:callable")
+        raise UsageError(
+            f"{self._name} takes {name}: give its inputs with --inputs FILE.py:callable"
+        )

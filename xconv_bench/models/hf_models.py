@@ -36,8 +36,8 @@ def find(text: str) -> Architecture:
         call = _from_file(call)
     elif "/" in call.name:
         raise UsageError(
-            f"'{PREFIX}{text}' names a repository, and nothing is downloaded here: give a class, as "
-            f"in {PREFIX}ViTForImageClassification, or the path of its config.json"
+            f"'{PREFIX}{text}' names a repository, and nothing is downloaded here: give a class, "
+            f"as in {PREFIX}ViTForImageClassification, or the path of its config.json"
         )
     module, kind = _class(call.name)
     make: Callable[..., Architecture] = module.architecture

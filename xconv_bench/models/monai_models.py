@@ -25,8 +25,8 @@ from xconv_bench.models.messages import did_you_mean, reason
 from xconv_bench.models.sizes import ANY_SIZE, ImageSizes
 from xconv_bench.models.torchvision_shim import import_torchvision
 from xconv_bench.objectives.automatic import AutomaticObjective
-from xconv_bench.objectives.dense import DenseCrossEntropy
 from xconv_bench.objectives.denoising import Denoising
+from xconv_bench.objectives.dense import DenseCrossEntropy
 from xconv_bench.objectives.objective import Objective
 from xconv_bench.objectives.outputs import named_tensors
 
@@ -133,7 +133,7 @@ def _recipe(text: str) -> _Recipe:
     usual = {name: value for name, value in _USUAL.items() if name in required}
     # Some would download weights unless told not to.
     random = {_PUBLISHED: False} if _PUBLISHED in parameters else {}
-    arguments = usual | call.arguments | random
+    arguments = usual | dict(call.arguments) | random
     is_sized = _SIZE in parameters and _SIZE not in arguments
     if not _passes_on(kind):
         check_arguments(
@@ -167,7 +167,7 @@ def _usual_size(dimensions: int) -> int:
 
 
 def _form(network: nn.Module, recipe: _Recipe) -> tuple[int, int]:
-    """Return channels and spatial dimensions of the input: as told, else of the first convolution."""
+    """Return channels and spatial dimensions as told, else of the first convolution."""
     first = next((each for each in modules(network) if isinstance(each, _CONVOLUTIONS)), None)
     if first is None:
         dimensions, channels = recipe.dimensions, 1
