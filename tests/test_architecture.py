@@ -39,7 +39,7 @@ FLOORS = {
         "configuration naming objectives",
         "models results",
         "data meters methods statistics thresholds",
-        "profiles report tasks",
+        "profiles report tasks tracking",
         "measurement",
         "launch",
         "experiments",

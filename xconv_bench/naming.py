@@ -1,5 +1,6 @@
 """Names of configurations in words: for labels, messages, columns and files."""
 
+import hashlib
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from xconv_bench.knobs import KNOBS, Knob
 
 _DIALS = tuple(knob for knob in KNOBS.values() if knob.is_dial)
+_LONGEST_NAME = 120
 _DETAILS = tuple(knob for knob in KNOBS.values() if not knob.is_dial and knob.name != "scheme")
 
 
@@ -41,6 +43,20 @@ def said(phrase: str, value: Any) -> str:
     """Return ``2 bits`` or ``1 bit``."""
     words = phrase.format(value)
     return words.removesuffix("s") if value == 1 else words
+
+
+def cell_name(key: Mapping[str, Any]) -> str:
+    """Return a name for files about a cell: readable, and unlike that of any other cell."""
+    words = [key.get("task"), key["model"], method_words(key)]
+    words += [
+        f"batch {key['batch_size']}" if "batch_size" in key else "",
+        f"{key['image_size']} px",
+    ]
+    words += [key["dtype"], key["device"]]
+    text = "-".join(str(word) for word in words if word)
+    readable = re.sub(r"[^A-Za-z0-9.=]+", "-", text).strip("-.")[:_LONGEST_NAME]
+    digest = hashlib.blake2b(repr(sorted(key.items())).encode(), digest_size=4).hexdigest()
+    return f"{readable}-{digest}"
 
 
 def training_name(key: Mapping[str, Any]) -> str:

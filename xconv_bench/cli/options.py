@@ -4,12 +4,13 @@ An option whose metavar ends in ``...`` takes several values: it is repeated, or
 by commas. Options of one command stand beside the command.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from xconv_bench import parsing
 from xconv_bench.configuration import GradientConfiguration
 from xconv_bench.knobs import Knob
 from xconv_bench.methods import METHODS
@@ -46,6 +47,15 @@ DTYPES = ("float32", "float64", "bfloat16", "float16")
 LAUNCHERS = ("local", "ray")
 CIFAR = "paper/cifar"
 ALL_SCHEMES = "independent,multi,orthogonal,spectral"
+
+
+def read_log(given: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the trackers to log to. Raises UsageError for one that is unknown or not installed."""
+    if not given:
+        return ()
+    from xconv_bench.tracking import read_places
+
+    return read_places("--log", parsing.words("--log", given))
 
 
 def option_of(knob: Knob) -> Any:
@@ -291,6 +301,17 @@ Layers = Annotated[
         metavar="NAME...",
         help="Show only these layers; all of them are measured.",
         show_default="all",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Log = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--log",
+        metavar="PLACE...",
+        help="Log settings, the metrics of every epoch and the final figures to "
+        "tensorboard:FOLDER or mlflow:URI.",
+        show_default="the run directory alone",
         rich_help_panel=OUTPUT,
     ),
 ]

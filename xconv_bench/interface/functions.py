@@ -146,7 +146,7 @@ def _measure(experiment: Experiment, things: Mapping[str, Any], explains: bool) 
         _refuse_known(experiment, things, run)
         record_environment(run.environment, cells[0].seed)
         with SweepProgress(len(cells), has_lines=False) as progress:
-            rows = experiment.measure(run, progress)
+            rows = experiment.measured(run, progress)
             record_machines(run.environment, experiment.launcher.machines())
         if experiment.output is not None:
             experiment.draw(rows, run)
