@@ -48,11 +48,8 @@ def said(phrase: str, value: Any) -> str:
 def cell_name(key: Mapping[str, Any]) -> str:
     """Return a name for files about a cell: readable, and unlike that of any other cell."""
     words = [key.get("task"), key["model"], method_words(key)]
-    words += [
-        f"batch {key['batch_size']}" if "batch_size" in key else "",
-        f"{key['image_size']} px",
-    ]
-    words += [key["dtype"], key["device"]]
+    words += [f"batch {key['batch_size']}"] if "batch_size" in key else []
+    words += [f"{key['image_size']} px", key["dtype"], key["device"], f"seed {key['seed']}"]
     text = "-".join(str(word) for word in words if word)
     readable = re.sub(r"[^A-Za-z0-9.=]+", "-", text).strip("-.")[:_LONGEST_NAME]
     digest = hashlib.blake2b(repr(sorted(key.items())).encode(), digest_size=4).hexdigest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from math import isfinite
 from threading import Lock
 from typing import Any
@@ -34,16 +35,13 @@ class Logger:
     def wrote(self, configuration: Configuration, rows: Sequence[Mapping[str, Any]]) -> None:
         """Log rows that came before the end of a measurement, such as one an epoch."""
         for row in rows:
-            figures, step = _figures(configuration, row), int(row.get(_STEP) or 0)
-            self._try(
-                configuration, lambda run, f=figures, s=step: self._destination.log(run, f, s)
-            )
+            self._try(configuration, partial(self._log, _figures(configuration, row), _step(row)))
 
     def finished(self, configuration: Configuration, row: Mapping[str, Any], known: bool) -> None:
         """Log the row that a cell is known by; what was measured earlier has been logged then."""
         if known:
             return
-        figures, step = _figures(configuration, row), int(row.get(_STEP) or 0)
+        figures, step = _figures(configuration, row), _step(row)
         status, message = (str(row.get(name) or "") for name in _TEXTS)
         self._try(
             configuration, lambda run: self._destination.end(run, figures, step, status, message)
@@ -55,6 +53,9 @@ class Logger:
             self._destination.close()
         except Exception as error:
             self._fail(error)
+
+    def _log(self, figures: Mapping[str, float], step: int, run: str) -> None:
+        self._destination.log(run, figures, step)
 
     def _try(self, configuration: Configuration, log: Callable[[str], None]) -> None:
         run = cell_name(configuration.key)
@@ -79,6 +80,10 @@ class Logger:
 
 def _parameters(configuration: Configuration) -> dict[str, Any]:
     return {name: value for name, value in configuration.key.items() if value is not None}
+
+
+def _step(row: Mapping[str, Any]) -> int:
+    return int(row.get(_STEP) or 0)
 
 
 def _figures(configuration: Configuration, row: Mapping[str, Any]) -> dict[str, float]:
