@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from bisect import bisect_right
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +24,9 @@ _COUNTER = "live bytes"
 def write_trace(path: Path, title: str, timeline: Timeline) -> None:
     """Write a timeline; ``title`` names its process."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    events = chain(_names(title), _levels(timeline), _layers(timeline), _tensors(timeline))
     content = {
-        "traceEvents": [
-            *_names(title),
-            *_levels(timeline),
-            *_layers(timeline),
-            *_tensors(timeline),
-        ],
+        "traceEvents": list(events),
         "displayTimeUnit": "ms",
         "otherData": {"title": title, "unit": "a microsecond is one change of the memory"},
     }

@@ -105,12 +105,13 @@ class LayerTimes(LayerMemoryMeter):
     def __init__(self, model: nn.Module, meter: TimelineMeter) -> None:
         super().__init__(model, _NoGauge())
         self._meter = meter
+        self._start = meter.tick
         self._ticks: list[int] = []
 
     def spans(self) -> list[Span]:
         """Return what lies between the moments: a forward pass before, a backward pass behind."""
         ends = [*self._ticks[1:], self._meter.tick]
-        starts = [self._ticks[0], *self._ticks[:-1]] if self._ticks else []
+        starts = [self._start, *self._ticks[:-1]]
         found = []
         for moment, start, now, end in zip(self.moments, starts, self._ticks, ends, strict=True):
             begin, until = (now, end) if moment.phase == BACKWARD else (start, now)
