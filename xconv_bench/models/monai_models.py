@@ -189,7 +189,7 @@ def _objective(network: nn.Module, sample_shape: tuple[int, ...]) -> Objective:
     try:
         with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad():
             outputs += named_tensors(network.eval()(torch.empty(2, *sample_shape))).values()
-    except Exception:  # who measures it will be told, at the size that is asked for
+    except Exception:  # a measurement will tell, at the size that is asked for
         return AutomaticObjective()
     dense = [t for t in outputs if t.dim() > 2 and t.shape[2:] == sample_shape[1:]]
     return DenseCrossEntropy.of_channels(dense[0].shape[1]) if dense else AutomaticObjective()

@@ -60,7 +60,7 @@ def find(name: str) -> Architecture:
 def listing() -> list[Architecture]:
     """List every network that has a name here: those built here, then those of torchvision.
 
-    Those of other packages and the user's own have names too, but they are not listed.
+    Networks of other packages and the user's own have names too, but they are not listed.
     """
     return [*_OURS.values(), *map(torchvision_models.find, torchvision_models.names())]
 

@@ -30,13 +30,13 @@ class Destination(ABC):
 
     @abstractmethod
     def log(self, run: str, metrics: Mapping[str, float], step: int) -> None:
-        """Log metrics of a run that has begun."""
+        """Add metrics to a run that has begun."""
 
     @abstractmethod
     def end(
         self, run: str, metrics: Mapping[str, float], step: int, status: str, note: str
     ) -> None:
-        """Log the last metrics of a run, how it ended and a remark; the run is over."""
+        """Add the last metrics of a run, how it ended and a remark; the run is over."""
 
     @abstractmethod
     def close(self) -> None:

@@ -33,12 +33,12 @@ class Logger:
         self._lock = Lock()
 
     def wrote(self, configuration: Configuration, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Log rows that came before the end of a measurement, such as one an epoch."""
+        """Pass on rows that came before the end of a measurement, such as one an epoch."""
         for row in rows:
             self._try(configuration, partial(self._log, _figures(configuration, row), _step(row)))
 
     def finished(self, configuration: Configuration, row: Mapping[str, Any], known: bool) -> None:
-        """Log the row that a cell is known by; what was measured earlier has been logged then."""
+        """Pass on the row that a cell is known by; what was measured earlier has been logged then."""
         if known:
             return
         figures, step = _figures(configuration, row), _step(row)

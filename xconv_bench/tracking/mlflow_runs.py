@@ -49,7 +49,7 @@ class MlflowRuns(Destination):
             self._experiment = (
                 found.experiment_id if found else self._client.create_experiment(name)
             )
-        except Exception as error:  # of its own, of a data base's, of a connection's
+        except Exception as error:  # one of its own, of a data base, of a connection
             raise BenchError(f"--log mlflow:{where}: {reason(error)}") from error
 
     def begin(self, run: str, parameters: Mapping[str, Any]) -> None:
@@ -62,7 +62,7 @@ class MlflowRuns(Destination):
         self._client.log_batch(made.info.run_id, params=params)
 
     def log(self, run: str, metrics: Mapping[str, float], step: int) -> None:
-        """Log a metric for each figure."""
+        """Add a metric for each figure."""
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
@@ -72,7 +72,7 @@ class MlflowRuns(Destination):
     def end(
         self, run: str, metrics: Mapping[str, float], step: int, status: str, note: str
     ) -> None:
-        """Log the last metrics and end the run: FINISHED with figures, else FAILED."""
+        """Add the last metrics and end the run: FINISHED with figures, else FAILED."""
         self.log(run, metrics, step)
         self._client.set_tag(self._runs[run], "status", status)
         if note:
