@@ -38,7 +38,7 @@ class Logger:
             self._try(configuration, partial(self._log, _figures(configuration, row), _step(row)))
 
     def finished(self, configuration: Configuration, row: Mapping[str, Any], known: bool) -> None:
-        """Pass on the row that a cell is known by; what was measured earlier has been logged then."""
+        """Pass on the row that a cell is known by, unless an earlier run has done so."""
         if known:
             return
         figures, step = _figures(configuration, row), _step(row)
