@@ -59,11 +59,11 @@ def architecture(
     parameters = parameters_of(kind)
     check_arguments(name, parameters, arguments)
     values = {each.name: each.default for each in parameters.values()}
-    inputs = _Inputs(name, kind, {**values, **arguments})
+    inputs = _Noisy(name, kind, {**values, **arguments})
     return Architecture(
         name=name,
         family="diffusers",
-        make=_Recipe(name, kind, arguments),
+        make=_Kind(name, kind, arguments),
         sample_shape=inputs.sample_shape,
         objective=Denoising(),
         image_size=inputs.usual_size,
@@ -72,7 +72,7 @@ def architecture(
 
 
 @dataclass(frozen=True)
-class _Recipe:
+class _Kind:
     """A class with arguments."""
 
     name: str
@@ -86,7 +86,7 @@ class _Recipe:
             raise UsageError(f"{self.name} cannot be built: {reason(error)}") from error
 
 
-class _Inputs:
+class _Noisy:
     """Makes the inputs of a network, of a batch size and an image size."""
 
     def __init__(self, name: str, kind: Any, values: Mapping[str, Any]) -> None:

@@ -63,9 +63,9 @@ def from_configuration(content: Mapping[str, Any]) -> tuple[str, dict[str, Any]]
 
 def architecture(name: str, kind: Any, arguments: Mapping[str, Any]) -> Architecture:
     """Return the network of a class with these values in its configuration."""
-    recipe = _Recipe(name, kind, arguments)
+    recipe = _Class(name, kind, arguments)
     config = recipe.configuration({})
-    inputs = _Inputs(name, kind, config)
+    inputs = _Configured(name, kind, config)
     return Architecture(
         name=name,
         family="transformers",
@@ -78,7 +78,7 @@ def architecture(name: str, kind: Any, arguments: Mapping[str, Any]) -> Architec
 
 
 @dataclass(frozen=True)
-class _Recipe:
+class _Class:
     """A class with values of its configuration; all others are the usual ones."""
 
     name: str
@@ -113,7 +113,7 @@ class _Recipe:
         return network
 
 
-class _Inputs:
+class _Configured:
     """Makes the inputs of a network, of a batch size and an image size."""
 
     def __init__(self, name: str, kind: Any, config: Any) -> None:
