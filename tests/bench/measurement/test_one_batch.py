@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from heard import outcome_of
 
-from xconv_bench.configuration import Configuration, ErrorConfiguration
+from xconv_bench.configuration import SIMULATED, Configuration, ErrorConfiguration
 from xconv_bench.data.sources import DataOptions
 from xconv_bench.measurement.comparison import GradientComparison, Start
 from xconv_bench.measurement.error import ErrorMeasurement
+from xconv_bench.measurement.explaining import EXPLANATION, Explaining
 from xconv_bench.measurement.gradient_error import gradient_error
 from xconv_bench.models import own_data
 
@@ -77,3 +78,13 @@ def test_at_half_precision_inputs_may_have_names(path: Path) -> None:
     for layer, gradient in exact.items():
         distance = (rounded[layer].double() - gradient).norm() / gradient.norm()
         assert 0 < distance < 0.05, layer
+
+
+def test_what_holds_the_memory_is_known_whatever_the_form_of_the_batch(path: Path) -> None:
+    name = own_data.named(f"{path}:Net", inputs=f"{path}:drawn")
+    cell = replace(SPECTRAL.as_exact(), model=name, device=SIMULATED)
+    explanation = outcome_of(Explaining(cell)).readings[EXPLANATION]
+    batch_bytes = 2 * 2 * 12 * 12 * 4
+    saved = sum(held.saved_bytes for held in explanation.held)
+    assert saved > batch_bytes
+    assert sum(explanation.peak.parts.values()) == explanation.peak.bytes
