@@ -37,7 +37,10 @@ class SimulatedTrace:
         cell = self.configuration
         with Simulation(cell).entered() as training:
             timeline = timeline_of(training)
-        title = f"{cell.model}, {method_words(cell.key)}, batch {cell.batch_size}"
+        title = (
+            f"{cell.model}, {method_words(cell.key)}, batch {cell.batch_size}, "
+            f"{cell.image_size} px, {cell.dtype}"
+        )
         write_trace(self.path, title, timeline)
         yield {"simulated_peak_bytes": max(timeline.levels)}
 
@@ -76,6 +79,7 @@ def timeline_of(training: Training) -> Timeline:
         meter.track([p.grad for p in parameters(training.model) if p.grad is not None])
     with meter.made_by("batch"):
         meter.track(training.batch)
+    meter.start()
     layers = LayerTimes(training.model, meter)
     with meter, plans_kept(), layers.watching():
         loss = training.forward()

@@ -41,6 +41,7 @@ def _names(title: str) -> Iterator[dict[str, Any]]:
     yield _event("M", "process_name", 0, args={"name": title})
     for phase, thread in _THREADS.items():
         yield _event("M", "thread_name", 0, tid=thread, args={"name": f"layers, {phase}"})
+        yield _event("M", "thread_sort_index", 0, tid=thread, args={"sort_index": thread})
 
 
 def _levels(timeline: Timeline) -> Iterator[dict[str, Any]]:

@@ -59,6 +59,12 @@ class TimelineMeter(LiveMeter):
         living = (replace(span, end=self.tick) for span in self._living.values())
         return sorted([*self._gone, *living], key=lambda span: span.begin)
 
+    def start(self) -> None:
+        """Let the first tick be now: all that lives begins with it."""
+        self.levels = [self.live_bytes]
+        self._gone.clear()
+        self._living = {key: replace(span, begin=0) for key, span in self._living.items()}
+
     @contextmanager
     def made_by(self, maker: str) -> Iterator[None]:
         """Name what is tracked inside after ``maker``."""
