@@ -50,10 +50,8 @@ def cell_name(key: Mapping[str, Any]) -> str:
     words = [key.get("task"), key["model"], method_words(key)]
     words += [f"batch {key['batch_size']}"] if "batch_size" in key else []
     words += [f"{key['image_size']} px", key["dtype"], key["device"], f"seed {key['seed']}"]
-    text = "-".join(str(word) for word in words if word)
-    readable = re.sub(r"[^A-Za-z0-9.=]+", "-", text).strip("-.")[:_LONGEST_NAME]
-    digest = hashlib.blake2b(repr(sorted(key.items())).encode(), digest_size=4).hexdigest()
-    return f"{readable}-{digest}"
+    readable = _as_file("-".join(str(word) for word in words if word))[:_LONGEST_NAME]
+    return f"{readable}-{_digest(key)}"
 
 
 def training_name(key: Mapping[str, Any]) -> str:
@@ -63,4 +61,13 @@ def training_name(key: Mapping[str, Any]) -> str:
     words += [key["data"], key["model"], key["image_size"], key["dtype"], key["device"]]
     words += ["equal memory" if key["equal_memory"] else "", f"seed {key['seed']}"]
     text = " ".join(str(word) for word in words if word)
+    name = _as_file(text)
+    return name if len(name) <= _LONGEST_NAME * 3 // 2 else f"{name[:_LONGEST_NAME]}-{_digest(key)}"
+
+
+def _as_file(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9.=]+", "-", text).strip("-")
+
+
+def _digest(key: Mapping[str, Any]) -> str:
+    return hashlib.blake2b(repr(sorted(key.items())).encode(), digest_size=4).hexdigest()

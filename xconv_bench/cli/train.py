@@ -35,8 +35,8 @@ Model = Annotated[
     typer.Option(
         "--model",
         metavar="NAME",
-        help="Network to train: a name from `xconv-bench models`, timm:NAME, smp:NAME, "
-        "monai:NAME, or your own as file.py:callable.",
+        help="Network to train: a name from `xconv-bench models`, timm:NAME, monai:NAME, or your "
+        "own as file.py:callable.",
         show_default=_OWN,
         rich_help_panel=options.NETWORK,
     ),

@@ -12,7 +12,7 @@ import pytest
 from xconv_bench import tracking
 from xconv_bench.configuration import MemoryConfiguration, TrainingConfiguration
 from xconv_bench.errors import BenchError, UsageError
-from xconv_bench.naming import cell_name
+from xconv_bench.naming import cell_name, training_name
 from xconv_bench.tracking.destination import Destination
 from xconv_bench.tracking.logger import Logger
 from xconv_bench.tracking.mlflow_runs import MlflowRuns
@@ -99,6 +99,9 @@ def test_names_of_runs_are_those_of_one_cell() -> None:
     names = [cell_name(cell.key) for cell in cells]
     assert len(set(names)) == len(names) and max(map(len, names)) < 200
     assert "xconv-multi-r=4" in names[0] and "/" not in "".join(names)
+    long = [TrainingConfiguration(letter * 300, epochs=2) for letter in "xy"]
+    files = {training_name(cell.key) for cell in long}
+    assert len(files) == 2 and max(map(len, files)) < 200
 
 
 def test_event_files_are_read_back(tmp_path: Path) -> None:
