@@ -47,6 +47,8 @@ def with_measured(
     said = {
         name: found[name] for name in ("status", "message", *_MEASURED) if found[name] is not None
     }
-    message = joined(str(row["message"] or ""), str(found["message"] or ""))
+    # Once each: the row may have been completed before.
+    parts = f"{row['message'] or ''}; {found['message'] or ''}".split("; ")
+    message = joined(*dict.fromkeys(parts))
     table.put({**row, **said, "message": message, "setting": label})
     return rows_of([cell], table)
