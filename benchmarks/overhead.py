@@ -10,6 +10,7 @@ measurement, which starts the fork server and imports torch there, is shown apar
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -41,6 +42,9 @@ class Clock:
 
     def progressed(self, configuration: Configuration, progress: Progress) -> None:
         """Ignore progress inside a measurement."""
+
+    def wrote(self, configuration: Configuration, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Ignore rows that come before a measurement ends."""
 
     def finished(self, configuration: Configuration, row: dict[str, Any], known: bool) -> None:
         """Note that a measurement is on the disk."""

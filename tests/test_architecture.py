@@ -40,7 +40,7 @@ FLOORS = {
         "configuration naming objectives",
         "models results",
         "data meters methods statistics thresholds",
-        "profiles report tasks",
+        "profiles report tasks tracking",
         "measurement",
         "launch",
         "experiments",

@@ -12,6 +12,7 @@ _SIZE = re.compile(
 )
 _PREFIXES = "KMGT"
 _LONGEST_NUMBER = 40
+_OPEN, _CLOSED = "([{", ")]}"
 _LARGEST_SIZE_BYTES = 2**60
 ALL = "all"
 """Stands for every one of several names."""
@@ -20,12 +21,28 @@ LARGEST_COUNT = 2**31 - 1
 
 
 def words(option: str, given: Iterable[str]) -> tuple[str, ...]:
-    """Return the words between commas, each once. Raises UsageError where there is none."""
-    found = [word.strip() for value in given for word in value.split(",")]
+    """Return the words between commas, each once. Raises UsageError where there is none.
+
+    Commas in brackets belong to a word, as in ``name(a=[1, 2], b=3)``.
+    """
+    found = [word.strip() for value in given for word in _between_commas(value)]
     distinct = tuple(dict.fromkeys(word for word in found if word))
     if not distinct:
         raise UsageError(f"{option} is empty: give at least one value")
     return distinct
+
+
+def _between_commas(text: str) -> list[str]:
+    depth = 0
+    pieces = [""]
+    for letter in text:
+        depth += (letter in _OPEN) - (letter in _CLOSED)
+        if letter == "," and depth == 0:
+            pieces.append("")
+        else:
+            pieces[-1] += letter
+    # Brackets that do not match say nothing: they may be part of a file's name.
+    return pieces if depth == 0 else text.split(",")
 
 
 def names(option: str, given: Iterable[str], allowed: Collection[str]) -> tuple[str, ...]:

@@ -57,6 +57,7 @@ class Experiment:
         steps: training steps of a measurement, roughly.
         simulations: simulated steps of a measurement that is simulated, roughly.
         output: run directory, or None for a new one.
+        log: trackers that rows are logged to, as ``tracking.read_places`` returns them.
         code: makes the exit code from the rows.
         estimate: makes the work that simulates a cell for ``--dry-run``; None for a step of the
             model of the cell.
@@ -72,6 +73,7 @@ class Experiment:
     steps: int
     simulations: int = 1
     output: Path | None
+    log: tuple[str, ...] = ()
     code: Callable[[Sequence[Row]], int] = exit_code
     estimate: Callable[[Any], Work] | None = None
 
@@ -93,6 +95,13 @@ class Experiment:
             print_written([self], run, pictures)
         return self.code(rows)
 
+    def measured(self, run: RunDirectory, progress: SweepProgress) -> list[Row]:
+        """Measure, and log what is measured where that is asked for; return the rows."""
+        from xconv_bench.tracking import opened
+
+        with opened(self.log, self.name, progress.says) as loggers, progress.joined_by(*loggers):
+            return self.measure(run, progress)
+
     def measure_and_show(
         self, run: RunDirectory, progress: SweepProgress, earlier: Sequence[Row] = ()
     ) -> tuple[list[Row], Sequence[Path]]:
@@ -103,7 +112,7 @@ class Experiment:
         from xconv_bench.results.environment import record_machines
 
         with progress:
-            rows = self.measure(run, progress)
+            rows = self.measured(run, progress)
             record_machines(run.environment, self.launcher.machines())
         interrupts.check()
         # Before printing: who reads our output may close it after the first lines.

@@ -11,6 +11,7 @@ from xconv_bench.cli import options
 from xconv_bench.cli.experiment import Experiment
 from xconv_bench.cli.explaining import Explain, explained
 from xconv_bench.cli.given import SweepOptions, taking
+from xconv_bench.cli.snapshots import Snapshot, snapshotted
 from xconv_bench.cli.sweeps import read_devices, read_launcher, read_sweep
 from xconv_bench.configuration import SIMULATED
 from xconv_bench.errors import UsageError
@@ -52,6 +53,7 @@ def memory(
     repeats: Repeats = 1,
     steps: Steps = 3,
     explain: Explain = False,
+    snapshot: Snapshot = False,
 ) -> Experiment:
     """Measure memory, time and gradient error of a training step, method by method.
 
@@ -78,6 +80,7 @@ def memory(
         steps=steps + _UNTIMED_STEPS,
         output=given.output,
     )
+    experiment = snapshotted(experiment) if snapshot else experiment
     return explained(experiment) if explain else experiment
 
 

@@ -21,7 +21,7 @@ def models() -> None:
     console.print(table)
     console.print(
         Text(
-            "\nalso: timm:NAME where timm is installed, and your own network as "
-            "package.module:callable or path/to/file.py:callable"
+            "\nalso: timm:NAME, smp:NAME, monai:NAME and hf:NAME of packages that are installed, "
+            "and your own network as package.module:callable or path/to/file.py:callable"
         )
     )

@@ -4,12 +4,13 @@ An option whose metavar ends in ``...`` takes several values: it is repeated, or
 by commas. Options of one command stand beside the command.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from xconv_bench import parsing
 from xconv_bench.configuration import GradientConfiguration
 from xconv_bench.knobs import Knob
 from xconv_bench.methods import METHODS
@@ -48,6 +49,15 @@ CIFAR = "paper/cifar"
 ALL_SCHEMES = "independent,multi,orthogonal,spectral"
 
 
+def read_log(given: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the trackers to log to. Raises UsageError for one that is unknown or not installed."""
+    if not given:
+        return ()
+    from xconv_bench.tracking import read_places
+
+    return read_places("--log", parsing.words("--log", given))
+
+
 def option_of(knob: Knob) -> Any:
     """Return the type of the parameter that a knob becomes, with its option."""
     return Annotated[
@@ -67,8 +77,8 @@ Models = Annotated[
     typer.Option(
         "--model",
         metavar="NAME...",
-        help="Network to measure: a name from `xconv-bench models`, timm:NAME, or your own as "
-        "file.py:callable.",
+        help="Network to measure: a name from `xconv-bench models`, timm:NAME, smp:NAME, "
+        "monai:NAME, hf:NAME, or your own as file.py:callable.",
         rich_help_panel=NETWORK,
     ),
 ]
@@ -291,6 +301,17 @@ Layers = Annotated[
         metavar="NAME...",
         help="Show only these layers; all of them are measured.",
         show_default="all",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Log = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--log",
+        metavar="PLACE...",
+        help="Log settings, the metrics of every epoch and the final figures to "
+        "tensorboard:FOLDER or mlflow:URI.",
+        show_default="the run directory alone",
         rich_help_panel=OUTPUT,
     ),
 ]

@@ -1,9 +1,10 @@
 """Show the progress of measurements on standard error: a bar in a terminal, else lines."""
 
 import time
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
@@ -23,6 +24,16 @@ _LOOK_BACK_SECONDS = 1000
 """Estimates of the time left look back this far: measurements differ in length."""
 
 
+class RowWatcher(Protocol):
+    """Watches the rows of an experiment."""
+
+    def wrote(self, configuration: Configuration, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Hear of rows that are on the disk before their measurement ends."""
+
+    def finished(self, configuration: Configuration, row: Mapping[str, Any], known: bool) -> None:
+        """Hear that all rows of a cell are on the disk; ``known`` if they were there before."""
+
+
 class SweepProgress:
     """Show the progress of ``total`` measurements, of one experiment or of several in turn.
 
@@ -34,6 +45,7 @@ class SweepProgress:
         self._console = _console()
         self._has_lines = has_lines
         self._total = total
+        self._others: Sequence[RowWatcher] = ()
         self._done = 0
         self._running: dict[Configuration, tuple[float, float]] = {}
         self._bar = Bar(
@@ -99,8 +111,24 @@ class SweepProgress:
             self._describe(f"{progress.said}: {_words(configuration)}")
         self._update()
 
+    @contextmanager
+    def joined_by(self, *watchers: RowWatcher) -> Iterator[None]:
+        """Let others hear of rows, too, within."""
+        before, self._others = self._others, watchers
+        try:
+            yield
+        finally:
+            self._others = before
+
+    def wrote(self, configuration: Configuration, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Let others hear of rows that are on the disk."""
+        for other in self._others:
+            other.wrote(configuration, rows)
+
     def finished(self, configuration: Configuration, row: dict[str, Any], known: bool) -> None:
         """Count a measurement that ended, and print its outcome."""
+        for other in self._others:
+            other.finished(configuration, row, known)
         self._done += 1
         began, _ = self._running.pop(configuration, (None, 0.0))
         self._update()

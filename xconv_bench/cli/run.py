@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -62,6 +63,7 @@ def run(
     jobs: options.Jobs = None,
     launcher: options.Launcher = None,
     address: options.Address = None,
+    log: options.Log = None,
     output: options.Output = None,
 ) -> int:
     """Run the experiments of a profile, one after another, into one directory.
@@ -74,13 +76,18 @@ def run(
     path, output = _chosen(profile, overrides, resume, output)
     plan = read_profile(path, overrides or ())
     more = _words(jobs, launcher, address)
-    experiments = plan_experiments(plan, more)
+    places = options.read_log(log)
+    experiments = [
+        replace(each, log=tuple(dict.fromkeys((*each.log, *places))))
+        for each in plan_experiments(plan, more)
+    ]
     if dry_run:
         _show_plan(plan, experiments)
         return 0
 
     def go_on(folder: Path) -> list[str]:
-        return ["run", "--resume", str(folder), *more]
+        logs = [word for place in places for word in ("--log", place)]
+        return ["run", "--resume", str(folder), *more, *logs]
 
     with RunDirectory("run", path.stem, output) as directory, resumable(directory, go_on):
         return _carry_out(plan, profile or "", experiments, directory)

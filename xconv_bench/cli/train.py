@@ -35,8 +35,8 @@ Model = Annotated[
     typer.Option(
         "--model",
         metavar="NAME",
-        help="Network to train: a name from `xconv-bench models`, timm:NAME, or your own as "
-        "file.py:callable.",
+        help="Network to train: a name from `xconv-bench models`, timm:NAME, monai:NAME, or your "
+        "own as file.py:callable.",
         show_default=_OWN,
         rich_help_panel=options.NETWORK,
     ),
@@ -137,6 +137,7 @@ def train(
     data_dir: options.DataDir = None,
     download: options.Download = False,
     equal_memory: EqualMemory = False,
+    log: options.Log = None,
 ) -> Experiment:
     """Train the same network from the same weights on the same batches with each method.
 
@@ -153,6 +154,7 @@ def train(
     )
     if learning_rate == 0:
         raise UsageError("--learning-rate 0 trains nothing: give a rate above 0")
+    places = options.read_log(log)
     # Each task has its own model, batch and size.
     sweep = read_sweep(replace(given, model=["task"]), read_devices(given.device))
     tasks = parsing.words("--task", task)
@@ -171,5 +173,6 @@ def train(
         code=lambda rows: exit_code([row for row in rows if row["epoch"] == row["epochs"]]),
         steps=1,
         output=given.output,
+        log=places,
         estimate=plan.estimate,
     )

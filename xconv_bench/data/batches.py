@@ -53,13 +53,14 @@ def batch_of(
     device: torch.device | str,
     seed: int,
 ) -> Batch:
-    """Return the synthetic samples of these indices, or inputs of the user's own for them."""
-    if architecture.inputs is not None:
-        inputs = own_inputs(architecture.inputs, indices, image_size, seed)
-        return _own_batch(architecture, inputs, indices, dtype, device, seed)
+    """Return the synthetic samples of these indices, or inputs of the network's own for them."""
     sample_shape = architecture.sample_shape(image_size)
     # First of all, so that a batch which does not fit says so at once.
-    inputs = synthetic_samples(sample_shape, indices, dtype, device, seed)
+    if architecture.inputs is not None:
+        inputs = own_inputs(architecture.inputs, indices, image_size, seed)
+        inputs = placed(inputs, dtype, device)
+    else:
+        inputs = synthetic_samples(sample_shape, indices, dtype, device, seed)
     if architecture.objective.takes_inputs:
         return Batch(inputs, inputs)
     target_shape = architecture.objective.target_shape(sample_shape)
@@ -80,33 +81,15 @@ def simulated_batch(
 ) -> Batch:
     """Return the same shapes and dtypes with nothing in them: for use under ``FakeTensorMode``."""
     objective = architecture.objective
+    sample_shape = architecture.sample_shape(image_size)
     if architecture.inputs is not None:
         inputs = placed(architecture.inputs(batch_size, image_size), dtype, device)
     else:
-        sample_shape = architecture.sample_shape(image_size)
         inputs = torch.empty((batch_size, *sample_shape), dtype=dtype, device=device)
     if objective.takes_inputs:
         return Batch(inputs, inputs)
-    # Own inputs have labels, which need no shape of a sample.
-    sample_shape = () if architecture.inputs is not None else sample_shape
     target_shape = objective.target_shape(sample_shape)
     target_dtype = dtype if objective.classes is None else torch.int64
     return Batch(
         inputs, torch.empty((batch_size, *target_shape), dtype=target_dtype, device=device)
     )
-
-
-def _own_batch(
-    architecture: Architecture,
-    inputs: Any,
-    indices: Sequence[int],
-    dtype: torch.dtype,
-    device: torch.device | str,
-    seed: int,
-) -> Batch:
-    inputs = placed(inputs, dtype, device)
-    objective = architecture.objective
-    if objective.takes_inputs:
-        return Batch(inputs, inputs)
-    assert objective.classes is not None  # as ``own_data`` sees to
-    return Batch(inputs, synthetic_labels(objective.classes, (), indices, device, seed))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from xconv_bench.configuration import AdviceConfiguration
 from xconv_bench.errors import BenchError, UsageError
+from xconv_bench.events import joined
 from xconv_bench.experiments.writing import rows_of
 from xconv_bench.plans import label_of, plan_of
 from xconv_bench.results.schema import ALL_LAYERS
@@ -46,5 +47,8 @@ def with_measured(
     said = {
         name: found[name] for name in ("status", "message", *_MEASURED) if found[name] is not None
     }
-    table.put({**row, **said, "setting": label})
+    # Once each: the row may have been completed before.
+    parts = f"{row['message'] or ''}; {found['message'] or ''}".split("; ")
+    message = joined(*dict.fromkeys(parts))
+    table.put({**row, **said, "message": message, "setting": label})
     return rows_of([cell], table)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from typing import Any, Protocol, TypeVar
 
@@ -30,6 +30,9 @@ class Watcher(Protocol):
 
     def progressed(self, configuration: Configuration, progress: Progress) -> None:
         """Hear how much of its measurement is done."""
+
+    def wrote(self, configuration: Configuration, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Hear of rows that are on the disk before its measurement ends."""
 
     def finished(self, configuration: Configuration, row: dict[str, Any], known: bool) -> None:
         """Hear that its rows are on the disk; ``known`` if they were there before."""
@@ -108,7 +111,9 @@ class _Hearing:
 
     def heard(self, configuration: Configuration, event: Progress | Rows) -> None:
         if isinstance(event, Rows):
-            self._writer.hear(configuration, event)
+            written = self._writer.hear(configuration, event)
+            if written:
+                self._watcher.wrote(configuration, written)
         else:
             self._watcher.progressed(configuration, event)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -63,6 +63,9 @@ class _Forgetting:
 
     def progressed(self, configuration: Configuration, progress: Progress) -> None:
         self._watcher.progressed(configuration, progress)
+
+    def wrote(self, configuration: Configuration, rows: Sequence[Mapping[str, Any]]) -> None:
+        self._watcher.wrote(configuration, rows)
 
     def finished(self, configuration: Configuration, row: dict[str, Any], known: bool) -> None:
         if row["status"] in FINAL_STATUSES:

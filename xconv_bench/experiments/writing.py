@@ -54,13 +54,16 @@ class RowWriter:
                 found[key_of_row(row, names)] = row
         return found
 
-    def hear(self, cell: Configuration, event: Rows) -> None:
-        """Write rows that came before the end of the measurement, but for the last."""
-        if self._at_once:
-            (table,) = (each for each in self._tables if each.path.stem == event.table)
-            rows = [{**cell.key, "status": "ok", **row} for row in event.rows]
-            with self._lock:
-                table.put(*(row for row in rows if not self._is_last(row, cell.key)))
+    def hear(self, cell: Configuration, event: Rows) -> list[dict[str, Any]]:
+        """Write rows that came before the end of the measurement, but for the last; return them."""
+        if not self._at_once:
+            return []
+        (table,) = (each for each in self._tables if each.path.stem == event.table)
+        rows = [{**cell.key, "status": "ok", **row} for row in event.rows]
+        rows = [row for row in rows if not self._is_last(row, cell.key)]
+        with self._lock:
+            table.put(*rows)
+        return rows
 
     def write(self, job: Job, outcome: Outcome) -> list[Row]:
         """Write what came of a job; return for each of its cells the row that it is known by.

@@ -75,6 +75,8 @@ def _carry_out(
 ) -> DataFrame:
     from xconv_bench.experiments.cross_checks import forget_checks
 
+    if given.get("snapshot") and given.get("output") is None:
+        raise UsageError("snapshot=True writes files: give output=, the folder for them")
     values, things = _named(given)
     words = [word for name, value in values.items() for word in arguments[name].words(value)]
     by_option = {option: each for each in arguments.values() for option in (each.option, each.off)}
@@ -146,7 +148,7 @@ def _measure(experiment: Experiment, things: Mapping[str, Any], explains: bool) 
         _refuse_known(experiment, things, run)
         record_environment(run.environment, cells[0].seed)
         with SweepProgress(len(cells), has_lines=False) as progress:
-            rows = experiment.measure(run, progress)
+            rows = experiment.measured(run, progress)
             record_machines(run.environment, experiment.launcher.machines())
         if experiment.output is not None:
             experiment.draw(rows, run)

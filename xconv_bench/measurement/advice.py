@@ -27,7 +27,7 @@ from xconv_bench.data import Batch
 from xconv_bench.data.batches import arguments
 from xconv_bench.data.minibatches import minibatch_apart, random_minibatches
 from xconv_bench.errors import BenchError
-from xconv_bench.events import Event, Progress, Rows
+from xconv_bench.events import Event, Message, Progress, Rows
 from xconv_bench.measurement.comparison import GradientComparison, Start
 from xconv_bench.measurement.counting import Simulation
 from xconv_bench.measurement.plan_search import PlanSearch
@@ -57,7 +57,9 @@ class AdviceMeasurement:
         with simulation.entered() as training:
             families = planned_modules(training.model)
             kept = measure_bytes(training.model, _positional(training.batch), families)
-        steps = self._steps()
+        comparison = GradientComparison(self.configuration.as_exact(), self.start)
+        yield Message(comparison.remark_on_inputs())
+        steps = self._steps(comparison)
         repeats = self.configuration.repeats
         measuring = measure_variances(steps.choosing, families, repeats, steps.earlier)
         variances = yield from _told(measuring)
@@ -75,10 +77,9 @@ class AdviceMeasurement:
         }
         yield Rows("advice", [*map(_row, advice.lines), whole])
 
-    def _steps(self) -> _ThreeSteps:
+    def _steps(self, comparison: GradientComparison) -> _ThreeSteps:
         """Return steps of the exact network in which settings are measured."""
-        cell = self.configuration.as_exact()
-        comparison = GradientComparison(cell, self.start)
+        cell = comparison.configuration
         samples, size = comparison.samples, min(cell.batch_size, MOST_SAMPLES)
         (choosing,) = random_minibatches(len(samples), size, count=1, seed=cell.seed)
         earlier = minibatch_apart(samples, size, cell.seed, choosing)

@@ -6,13 +6,13 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.utils._pytree import tree_map
 
-from xconv.contents import modules
 from xconv.kept import KeptMeter
-from xconv.state import state_of
 from xconv_bench.configuration import GradientConfiguration
 from xconv_bench.data import Batch
 from xconv_bench.data.minibatches import minibatch_apart
@@ -20,6 +20,7 @@ from xconv_bench.data.samples import Samples
 from xconv_bench.data.sources import DataOptions, open_samples
 from xconv_bench.errors import BenchError
 from xconv_bench.knobs import KNOBS
+from xconv_bench.measurement.learning import learns, remark_on_inputs
 from xconv_bench.measurement.repeatable_step import (
     Floor,
     Gradients,
@@ -58,7 +59,8 @@ class GradientComparison:
 
     def __init__(self, configuration: GradientConfiguration, start: Start) -> None:
         self.configuration = configuration
-        architecture, self.model = _network(configuration, start)
+        self._architecture, self.model = _network(configuration, start)
+        architecture = self._architecture
         self.objective: Objective = architecture.objective
         self.samples: Samples = open_samples(
             start.data,
@@ -84,7 +86,7 @@ class GradientComparison:
     def learn(self, measured: Sequence[Sequence[int]]) -> None:
         """Let the method learn from a batch apart from the ``measured`` minibatches (numbers).
 
-        Where the data have too few other samples, ``remark_on_learning`` says so.
+        Where the data have too few other samples, or no others, ``remark_on_learning`` says so.
         """
         if self.is_exact:
             return
@@ -94,7 +96,10 @@ class GradientComparison:
         self._method.learn(self.samples.batch(earlier), *self._seeds(_EARLIER))
         self._has_learnt = True
         shared = len(taken.intersection(earlier))
-        if shared and _learns(self.model):
+        if not learns(self.model):
+            return
+        self.remark_on_learning = self.remark_on_inputs()
+        if shared:
             self.remark_on_learning = (
                 f"how bits are divided was learnt from {size} samples, {shared} of them among the "
                 f"{len(taken)} measured: the data have no others, and errors may be smaller than "
@@ -107,7 +112,7 @@ class GradientComparison:
         Only the first part has the dropout masks of the whole.
         """
         if self.is_half:
-            batch = Batch(*(t.double() if t.is_floating_point() else t for t in batch))
+            batch = tree_map(_doubled, batch)
         return self._gradients(self._reference, "exact", batch, minibatch, part=part)
 
     def floor(self, exact: Gradients, batch: Batch, minibatch: int) -> Floor:
@@ -155,6 +160,10 @@ class GradientComparison:
         """Return the remarks of the method on its network after a step, and of the loss."""
         latest = self._method.latest
         return "" if latest is None else remark(latest, self.configuration)
+
+    def remark_on_inputs(self) -> str:
+        """Return a remark where the network's own inputs are the same for all samples."""
+        return remark_on_inputs(self._architecture, self.configuration)
 
     def remark_on_losses(self) -> str:
         """Return a remark where exact and estimate of one batch had different losses."""
@@ -215,18 +224,16 @@ def trained_convolutions(model: nn.Module) -> dict[str, list[nn.Module]]:
     }
 
 
-def _learns(model: nn.Module) -> bool:
-    """Return whether a layer divides its bits, or the network's, by what it has seen."""
-    states = map(state_of, modules(model))
-    return any(state is not None and state.member is not None for state in states)
-
-
 def _network(configuration: GradientConfiguration, start: Start) -> tuple[Architecture, nn.Module]:
     weights = start.weights
     load = None if weights is None else lambda model: load_starting_weights(model, weights)
     architecture, model = build(configuration, load)
     move(model, configuration.device)
     return architecture, model
+
+
+def _doubled(part: Any) -> Any:
+    return part.double() if isinstance(part, Tensor) and part.is_floating_point() else part
 
 
 def _layer(parameter: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from torch import Tensor
+from torch.utils._pytree import tree_leaves
 
 from xconv.accounting import Account, attribute
 from xconv.contents import named_modules, parameters
@@ -90,7 +91,9 @@ def _parts(training: Training, live: LiveMeter, kept: KeptMeter, peak_bytes: int
         "weights and buffers": list(training.state()),
         "gradients of the weights": [each for each in gradients if each is not None],
         "saved for the backward pass": kept.tensors(),
-        "the batch, where it is not saved": list(training.batch),
+        "the batch, where it is not saved": [
+            leaf for leaf in tree_leaves(training.batch) if isinstance(leaf, Tensor)
+        ],
     }
     counted: dict[int, int] = {}
     parts: dict[str, int] = {}

@@ -9,6 +9,7 @@ from xconv_bench.configuration import Configuration
 from xconv_bench.data import Batch
 from xconv_bench.events import joined
 from xconv_bench.measurement.failures import is_out_of_memory
+from xconv_bench.measurement.learning import learns, remark_on_inputs
 from xconv_bench.measurement.repeatable_step import (
     Floor,
     Gradients,
@@ -30,10 +31,13 @@ def gradient_error(configuration: Configuration) -> dict[str, Any]:
     """
     gc.collect()  # networks that refer to themselves stay on the device until then
     architecture, method = _step(configuration)
+    said = ""
     if configuration.method != "exact":
         earlier = synthetic_batch(architecture, configuration, number=1)
         method.learn(earlier, configuration.seed, configuration.seed)
         del earlier  # the batch that is measured takes its place
+        if learns(method.model):
+            said = remark_on_inputs(architecture, configuration)
     batch = synthetic_batch(architecture, configuration)
     estimate = _gradients(method, configuration, batch)
     try:
@@ -50,7 +54,7 @@ def gradient_error(configuration: Configuration) -> dict[str, Any]:
     return {
         "gradient_relative_error": relative_error(estimate, first),
         "floor_error": floor.error,
-        "message": joined(floor.words(), words_on_losses(exact.loss, method.loss, dtype)),
+        "message": joined(said, floor.words(), words_on_losses(exact.loss, method.loss, dtype)),
     }
 
 

@@ -25,7 +25,10 @@ CONTAINERS = (list, dict, set, deque, bytearray)
 
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), tuple, frozenset)
 _LIBRARIES = frozenset(
-    {"torch", "torchvision", "timm", "xconv", "xconv_bench", "numpy", *sys.stdlib_module_names}
+    {
+        *("torch", "torchvision", "timm", "segmentation_models_pytorch", "monai", "transformers"),
+        *("diffusers", "xconv", "xconv_bench", "numpy", *sys.stdlib_module_names),
+    }
 ) - {"__main__"}
 
 

@@ -4,12 +4,26 @@ import re
 from typing import NoReturn
 
 from xconv_bench.errors import UsageError
-from xconv_bench.models import layer, own, own_data, paper, revnet, timm_models, torchvision_models
+from xconv_bench.models import (
+    hf_models,
+    layer,
+    monai_models,
+    own,
+    own_data,
+    paper,
+    revnet,
+    smp_models,
+    timm_models,
+    torchvision_models,
+)
 from xconv_bench.models.base import Architecture
 from xconv_bench.models.handed import handed
 from xconv_bench.models.messages import did_you_mean
 
 _OURS = {**paper.NETWORKS, **revnet.NETWORKS}
+_SOURCES = {
+    each.PREFIX: each.find for each in (timm_models, smp_models, monai_models, hf_models, layer)
+}
 _NAME_AND_FRAMES = re.compile(r"(?P<name>[^@]+)@(?P<frames>[^@/\\]*)")
 
 
@@ -17,10 +31,11 @@ def find(name: str) -> Architecture:
     """Find the network of that name.
 
     ``resnet50`` and the other names of torchvision, ``r3d_18@8`` for a video network on 8 frames,
-    ``paper/cifar`` or ``revnet50`` and their like, ``timm:NAME``, ``conv:64`` for a layer alone,
-    ``package.module:callable``, ``path/to/file.py:callable``; any of them with inputs or a loss of
-    the user's own, as ``own_data.named`` writes it. Raises UsageError, one line, for any other. A
-    network that is at hand as an object goes before all others.
+    ``paper/cifar`` or ``revnet50`` and their like, ``timm:NAME``, ``smp:NAME``, ``monai:NAME``,
+    ``hf:NAME``, ``conv:64`` for a layer alone, ``package.module:callable``,
+    ``path/to/file.py:callable``; any of them with inputs or a loss of the user's own, as
+    ``own_data.named`` writes it. Raises UsageError, one line, for any other. A network that is at
+    hand as an object goes before all others.
     """
     plain, given = own_data.split(name)
     if given:
@@ -28,11 +43,10 @@ def find(name: str) -> Architecture:
     if (network := handed(name)) is not None:
         return network
     _check_takes_frames(name)
-    if name.startswith(timm_models.PREFIX):
-        return timm_models.find(name.removeprefix(timm_models.PREFIX))
-    if name.startswith(layer.PREFIX):
-        return layer.find(name.removeprefix(layer.PREFIX))
-    if ":" in name:
+    source, colon, rest = name.partition(":")
+    if colon and source + colon in _SOURCES:
+        return _SOURCES[source + colon](rest)
+    if colon:
         return own.find(name)
     if name in _OURS:
         return _OURS[name]
@@ -46,7 +60,7 @@ def find(name: str) -> Architecture:
 def listing() -> list[Architecture]:
     """List every network that has a name here: those built here, then those of torchvision.
 
-    timm's and the user's own have names too, but they are not listed.
+    Networks of other packages and the user's own have names too, but they are not listed.
     """
     return [*_OURS.values(), *map(torchvision_models.find, torchvision_models.names())]
 
@@ -76,5 +90,6 @@ def _refuse(name: str, plain: str) -> NoReturn:
     near = did_you_mean(plain, [*_OURS, *torchvision_models.names()])
     raise UsageError(
         f"there is no model named '{name}'{near or ';'} 'xconv-bench models' lists them; "
-        "timm:NAME, package.module:callable and path/to/file.py:callable are names too"
+        "timm:NAME, smp:NAME, monai:NAME, hf:NAME, package.module:callable and "
+        "path/to/file.py:callable are names too"
     )

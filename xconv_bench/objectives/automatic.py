@@ -15,16 +15,18 @@ from xconv_bench.objectives.objective import Objective, mean_squared_error
 from xconv_bench.objectives.outputs import named_tensors
 
 _SHOWN = 4
+_OWN_LOSS = "loss"
 
 
 @dataclass(frozen=True)
 class AutomaticObjective(Objective):
     """For networks of which nothing is known: the loss follows from what they return.
 
-    Every tensor that needs a gradient is in it, wherever it stands in the output, with a term of
-    its own: logits (rows, K), K > 1, cross-entropy with the label modulo K; a single number, a
-    loss of the network's own, itself; anything else the mean squared error against zero. Rows
-    that are not the samples of the batch get the labels of the first of them, over and over.
+    A network that returns its loss as ``loss``, as those of transformers do, is trained with that
+    alone. Else every tensor that needs a gradient is in it, wherever it stands in the output, with
+    a term of its own: logits (rows, K), K > 1, cross-entropy with the label modulo K; a single
+    number, a loss of the network's own, itself; anything else the mean squared error against zero.
+    Rows that are not the samples of the batch get the labels of the first of them, over and over.
     """
 
     purpose = "automatic"
@@ -36,7 +38,7 @@ class AutomaticObjective(Objective):
 
     def loss(self, output: Any, target: Tensor) -> Tensor:
         """Return the sum of the terms; BenchError where the output holds no tensor to train on."""
-        first, *others = (_term(tensor, target) for tensor in _taken(output).values())
+        first, *others = (term(tensor, target) for tensor in trained(output).values())
         return sum(others, start=first)
 
     def remark(self, output: Any, target: Tensor) -> str:
@@ -44,29 +46,39 @@ class AutomaticObjective(Objective):
 
         Nothing where the output is one tensor with a row for each sample.
         """
-        found, taken = named_tensors(output), _taken(output)
+        found, taken = named_tensors(output), trained(output)
         kinds: dict[str, list[str]] = {}
         for path, tensor in taken.items():
             kinds.setdefault(_words(tensor, len(target)), []).append(_name(path))
         if list(found) == [""] and found[""].dim() and len(found[""]) == len(target):
             return ""
         terms = " + ".join(f"{kind} of {_listed(names)}" for kind, names in kinds.items())
-        left = [f"{_name(p)} ({_why_not(t)})" for p, t in found.items() if p not in taken]
+        left = [
+            f"{_name(path)} ({_why_not(tensor)})"
+            for path, tensor in found.items()
+            if path not in taken and not (_OWN_LOSS in taken and tensor.requires_grad)
+        ]
         return f"loss: {terms}" + (f"; not in the loss: {_listed(left)}" if left else "")
 
 
-def _taken(output: Any) -> dict[str, Tensor]:
-    """Return the tensors in the loss by path: where gradients are off, all that could need one."""
+def trained(output: Any) -> dict[str, Tensor]:
+    """Return the tensors in the loss by path: where gradients are off, all that could need one.
+
+    Raises BenchError where there is none.
+    """
     usable = {p: t for p, t in named_tensors(output).items() if _is_continuous(t) and t.numel()}
     if not usable:
         raise BenchError(
             f"the network returned a {type(output).__name__} without a tensor to train on: "
             "expected one of real or complex numbers"
         )
-    return {path: t for path, t in usable.items() if t.requires_grad} or usable
+    taken = {path: t for path, t in usable.items() if t.requires_grad} or usable
+    own = taken.get(_OWN_LOSS)
+    return {_OWN_LOSS: own} if own is not None and _is_loss(own) else taken
 
 
-def _term(tensor: Tensor, target: Tensor) -> Tensor:
+def term(tensor: Tensor, target: Tensor) -> Tensor:
+    """Return the term of one tensor in the loss; ``target`` holds labels (B,)."""
     if _is_loss(tensor):
         return tensor
     if _are_logits(tensor):

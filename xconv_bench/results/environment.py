@@ -17,7 +17,10 @@ from xconv_bench.results.files import explained, write_whole
 from xconv_bench.results.gpus import read_graphics
 from xconv_bench.results.source import read_source
 
-_PACKAGES = ("torchvision", "timm", "pandas", "matplotlib", "nvidia-ml-py")
+_PACKAGES = (
+    *("torchvision", "timm", "segmentation-models-pytorch", "monai", "transformers", "diffusers"),
+    *("pandas", "matplotlib", "nvidia-ml-py"),
+)
 
 
 def record_environment(path: Path, seed: int) -> None:

@@ -82,6 +82,11 @@ class RunDirectory:
         return self.path / "pictures"
 
     @property
+    def snapshots(self) -> Path:
+        """Return the folder of memory over time; its first writer makes it."""
+        return self.path / "snapshots"
+
+    @property
     def plots(self) -> Path:
         """Return the folder of pictures; its first writer makes it."""
         return self.path / "plots"

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from xconv_bench.data.images import is_served
 from xconv_bench.errors import UsageError, suggest
 from xconv_bench.models import find
 from xconv_bench.tasks.base import Image, Measure, Task, TaskOptions, refuse_folder
@@ -44,6 +45,11 @@ class Classification(Task):
         architecture = find(self.model)
         self.image_size = options.image_size or architecture.image_size
         architecture.check(self.image_size)
+        if not is_served(architecture, self.image_size):
+            raise UsageError(
+                f"--model {self.model} takes something else than images with one label each, which "
+                "is all that classification has: choose another"
+            )
         self.batch_size = options.batch_size or _BATCH_SIZE
         self.epochs = options.epochs or _EPOCHS[self.data]
         self.learning_rate = options.learning_rate or _LEARNING_RATE

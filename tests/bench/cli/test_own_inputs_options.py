@@ -1,11 +1,14 @@
 """``--inputs`` and ``--loss``: a detector of two inputs, in every command that takes them."""
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+
+from xconv_bench.models import find
 
 Command = Callable[..., Any]
 DETECTOR = Path(__file__).parents[3] / "examples" / "two_inputs.py"
@@ -59,6 +62,12 @@ def one_argument(output):
 """
 
 
+def commands_of_page() -> list[list[str]]:
+    """Return the words of each command that measures on the page about own models."""
+    page = (DETECTOR.parents[1] / "docs" / "own_models.md").read_text()
+    return [shlex.split(line) for line in page.splitlines() if line.startswith("xconv-bench")]
+
+
 @pytest.fixture
 def others(tmp_path: Path) -> Path:
     path = tmp_path / "others.py"
@@ -83,13 +92,22 @@ def test_simulated_bytes_are_those_of_a_step_that_is_run(command: Command, tmp_p
 def test_the_page_has_a_command_that_runs(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    root = DETECTOR.parents[1]
-    page = (root / "docs" / "own_models.md").read_text()
-    (line,) = (line for line in page.splitlines() if line.startswith("xconv-bench memory"))
-    monkeypatch.chdir(root)
-    finished = command(*line.split()[1:], "--method", "exact", "--output", tmp_path)
+    (words,) = (words for words in commands_of_page() if "--inputs" in words)
+    monkeypatch.chdir(DETECTOR.parents[1])
+    finished = command(*words[1:], "--method", "exact", "--output", tmp_path)
     assert finished.code == 0, finished.errors
     assert set(pd.read_csv(tmp_path / "memory.csv").status) == {"ok"}
+
+
+def test_the_page_s_names_of_other_packages_are_networks() -> None:
+    find("resnet18")  # opens the door to torchvision, which they import
+    for package in ("segmentation_models_pytorch", "monai", "transformers", "diffusers"):
+        pytest.importorskip(package)
+    names = [words[words.index("--model") + 1] for words in commands_of_page()]
+    others = [name for name in names if name.partition(":")[0] in ("timm", "smp", "monai", "hf")]
+    assert len(others) == 4
+    for name in others:
+        assert find(name).name == name
 
 
 def test_layers_search_runtime_and_error(command: Command, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """``xconv-bench train``, from end to end."""
 
+import importlib
+import importlib.util
 import json
 import os
 import signal
@@ -15,6 +17,7 @@ from processes import wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 Command = Callable[..., Any]
+HAS_TENSORBOARD = importlib.util.find_spec("tensorboard") is not None
 SMALL = (
     "train", "--task", "segmentation-3d", "--image-size", "16", "--epochs", "1", "--probes", "4",
     "--batch-size", "16", "--device", "cpu", "--scheme", "independent",
@@ -22,8 +25,9 @@ SMALL = (
 
 
 def test_from_end_to_end_and_again(command: Command, tmp_path: Path) -> None:
-    run = tmp_path / "run"
+    run, log = tmp_path / "run", tmp_path / "log"
     words = [*SMALL, "--first", "exact,compressed"]
+    words += ["--log", f"tensorboard:{log}"] if HAS_TENSORBOARD else []
     finished = command(*words, "--output", run)
     assert finished.code == 0, finished.errors
     table = pd.read_csv(run / "training.csv")
@@ -39,14 +43,33 @@ def test_from_end_to_end_and_again(command: Command, tmp_path: Path) -> None:
     for name in ("training_segmentation-3d.png", "made_segmentation-3d.svg"):
         assert (run / "plots" / name).exists()
     assert not list((run / "checkpoints").iterdir())
+    check_logged(log, table)
     again = command(*words, "--output", run)
     assert again.code == 0 and again.errors.count("already measured") == 3
+    check_logged(log, table)
     assert again.output == finished.output
     reported = command("report", run)
     assert reported.code == 0
     page = (run / "report.html").read_text()
     assert "Training with each method" in page and "largest Dice" in page
     assert json.loads((run / "environment.json").read_text())["seed"] == 0
+
+
+def check_logged(log: Path, table: pd.DataFrame) -> None:
+    """Check that each training's curve is in the files of TensorBoard, where that is installed."""
+    if not HAS_TENSORBOARD:
+        return
+    reading = importlib.import_module("tensorboard.backend.event_processing.event_accumulator")
+    curves = []
+    for folder in (log / "train").iterdir():
+        events = reading.EventAccumulator(str(folder))
+        events.Reload()
+        assert len(events.Scalars("simulated_peak_bytes")) == 1
+        curves.append([(each.step, round(each.value, 5)) for each in events.Scalars("dice")])
+    dice = [round(value, 5) for value in table["dice"]]
+    assert sorted(curves) == sorted(
+        [(0, a), (1, b)] for a, b in zip(dice[::2], dice[1::2], strict=True)
+    )
 
 
 def curve(run: Path) -> pd.DataFrame:

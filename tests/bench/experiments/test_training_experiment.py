@@ -47,6 +47,9 @@ class Silent:
     def progressed(self, configuration: Configuration, progress: Progress) -> None:
         pass
 
+    def wrote(self, configuration: Configuration, rows: list[dict[str, Any]]) -> None:
+        pass
+
     def finished(self, configuration: Configuration, row: dict[str, Any], known: bool) -> None:
         pass
 

@@ -260,6 +260,7 @@ def test_psnr_and_ssim_of_the_photograph_itself() -> None:
         ("inpainting", {"data": "cat"}, "is no photograph of inpainting"),
         ("inpainting", {"batch_size": 2}, "inpainting is of one image"),
         ("super-resolution", {"image_size": 60}, "multiples of 8"),
+        ("classification", {"model": "fcn_resnet50"}, "takes something else than images with one"),
         ("segmentation", {"data": "pets"}, "is no data of segmentation"),
         ("segmentation", {"data": "oxford-pet"}, "needs --data-dir"),
         ("segmentation", {"image_size": 50}, "multiples of 8"),
