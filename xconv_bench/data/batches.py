@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from xconv_bench.data.own_inputs import own_inputs, placed
+from xconv_bench.data.own_inputs import inputs_by_sample, own_inputs, placed
 from xconv_bench.data.synthetic import synthetic_labels, synthetic_samples
 from xconv_bench.models.base import Architecture
 
@@ -55,7 +55,8 @@ def batch_of(
 ) -> Batch:
     """Return the synthetic samples of these indices, or inputs of the user's own for them."""
     if architecture.inputs is not None:
-        inputs = own_inputs(architecture.inputs, indices, image_size, seed)
+        make = inputs_by_sample if architecture.inputs_by_sample else own_inputs
+        inputs = make(architecture.inputs, indices, image_size, seed)
         return _own_batch(architecture, inputs, indices, dtype, device, seed)
     sample_shape = architecture.sample_shape(image_size)
     # First of all, so that a batch which does not fit says so at once.
