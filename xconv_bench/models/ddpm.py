@@ -45,19 +45,19 @@ class DiffusionUNet(nn.Module):
         skips, channels, side = [width], width, image_size
         for level, factor in enumerate(factors):
             for _ in range(blocks):
-                self.down.append(Level(channels, factor * width, told, side == _ATTENDED))
+                self.down.append(AttendingBlock(channels, factor * width, told, side == _ATTENDED))
                 channels = factor * width
                 skips.append(channels)
             if level < len(factors) - 1:
                 self.down.append(Shrinking(channels))
                 skips.append(channels)
                 side //= 2
-        self.middle = Level(channels, channels, told, attends=True)
-        self.last = ResidualBlock(channels, channels, told)
+        self.middle = AttendingBlock(channels, channels, told, attends=True)
+        self.last = TimedBlock(channels, channels, told)
         for level, factor in reversed(list(enumerate(factors))):
             for _ in range(blocks + 1):
                 inputs = channels + skips.pop()
-                self.up.append(Level(inputs, factor * width, told, side == _ATTENDED))
+                self.up.append(AttendingBlock(inputs, factor * width, told, side == _ATTENDED))
                 channels = factor * width
             if level:
                 self.up.append(Growing(channels))
@@ -79,19 +79,19 @@ class DiffusionUNet(nn.Module):
             skips.append(features)
         features = self.last(self.middle(features, told), told)
         for step in self.up:
-            if isinstance(step, Level):
+            if isinstance(step, AttendingBlock):
                 features = torch.cat([features, skips.pop()], dim=1)
             features = step(features, told)
         predicted: Tensor = self.head(features)
         return predicted
 
 
-class Level(nn.Module):
+class AttendingBlock(nn.Module):
     """A residual block, then attention where ``attends``."""
 
     def __init__(self, inputs: int, outputs: int, told: int, attends: bool) -> None:
         super().__init__()
-        self.block = ResidualBlock(inputs, outputs, told)
+        self.block = TimedBlock(inputs, outputs, told)
         self.attention = Attention(outputs) if attends else nn.Identity()
 
     def forward(self, features: Tensor, told: Tensor) -> Tensor:
@@ -100,7 +100,7 @@ class Level(nn.Module):
         return output
 
 
-class ResidualBlock(nn.Module):
+class TimedBlock(nn.Module):
     """x + conv(dropout(SiLU(norm(conv(SiLU(norm x)) + shift)))), x projected where need be."""
 
     def __init__(self, inputs: int, outputs: int, told: int) -> None:

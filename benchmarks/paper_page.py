@@ -1,0 +1,156 @@
+"""Tables of docs/paper.md, made from committed tables and the paper's published figures."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from benchmarks.page import put
+
+NOT_RUN = "not run"
+MIB = 2**20
+
+VANILLANET_BATCHES: Mapping[int, Mapping[str, int]] = {
+    64: {"exact": 1027, "r=16": 1543},
+    128: {"exact": 223, "r=16": 357},
+    256: {"exact": 52, "r=16": 81},
+    512: {"exact": 12, "r=16": 20},
+}
+"""Published largest batches of VanillaNet-10 in 16 GiB, by pixels a side."""
+PSNR: Mapping[str, tuple[float, float]] = {
+    "exact": (28.58, 683.127), "r=32": (25.27, 454.101), "r=64": (26.0, 453.861),
+    "r=128": (26.66, 466.976), "r=256": (27.31, 557.364), "r=512": (27.70, 739.961),
+    "r=1024": (28.14, 1109.154),
+}  # fmt: skip
+"""Published PSNR in dB and peak memory in MiB of super-resolution (figure 31a)."""
+FRECHET: Mapping[str, tuple[float, ...]] = {
+    "exact": (0.045, 0.032, 0.063), "r=32": (0.154, 0.111, 0.117), "r=64": (0.115, 0.052, 0.066),
+    "r=128": (0.149, 0.074, 0.075), "r=256": (0.050, 0.053, 0.072),
+}  # fmt: skip
+"""Published Fréchet distances of generated MNIST digits, three runs (figure 16)."""
+
+
+def write_page(page: Path, docs: Path) -> None:
+    """Renew what is between ``<!-- NAME -->`` and ``<!-- end -->``; ``docs`` has the tables."""
+    text = page.read_text()
+    folder = docs / "paper"
+    text = put(text, "errors", _errors(folder / "gradient_error/error.csv"))
+    text = put(text, "memory", _memory(folder / "peak_memory/memory.csv"))
+    text = put(text, "batches", _batches(folder / "vanillanet_max_batch/max_batch.csv"))
+    trained = docs / "training/tasks/training.csv"
+    text = put(text, "psnr", _psnr(trained))
+    page.write_text(put(text, "frechet", _frechet(trained)))
+
+
+def _read(path: Path) -> pd.DataFrame | None:
+    """Return the rows that were measured, each with the name of its method; None without any."""
+    if not path.exists():
+        return None
+    table = pd.read_csv(path)
+    table = table[table.status == "ok"]
+    return table.assign(name=[_name(row) for row in table.to_dict("records")])
+
+
+def _name(row: Mapping[str, object]) -> str:
+    """Return ``exact``, ``r=16``, ``spectral 0.5 bits`` or another name of a method."""
+    scheme, probes, bits = row["scheme"], row["probes"], row["bits"]
+    if row["method"] != "xconv":
+        return str(row["method"]) if pd.isna(bits) else f"{row['method']} {bits:g} bits"
+    dial = f"r={probes:.0f}" if pd.notna(probes) else f"{bits:g} bits"
+    return dial if scheme == "independent" else f"{scheme} {dial}"
+
+
+def _nothing() -> pd.DataFrame:
+    return pd.DataFrame({"": [NOT_RUN]}, index=pd.Index(["all"], name="network"))
+
+
+def _wide(
+    table: pd.DataFrame, column: str, written: Callable[[float], str], index: list[str]
+) -> pd.DataFrame:
+    """Return a line for each setting and a column for each method, in the order of the rows."""
+    names = list(dict.fromkeys(table.name))
+    cells = table.pivot_table(column, index, "name", sort=False, aggfunc="first")[names]
+    return cells.map(lambda value: NOT_RUN if pd.isna(value) else written(value))
+
+
+def _errors(path: Path) -> pd.DataFrame:
+    table = _read(path)
+    if table is None:
+        return _nothing()
+    whole = table[(table.layer == "all") & (table.method != "exact")]
+    wide = _wide(whole, "relative_error", lambda e: f"{e:.2g}", ["model", "image_size"])
+    return _with_settings(wide)
+
+
+def _memory(path: Path) -> pd.DataFrame:
+    table = _read(path)
+    if table is None:
+        return _nothing()
+    settings = ["model", "image_size", "batch_size"]
+    wide = _wide(table, "simulated_peak_bytes", lambda b: f"{b / MIB:.0f} MiB", settings)
+    return _with_settings(wide)
+
+
+def _with_settings(wide: pd.DataFrame) -> pd.DataFrame:
+    units = ("", " px", " samples")
+    lines = [
+        ", ".join(f"{part}{unit}" for part, unit in zip(key, units, strict=False))
+        for key in wide.index
+    ]
+    return wide.set_axis(pd.Index(lines, name="network"))
+
+
+def _batches(path: Path) -> pd.DataFrame:
+    """Return a line for each image size: batches here, and published."""
+    table = _read(path)
+    lines = {}
+    for size, published in VANILLANET_BATCHES.items():
+        here = {} if table is None else table[table.image_size == size].set_index("name")
+        line = {}
+        for name in ("exact", "r=16", "spectral 0.5 bits"):
+            known = table is not None and name in here.index
+            line[name] = f"{here.max_batch_size[name]:.0f}" if known else NOT_RUN
+            if name in published:
+                line[f"{name}, paper"] = str(published[name])
+        lines[f"{size} px"] = line
+    return pd.DataFrame.from_dict(lines, orient="index").rename_axis("image")
+
+
+def _finals(path: Path, task: str, column: str) -> pd.DataFrame:
+    """Return the measure after the last epoch and the peak by method, means of the seeds."""
+    table = pd.read_csv(path)
+    chosen = table[(table.task == task) & (table.epoch == table.epochs)]
+    chosen = chosen.assign(name=[_name(row) for row in chosen.to_dict("records")])
+    return chosen.groupby("name", sort=False)[[column, "simulated_peak_bytes"]].mean()
+
+
+def _psnr(path: Path) -> pd.DataFrame:
+    finals = _finals(path, "super-resolution", "psnr_db")
+    return _beside(
+        finals.psnr_db.map("{:.2f} dB".format), finals.simulated_peak_bytes,
+        {name: f"{psnr:.2f} dB, {peak:.0f} MiB" for name, (psnr, peak) in PSNR.items()},
+    )  # fmt: skip
+
+
+def _frechet(path: Path) -> pd.DataFrame:
+    finals = _finals(path, "generation", "frechet_distance")
+    return _beside(
+        finals.frechet_distance.map("{:.1f}".format), finals.simulated_peak_bytes,
+        {name: f"{sum(runs) / len(runs):.3f}" for name, runs in FRECHET.items()},
+    )  # fmt: skip
+
+
+def _beside(
+    measured: pd.Series, peaks: pd.Series, published: Mapping[str, str]
+) -> pd.DataFrame:
+    """Return a line for each method: what was measured, its peak, and the published figure."""
+    names = list(dict.fromkeys([*measured.index, *published]))
+    lines = {
+        name: {
+            "here": measured.get(name, NOT_RUN),
+            "peak here": f"{peaks[name] / MIB:.1f} MiB" if name in peaks else NOT_RUN,
+            "paper": published.get(name, ""),
+        }
+        for name in names
+    }
+    return pd.DataFrame.from_dict(lines, orient="index").rename_axis("method")
