@@ -103,13 +103,14 @@ def _with_settings(wide: pd.DataFrame) -> pd.DataFrame:
 def _batches(path: Path) -> pd.DataFrame:
     """Return a line for each image size: batches here, and published."""
     table = _read(path)
+    rows = [] if table is None else table.to_dict("records")
+    here = {(row["image_size"], row["name"]): row["max_batch_size"] for row in rows}
     lines = {}
     for size, published in VANILLANET_BATCHES.items():
-        here = {} if table is None else table[table.image_size == size].set_index("name")
         line = {}
         for name in ("exact", "r=16", "spectral 0.5 bits"):
-            known = table is not None and name in here.index
-            line[name] = f"{here.max_batch_size[name]:.0f}" if known else NOT_RUN
+            found = here.get((size, name))
+            line[name] = NOT_RUN if found is None else f"{found:.0f}"
             if name in published:
                 line[f"{name}, paper"] = str(published[name])
         lines[f"{size} px"] = line
@@ -140,9 +141,7 @@ def _frechet(path: Path) -> pd.DataFrame:
     )  # fmt: skip
 
 
-def _beside(
-    measured: pd.Series, peaks: pd.Series, published: Mapping[str, str]
-) -> pd.DataFrame:
+def _beside(measured: pd.Series, peaks: pd.Series, published: Mapping[str, str]) -> pd.DataFrame:
     """Return a line for each method: what was measured, its peak, and the published figure."""
     names = list(dict.fromkeys([*measured.index, *published]))
     lines = {

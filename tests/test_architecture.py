@@ -20,6 +20,7 @@ FLOORS = {
         "random",
         "grouped narrowing spectrum",
         "kernels",
+        "rounded",
         "schemes",
         "probing",
         "budget compiled",

@@ -14,6 +14,8 @@ zeros after a ReLU do. The choice between them never depends on r, so that the m
 order in which the bounds are stored records it.
 """
 
+from math import gcd
+
 import torch
 from torch import Tensor
 
@@ -32,6 +34,14 @@ _FRACTION_BITS = 24
 def groups_for(count: int) -> int:
     """Return the number of groups that ``count`` numbers fill."""
     return -(-count // GROUP)
+
+
+def whole_groups(count: int, size: int) -> int:
+    """Return the most things of ``size`` numbers, at most ``count``, that fill whole groups.
+
+    If not even that many do, return ``count``.
+    """
+    return count - count % (GROUP // gcd(GROUP, size)) or count
 
 
 def kept_bytes(groups: int, bits: int) -> int:

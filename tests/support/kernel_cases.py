@@ -67,7 +67,13 @@ def kernels_everywhere() -> Iterator[None]:
 
 
 def philox(seed: int, numbers: Tensor, stream: int) -> tuple[Tensor, Tensor]:
-    """Return the first two words, int64, of Philox 4×32 with 10 rounds for each of ``numbers``."""
+    """Return the first two of ``philox_words``."""
+    first, second, _, _ = philox_words(seed, numbers, stream)
+    return first, second
+
+
+def philox_words(seed: int, numbers: Tensor, stream: int) -> list[Tensor]:
+    """Return the four words, int64, of Philox 4×32 with 10 rounds for each of ``numbers``."""
     low = 2**32 - 1
     counter = [numbers.long(), torch.full_like(numbers, stream).long()]
     counter += [torch.zeros_like(counter[0])] * 2
@@ -78,7 +84,7 @@ def philox(seed: int, numbers: Tensor, stream: int) -> tuple[Tensor, Tensor]:
             second[0] ^ counter[1] ^ keys[0], second[1], first[0] ^ counter[3] ^ keys[1], first[1]
         ]  # fmt: skip
         keys = [(keys[0] + 0x9E3779B9) & low, (keys[1] + 0xBB67AE85) & low]
-    return counter[0], counter[1]
+    return counter
 
 
 def _product(factor: int, words: Tensor) -> tuple[Tensor, Tensor]:
@@ -235,7 +241,8 @@ def compare_bytes(
             # One number that is rounded otherwise moves a scale of 16 bits by up to 12 levels.
             assert int(steps.max()) <= {8: 1, 16: 16}[width] * (1 if is_exact else 4)
             if is_exact or width == 8:
-                assert float((steps != 0).float().mean()) <= (0.05 if is_exact else 0.2)
+                allowed = 0.05 if is_exact and width == 8 else 0.2  # 16 bits are as fine as float32
+                assert float((steps != 0).float().mean()) <= allowed
     largest = (tail[-4:].clone().view(torch.float32) for tail in (own, theirs))
     torch.testing.assert_close(*largest, rtol=1e-5 if is_exact else 3e-3, atol=0)
 

@@ -1,7 +1,8 @@
 """The decision to use kernels: where Triton is installed, for tensors on an NVIDIA GPU.
 
 ``XCONV_KERNELS=off`` in the environment, which is read at every call, switches kernels off. A call
-whose input was kept by a kernel still uses a kernel in its backward pass.
+whose input was kept by a kernel still uses a kernel in its backward pass: kernels and operators
+draw other numbers from a seed, so what was kept records which of them kept it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from importlib.util import find_spec
 
 import torch
 from torch import Tensor, nn
+
+from xconv.random import SEED_LIMIT
 
 SWITCH = "XCONV_KERNELS"
 
@@ -42,6 +45,21 @@ def is_unwatched(tensor: Tensor) -> bool:
         and not functorch.is_batchedtensor(tensor)
         and not functorch.is_legacy_batchedtensor(tensor)
     )
+
+
+def claimed(seed: Tensor, like: Tensor) -> Tensor:
+    """Return ``seed``, with the mark of kernels if they are to round numbers on ``like``'s device.
+
+    Seeds are below ``SEED_LIMIT``; the mark is a bit above.
+    """
+    if may_be_used(like.device) and has_memory(like) and not is_claimed(seed):
+        return seed + SEED_LIMIT
+    return seed
+
+
+def is_claimed(seed: Tensor) -> bool:
+    """Return whether ``seed`` has the mark of kernels. A simulated seed has none."""
+    return has_memory(seed) and seed.device.type == "cpu" and int(seed) >= SEED_LIMIT
 
 
 def current(device: torch.device) -> AbstractContextManager[object]:

@@ -12,19 +12,24 @@ E[e_i mean(d e)] = d_i v_i / N, which is added back:
     dx_i = (d_i (1 + v_i / N) − mean(d) − (x̂_i + e_i) mean(d (x̂ + e))) / σ.
 
 The first of two passes only needs sums of δ and of δ x̂ over each map. If statistics are given and
-not taken from the input, dx = d / σ needs no x̂ at all.
+not taken from the input, dx = d / σ needs no x̂ at all. Where ``xconv.kernels.normalized`` has
+kernels, each pass is one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from xconv.grouped import whole_groups
+from xconv.kernels import choice
 from xconv.layout import Layout
+from xconv.saved.map_sets import MapSets
 from xconv.saved.stand_in import StandIn, at_a_time, slices, wide
 
 Exchange = Callable[[Tensor], tuple[Tensor, Tensor]]
@@ -32,18 +37,8 @@ Exchange = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True)
-class NormalizedMaps:
-    """Sets of maps of (batch, channels, *pixels) that share statistics.
-
-    They are the maps of a group of channels, of one image or of all.
-    """
-
-    groups: int
-    across_batch: bool = False
-
-    def count(self, shape: Sequence[int]) -> int:
-        """Return the numbers that share statistics."""
-        return prod(shape) // (self.groups * (1 if self.across_batch else shape[0]))
+class NormalizedMaps(MapSets):
+    """Maps of (batch, channels, *pixels) that are normalised in sets."""
 
     def sizes(self, layout: Layout) -> list[int]:
         """Return the number of elements of each part that is processed."""
@@ -67,8 +62,12 @@ class NormalizedMaps:
         """
         layout = Layout.of(input)
         assert mean is not None
-        shift, scale = (self._of_maps(s.to(wide(s.dtype)), layout.shape) for s in (mean, rstd))
         kept = StandIn.empty(self.sizes(layout), bits, seed, input)
+        kernels = _kernels(kept, layout)
+        if kernels is not None:
+            kernels.keep(kept, input.detach(), mean, rstd, self)
+            return kept
+        shift, scale = (self.of_maps(s.to(wide(s.dtype)), layout.shape) for s in (mean, rstd))
         for part, (images, channels) in enumerate(_parts(layout)):
             values, flat = kept.room(part)
             maps = _maps(input, images, channels)
@@ -94,30 +93,24 @@ class NormalizedMaps:
         The first has the dtype of the input, and is None unless needed. The others are (channels)
         in float32 at least.
         """
+        kernels = _kernels(kept, layout) if exchange is None else None
+        if kernels is not None:
+            found: tuple[Tensor | None, Tensor, Tensor]
+            found = kernels.gradients(kept, grad_output, weight, rstd, layout, needs_input, self)
+            return found
         result = self.empty(layout) if needs_input else None
         sums, products = _sums(kept, grad_output, layout, result)
         if result is not None:
             gain = torch.ones_like(sums[0]) if weight is None else weight.to(sums.dtype)
-            means = self._pooled(torch.stack([sums, products]).mul_(gain))
+            means = self.pooled(torch.stack([sums, products]).mul_(gain))
             count: int | Tensor = self.count(layout.shape)
             if exchange is not None:
                 means, count = exchange(means)
-            shift, scale = (self._of_maps(m, layout.shape) for m in means / count)
-            spread = self._of_maps(rstd.to(sums.dtype), layout.shape)
+            shift, scale = (self.of_maps(m, layout.shape) for m in means / count)
+            spread = self.of_maps(rstd.to(sums.dtype), layout.shape)
             tables = gain * spread, shift * spread, scale * spread
             _finish(kept, grad_output, layout, result, count, tables)
         return result, products.sum(0), sums.sum(0)
-
-    def _pooled(self, tables: Tensor) -> Tensor:
-        """Return tables (n, images, channels) of maps, summed over maps that share statistics."""
-        pooled = tables.unflatten(2, (self.groups, -1)).sum(3)
-        return pooled.sum(1, keepdim=True) if self.across_batch else pooled
-
-    def _of_maps(self, statistics: Tensor, shape: Sequence[int]) -> Tensor:
-        """Return (images, channels): the statistics of each map."""
-        batch, channels = shape[:2]
-        table = statistics.reshape(-1, self.groups, 1)
-        return table.expand(batch, -1, channels // self.groups).reshape(batch, channels)
 
 
 def _sums(
@@ -166,12 +159,25 @@ def _finish(
 def _parts(layout: Layout) -> list[tuple[slice, slice]]:
     """Return slices of images and channels: some whole images, or some channels of one."""
     batch, channels = layout.shape[:2]
-    maps = at_a_time(layout.device) // prod(layout.shape[2:])
+    pixels = prod(layout.shape[2:])
+    maps = at_a_time(layout.device) // pixels
+    images = maps // channels
+    if layout.device.type != "cpu":  # kernels take parts of whole groups only
+        images = whole_groups(images, channels * pixels)
     return [
-        (images, some)
-        for images in slices(batch, maps // channels)
+        (some_images, some)
+        for some_images in slices(batch, images)
         for some in slices(channels, channels if maps > channels else maps)
     ]
+
+
+def _kernels(kept: StandIn, layout: Layout) -> Any:
+    """Return the module that keeps and restores the stand-in as a whole, or None."""
+    if not choice.is_claimed(kept.seed):
+        return None
+    from xconv.saved import kernel_maps
+
+    return kernel_maps if kernel_maps.covers(kept, layout) else None
 
 
 def _maps(tensor: Tensor, images: slice, channels: slice) -> Tensor:

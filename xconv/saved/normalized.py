@@ -205,7 +205,7 @@ def keep_normalized(
 ) -> List[Tensor]:  # noqa: UP006
     """Return seed, packed numbers and bounds, as one operator that a compiler leaves whole."""
     kept = _way(way).keep(input, mean, rstd, seed, bits)
-    return [seed.clone(), kept.packed, kept.bounds]
+    return [kept.seed.clone(), kept.packed, kept.bounds]
 
 
 @keep_normalized.register_fake

@@ -16,14 +16,14 @@ from torch import Tensor
 from xconv.grouped import (
     GROUP,
     code_bytes,
-    decode,
     dither_variances,
     empty_groups,
-    encode,
     fill,
     groups_for,
     room_for,
 )
+from xconv.kernels import choice
+from xconv.rounded import decode, encode
 
 _AT_A_TIME = {"cpu": 2**18}
 _AT_A_TIME_ELSEWHERE = 2**22
@@ -34,8 +34,8 @@ _AT_A_TIME_ELSEWHERE = 2**22
 class StandIn:
     """A kept tensor: packed numbers (uint8, flat), bounds (groups, 2), float32, and a seed.
 
-    The seed is a 0-d int64. ``ends`` are the groups at which parts begin and end, ``sizes`` the
-    numbers of each part.
+    The seed is a 0-d int64, claimed by kernels or not. ``ends`` are the groups at which parts begin
+    and end, ``sizes`` the numbers of each part.
     """
 
     packed: Tensor
@@ -57,7 +57,7 @@ class StandIn:
     def empty(cls, sizes: Sequence[int], bits: int, seed: Tensor, like: Tensor) -> StandIn:
         """Return a stand-in to write to, on the device of ``like``."""
         packed, bounds = empty_groups(sum(map(groups_for, sizes)), bits, like)
-        return cls.of(packed, bounds, seed, bits, sizes)
+        return cls.of(packed, bounds, choice.claimed(seed, like), bits, sizes)
 
     def room(self, part: int) -> tuple[Tensor, Tensor]:
         """Return groups for the numbers of a part, and a flat view of them to write to."""
@@ -67,14 +67,16 @@ class StandIn:
         """Keep the groups that ``room`` returned, which are overwritten."""
         groups = self._groups(part)
         fill(values, self.sizes[part])
-        codes, self.bounds[groups] = encode(values, self.bits, self.seed, part, dithered=True)
+        codes, self.bounds[groups] = encode(
+            values, self.bits, self.seed, part, groups.start, dithered=True
+        )
         self.packed[code_bytes(groups, self.bits)] = codes
 
     def read(self, part: int) -> Tensor:
         """Return the numbers of a part, flat, float32."""
         groups = self._groups(part)
         codes = self.packed[code_bytes(groups, self.bits)]
-        numbers = decode(codes, self.bounds[groups], self.bits, self.seed, part)
+        numbers = decode(codes, self.bounds[groups], self.bits, self.seed, part, groups.start)
         return numbers.view(-1)[: self.sizes[part]]
 
     def variances(self, part: int) -> Tensor:

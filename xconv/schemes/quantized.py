@@ -20,15 +20,15 @@ from xconv.grouped import (
     BITS,
     GROUP,
     code_bytes,
-    decode,
     empty_groups,
-    encode,
     fill,
     groups_for,
     kept_bytes,
     room_for,
 )
+from xconv.kernels import choice
 from xconv.layout import Layout, in_memory_order
+from xconv.rounded import decode, encode
 from xconv.schemes.rebuilt import Rebuilt, some_images
 from xconv.spectrum.allotment import in_steps, white
 
@@ -89,7 +89,7 @@ class Quantized(Rebuilt):
 
         Groups follow each other in memory order, and some are processed at a time.
         """
-        bits = _bits(probing)
+        bits, seed = _bits(probing), choice.claimed(seed, input)
         packed, bounds = self.kept_like(input, layout, probing, plan)
         flat = in_memory_order(input, layout.channels_last).view(-1)
         for stream, groups in enumerate(_parts(layout)):
@@ -97,7 +97,7 @@ class Quantized(Rebuilt):
             values, target = room_for(len(numbers), input)
             target.copy_(numbers)
             fill(values, len(numbers))
-            codes, bounds[groups] = encode(values, bits, seed, stream)
+            codes, bounds[groups] = encode(values, bits, seed, stream, groups.start)
             packed[code_bytes(groups, bits)] = codes
         return seed, packed, bounds
 
@@ -136,7 +136,8 @@ class Quantized(Rebuilt):
         bits, scale = _bits(probing), 1 / self.factor(probing, layout)
         for stream, groups in enumerate(_parts(layout)):
             part = packed[code_bytes(groups, bits)]
-            yield decode(part, bounds[groups], bits, seed, stream, scale).view(-1)
+            numbers = decode(part, bounds[groups], bits, seed, stream, groups.start, scale)
+            yield numbers.view(-1)
 
 
 def _bits(probing: Dials) -> int:

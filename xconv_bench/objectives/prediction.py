@@ -28,7 +28,7 @@ class MaskOverlap(Objective):
     def loss(self, output: Any, target: Tensor) -> Tensor:
         """Return the mean over the samples."""
         mask = target.to(output.dtype)
-        # What mean() reduces to has a storage of its own, as simulations take it.
+        # Reduced by mean(), as in mean_squared_error: its storage is one that simulations know.
         entropy = F.binary_cross_entropy_with_logits(output, mask, reduction="none").mean()
         chances, mask = output.sigmoid().flatten(1), mask.flatten(1)
         both = (chances * mask).sum(1)
