@@ -255,6 +255,8 @@ def test_psnr_and_ssim_of_the_photograph_itself() -> None:
         ("inpainting", {"image_size": 8}, "multiples of 8, from 16 on"),
         ("classification", {"batch_size": 5000}, "larger than the data, 1438 pictures"),
         ("classification", {"model": "paper/mnits"}, "paper/mnits"),
+        ("classification", {"model": "paper/unet"}, "a network for reconstruction"),
+        ("classification", {"model": "paper/ddpm"}, "a network for noise prediction"),
         ("generation", {"data": "mnist"}, "generation is of digits only"),
         ("generation", {"image_size": 18}, "multiples of 4"),
         ("inpainting", {"data": "cat"}, "is no photograph of inpainting"),
