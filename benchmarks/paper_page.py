@@ -1,5 +1,6 @@
 """Tables of docs/paper.md, made from committed tables and the paper's published figures."""
 
+import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pandas as pd
 
 from benchmarks.page import put
 
+PROFILES = Path(__file__).resolve().parents[1] / "profiles/paper"
 NOT_RUN = "not run"
 MIB = 2**20
 
@@ -28,6 +30,12 @@ FRECHET: Mapping[str, tuple[float, ...]] = {
     "r=128": (0.149, 0.074, 0.075), "r=256": (0.050, 0.053, 0.072),
 }  # fmt: skip
 """Published Fréchet distances of generated MNIST digits, three runs (figure 16)."""
+
+WRITTEN: Mapping[str, Callable[[float], str]] = {
+    "relative_error": "{:.2g}".format,
+    "simulated_peak_bytes": lambda size: f"{size / MIB:.0f} MiB",
+}
+"""How the figures of a column are written."""
 
 
 def write_page(page: Path, docs: Path) -> None:
@@ -60,44 +68,37 @@ def _name(row: Mapping[str, object]) -> str:
     return dial if scheme == "independent" else f"{scheme} {dial}"
 
 
-def _nothing() -> pd.DataFrame:
-    return pd.DataFrame({"": [NOT_RUN]}, index=pd.Index(["all"], name="network"))
+def _planned(profile: str, table: pd.DataFrame | None, column: str) -> pd.DataFrame:
+    """Return a line for each network of a profile and a column for each method that was run."""
+    lines = {}
+    for each in tomllib.loads((PROFILES / f"{profile}.toml").read_text())["experiment"]:
+        setting = {name: each[name] for name in ("model", "image-size", "batch-size")}
+        words = f"{setting['model']}, {setting['image-size']} px, batch {setting['batch-size']}"
+        lines[words] = {} if table is None else _of(table, setting, column)
+    columns = [] if table is None else list(dict.fromkeys(table.name))
+    filled = {
+        words: {name: line.get(name, NOT_RUN) for name in columns} or {"": NOT_RUN}
+        for words, line in lines.items()
+    }
+    return pd.DataFrame.from_dict(filled, orient="index").rename_axis("network")
 
 
-def _wide(
-    table: pd.DataFrame, column: str, written: Callable[[float], str], index: list[str]
-) -> pd.DataFrame:
-    """Return a line for each setting and a column for each method, in the order of the rows."""
-    names = list(dict.fromkeys(table.name))
-    cells = table.pivot_table(column, index, "name", sort=False, aggfunc="first")[names]
-    return cells.map(lambda value: NOT_RUN if pd.isna(value) else written(value))
+def _of(table: pd.DataFrame, setting: Mapping[str, object], column: str) -> dict[str, str]:
+    """Return the figures of one setting by method."""
+    for name, value in setting.items():
+        table = table[table[name.replace("-", "_")] == value]
+    return {row["name"]: WRITTEN[column](row[column]) for row in table.to_dict("records")}
 
 
 def _errors(path: Path) -> pd.DataFrame:
     table = _read(path)
-    if table is None:
-        return _nothing()
-    whole = table[(table.layer == "all") & (table.method != "exact")]
-    wide = _wide(whole, "relative_error", lambda e: f"{e:.2g}", ["model", "image_size"])
-    return _with_settings(wide)
+    if table is not None:
+        table = table[(table.layer == "all") & (table.method != "exact")]
+    return _planned("gradient_error", table, "relative_error")
 
 
 def _memory(path: Path) -> pd.DataFrame:
-    table = _read(path)
-    if table is None:
-        return _nothing()
-    settings = ["model", "image_size", "batch_size"]
-    wide = _wide(table, "simulated_peak_bytes", lambda b: f"{b / MIB:.0f} MiB", settings)
-    return _with_settings(wide)
-
-
-def _with_settings(wide: pd.DataFrame) -> pd.DataFrame:
-    units = ("", " px", " samples")
-    lines = [
-        ", ".join(f"{part}{unit}" for part, unit in zip(key, units, strict=False))
-        for key in wide.index
-    ]
-    return wide.set_axis(pd.Index(lines, name="network"))
+    return _planned("peak_memory", _read(path), "simulated_peak_bytes")
 
 
 def _batches(path: Path) -> pd.DataFrame:
