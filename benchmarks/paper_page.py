@@ -35,7 +35,7 @@ WRITTEN: Mapping[str, Callable[[float], str]] = {
     "relative_error": "{:.2g}".format,
     "simulated_peak_bytes": lambda size: f"{size / MIB:.0f} MiB",
 }
-"""How the figures of a column are written."""
+"""Words for the figures of a column."""
 
 
 def write_page(page: Path, docs: Path) -> None:
