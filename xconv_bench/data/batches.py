@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from xconv_bench.data.own_inputs import own_inputs, placed
+from xconv_bench.data.own_inputs import inputs_by_sample, own_inputs, placed
 from xconv_bench.data.synthetic import synthetic_labels, synthetic_samples
 from xconv_bench.models.base import Architecture
 
@@ -57,8 +57,8 @@ def batch_of(
     sample_shape = architecture.sample_shape(image_size)
     # First of all, so that a batch which does not fit says so at once.
     if architecture.inputs is not None:
-        inputs = own_inputs(architecture.inputs, indices, image_size, seed)
-        inputs = placed(inputs, dtype, device)
+        make = inputs_by_sample if architecture.inputs_by_sample else own_inputs
+        inputs = placed(make(architecture.inputs, indices, image_size, seed), dtype, device)
     else:
         inputs = synthetic_samples(sample_shape, indices, dtype, device, seed)
     if architecture.objective.takes_inputs:

@@ -33,6 +33,14 @@ def own_inputs(
         torch.default_generator.set_state(before)
 
 
+def inputs_by_sample(
+    make: Callable[[int, int], Any], indices: Sequence[int], image_size: int, seed: int
+) -> Any:
+    """Draw each sample apart and join them: it is the same whatever batch it is in."""
+    samples = [own_inputs(make, [index], image_size, seed) for index in indices]
+    return tree_map(lambda *rows: torch.cat(rows), samples[0], *samples[1:])
+
+
 def placed(inputs: Any, dtype: torch.dtype, device: torch.device | str = "cpu") -> Any:
     """Return the inputs on ``device``, those of real numbers in ``dtype``."""
 

@@ -20,6 +20,8 @@ class Architecture:
     ``image_size`` is the size it was designed for, ``sizes`` are all that it takes.
     ``inputs`` makes what the network is given, of a batch size and an image size, where that is not
     one tensor of ``sample_shape``: a tensor, positional arguments in a tuple, or named in a dict.
+    With ``inputs_by_sample`` they are tensors with a row for each sample, drawn apart, so that a
+    sample is the same in all batches.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Architecture:
     sizes: ImageSizes = ANY_SIZE
     note: str = ""
     inputs: Callable[[int, int], Any] | None = None
+    inputs_by_sample: bool = False
 
     def build(self, image_size: int) -> nn.Module:
         """Build the network in float32 on the CPU, nothing downloaded.

@@ -7,8 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from xconv_bench.models.base import Architecture, square_image
+from xconv_bench.models.ddpm import DiffusionUNet, diffusion_inputs
 from xconv_bench.models.sizes import ImageSizes
+from xconv_bench.models.triconvunext import TriConvUNeXt
+from xconv_bench.models.vanillanet import VanillaNet
 from xconv_bench.objectives.objective import CrossEntropy, SquaredError
+from xconv_bench.objectives.prediction import MaskOverlap, NoisePrediction
 
 
 def mnist_network(image_size: int) -> nn.Sequential:
@@ -158,6 +162,34 @@ NETWORKS: dict[str, Architecture] = {
             objective=SquaredError(),
             image_size=128,
             sizes=ImageSizes(multiple=16),
+        ),
+        Architecture(
+            name="paper/vanillanet",
+            family="paper",
+            make=lambda image_size: VanillaNet(),
+            sample_shape=square_image(3),
+            objective=CrossEntropy(10),
+            sizes=ImageSizes(smallest=32),
+        ),
+        Architecture(
+            name="paper/triconvunext",
+            family="paper",
+            make=lambda image_size: TriConvUNeXt(),
+            sample_shape=square_image(3),
+            objective=MaskOverlap(),
+            image_size=256,
+            sizes=ImageSizes(multiple=16),
+        ),
+        Architecture(
+            name="paper/ddpm",
+            family="paper",
+            make=DiffusionUNet,
+            sample_shape=square_image(3),
+            objective=NoisePrediction(),
+            image_size=32,
+            sizes=ImageSizes(multiple=8),
+            inputs=diffusion_inputs,
+            inputs_by_sample=True,
         ),
     )
 }

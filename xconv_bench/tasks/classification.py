@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from xconv_bench.data.images import is_served
 from xconv_bench.errors import UsageError, suggest
-from xconv_bench.models import find
+from xconv_bench.models import Architecture, find
 from xconv_bench.tasks.base import Image, Measure, Task, TaskOptions, refuse_folder
 from xconv_bench.tasks.measures import ACCURACY
 from xconv_bench.tasks.order import shuffled_batches
@@ -45,11 +45,7 @@ class Classification(Task):
         architecture = find(self.model)
         self.image_size = options.image_size or architecture.image_size
         architecture.check(self.image_size)
-        if not is_served(architecture, self.image_size):
-            raise UsageError(
-                f"--model {self.model} takes something else than images with one label each, which "
-                "is all that classification has: choose another"
-            )
+        _check_classifies(architecture, self.image_size)
         self.batch_size = options.batch_size or _BATCH_SIZE
         self.epochs = options.epochs or _EPOCHS[self.data]
         self.learning_rate = options.learning_rate or _LEARNING_RATE
@@ -102,6 +98,15 @@ class Classification(Task):
     def pictures(self, model: nn.Module) -> dict[str, Image]:
         """Return nothing: a class is no picture."""
         return {}
+
+
+def _check_classifies(architecture: Architecture, image_size: int) -> None:
+    """Raise UsageError for a network that is made for something else than one label an image."""
+    if not is_served(architecture, image_size):
+        raise UsageError(
+            f"--model {architecture.name} is a network for {architecture.objective.purpose}: "
+            "the task classification takes networks that classify images"
+        )
 
 
 def _whole(pictures: LabelledPictures) -> Iterator[dict[str, Tensor]]:
