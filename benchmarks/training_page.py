@@ -56,16 +56,19 @@ def _summary(of_task: Mapping[str, Sequence[Row]]) -> pd.DataFrame:
 
 
 def _brief(row: Row) -> str:
-    """Return a text such as ``r=4`` or ``quantized 2 bits``.
+    """Return a text such as ``r=4``, ``quantized 2 bits`` or ``all, spectral 0.5 bits``.
 
     It leaves out what the rows of the summary have in common.
     """
-    return f"r={row['probes']}" if row["probes"] else method_words({**row, "compress": None})
+    if row["probes"]:
+        return f"r={row['probes']}"
+    words = method_words({**row, "compress": None}).removeprefix("xconv ")
+    return f"all, {words}" if "norm" in str(row["compress"]).split(",") else words
 
 
 def _of_task(rows: Sequence[Row]) -> pd.DataFrame:
-    """Return a row for each method: measures, gap, peak, and training time without evaluation."""
-    means = [{**row, "training_seconds": _seconds(row)} for row in means_over_seeds(rows)]
+    """Return a row for each method: measures, gap and peak."""
+    means = means_over_seeds(rows)
     exact = next(row for row in means if row["method"] == "exact")
     measures = [name for name in JUDGED if exact[name] is not None]
     lines = [
@@ -74,16 +77,10 @@ def _of_task(rows: Sequence[Row]) -> pd.DataFrame:
             **{JUDGED[name]: f"{row[name]:.{_DECIMALS.get(name, 3)}f}" for name in measures},
             "gap": row["gap"] or "",
             "peak": _beside(row, exact, "simulated_peak_bytes", format_bytes),
-            "training": _beside(row, exact, "training_seconds", lambda s: f"{s:.0f} s"),
         }
         for row in means
     ]
     return pd.DataFrame(lines).set_index("method")
-
-
-def _seconds(row: Row) -> float | None:
-    epochs, seconds = number(row, "epochs"), number(row, "epoch_seconds")
-    return None if epochs is None or seconds is None else epochs * seconds
 
 
 def _beside(row: Row, exact: Row, column: str, write: Callable[[float], str]) -> str:
