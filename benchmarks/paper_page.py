@@ -60,12 +60,14 @@ def _read(path: Path) -> pd.DataFrame | None:
 
 
 def _name(row: Mapping[str, object]) -> str:
-    """Return ``exact``, ``r=16``, ``spectral 0.5 bits`` or another name of a method."""
+    """Return ``exact``, ``r=16``, ``all, spectral 0.5 bits`` or another name of a method."""
     scheme, probes, bits = row["scheme"], row["probes"], row["bits"]
+    dial = f"{bits:g} bit{'s' * (bits != 1)}"
     if row["method"] != "xconv":
-        return str(row["method"]) if pd.isna(bits) else f"{row['method']} {bits:g} bits"
-    dial = f"r={probes:.0f}" if pd.notna(probes) else f"{bits:g} bits"
-    return dial if scheme == "independent" else f"{scheme} {dial}"
+        return str(row["method"]) if pd.isna(bits) else f"{row['method']} {dial}"
+    dial = f"r={probes:.0f}" if pd.notna(probes) else dial
+    words = dial if scheme == "independent" else f"{scheme} {dial}"
+    return f"all, {words}" if "norm" in str(row["compress"]).split(",") else words
 
 
 def _planned(profile: str, table: pd.DataFrame | None, column: str) -> pd.DataFrame:

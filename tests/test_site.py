@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(
 
 
 class Parsed(HTMLParser):
-    """What a page loads, where its links lead, which anchors it has, and its paragraphs."""
+    """Addresses that a page loads, where its links lead, which anchors it has, and its paragraphs."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()

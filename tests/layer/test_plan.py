@@ -230,7 +230,7 @@ def test_room_that_is_left_is_used() -> None:
 
 
 def test_several_plans_fill_their_room() -> None:
-    """What rounding leaves in each goes to those that gain most."""
+    """Room that rounding leaves in each goes to those that gain most."""
     several = [part_of((8, 8), 1.0 + n, 100 + n) for n in range(7)]
     plans = divide(several, 0.25)
     room = 0.25 * sum(part.elements for part in several)
