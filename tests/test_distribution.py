@@ -32,7 +32,7 @@ def installed(
 ) -> tuple[Path, Path]:
     """Return an environment's programs and packages, where nothing else of ours is installed.
 
-    Other packages that these need are read from where they lie. From an sdist pip makes a wheel first.
+    Other packages are read from where they lie. From an sdist pip makes a wheel first.
     """
     folder = tmp_path_factory.mktemp("environment")
     venv.create(folder, symlinks=True)

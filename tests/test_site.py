@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(
 
 
 class Parsed(HTMLParser):
-    """Addresses that a page loads, where its links lead, which anchors it has, and its paragraphs."""
+    """Addresses that a page loads, where its links lead, its anchors and its paragraphs."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
