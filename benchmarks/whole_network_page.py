@@ -52,10 +52,10 @@ batch in 16 GiB (0.92 of them) is 297 by the line, 78 for exact and 174 for the 
 _GRADIENTS = """\
 ## Gradients, and training
 
-Relative error of the gradient over all weights of convolutions with **all**, after 100 exact steps on
-photographs of 128 pixels, batch 16 (`xconv-bench error --model NAME --image-size 128 --data photos
---batch-size 16 --warmup-steps 100 --repeats 6 --method exact,xconv --scheme spectral --bits 0.5,1,2
---compress all --norm-bits 4`; rows: [ResNet-18](whole_network/error_resnet18.csv),
+Relative error of the gradient over all weights of convolutions with **all**, after 100 exact steps
+on photographs of 128 pixels, batch 16 (`xconv-bench error --model NAME --image-size 128 --data
+photos --batch-size 16 --warmup-steps 100 --repeats 6 --method exact,xconv --scheme spectral --bits
+0.5,1,2 --compress all --norm-bits 4`; rows: [ResNet-18](whole_network/error_resnet18.csv),
 [ResNet-50](whole_network/error_resnet50.csv)). The goal was 0.15.
 
 | network | saved, exact | 0.5 bits | 1 bit | 2 bits |
@@ -63,13 +63,13 @@ photographs of 128 pixels, batch 16 (`xconv-bench error --model NAME --image-siz
 | resnet18 | 110.6 MiB | 0.028, 12.3 MiB | 0.014, 12.9 MiB | 0.0059, 14.2 MiB |
 | resnet50 | 428.4 MiB | 0.20, 42.4 MiB | 0.10, 45.7 MiB | |
 
-ResNet-18's gradient is mostly that of its first layer, which is exact; without it the errors are 0.084,
-0.040 and 0.017. With convolutions and ReLUs alone they are 0.0283, 0.0132 and 0.0053: normalised inputs
-in 4 bits add next to nothing. ResNet-50 misses the goal at half a bit and meets it at one, which adds
-3 MiB to 42.
+ResNet-18's gradient is mostly that of its first layer, which is exact; without it the errors are
+0.084, 0.040 and 0.017. With convolutions and ReLUs alone they are 0.0283, 0.0132 and 0.0053:
+normalised inputs in 4 bits add next to nothing. ResNet-50 misses the goal at half a bit and meets
+it at one, which adds 3 MiB to 42.
 
-[Training](training.md): with **all** at half a bit and 4 bits for normalised inputs, none of six tasks shows
-a loss that three seeds can tell from zero.
+[Training](training.md): with **all** at half a bit and 4 bits for normalised inputs, none of six
+tasks shows a loss that three seeds can tell from zero.
 """
 
 _HALF = ("efficientnet_b0", "convnext_tiny", "densenet121", "googlenet", "deeplabv3_resnet50",
