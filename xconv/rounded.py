@@ -8,8 +8,9 @@ from torch import Tensor
 
 from xconv import grouped
 from xconv.capture import refuse_capture
-from xconv.grouped import GROUP, empty_groups
+from xconv.grouped import GROUP, empty_groups, fill, room_for
 from xconv.kernels import choice
+from xconv.wholes import Shapeless, whole
 
 
 def encode(
@@ -58,3 +59,65 @@ def decode(
     with choice.current(target.device):
         groups.decode(packed, bounds, target, int(seed), first_group, bits, scale)
     return target
+
+
+@whole
+def keep_numbers(
+    numbers: Tensor,
+    packed: Tensor,
+    bounds: Tensor,
+    bits: int,
+    seed: Tensor,
+    stream: Shapeless,
+    first_group: Shapeless,
+    dithered: bool | None,
+) -> None:
+    """Write what ``encode`` makes of ``numbers``, flat and of any dtype, to the two tensors."""
+    values, target = room_for(len(numbers), bounds)
+    target.copy_(numbers)
+    fill(values, len(numbers))
+    _write(values, packed, bounds, bits, seed, stream, first_group, dithered)
+
+
+@whole
+def keep_groups(
+    values: Tensor,
+    packed: Tensor,
+    bounds: Tensor,
+    bits: int,
+    seed: Tensor,
+    stream: Shapeless,
+    first_group: Shapeless,
+    dithered: bool | None,
+) -> None:
+    """Write what ``encode`` makes of ``values`` to the two tensors; ``values`` are overwritten."""
+    _write(values, packed, bounds, bits, seed, stream, first_group, dithered)
+
+
+def _write(
+    values: Tensor,
+    packed: Tensor,
+    bounds: Tensor,
+    bits: int,
+    seed: Tensor,
+    stream: Shapeless,
+    first_group: Shapeless,
+    dithered: bool | None,
+) -> None:
+    codes, limits = encode(values, bits, seed, stream.value, first_group.value, dithered)
+    bounds.copy_(limits)
+    packed.copy_(codes)
+
+
+@whole
+def restored_numbers(
+    packed: Tensor,
+    bounds: Tensor,
+    bits: int,
+    seed: Tensor,
+    stream: Shapeless,
+    first_group: Shapeless,
+    scale: float,
+) -> Tensor:
+    """Return the numbers that ``decode`` restores, flat."""
+    return decode(packed, bounds, bits, seed, stream.value, first_group.value, scale).view(-1)

@@ -7,6 +7,7 @@ the function once for all arguments of the same shapes.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import wraps
 from typing import Any, ParamSpec, Protocol, TypeVar
 
@@ -19,6 +20,13 @@ class Taker(Protocol):
 
     def __call__(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         """Return what ``function(*args)`` returns."""
+
+
+@dataclass(frozen=True)
+class Shapeless:
+    """A number that changes what a whole function computes, and nothing about its memory."""
+
+    value: int
 
 
 _takers: list[Taker] = []

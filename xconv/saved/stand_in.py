@@ -23,7 +23,8 @@ from xconv.grouped import (
     room_for,
 )
 from xconv.kernels import choice
-from xconv.rounded import decode, encode
+from xconv.rounded import keep_groups, restored_numbers
+from xconv.wholes import Shapeless
 
 _AT_A_TIME = {"cpu": 2**18}
 _AT_A_TIME_ELSEWHERE = 2**22
@@ -67,17 +68,20 @@ class StandIn:
         """Keep the groups that ``room`` returned, which are overwritten."""
         groups = self._groups(part)
         fill(values, self.sizes[part])
-        codes, self.bounds[groups] = encode(
-            values, self.bits, self.seed, part, groups.start, dithered=True
-        )
-        self.packed[code_bytes(groups, self.bits)] = codes
+        keep_groups(
+            values, self.packed[code_bytes(groups, self.bits)], self.bounds[groups], self.bits,
+            self.seed, Shapeless(part), Shapeless(groups.start), True,
+        )  # fmt: skip
 
     def read(self, part: int) -> Tensor:
         """Return the numbers of a part, flat, float32."""
         groups = self._groups(part)
         codes = self.packed[code_bytes(groups, self.bits)]
-        numbers = decode(codes, self.bounds[groups], self.bits, self.seed, part, groups.start)
-        return numbers.view(-1)[: self.sizes[part]]
+        numbers = restored_numbers(
+            codes, self.bounds[groups], self.bits, self.seed, Shapeless(part),
+            Shapeless(groups.start), 1.0,
+        )  # fmt: skip
+        return numbers[: self.sizes[part]]
 
     def variances(self, part: int) -> Tensor:
         """Return the variance of each number that ``read`` returns, float32."""

@@ -21,16 +21,15 @@ from xconv.grouped import (
     GROUP,
     code_bytes,
     empty_groups,
-    fill,
     groups_for,
     kept_bytes,
-    room_for,
 )
 from xconv.kernels import choice
 from xconv.layout import Layout, in_memory_order
-from xconv.rounded import decode, encode
+from xconv.rounded import keep_numbers, restored_numbers
 from xconv.schemes.rebuilt import Rebuilt, some_images
 from xconv.spectrum.allotment import in_steps, white
+from xconv.wholes import Shapeless
 
 if TYPE_CHECKING:
     from xconv.schemes.scheme import Dials
@@ -95,12 +94,11 @@ class Quantized(Rebuilt):
         packed, bounds = self.kept_like(input, layout, probing, plan)
         flat = in_memory_order(input, layout.channels_last).view(-1)
         for stream, groups in enumerate(_parts(layout)):
-            numbers = flat[groups.start * GROUP : groups.stop * GROUP]
-            values, target = room_for(len(numbers), input)
-            target.copy_(numbers)
-            fill(values, len(numbers))
-            codes, bounds[groups] = encode(values, bits, seed, stream, groups.start, self.dithered)
-            packed[code_bytes(groups, bits)] = codes
+            keep_numbers(
+                flat[groups.start * GROUP : groups.stop * GROUP],
+                packed[code_bytes(groups, bits)], bounds[groups], bits, seed, Shapeless(stream),
+                Shapeless(groups.start), self.dithered,
+            )  # fmt: skip
         return seed, packed, bounds
 
     def kept_like(
@@ -138,8 +136,9 @@ class Quantized(Rebuilt):
         bits, scale = _bits(probing), 1 / self.factor(probing, layout)
         for stream, groups in enumerate(_parts(layout)):
             part = packed[code_bytes(groups, bits)]
-            numbers = decode(part, bounds[groups], bits, seed, stream, groups.start, scale)
-            yield numbers.view(-1)
+            yield restored_numbers(
+                part, bounds[groups], bits, seed, Shapeless(stream), Shapeless(groups.start), scale
+            )
 
 
 def _bits(probing: Dials) -> int:

@@ -20,6 +20,7 @@ from torch.utils._python_dispatch import (
     _get_current_dispatch_mode_stack,
 )
 
+from xconv.wholes import Shapeless
 from xconv_bench.meters.live import LiveMeter, Reach
 
 
@@ -143,6 +144,8 @@ def _shapes(value: Any, tensors: list[Tensor]) -> Any:
         where = next(n for n, tensor in enumerate(tensors) if tensor is value)
         layout = (value.shape, value.stride())
         return (where, *layout, value.dtype, value.device, value.requires_grad)
+    if isinstance(value, Shapeless):
+        return Shapeless
     if isinstance(value, slice):
         return slice, value.start, value.stop, value.step
     if isinstance(value, (list, tuple)):
