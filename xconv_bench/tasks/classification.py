@@ -102,7 +102,8 @@ class Classification(Task):
 
 def _check_classifies(architecture: Architecture, image_size: int) -> None:
     """Raise UsageError for a network that is made for something else than one label an image."""
-    if not is_served(architecture, image_size):
+    label = architecture.objective.target_shape(architecture.sample_shape(image_size))
+    if label or not is_served(architecture, image_size):
         raise UsageError(
             f"--model {architecture.name} is a network for {architecture.objective.purpose}: "
             "the task classification takes networks that classify images"
