@@ -76,7 +76,7 @@ def keep_numbers(
     values, target = room_for(len(numbers), bounds)
     target.copy_(numbers)
     fill(values, len(numbers))
-    _write(values, packed, bounds, bits, seed, stream, first_group, dithered)
+    keep_groups(values, packed, bounds, bits, seed, stream, first_group, dithered)
 
 
 @whole
@@ -91,19 +91,6 @@ def keep_groups(
     dithered: bool | None,
 ) -> None:
     """Write what ``encode`` makes of ``values`` to the two tensors; ``values`` are overwritten."""
-    _write(values, packed, bounds, bits, seed, stream, first_group, dithered)
-
-
-def _write(
-    values: Tensor,
-    packed: Tensor,
-    bounds: Tensor,
-    bits: int,
-    seed: Tensor,
-    stream: Shapeless,
-    first_group: Shapeless,
-    dithered: bool | None,
-) -> None:
     codes, limits = encode(values, bits, seed, stream.value, first_group.value, dithered)
     bounds.copy_(limits)
     packed.copy_(codes)

@@ -43,7 +43,7 @@ def test_one_segment(scheme: str, reentrant: bool) -> None:
 @reentrant
 @every_scheme
 def test_step_after_step(scheme: str, reentrant: bool) -> None:
-    """As without checkpoints, for as long as a plan may change from call to call."""
+    """Steps are those without checkpoints, for as long as a plan may change from call to call."""
     plain, checkpointed = network(scheme), network(scheme)
 
     def run(x: Tensor) -> Tensor:

@@ -38,7 +38,7 @@ def test_all_but_gradients_is_torch_s(norm: Norm, dtype: torch.dtype, training: 
 
 @every_norm
 def test_autocast_is_torch_s(norm: Norm) -> None:
-    """Which has some of them in float32 on a GPU, and leaves others alone."""
+    """Autocast runs some of them in float32 on a GPU, and leaves others alone."""
     exact, ours = (layer.to(DEVICE) for layer in norm.pair(8, torch.float32))
     found = []
     for layer in (exact, ours):

@@ -205,7 +205,7 @@ def test_the_same_seed_keeps_the_same() -> None:
 
 
 def test_what_matters_alone_is_never_left_to_chance() -> None:
-    """Where the output gradient has one frequency, as before a global average."""
+    """The output gradient has one frequency, as before a global average."""
     importance = torch.full((64,), 1e-9, dtype=torch.float64)
     importance[0] = 1.0
     for bits in (0.1, 0.2, 0.25, 0.3, 0.5, 1.0):
@@ -216,7 +216,7 @@ def test_what_matters_alone_is_never_left_to_chance() -> None:
 
 
 def test_room_that_is_left_is_used() -> None:
-    """Where one frequency dominates, a price either gives it 4 bits or more than there is room for.
+    """A price gives a frequency that dominates either 4 bits, or more than there is room for.
 
     It got 4 where 8 and a chance for the others had room: a hundredfold in the variance.
     """

@@ -162,7 +162,7 @@ def test_rotations_are_orthogonal_and_follow_from_the_seed() -> None:
 
 
 def test_rotations_are_uniform() -> None:
-    """As far as means and second moments of entries of two rows tell."""
+    """Means and second moments of entries of two rows are those of uniform rotations."""
     drawn = torch.stack([rotation(torch.tensor(seed))[[0, -1]].flatten() for seed in range(SEEDS)])
     check_mean(drawn, 0.0)
     check_mean(drawn.square(), 1 / GROUP)

@@ -193,7 +193,7 @@ def test_half_precision_does_not_overflow(mode: str, dtype: torch.dtype) -> None
 
 
 def test_what_is_not_finite_shows() -> None:
-    """As in torch's gradient: a scaler of losses must see that a step overflowed."""
+    """Infinity and NaN reach the gradient, as in torch: a scaler of losses must see them."""
     for wrong in (torch.inf, torch.nan):
         input = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
         input[1, 1, 3, 3] = wrong

@@ -1,4 +1,4 @@
-"""How far estimates scatter: as the formulas say, hence as one over the number of probes.
+"""Estimates scatter as the formulas say, hence as one over the number of probes.
 
 A convolution whose kernel covers its whole input has that input as its weight gradient. Its
 estimate is x̂ itself, and ``E‖x̂ - x‖²`` has a closed form.

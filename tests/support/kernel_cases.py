@@ -147,7 +147,7 @@ class Input:
 
     @property
     def layout(self) -> Layout:
-        """How it lies."""
+        """Return how it lies."""
         return Layout.of(self.values)
 
     @property

@@ -18,14 +18,11 @@ import triton.language as tl
 from torch import Tensor
 
 from xconv.grouped import GROUP
-from xconv.kernels.prepare import uniform
+from xconv.kernels.prepare import GROUP_STREAM, uniform
 from xconv.kernels.tiles import TINY
 
-STREAM = 5
-"""Stream of random numbers, beside those of ``xconv.kernels.prepare``."""
-
 _GROUP = tl.constexpr(GROUP)
-_STREAM = tl.constexpr(STREAM)
+_STREAM = tl.constexpr(GROUP_STREAM)
 _ROWS = 4
 """Groups for each program."""
 _WARPS = 4

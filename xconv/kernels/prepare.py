@@ -30,7 +30,7 @@ CELLS = 32
 """Places that collect the largest scale, so that not all programs write to a single one."""
 WORK = GROUP * GROUP + CELLS
 """Numbers (float32) that precede the weights in what ``prepare`` returns."""
-ROTATION_STREAM, FREQUENCY_STREAM, SCALE_STREAM = 2, 4, 3
+ROTATION_STREAM, SCALE_STREAM, FREQUENCY_STREAM, GROUP_STREAM = 2, 3, 4, 5
 
 _GROUP = tl.constexpr(GROUP)
 _CELLS = tl.constexpr(CELLS)

@@ -118,8 +118,11 @@ def divide(parts: Sequence[Contribution], bits: float) -> list[BlockPlan]:
         low, high = (middle, high) if taken > room else (low, middle)
     probabilities, classes = _choose(importances, 2.0**high, least, barred)
     sizes = [part.importance.numel() for part in parts]
-    columns = zip(*(e.split(sizes) for e in (probabilities, classes, importances)), strict=True)
-    choices = [_Choice.of(each, part.blocks) for each, part in zip(columns, parts, strict=True)]
+    columns = (each.split(sizes) for each in (probabilities, classes, importances))
+    choices = [
+        _Choice(chances, kinds, needs, part.blocks)
+        for chances, kinds, needs, part in zip(*columns, parts, strict=True)
+    ]
     return _filled(choices, room)
 
 
@@ -145,12 +148,6 @@ class _Choice:
     classes: Tensor
     importances: Tensor
     blocks: int
-
-    @classmethod
-    def of(cls, columns: tuple[Tensor, ...], blocks: int) -> _Choice:
-        """Return the choice with these probabilities, classes and importances."""
-        probabilities, classes, importances = columns
-        return cls(probabilities, classes, importances, blocks)
 
     @property
     def sampled(self) -> Tensor:
