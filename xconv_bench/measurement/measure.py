@@ -4,13 +4,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
+from xconv.budget import plans_kept
 from xconv_bench.configuration import Configuration
 from xconv_bench.errors import BenchError
 from xconv_bench.events import Event, Message, Readings, told
+from xconv_bench.measurement.agreement import learning_moves
 from xconv_bench.measurement.compiled import has_compiled, is_compiled
-from xconv_bench.measurement.counting import count
+from xconv_bench.measurement.counting import Count, count
 from xconv_bench.measurement.failures import is_out_of_memory
 from xconv_bench.measurement.gradient_error import gradient_error
+from xconv_bench.measurement.learning import learns
 from xconv_bench.measurement.peaks import step_peaks
 from xconv_bench.measurement.simulated import COUNT
 from xconv_bench.measurement.training import Training, prepare, remark
@@ -35,10 +38,11 @@ class Measurement:
         """
         training = prepare(self.configuration)
         yield training.size()
+        unlearnt = self._before_learning(training)
         training.step()
         yield Message(remark(training, self.configuration))
         yield from told(step_peaks(training.step, self.configuration.device))
-        yield from told(_attempt("live", partial(self._count, training)))
+        yield from told(_attempt("live", partial(self._count, training, unlearnt)))
         wait = CoreWait()
         yield time_steps(
             training.forward,
@@ -53,7 +57,19 @@ class Measurement:
         error = partial(gradient_error, self.configuration)
         yield from told(_attempt("gradient error", error))
 
-    def _count(self, training: Training) -> Readings:
+    def _before_learning(self, training: Training) -> Count | None:
+        """Return the count of a step with bits divided as in a simulation, which sees no spectra.
+
+        Return None where the method learns nothing, or the step is not compared.
+        """
+        if not learns(training.model) or self.configuration.device != "cpu":
+            return None
+        with plans_kept():
+            training.step()
+        counted: Count | None = _attempt("live", partial(self._count, training)).get(COUNT)
+        return counted
+
+    def _count(self, training: Training, unlearnt: Count | None = None) -> Readings:
         # Kernels that inductor compiles allocate past those who look on.
         is_plain = find_method(self.configuration.method).is_simulated
         if is_plain and (is_compiled(training.model) or has_compiled()):
@@ -64,7 +80,8 @@ class Measurement:
         return {
             "live_peak_bytes": counted.peak_bytes,
             "saved_bytes": counted.saved_bytes,
-            COUNT: counted,
+            "message": "" if unlearnt is None else learning_moves(unlearnt, counted),
+            COUNT: unlearnt or counted,
         }
 
 

@@ -10,9 +10,11 @@ from torch import nn
 
 from xconv_bench.configuration import SIMULATED, Configuration
 from xconv_bench.errors import Unsupported, UsageError
+from xconv_bench.events import Message
 from xconv_bench.launch.outcome import Outcome
-from xconv_bench.measurement import gradient_error, measure
+from xconv_bench.measurement import agreement, gradient_error, measure
 from xconv_bench.measurement import training as training_module
+from xconv_bench.measurement.agreement import disagreement, learning_moves
 from xconv_bench.measurement.measure import Measurement
 from xconv_bench.measurement.simulated import COUNT, simulate
 from xconv_bench.measurement.training import Training, place, prepare
@@ -206,6 +208,30 @@ def test_a_step_that_cannot_be_counted_costs_no_row(monkeypatch: pytest.MonkeyPa
     outcome = measured(EXACT)
     assert outcome.readings.keys() == REALLY - {"live_peak_bytes", "saved_bytes"}
     assert outcome.message.startswith("live: NotImplementedError: no storage")
+
+
+def test_bits_divided_by_what_layers_saw_are_no_fault_of_the_simulation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A simulation sees no spectra; a step that has seen some divides bits otherwise."""
+    monkeypatch.setattr(agreement, "TOLERANCE", 1e-6)
+    learning = replace(
+        EXACT, method="xconv", scheme="spectral", bits=0.5, compress="conv", first="compressed",
+        allot="network", model=name("normalized"), image_size=32,
+    )  # fmt: skip
+    readings: dict[str, Any] = {}
+    messages = []
+    for event in Measurement(learning, 1)():
+        match event:
+            case dict():
+                readings |= event
+            case Message(text):
+                messages.append(text)
+    counted, expected = readings[COUNT], simulate(learning)[COUNT]
+    assert disagreement(expected, counted) == ""
+    assert readings["live_peak_bytes"] != expected.peak_bytes
+    [said] = [text for text in messages if "divided by what layers saw" in text]
+    assert said == learning_moves(counted, replace(counted, peak_bytes=readings["live_peak_bytes"]))
 
 
 @pytest.mark.parametrize("network", ["compiled", "calls_compiled"])
