@@ -11,7 +11,7 @@ from importlib.util import find_spec
 import pytest
 
 OBJECTS_BEFORE_GARBAGE = 10_000
-"""How many more objects than before let Python look for garbage; to collect tests makes many."""
+"""The number of new objects that lets Python look for garbage: to collect tests makes many."""
 
 if find_spec("triton") is not None:
     import torch

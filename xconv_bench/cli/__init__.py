@@ -5,7 +5,7 @@ import gc
 from xconv_bench import interrupts
 
 _OBJECTS_BEFORE_GARBAGE = 100_000
-"""How many more objects than before let Python look for garbage: imports make many, all to stay."""
+"""The number of new objects that lets Python look for garbage: imports make many, all to stay."""
 
 INTERRUPTED = 130
 """Exit code of an interrupted command, as in shells."""
