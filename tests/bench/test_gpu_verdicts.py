@@ -213,10 +213,12 @@ def test_launches_are_a_row_for_each_way_and_on_the_page(
 
 
 REAL = {
-    "memory": ["memory", "--model", "paper/cifar", "--batch-size", 2, "--device", "cpu"],
-    "max-batch": ["max-batch", "--model", "paper/cifar", "--max", 2],
+    "memory": ["memory", "--model", "paper/cifar", "--batch-size", 2, "--device", "cpu",
+               "--scheme", "independent"],
+    "max-batch": ["max-batch", "--model", "paper/cifar", "--max", 2, "--no-cross-check",
+                  "--scheme", "independent"],
     "layer-time/tf32": ["runtime", "--model", "conv:8", "--image-size", 16, "--batch-size", 2,
-                        "--rounds", 3, "--probes", 8, "--device", "cpu"],
+                        "--rounds", 3, "--probes", 8, "--device", "cpu", "--scheme", "independent"],
 }  # fmt: skip
 
 

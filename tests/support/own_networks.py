@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensor
 
 BLOCKER = "XCONV_BENCH_TEST_BLOCKER"
-"""Environment variable: a file; while it exists, ``waits`` waits for its end at batch 2 and up."""
+"""Environment variable: a file; while it exists, networks that wait do so where they say it."""
 
 
 def name(network: str) -> str:
@@ -123,11 +123,40 @@ class Allocates(Acts):
         return self.conv(image)
 
 
+def wait_for_the_blocker() -> None:
+    while os.path.exists(os.environ.get(BLOCKER, "")):
+        time.sleep(0.02)
+
+
 class Waits(Acts):
+    """Waits at batch 2 and up."""
+
     def forward(self, image: Tensor) -> Tensor:
-        while len(image) > 1 and os.path.exists(os.environ[BLOCKER]):
-            time.sleep(0.02)
+        if len(image) > 1:
+            wait_for_the_blocker()
         return self.conv(image)
+
+
+class Classifies(nn.Module):
+    """A classifier that waits once it has learnt from so many batches of real images."""
+
+    MOST_BATCHES = 4
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 8, 3, padding=1), nn.ReLU(),
+            nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(32, 10),
+        )  # fmt: skip
+        self.batches = 0
+
+    def forward(self, image: Tensor) -> Tensor:
+        if self.training and not isinstance(image, FakeTensor):
+            self.batches += 1
+            if self.batches > self.MOST_BATCHES:
+                wait_for_the_blocker()
+        logits: Tensor = self.layers(image)
+        return logits
 
 
 LINEAR_MAP_SIDE = 3

@@ -1,5 +1,6 @@
 """Work for the launcher: importable by name, since it runs in processes of its own."""
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -38,6 +39,16 @@ def tell_process() -> Iterator[Event]:
     yield {"pid": os.getpid(), "leak": os.environ.get(LEAK), "seed": torch.initial_seed()}
     os.environ[LEAK] = "left behind"
     torch.manual_seed(os.getpid())
+
+
+def tell_imports() -> Iterator[Event]:
+    """Tell which modules are here, and whether somebody looks for garbage among them."""
+    yield {
+        "modules": set(sys.modules),
+        "looks": gc.isenabled(),
+        "kept": gc.get_freeze_count(),
+        "looked_at": len(gc.get_objects()),
+    }
 
 
 def choose_how_processes_start() -> Iterator[Event]:

@@ -1,6 +1,11 @@
 """The command ``xconv-bench``, one file for each of its commands."""
 
+import gc
+
 from xconv_bench import interrupts
+
+_OBJECTS_BEFORE_GARBAGE = 100_000
+"""The number of new objects that lets Python look for garbage: imports make many, all to stay."""
 
 INTERRUPTED = 130
 """Exit code of an interrupted command, as in shells."""
@@ -13,6 +18,8 @@ def main() -> int:
     """
     # Before the first import that takes time.
     interrupts.listen()
+    usual = gc.get_threshold()
+    gc.set_threshold(_OBJECTS_BEFORE_GARBAGE, *usual[1:])
     try:
         from xconv_bench.cli.app import run_command_line
 
@@ -25,3 +32,4 @@ def main() -> int:
         raise
     finally:
         interrupts.stop_listening()
+        gc.set_threshold(*usual)

@@ -7,6 +7,8 @@ from functools import cache
 import numpy as np
 
 from xconv_bench.data.images import ImageSamples
+from xconv_bench.data.packaged import path_in
+from xconv_bench.errors import BenchError
 
 MNIST_MEAN, MNIST_DEVIATION = (0.1307,), (0.3081,)
 """Mean and deviation of MNIST's digits between 0 and 1, as its users normalise it."""
@@ -34,7 +36,10 @@ class Digits(ImageSamples):
 @cache
 def read_digits() -> tuple[np.ndarray, np.ndarray]:
     """Read all digits, (1797, 8, 8) of 0…255, and their labels."""
-    from sklearn.datasets import load_digits
-
-    data = load_digits()
-    return (data.images * (255 / 16)).round().astype(np.uint8), data.target
+    path = path_in("sklearn", "datasets/data/digits.csv.gz")
+    try:
+        table = np.loadtxt(path, delimiter=",")
+    except (OSError, ValueError) as error:
+        raise BenchError(f"{path} cannot be read ({error}): install its package again") from error
+    images, labels = table[:, :-1].reshape(-1, 8, 8), table[:, -1]
+    return (images * (255 / 16)).round().astype(np.uint8), labels.astype(np.int64)

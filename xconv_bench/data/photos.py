@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from functools import cache
-from importlib.util import find_spec
 from math import inf
 from pathlib import Path
 
 import numpy as np
 
 from xconv_bench.data.images import ImageFormat, ImageSamples
+from xconv_bench.data.packaged import path_in
 from xconv_bench.errors import BenchError
 
 PHOTOS = {
@@ -65,15 +65,7 @@ class Photos(ImageSamples):
 
 @cache
 def _files() -> tuple[Path, ...]:
-    return tuple(_folder(package) / name for package, names in PHOTOS.items() for name in names)
-
-
-def _folder(package: str) -> Path:
-    """Return where a package lies, without importing it, which would take longer."""
-    spec = find_spec(package)
-    if spec is None or spec.origin is None:
-        raise BenchError(f"--data photos needs {package}: install scikit-learn and scikit-image")
-    return Path(spec.origin).parent
+    return tuple(path_in(package, name) for package, names in PHOTOS.items() for name in names)
 
 
 @cache

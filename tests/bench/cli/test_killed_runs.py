@@ -30,7 +30,8 @@ model = "{name("plain")}"
 image-size = 12
 method = ["exact", "xconv"]
 scheme = ["independent", "multi"]
-probes = [1, 2]
+probes = 1
+cross-check = false
 [[experiment]]
 command = "layers"
 batch-size = 1
@@ -44,7 +45,7 @@ memory-budget = "1MiB"
 max = 4
 """
 TABLES = ("memory", "layers", "max_batch")
-CELLS = {"memory": 10, "layers": 5, "max_batch": 5}
+CELLS = {"memory": 6, "layers": 3, "max_batch": 3}
 
 
 def begin(folder: Path, *, at: float, by: str) -> str:

@@ -82,7 +82,7 @@ def test_schemes(
 ) -> None:
     finished = command(
         "memory", "--model", "paper/mnist", "--simulate", "--batch-size", 2, "--method", "xconv",
-        *options, "--output", tmp_path,
+        *options, "--no-cross-check", "--output", tmp_path,
     )  # fmt: skip
     assert finished.code == 0, finished.errors
     table = pd.read_csv(tmp_path / "memory.csv")
@@ -109,7 +109,7 @@ def test_the_first_layer_is_a_knob_of_every_method_that_swaps(
     finished = command(
         "memory", "--model", "paper/mnist", "--simulate", "--method", ",".join(["exact", *methods]),
         "--scheme", "independent", "--first", "exact,compressed", "--batch-size", 2,
-        "--output", tmp_path,
+        "--no-cross-check", "--output", tmp_path,
     )  # fmt: skip
     assert finished.code == 0, finished.errors
     table = pd.read_csv(tmp_path / "memory.csv")
@@ -127,7 +127,7 @@ def test_sweeps_by_commas_and_by_repetition(command: Command, tmp_path: Path) ->
     finished = command(
         "memory", "--model", "paper/mnist,paper/cifar", "--simulate", "--image-size", "8",
         "--probes", "1, 2", "--probes", "2,3", "--method", "xconv", "--method", "exact",
-        "--batch-size", "4", "--output", tmp_path,
+        "--batch-size", "4", "--no-cross-check", "--output", tmp_path,
     )  # fmt: skip
     assert finished.code == 0
     table = pd.read_csv(tmp_path / "memory.csv")
@@ -142,7 +142,7 @@ def test_sets_of_families_are_swept_by_repetition(command: Command, tmp_path: Pa
     finished = command(
         "memory", "--model", "paper/mnist", "--simulate", "--image-size", "8", "--method", "xconv",
         "--compress", "relu,conv", "--compress", "relu", "--compress", "conv,relu",
-        "--scheme", "multi", "--output", tmp_path,
+        "--scheme", "multi", "--no-cross-check", "--output", tmp_path,
     )  # fmt: skip
     assert finished.code == 0
     assert list(pd.read_csv(tmp_path / "memory.csv")["compress"]) == ["conv,relu", "relu"]
@@ -153,7 +153,7 @@ def test_all_families_and_bits_of_normalisations(command: Command, tmp_path: Pat
     finished = command(
         "memory", "--model", "resnet18", "--simulate", "--image-size", "32", "--method", "xconv",
         "--compress", "all", "--compress", "conv,relu", "--norm-bits", "4,2", "--batch-size", 8,
-        "--scheme", "multi", "--output", tmp_path,
+        "--scheme", "multi", "--no-cross-check", "--output", tmp_path,
     )  # fmt: skip
     assert finished.code == 0
     table = pd.read_csv(tmp_path / "memory.csv")
@@ -188,7 +188,8 @@ def test_the_size_of_the_model_and_a_new_folder_where_none_is_given(
 
 
 def test_a_second_run_measures_what_is_new(command: Command, tmp_path: Path) -> None:
-    arguments = ("memory", "--model", "paper/mnist", "--simulate", "--output", tmp_path)
+    arguments = ("memory", "--model", "paper/mnist", "--simulate", "--no-cross-check",
+                 "--output", tmp_path)  # fmt: skip
     assert command(*arguments, "--probes", "1").code == 0
     before = (tmp_path / "memory.csv").read_text()
     finished = command(*arguments, "--probes", "1,2")

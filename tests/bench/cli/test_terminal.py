@@ -20,6 +20,7 @@ MNIST = [
     "8",
     "--scheme",
     "independent",
+    "--no-cross-check",
 ]
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 

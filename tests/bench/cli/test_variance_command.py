@@ -12,11 +12,12 @@ from xconv_bench.results.schema import TABLES
 
 Command = Callable[..., Any]
 
-SMALL = (
+NETWORK = (
     "--model", name("normalized"), "--image-size", 12, "--data", "synthetic", "--samples", 40,
-    "--batch-size", "4,8", "--scheme", "independent,multi", "--probes", "2,8",
-    "--minibatches", 4, "--first", "compressed",
+    "--probes", "2,8", "--minibatches", 4, "--first", "compressed",
 )  # fmt: skip
+SMALL = (*NETWORK, "--batch-size", "4,8", "--scheme", "independent,multi")
+SMALLER = (*NETWORK, "--batch-size", 8, "--scheme")
 
 
 def test_from_end_to_end_and_again(command: Command, tmp_path: Path) -> None:
@@ -48,15 +49,18 @@ def test_from_end_to_end_and_again(command: Command, tmp_path: Path) -> None:
     assert again.output == finished.output
     assert again.errors.count("already measured") == 10
 
-    elsewhere = command("variance", *SMALL, "--output", tmp_path / "other")
+    elsewhere = command("variance", *SMALLER, "multi", "--output", tmp_path / "other")
     assert elsewhere.code == 0
-    assert pd.read_csv(tmp_path / "other/variance.csv").equals(table)
+    same = table[(table.batch_size == 8) & (table.scheme != "independent")].reset_index(drop=True)
+    other = pd.read_csv(tmp_path / "other/variance.csv")
+    pd.testing.assert_frame_equal(other, same, check_exact=True)
 
 
 def test_the_target(command: Command, tmp_path: Path) -> None:
     smallest = []
     for target in (1, 0.5):
-        finished = command("variance", *SMALL, "--target-ratio", target, "--output", tmp_path)
+        words = (*SMALLER, "independent", "--target-ratio", target, "--output", tmp_path)
+        finished = command("variance", *words)
         assert finished.code == 0, finished.errors
         smallest.append(pd.read_csv(tmp_path / "variance_law.csv")["smallest_probes"])
     assert (smallest[1] >= smallest[0]).all() and (smallest[1] > smallest[0]).any()
@@ -64,7 +68,7 @@ def test_the_target(command: Command, tmp_path: Path) -> None:
 
 def test_the_laws_of_earlier_runs_stay(command: Command, tmp_path: Path) -> None:
     for scheme in ("independent", "multi"):
-        finished = command("variance", *SMALL, "--scheme", scheme, "--output", tmp_path)
+        finished = command("variance", *SMALLER, scheme, "--output", tmp_path)
         assert finished.code == 0, finished.errors
     laws = pd.read_csv(tmp_path / "variance_law.csv")
     assert set(laws["scheme"]) == {"independent", "multi"}

@@ -3,6 +3,7 @@
 import hashlib
 import pickle
 import struct
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from PIL import Image
 from torch import Tensor
 
 from xconv_bench.data.batches import Batch
+from xconv_bench.data.digits import read_digits
+from xconv_bench.data.packaged import path_in
 from xconv_bench.data.photos import PHOTOS
 from xconv_bench.data.samples import Samples
 from xconv_bench.data.sources import SOURCES, DataOptions, default_source, open_samples
@@ -58,6 +61,23 @@ def test_a_sample_does_not_depend_on_its_batch(name: str) -> None:
     part = samples(name, seed=0).batch([29, 3, 3])
     assert same(Batch(*(tensor[[29, 3, 3]] for tensor in whole)), part)
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_digits_are_those_of_their_package_which_is_not_imported(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from sklearn.datasets import load_digits
+
+    loaded = load_digits()
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    images, labels = read_digits.__wrapped__()
+    assert np.array_equal(images, (loaded.images * (255 / 16)).round())
+    assert images.dtype == np.uint8 and np.array_equal(labels, loaded.target)
+
+
+def test_a_package_that_is_missing_is_named() -> None:
+    with pytest.raises(BenchError, match=r"b\.png comes with no_such_package: install scikit-lea"):
+        path_in("no_such_package", "a/b.png")
 
 
 @pytest.mark.parametrize("name", ["photos", "synthetic"])

@@ -154,11 +154,11 @@ class Own(own_networks.Residual):
     pass
 
 print("pandas" in sys.modules, "torch" in sys.modules and "xconv_bench.interface" in sys.modules)
-table = xb.memory(["resnet18", Own()], method="exact", simulate=True, cross_check=False,
-                  batch_size=2, image_size=64)
+table = xb.memory(["paper/mnist", Own()], method="exact", simulate=True, cross_check=False,
+                  batch_size=2, image_size=8)
 print(*table["model"], *table["status"])
 """
     )
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == ["False False", "resnet18 Own ok ok"]
+    assert done.stdout.splitlines() == ["False False", "paper/mnist Own ok ok"]
     assert done.stderr == ""

@@ -31,6 +31,13 @@ def test_each_piece_of_work_has_a_process_of_its_own(launcher: Launcher) -> None
     assert pieces.LEAK not in os.environ
 
 
+def test_imports_are_there_and_nobody_looks_for_garbage_among_them(launcher: Launcher) -> None:
+    found = launcher.run(pieces.tell_imports).readings
+    assert {"torch", "torchvision", "xconv", "xconv_bench.measurement.measure"} <= found["modules"]
+    assert found["looks"], "what a network leaves is garbage"
+    assert found["kept"] > 100_000 > 10 * found["looked_at"]
+
+
 def test_a_network_may_choose_how_processes_start(launcher: Launcher) -> None:
     outcome = launcher.run(pieces.choose_how_processes_start)
     assert (outcome.status, outcome.readings) == ("ok", {"method": "spawn"}), outcome.message
