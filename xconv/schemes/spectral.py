@@ -10,8 +10,8 @@ The gradient needs no x̂. With basis image φ_f and block j at pixel a_j,
     dW[o, c, k] = Σ_{b,j,f} X̂[b, c, j, f] T[b, j, f, k, o],
     T[b, j, f, k, o] = Σ_z φ_f[z] δ[b, o, y],  stride·y + dilation·k − padding = a_j + z,
 
-two matrix products. ``spectrum.correlation`` computes the first. If many frequencies of few
-channels are kept, forming x̂ costs less.
+two matrix products. ``spectrum.correlation`` computes the first. If many frequencies are
+kept, or there are few channels, forming x̂ costs less.
 
 docs/spectral.md derives all of it and says where it loses.
 """
@@ -177,7 +177,7 @@ class Spectral(Scheme):
     ) -> Tensor:
         """Return the weight gradient by correlation with basis images, or by forming x̂.
 
-        Whichever takes fewer operations is chosen.
+        Whichever should take less time is chosen.
         """
         kernels = _kernels_that_kept(kept)
         if kernels is not None:
