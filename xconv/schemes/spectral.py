@@ -337,16 +337,17 @@ def _unpacked(
         values = packed.new_empty(sum(counts), *shape, dtype=torch.float32)
         stored = []
         for bits, groups in zip(BITS, groups_of, strict=True):
-            code = packed[byte : byte + groups * GROUP * bits // 8]
-            which = SCALE_BITS[bits]
-            stored.append((code, scales[which][group[which] : group[which] + groups]))
-            byte, group[which] = byte + len(code), group[which] + groups
+            if groups:
+                end, width = byte + groups * GROUP * bits // 8, SCALE_BITS[bits]
+                some = scales[width][group[width] : group[width] + groups]
+                stored.append((packed[byte:end], some))
+                byte, group[width] = end, group[width] + groups
         decode_into(values, counts, stored, turn)
         yield values
 
 
 def _scales(packed: Tensor, sizes: Sequence[Sequence[int]], largest: Tensor) -> dict[int, Tensor]:
-    """Return the scales of all groups, float32, by the bits that they are kept in.
+    """Return the scales of the groups that there are, float32, by the bits that they are kept in.
 
     ``sizes`` are the groups of each class in each part.
     """
@@ -354,7 +355,8 @@ def _scales(packed: Tensor, sizes: Sequence[Sequence[int]], largest: Tensor) -> 
     for width in reversed(_SCALES):
         wide = [n for n, bits in enumerate(BITS) if SCALE_BITS[bits] == width]
         start = stop - sum(part[n] for part in sizes for n in wide) * width // 8
-        scales[width] = decode_scales(packed[start:stop], largest, width)
+        if start < stop:
+            scales[width] = decode_scales(packed[start:stop], largest, width)
         stop = start
     return scales
 

@@ -55,8 +55,6 @@ def costs_less(
 
     Times are multiplications and the factors by which some are slower.
     """
-    if not images_at_a_time(blocks, kept, geometry, layout, weight, output):
-        return False
     shapes = _window(blocks, tuple(weight[2:]), geometry)
     outputs, inputs = output[1], layout.shape[1]
     contracting = kept * prod(weight[2:]) * outputs * (inputs // geometry.groups)
@@ -67,7 +65,9 @@ def costs_less(
     expanding = _THIN * inputs * prod(blocks.covered) * sum(blocks.sides)
     expanding += prod(weight) * prod(output[2:])
     slower = _SLOWER.get(layout.device.type, _SLOWER_ELSEWHERE)
-    return slower * blocks.number * (correlating + contracting) < expanding
+    if slower * blocks.number * (correlating + contracting) >= expanding:
+        return False
+    return images_at_a_time(blocks, kept, geometry, layout, weight, output) > 0
 
 
 def images_at_a_time(
