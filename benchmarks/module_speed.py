@@ -54,7 +54,7 @@ OF_ROWS: dict[str, dict[str, Callable[[int], nn.Module]]] = {
     "norm": {"LayerNorm": lambda features: nn.LayerNorm(features)},
     "linear": {"Linear": lambda features: nn.Linear(features, features)},
 }
-"""What makes each module, by family and name, from its number of channels or features."""
+"""Makers of modules, by family and name, from the number of channels or features."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ _SMALL = (
     "small operations that do not grow with the input: a layer of 16 channels at 14² takes 0.4 ms "
     "in all, and each of torch's operators some microseconds"
 )
+_CACHES = "larger tensors leave the processor's caches, as torch's layer shows beside it"
 _STEP = "see the table of kinds of work below"
 _LAYERS: tuple[tuple[str, float, str], ...] = (
     ("independent", 8, "independent, r = 8"),
@@ -33,10 +34,17 @@ _WHY_MEAN = {
     "spectral, 0.5 bit": "an exact weight gradient is computed from x̂ as well: there is nothing to "
     "gain from the convolution, and transform, rounding and packing come on top; and " + _SMALL,
 }
+_DRAWN = (
+    "rounding without bias draws a random number for each element, in {}, and on a CPU that alone "
+    "takes longer than torch's whole step"
+)
 _WHY_FAMILY = {
-    "norm": "random numbers for rounding are drawn one after the other on a CPU, twice",
-    "act": "slopes are computed and rounded beside torch's forward pass",
-    "linear": "every row is rounded, packed and restored; the product is as exact",
+    "relu": "comparing, packing and masking are a dozen passes over what torch reads twice",
+    "pool": "positions of maxima are found and packed beside torch's forward pass",
+    "norm": _DRAWN.format("both passes"),
+    "act": _DRAWN.format("the forward pass"),
+    "dropout": "the mask is packed and unpacked beside torch's passes",
+    "linear": "every number is rounded, packed and restored; the products are torch's",
 }
 
 
@@ -116,7 +124,7 @@ def _families(folder: Path, device: str) -> Iterator[Judged]:
     rows = read(folder, "module_speed", device)
     if not rows.empty:
         for family, some in rows.groupby("family", sort=False):
-            figure, why = geometric_mean(some.ratio_to_exact), _WHY_FAMILY.get(str(family), _SMALL)
+            figure, why = geometric_mean(some.ratio_to_exact), _WHY_FAMILY[str(family)]
             yield f"modules of {family}, mean", _FAMILY, figure, why
 
 
@@ -130,10 +138,10 @@ def _steps(folder: Path, device: str) -> Iterator[Judged]:
 
 
 def _growths(folder: Path, device: str) -> Iterator[Judged]:
-    """A slope that is above the limit by no more than twice its error is not above it."""
+    """Yield goals on exponents, each less twice its error: by so much it may be above by chance."""
     rows = read(folder, "growth", device)
     fits = [] if rows.empty else exponents(rows)
     for name, part in (("time", "time"), ("kept bytes", "kept")):
         if fits:
             largest = max(slope - 2 * error for slope, error in (getattr(f, part) for f in fits))
-            yield f"growth of {name}, largest exponent less two errors", _LINEAR, largest, "caches"
+            yield f"growth of {name}, largest exponent less two errors", _LINEAR, largest, _CACHES

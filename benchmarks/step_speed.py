@@ -144,7 +144,9 @@ def main(words: Sequence[str] | None = None) -> None:
     options.add_argument("--batch-size", type=int, default=32)
     options.add_argument("--image-size", type=int, default=224)
     options.add_argument("--rounds", type=int, default=10, help="steps of each method")
-    options.add_argument("--compile", action="store_true", help="also compile; needs a compiler")
+    options.add_argument(
+        "--compile", action="store_true", help="time compiled networks, too; needs a compiler"
+    )
     given = parsed(options, words)
     if given.compile and not any(map(shutil.which, COMPILERS)):
         options.error(f"--compile needs a C++ compiler: none of {', '.join(COMPILERS)} is there")
