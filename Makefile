@@ -17,7 +17,7 @@ help:
 	@echo "make lint    check style, formatting and types"
 	@echo "make check   measure the profile ci and hold it against its thresholds"
 	@echo "make docs    build the documentation as a site, into build/site"
-	@echo "make bench   time the layer against torch.nn.Conv2d, and what a measurement costs"
+	@echo "make bench   time layers, modules and a step against torch's, and what a measurement costs"
 	@echo "make gpu     measure all that needs a GPU, 20 minutes; GPU=dry make gpu lists what"
 	@echo "make clean   remove .venv, the site and the caches of the tools"
 
@@ -45,6 +45,9 @@ docs: $(INSTALLED_DEV)
 
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.layer_speed
+	$(BIN)/python -m benchmarks.module_speed
+	$(BIN)/python -m benchmarks.growth
+	$(BIN)/python -m benchmarks.step_speed
 	$(BIN)/python -m benchmarks.overhead
 
 # Where nothing can be installed: make gpu PYTHON=python3 BARE=1. A part alone, or less time:

@@ -4,25 +4,20 @@ Every cell times the exact layer and all variants of ours in turns, round after 
 their medians. Only the ratios mean something: seconds differ from machine to machine.
 """
 
-import argparse
-import csv
-import functools
 import itertools
-import shlex
 import statistics
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import astuple, dataclass, fields
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
+from benchmarks import performance_page
+from benchmarks.speed_program import made_by, parsed, parser, record
+from benchmarks.timing import compare, settle_heap, smooth_images, step_of
 from xconv import XConv2d
-from xconv_bench.meters.clock import time_steps
 
 KINDS: tuple[tuple[str, dict[str, Any]], ...] = (
     *(
@@ -41,9 +36,10 @@ GRIDS = {
 }
 """Batches, channels and image sizes, by device."""
 
-_ROUND_SECONDS = 0.05
-_CELL_SECONDS = 2.0
-_ROUNDS = (3, 15)
+CELL_SECONDS, QUICK_SECONDS = 2.0, 0.02
+"""Seconds for the slowest variant of a shape."""
+QUICK_SHAPES = 1
+"""Number of shapes that a quick run tries."""
 
 
 @dataclass(frozen=True)
@@ -68,57 +64,14 @@ class Cell:
         return _words(self.scheme, self.probes, self.bits)
 
 
-Step = Callable[[int], float]
-"""A function that runs a number of steps and returns the median of their seconds."""
-
-
-def step_of(layer: nn.Module, input: Tensor, grad_output: Tensor) -> Step:
-    """Return a step: forward, and backward down to the input."""
-
-    def zero_grad() -> None:
-        layer.zero_grad(set_to_none=True)
-        input.grad = None
-
-    def run(steps: int) -> float:
-        times = time_steps(
-            lambda: layer(input),
-            lambda output: output.backward(grad_output),
-            zero_grad,
-            input.device,
-            steps=steps,
-            warmup=0,
-        )
-        return times["step_seconds"]
-
-    return run
-
-
-def compare(exact: Step, variants: Sequence[Step]) -> tuple[float, list[float]]:
-    """Return medians of seconds, all measured in turns after warming up."""
-    steps = [exact, *variants]
-    for step in steps:
-        step(1)
-    slowest = max(step(1) for step in steps)
-    repeats = max(1, int(_ROUND_SECONDS / slowest))
-    rounds = int(_CELL_SECONDS / (slowest * repeats))
-    rounds = min(max(rounds, _ROUNDS[0]), _ROUNDS[1])
-    samples = [[step(repeats) for step in steps] for _ in range(rounds)]
-    medians = [statistics.median(times) for times in zip(*samples, strict=True)]
-    return medians[0], medians[1:]
-
-
-def measure(batch: int, channels: int, size: int, dtype: str, device: str) -> Iterator[Cell]:
-    """Yield all variants for one shape.
-
-    The input is smooth and has zeros, as after a ReLU: ``spectral`` divides its bits by what it
-    sees, and noise would make it keep what no image needs.
-    """
+def measure(
+    batch: int, channels: int, size: int, dtype: str, device: str, seconds: float
+) -> Iterator[Cell]:
+    """Yield all variants for one shape."""
+    print(f"{dtype} {batch} × {channels} × {size}²", file=sys.stderr)
     torch.manual_seed(0)
-    make = functools.partial(torch.randn, dtype=getattr(torch, dtype), device=device)
-    smooth = F.interpolate(make(batch, channels, -(-size // 4), -(-size // 4)), (size, size))
-    input = (smooth + 0.3 * make(batch, channels, size, size)).relu_().requires_grad_()
-    del smooth
-    grad_output = make(batch, channels, size, size)
+    input = smooth_images((batch, channels, size, size), getattr(torch, dtype), device)
+    grad_output = torch.randn_like(input)
     layers: list[nn.Module] = [
         nn.Conv2d(channels, channels, 3, padding=1),
         *(
@@ -127,21 +80,12 @@ def measure(batch: int, channels: int, size: int, dtype: str, device: str) -> It
         ),
     ]
     exact, *ours = [step_of(layer.to(input), input, grad_output) for layer in layers]
-    exact_seconds, seconds = compare(exact, ours)
-    for (scheme, dial), ours_seconds in zip(KINDS, seconds, strict=True):
+    exact_seconds, times = compare(exact, ours, seconds)
+    for (scheme, dial), ours_seconds in zip(KINDS, times, strict=True):
         yield Cell(
             device, dtype, batch, channels, size, scheme, dial.get("probes"), dial.get("bits"),
             exact_seconds, ours_seconds, ours_seconds / exact_seconds,
         )  # fmt: skip
-
-
-def settle_heap() -> None:
-    """Free a block of 32 MiB, as any training loop soon does.
-
-    Only then does the C library keep blocks up to this size for the next call. Before, each is
-    given back, and the next one pays for its pages again: seconds would depend on history.
-    """
-    torch.zeros(2**23 - 64)
 
 
 def shapes(device: str, largest_elements: int) -> list[tuple[int, int, int]]:
@@ -187,56 +131,44 @@ def _words(scheme: str, probes: int | None = None, bits: float | None = None) ->
     return f"{scheme} r={probes}" if bits is None else f"{scheme} {bits:g} bits"
 
 
-def page(cells: Sequence[Cell]) -> str:
+def page(cells: Sequence[Cell], made: str) -> str:
     """Return the page: the table, and what made it."""
-    command = shlex.join(["python", "-m", "benchmarks.layer_speed", *sys.argv[1:]])
     return f"""# Time of one layer
 
 This page compares the time of one 3×3 layer of ours with `torch.nn.Conv2d`: medians of forward and
 backward, input gradient included, with as many output channels as input channels, measured in turns
-in the same run. Made by
-`{command}` with torch {torch.__version__} on
-{_processor(cells[0].device)}. Below 1 our layer is quicker; forward and input gradient alone are
-two thirds of the exact layer's work, so about 0.67 is what to expect at best. Layers of a
-millisecond pay for some half a millisecond of small operations that do not grow with the input.
-Shapes of the grid whose input has more elements than `--largest-elements` are left out.
+in the same run. {made}
+Below 1 our layer is quicker; forward and input gradient alone are two thirds of the exact layer's
+work, so about 0.67 is what to expect at best. Layers of a millisecond pay for small operations that
+do not grow with the input: [performance](../performance.md) has the goals, and reasons where they
+are missed. Shapes of the grid whose input has more elements than `--largest-elements` are left out.
 
 {table(cells)}
 """
 
 
-def _processor(device: str) -> str:
-    if device == "cuda":
-        return torch.cuda.get_device_name()
-    return f"a CPU with {torch.get_num_threads()} threads"
-
-
-def main() -> None:
+def main(words: Sequence[str] | None = None) -> None:
     """Measure and write each row at once, then the page; Ctrl-C keeps what there is."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--device", default="cpu", choices=sorted(GRIDS))
-    parser.add_argument("--dtype", nargs="+", default=["float32"])
-    parser.add_argument("--largest-elements", type=int, default=2**27, help="skip larger inputs")
-    parser.add_argument("--output", type=Path, help="CSV to write, beside a Markdown page")
-    options = parser.parse_args()
-    output = options.output or Path(f"docs/benchmarks/layer_speed_{options.device}.csv")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    grid = itertools.product(options.dtype, shapes(options.device, options.largest_elements))
+    options = parser(__doc__)
+    options.add_argument("--dtype", nargs="+", default=["float32"])
+    options.add_argument("--largest-elements", type=int, default=2**27, help="skip larger inputs")
+    given = parsed(options, words)
+    grid = itertools.product(given.dtype, shapes(given.device, given.largest_elements))
+    seconds, limit = (QUICK_SECONDS, QUICK_SHAPES) if given.quick else (CELL_SECONDS, None)
     settle_heap()
-    cells: list[Cell] = []
-    with output.open("w", newline="") as file, suppress(KeyboardInterrupt):
-        writer = csv.writer(file)
-        writer.writerow(field.name for field in fields(Cell))
-        for dtype, (batch, channels, size) in grid:
-            print(f"{dtype} {batch} × {channels} × {size}²", file=sys.stderr)
-            found = list(measure(batch, channels, size, dtype, options.device))
-            writer.writerows(astuple(cell) for cell in found)
-            file.flush()
-            cells += found
+    cells = record(
+        given.folder / f"layer_speed_{given.device}.csv",
+        Cell,
+        (
+            list(measure(*shape, dtype, given.device, seconds))
+            for dtype, shape in itertools.islice(grid, limit)
+        ),
+    )
     if cells:
-        output.with_suffix(".md").write_text(page(cells))
+        made = made_by("layer_speed", words, given.device)
+        (given.folder / f"layer_speed_{given.device}.md").write_text(page(cells, made))
         print(table(cells))
-    print(f"\nwritten: {output}")
+        performance_page.renew_goals(given.folder, given.device)
 
 
 if __name__ == "__main__":

@@ -39,6 +39,6 @@ def widened(operator: str, tensor: Tensor) -> Tensor:
 
 def switched_off(kind: str) -> AbstractContextManager[object]:
     """Return a context in which autocast is off on devices of type ``kind``."""
-    if kind == _UNKNOWN_TO_AUTOCAST:
+    if kind == _UNKNOWN_TO_AUTOCAST or not torch.is_autocast_enabled(kind):
         return nullcontext()
     return torch.autocast(kind, enabled=False)

@@ -19,9 +19,8 @@ def pack_codes(codes: Tensor, bits: int) -> Tensor:
     words = codes.view(torch.int64)
     for lane in _LANES:
         width = bits * lane // 8
-        words = words & _every(2 * lane, width) | (
-            words.bitwise_right_shift(lane - width) & (_every(2 * lane, width) << width)
-        )
+        upper = words.bitwise_right_shift(lane).bitwise_and_(_every(2 * lane, width))
+        words = words.sub(upper, alpha=2**lane - 2**width)  # from its old place to its new one
     # With one bit, reshape would return a view that keeps eight times the bytes alive.
     return words.view(torch.uint8).view(-1, 8)[:, :bits].contiguous().view(-1)
 
@@ -35,12 +34,11 @@ def unpack_codes(packed: Tensor, bits: int) -> Tensor:
     words = lines.view(torch.int64).view(-1)
     for lane in reversed(_LANES):
         width = bits * lane // 8
-        words = words & _every(2 * lane, width) | (
-            (words & (_every(2 * lane, width) << width)).bitwise_left_shift(lane - width)
-        )
+        upper = words.bitwise_right_shift(width).bitwise_and_(_every(2 * lane, width))
+        words = words.add(upper, alpha=2**lane - 2**width)
     return words.view(torch.uint8)
 
 
 def _every(lane: int, width: int) -> int:
     """Return a 64-bit word with the lowest ``width`` bits of every lane of ``lane`` bits set."""
-    return sum(((1 << width) - 1) << start for start in range(0, 64, lane))
+    return (2**64 - 1) // (2**lane - 1) * (2**width - 1)

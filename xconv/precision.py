@@ -6,7 +6,7 @@ part of a convolution, so its products are computed as the convolution would be.
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -25,18 +25,14 @@ def allows_tf32() -> bool:
     return bool(cudnn.allow_tf32)
 
 
-@contextmanager
-def convolution_precision(device: torch.device) -> Iterator[None]:
-    """Let float32 matrix products on ``device`` use TF32 exactly where convolutions may."""
+def convolution_precision(device: torch.device) -> AbstractContextManager[None]:
+    """Return a context in which float32 products use TF32 exactly where convolutions may."""
     cudnn: Any = torch.backends.cudnn
     if device.type != "cuda":
-        yield
-    elif hasattr(torch.backends.cuda.matmul, "fp32_precision"):
-        with _borrowed(cudnn.conv.fp32_precision, "fp32_precision"):
-            yield
-    else:
-        with _borrowed(cudnn.allow_tf32, "allow_tf32"):
-            yield
+        return nullcontext()
+    if hasattr(torch.backends.cuda.matmul, "fp32_precision"):
+        return _borrowed(cudnn.conv.fp32_precision, "fp32_precision")
+    return _borrowed(cudnn.allow_tf32, "allow_tf32")
 
 
 @contextmanager

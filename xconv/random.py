@@ -123,13 +123,13 @@ def _operator(draw: Draw) -> Draw:
     def call(
         seed: Tensor, stream: int, count: int, dtype: torch.dtype, device: torch.device
     ) -> Tensor:
-        run = draw if _is_plain(seed) else operator
+        run = draw if is_plain(seed) else operator
         return run(seed, stream, count, dtype, device)
 
     return call
 
 
-def _is_plain(seed: Tensor) -> bool:
+def is_plain(seed: Tensor) -> bool:
     """Return whether nothing traces or simulates, so that the operator can be bypassed."""
     watched = torch._C._len_torch_dispatch_stack() or torch.compiler.is_compiling()
     return type(seed) is Tensor and not watched

@@ -126,6 +126,10 @@ def test_each_way_is_taken() -> None:
     shapes = torch.Size((64, 64, 3, 3)), torch.Size((8, 64, 16, 16))
     assert correlation.costs_less(blocks, 8, wide.geometry, layout, *shapes)
     assert not correlation.costs_less(blocks, 250, wide.geometry, layout, *shapes)
+    large = Layout(torch.Size((16, 256, 14, 14)), torch.float32, torch.device("cpu"))
+    shapes, blocks = (torch.Size((256, 256, 3, 3)), large.shape), blocks_of((14, 14))
+    assert correlation.costs_less(blocks, 17, wide.geometry, large, *shapes)
+    assert not correlation.costs_less(blocks, 79, wide.geometry, large, *shapes)  # half a bit
     assert applies(case) and not applies(conv_case((1, 1, 17, 17), 1, 3))
     assert not applies(conv_case((1, 1, 16, 16), 1, 3, padding=1, padding_mode="reflect"))
     assert not applies(conv_case((1, 1, 16, 16), 1, 3, transposed=True))

@@ -79,10 +79,13 @@ class Windows:
         ``indices`` (images, channels, *output pixels) count the elements of one channel of an
         image.
         """
-        numbers = torch.zeros_like(indices)
+        numbers, rest = torch.zeros_like(indices), indices.clone()
         for dimension, (start, step, extent) in enumerate(self._places(indices, pixels)):
-            place = indices // prod(pixels[dimension + 1 :]) % pixels[dimension]
-            numbers.mul_(extent).add_(place.sub_(start).floor_divide_(step))
+            inner = prod(pixels[dimension + 1 :])
+            place = rest // inner if inner > 1 else rest.clone()  # CPUs divide slowly
+            rest.sub_(place, alpha=inner)
+            place.sub_(start)
+            numbers.mul_(extent).add_(place.floor_divide_(step) if step > 1 else place)
         return numbers.to(torch.uint8)
 
     def indices(self, positions: Tensor, pixels: tuple[int, ...]) -> Tensor:
@@ -90,9 +93,11 @@ class Windows:
         rest, indices = positions.to(torch.int64), torch.zeros_like(positions, dtype=torch.int64)
         places = list(enumerate(self._places(positions, pixels)))
         for dimension, (start, step, extent) in reversed(places):
-            place = (rest % extent).mul_(step).add_(start)
-            indices.add_(place, alpha=prod(pixels[dimension + 1 :]))
-            rest.floor_divide_(extent)
+            place = rest
+            if dimension > 0:
+                rest = place // extent
+                place.sub_(rest, alpha=extent)
+            indices.add_(place.mul_(step).add_(start), alpha=prod(pixels[dimension + 1 :]))
         return indices
 
     def _places(self, output: Tensor, pixels: tuple[int, ...]) -> Iterator[tuple[Tensor, int, int]]:

@@ -10,8 +10,8 @@ The gradient needs no x̂. With basis image φ_f and block j at pixel a_j,
     dW[o, c, k] = Σ_{b,j,f} X̂[b, c, j, f] T[b, j, f, k, o],
     T[b, j, f, k, o] = Σ_z φ_f[z] δ[b, o, y],  stride·y + dilation·k − padding = a_j + z,
 
-two matrix products. ``spectrum.correlation`` computes the first. If many frequencies of few
-channels are kept, forming x̂ costs less.
+two matrix products. ``spectrum.correlation`` computes the first. If many frequencies are
+kept, or there are few channels, forming x̂ costs less.
 
 docs/spectral.md derives all of it and says where it loses.
 """
@@ -177,7 +177,7 @@ class Spectral(Scheme):
     ) -> Tensor:
         """Return the weight gradient by correlation with basis images, or by forming x̂.
 
-        Whichever takes fewer operations is chosen.
+        Whichever should take less time is chosen.
         """
         kernels = _kernels_that_kept(kept)
         if kernels is not None:
@@ -337,16 +337,17 @@ def _unpacked(
         values = packed.new_empty(sum(counts), *shape, dtype=torch.float32)
         stored = []
         for bits, groups in zip(BITS, groups_of, strict=True):
-            code = packed[byte : byte + groups * GROUP * bits // 8]
-            which = SCALE_BITS[bits]
-            stored.append((code, scales[which][group[which] : group[which] + groups]))
-            byte, group[which] = byte + len(code), group[which] + groups
+            if groups:
+                end, width = byte + groups * GROUP * bits // 8, SCALE_BITS[bits]
+                some = scales[width][group[width] : group[width] + groups]
+                stored.append((packed[byte:end], some))
+                byte, group[width] = end, group[width] + groups
         decode_into(values, counts, stored, turn)
         yield values
 
 
 def _scales(packed: Tensor, sizes: Sequence[Sequence[int]], largest: Tensor) -> dict[int, Tensor]:
-    """Return the scales of all groups, float32, by the bits that they are kept in.
+    """Return the scales of the groups that there are, float32, by the bits that they are kept in.
 
     ``sizes`` are the groups of each class in each part.
     """
@@ -354,7 +355,8 @@ def _scales(packed: Tensor, sizes: Sequence[Sequence[int]], largest: Tensor) -> 
     for width in reversed(_SCALES):
         wide = [n for n, bits in enumerate(BITS) if SCALE_BITS[bits] == width]
         start = stop - sum(part[n] for part in sizes for n in wide) * width // 8
-        scales[width] = decode_scales(packed[start:stop], largest, width)
+        if start < stop:
+            scales[width] = decode_scales(packed[start:stop], largest, width)
         stop = start
     return scales
 

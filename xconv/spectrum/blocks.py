@@ -116,8 +116,10 @@ def by_frequency(coefficients: Tensor, blocks: Blocks) -> Tensor:
 
 def places(frequencies: Tensor, blocks: Blocks) -> tuple[Tensor, ...]:
     """Return the coordinates in a block of flat ``frequencies`` (int64), one index a side."""
-    coordinates = []
-    for side in reversed(blocks.sides):
-        coordinates.append(frequencies % side)
-        frequencies = frequencies // side
-    return tuple(reversed(coordinates))
+    return _coordinates(blocks.sides, frequencies.device)[:, frequencies].unbind()
+
+
+@cached
+def _coordinates(sides: tuple[int, ...], device: torch.device) -> Tensor:
+    """Return the coordinates of all frequencies, (dimensions, frequencies), int64."""
+    return torch.ones(sides, dtype=torch.bool, device=device).nonzero().t().contiguous()

@@ -43,12 +43,13 @@ def _coefficients(images: Tensor, where: tuple[Tensor, ...], blocks: Blocks) -> 
 def decode_into(
     values: Tensor, counts: Sequence[int], stored: Sequence[tuple[Tensor, Tensor]], turn: Tensor
 ) -> None:
-    """Write to ``values`` (kept, ...) the numbers for the codes and scales of each class."""
-    for bits, (code, some), part in zip(BITS, stored, values.split(list(counts)), strict=True):
-        if part.numel():
-            numbers = decode(code, some, bits, turn)
-            part.copy_(numbers.view(-1)[: part.numel()].view_as(part))
-            del numbers
+    """Write to ``values`` (kept, ...) the numbers for the codes and scales of each used class."""
+    used = [(bits, count) for bits, count in zip(BITS, counts, strict=True) if count]
+    parts = values.split([count for _, count in used])
+    for (bits, _), (code, some), part in zip(used, stored, parts, strict=True):
+        numbers = decode(code, some, bits, turn)
+        part.copy_(numbers.view(-1)[: part.numel()].view_as(part))
+        del numbers
 
 
 def _classes(values: Tensor, counts: Sequence[int]) -> Iterator[tuple[int, Tensor]]:

@@ -69,7 +69,7 @@ def encode(values: Tensor, bits: int, turn: Tensor) -> tuple[Tensor, Tensor]:
     scales of all classes share one range.
     """
     turned = values @ turn.t()
-    norms = turned.norm(dim=1, keepdim=True)
+    norms = torch.linalg.vector_norm(turned, dim=1, keepdim=True)
     step, half = STEPS[bits], 2 ** (bits - 1)
     unit = norms.clamp(min=torch.finfo(torch.float32).tiny).mul_(step * GROUP**-0.5)
     levels = turned.div(unit).floor_().clamp_(-half, half - 1)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from xconv.cached import simulated
-from xconv.random import uniform
+from xconv.random import is_plain, uniform
 
 _STREAM = -4
 
@@ -14,15 +14,17 @@ _STREAM = -4
 def draw_frequencies(
     seed: Tensor, order: Tensor, probabilities: Tensor, count: int
 ) -> tuple[Tensor, Tensor]:
-    """Return the result of ``xconv::draw_frequencies``, in a simulation too."""
+    """Return ``count`` kept frequencies (int16), and 1/p of each (float32), on the CPU.
+
+    This is one operator, ``xconv::draw_frequencies``, where something traces or simulates.
+    """
+    if is_plain(seed):
+        return _drawn(seed, order, probabilities, count)
     return _draw_frequencies(seed, simulated(order), simulated(probabilities), count)
 
 
-@torch.library.custom_op("xconv::draw_frequencies", mutates_args=())
-def _draw_frequencies(
-    seed: Tensor, order: Tensor, probabilities: Tensor, count: int
-) -> tuple[Tensor, Tensor]:
-    """Return ``count`` kept frequencies (int16), and 1/p of each (float32), on the CPU.
+def _drawn(seed: Tensor, order: Tensor, probabilities: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Return the frequencies and weights.
 
     One number, uniform in [0, 1), decides for all: frequency f of ``order`` is kept with its
     probability, those of probability 1 always. ``probabilities`` sum to ``count``.
@@ -33,6 +35,9 @@ def _draw_frequencies(
     found = torch.searchsorted(ends, ticks.clamp_(max=count - 1e-9), right=True)
     found.clamp_(max=len(order) - 1)
     return order[found].to(torch.int16), probabilities[found].reciprocal().float()
+
+
+_draw_frequencies = torch.library.custom_op("xconv::draw_frequencies", _drawn, mutates_args=())
 
 
 @_draw_frequencies.register_fake
