@@ -38,7 +38,6 @@ every_way = pytest.mark.parametrize("way", EVERY_WAY.values(), ids=EVERY_WAY)
 
 PAIRS = [(way, "zeros") for way in EVERY_WAY]
 PAIRS += zip(cycle(WAYS), [name for name in CASES if name != "zeros"], strict=False)
-PAIRS += [("spectral", "3d")]
 """Each way and each geometry: that probes and geometries do not meddle with each other is the
 subject of ``test_exactness``; more geometries of the other schemes are in ``test_rebuilt_schemes``
 and ``test_spectral_gradient``."""
