@@ -62,7 +62,7 @@ def expected_errors(way: dict[str, Any], probes: int, image: Tensor, excess: int
     ("name", "probes"), [*((name, 16) for name in WAYS), ("orthogonal", 32)], ids=str
 )
 def test_the_scatter_is_what_the_formula_says(name: str, probes: int, distribution: str) -> None:
-    """Of orthogonal probes, which are dealt out, where one channel or two have one more."""
+    """Orthogonal probes are dealt out: one channel has one more, or two have."""
     way = WAYS[name]
     case = conv_case((1, CHANNELS, SIDE, SIDE), 1, SIDE, bias=False)
     input = (case.input().detach() + 0.5) * CHANNEL_SIZES
