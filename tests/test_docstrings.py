@@ -2,6 +2,7 @@
 
 import doctest
 import importlib
+import inspect
 from typing import Any
 
 import pytest
@@ -17,7 +18,11 @@ from xconv.schemes import SCHEMES
 def test_examples_run(name: str) -> None:
     known = {"torch": torch, "nn": torch.nn, **vars(xconv)}
     names = known if name.partition(".")[0] == "xconv" else {}
-    results = doctest.testmod(importlib.import_module(name), extraglobs=names)
+    module = importlib.import_module(name)
+    if ">>> " not in inspect.getsource(module):  # a search through its objects takes longer
+        return
+    results = doctest.testmod(module, extraglobs=names)
+    assert results.attempted > 0
     assert results.failed == 0
 
 

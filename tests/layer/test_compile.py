@@ -37,9 +37,12 @@ def compiled(
 
 
 def test_a_training_step_of_resnet18() -> None:
-    """Its last layers fall back; two of the others see the same input."""
+    """A block of each stage: the last layers fall back; two of the others see the same input."""
     torch.manual_seed(0)
-    model = convert(import_torchvision().models.resnet18(num_classes=10), probes=3).double()
+    model = import_torchvision().models.resnet18(num_classes=10)
+    for stage in (model.layer1, model.layer2, model.layer3, model.layer4):
+        del stage[1]
+    convert(model.double(), probes=3)
     x = images(side=32).double()
     expected = gradients(model, x)
     falls_back = {bool(m._xconv.falls_back) for m in model.modules() if isinstance(m, XConv2d)}
@@ -270,7 +273,7 @@ def test_what_else_is_kept_with_sizes_that_change() -> None:
     )  # fmt: skip
     convert(model, probes=0, compress=["pool", "act", "dropout"])
     run = compiled(model, dynamic=True)
-    for batch, side in [(2, 16), (3, 16), (4, 20)]:
+    for batch, side in [(2, 16), (3, 20)]:
         x = images(batch, side=side)
         assert_close(gradients(model, x, run=run), gradients(model, x), TOLERANCE)
 

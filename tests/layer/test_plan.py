@@ -186,7 +186,7 @@ def draws(plan: BlockPlan, seeds: int) -> Tensor:
 @pytest.mark.parametrize("pixels", [(4, 4), (8, 8), (40,)], ids=str)
 def test_each_frequency_is_kept_with_its_probability(pixels: tuple[int, ...], bits: float) -> None:
     plan = nominal_plan(blocks_of(pixels), bits)
-    rows = draws(plan, 2000)
+    rows = draws(plan, 1000)
     probabilities = torch.empty(len(plan.order), dtype=torch.float64)
     probabilities[plan.order] = plan.probabilities
     check_mean(rows, probabilities)

@@ -1,5 +1,6 @@
 """Schemes that form x̂, quantized and sampling: unbiased gradients, and the bytes promised."""
 
+from itertools import cycle
 from typing import Any
 from unittest import mock
 
@@ -54,9 +55,12 @@ def samples_of(layer: nn.Module, case: Case) -> Tensor:
     return torch.stack([gradients(layer, case)[2] for _ in range(SEEDS)])
 
 
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-@every_scheme
-def test_the_mean_over_seeds_is_the_exact_gradient(scheme: str, case: Case) -> None:
+@pytest.mark.parametrize(
+    ("scheme", "name"), list(zip(cycle(SCHEMES), CASES, strict=False)), ids=str
+)
+def test_the_mean_over_seeds_is_the_exact_gradient(scheme: str, name: str) -> None:
+    """Schemes round an input whatever the geometry; both have zeros in ``test_unbiasedness``."""
+    case = CASES[name]
     layer = layer_of(case, scheme)
     samples = samples_of(layer, case)
     assert not layer._xconv.falls_back and samples.std(0).max() > 0

@@ -1,13 +1,11 @@
 """``torch.library.opcheck`` of the operators of ``xconv.saved``, over layouts, dtypes and sizes."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 import torch
-from operator_cases import DTYPES, SEED, every_dtype, every_layout, operator
+from operator_cases import DTYPES, SEED, check, every_dtype, every_layout, is_usual, operator
 from torch import Tensor
-from torch.library import opcheck
 
 from xconv.saved.curves import RANGES, STEPS
 from xconv.saved.windows import Windows
@@ -39,19 +37,19 @@ def is_last(x: Tensor) -> bool:
     return x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
 
 
-def check_pooling(windows: Windows, x: Tensor) -> None:
+def check_pooling(windows: Windows, x: Tensor, fully: bool = True) -> None:
     pixels, last = list(x.shape[2:]), is_last(x)
     bits, numbers = windows.bits((9, 11)), list(windows.numbers())
-    opcheck(operator("pool_maxima"), (x, bits, numbers))
+    check(operator("pool_maxima"), x, bits, numbers, fully=fully)
     output, packed = operator("pool_maxima")(x, bits, numbers)
     rest = (packed, pixels, last, bits, numbers)
-    opcheck(operator("scatter_to_maxima"), (output.clone().requires_grad_(), *rest))
-    opcheck(operator("gather_maxima"), (x.clone().requires_grad_(), *rest))
+    check(operator("scatter_to_maxima"), output.clone().requires_grad_(), *rest, fully=fully)
+    check(operator("gather_maxima"), x.clone().requires_grad_(), *rest, fully=fully)
 
 
 @every_layout
 def test_layouts_of_max_pooling(lay: Callable[[Tensor], Tensor]) -> None:
-    check_pooling(WINDOWS["strided"], lay(images()))
+    check_pooling(WINDOWS["strided"], lay(images()), is_usual(lay))
 
 
 @every_windows
@@ -68,45 +66,42 @@ def test_layouts_of_average_pooling(lay: Callable[[Tensor], Tensor], last: bool)
             continue
         gradient = lay(torch.randn(shape, dtype=torch.float64)).requires_grad_()
         rest = ([9, 11], last, sizes, False, True, None)
-        opcheck(operator("spread_averages"), (gradient, *rest))
+        check(operator("spread_averages"), gradient, *rest, fully=is_usual(lay))
 
 
-def check_slopes(x: Tensor, name: str, gradients: list[Tensor]) -> None:
+def check_slopes(x: Tensor, name: str, gradients: list[Tensor], fully: bool = True) -> None:
     last, parameters = is_last(x), list(PARAMETERS.get(name, ()))
     if name in STEPS:
-        opcheck(operator("pack_steps"), (x, name, parameters, last))
+        check(operator("pack_steps"), x, name, parameters, last, fully=fully)
         packed = operator("pack_steps")(x, name, parameters, last)
         for gradient in gradients:
-            opcheck(operator("scale_gradient"), (gradient, packed, [0.5, 1.0], 1, last, True))
+            rest = (packed, [0.5, 1.0], 1, last, True)
+            check(operator("scale_gradient"), gradient, *rest, fully=fully)
         return
-    opcheck(operator("round_slopes"), (x, SEED, name, parameters, 4, last))
+    check(operator("round_slopes"), x, SEED, name, parameters, 4, last, fully=fully)
     packed, flag = operator("round_slopes")(x, SEED, name, parameters, 4, last)
     levels = list(RANGES[name].levels(15, *parameters))
     for gradient in gradients:
         anchor = gradient[:0].detach()
-        rest = (packed, flag, anchor, levels, 4, last, name)
-        opcheck(operator("scale_by_rounded"), (gradient.detach(), *rest))
+        others = (packed, flag, anchor, levels, 4, last, name)
+        check(operator("scale_by_rounded"), gradient.detach(), *others, fully=fully)
 
 
 @every_layout
 @pytest.mark.parametrize("name", ["hardtanh", "gelu"])
 def test_layouts_of_slopes(lay: Callable[[Tensor], Tensor], name: str) -> None:
     x = lay(images())
-    check_slopes(x, name, [x.clone().requires_grad_(), images().requires_grad_()])
+    gradients = [x.clone().requires_grad_(), images().requires_grad_()]
+    check_slopes(x, name, gradients, is_usual(lay))
 
 
 @pytest.mark.parametrize("name", [*STEPS, *RANGES])
 def test_curves(name: str) -> None:
     x, parameters = images(torch.float32), list(PARAMETERS.get(name, ()))
     if name in STEPS:
-        check(operator("pack_steps"), x, name, parameters, False)
+        check(operator("pack_steps"), x, name, parameters, False, fully=False)
     else:
-        check(operator("round_slopes"), x, SEED, name, parameters, 4, False)
-
-
-def check(operator: Any, *args: Any) -> None:
-    """Leave out all that does not differ from curve to curve."""
-    opcheck(operator, args, test_utils=("test_schema", "test_faketensor"))
+        check(operator("round_slopes"), x, SEED, name, parameters, 4, False, fully=False)
 
 
 @every_dtype
@@ -119,9 +114,10 @@ def test_layouts_of_dropout(lay: Callable[[Tensor], Tensor]) -> None:
     x = lay(images())
     packed = operator("pack_passing")(x, is_last(x))
     gradient = x.clone().requires_grad_()
-    opcheck(operator("drop_again"), (gradient, packed, 0.75, 0.0, False, is_last(x)))
+    usual = is_usual(lay)
+    check(operator("drop_again"), gradient, packed, 0.75, 0.0, False, is_last(x), fully=usual)
     for how in ((0.75, 0.9, False), (0.75, 0.0, True)):
-        check(operator("drop_again"), gradient, packed, *how, is_last(x))
+        check(operator("drop_again"), gradient, packed, *how, is_last(x), fully=False)
 
 
 @every_layout
@@ -129,9 +125,10 @@ def test_layouts_of_dropout(lay: Callable[[Tensor], Tensor]) -> None:
 def test_layouts_of_prelu(lay: Callable[[Tensor], Tensor], seed: Tensor | None) -> None:
     x = lay(images())
     last, bits = is_last(x), 1 if seed is None else 4
-    opcheck(operator("keep_negatives"), (x, seed, bits, last))
+    check(operator("keep_negatives"), x, seed, bits, last, fully=is_usual(lay))
     packed, scales = operator("keep_negatives")(x, seed, bits, last)
-    opcheck(operator("passing"), (x, packed, bits, last))
+    check(operator("passing"), x, packed, bits, last, fully=is_usual(lay))
     if seed is not None:
         weight = torch.rand(4, dtype=torch.float64)
-        opcheck(operator("sum_negatives"), (x, packed, scales, weight, bits, last))
+        arguments = (x, packed, scales, weight, bits, last)
+        check(operator("sum_negatives"), *arguments, fully=is_usual(lay))

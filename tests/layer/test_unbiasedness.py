@@ -1,6 +1,7 @@
 """Averaged over seeds the estimate is the exact weight gradient, borders included."""
 
 from functools import cache
+from itertools import cycle
 from typing import Any
 
 import pytest
@@ -35,6 +36,12 @@ EVERY_WAY = {name: {"probes": 12} | way for name, way in WAYS.items()} | {
 every_way_to_probe = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 every_way = pytest.mark.parametrize("way", EVERY_WAY.values(), ids=EVERY_WAY)
 
+PAIRS = [(way, "zeros") for way in EVERY_WAY]
+PAIRS += zip(cycle(WAYS), [name for name in CASES if name != "zeros"], strict=False)
+"""Each way and each geometry: that probes and geometries do not meddle with each other is the
+subject of ``test_exactness``; more geometries of the other schemes are in ``test_rebuilt_schemes``
+and ``test_spectral_gradient``."""
+
 
 def exact_gradient(case: Case) -> Tensor:
     layer = case.torch_layer()
@@ -62,23 +69,32 @@ def estimates(case: Case, dtype: torch.dtype = torch.float64, **probing: object)
     return torch.stack(samples)
 
 
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-@every_way
-def test_the_mean_over_seeds_is_the_exact_gradient(way: dict[str, Any], case: Case) -> None:
+@pytest.mark.parametrize(("way", "name"), PAIRS, ids=str)
+def test_the_mean_over_seeds_is_the_exact_gradient(way: str, name: str) -> None:
     """A wrong scale would be caught."""
-    samples = estimates(case, **way)
+    case = CASES[name]
+    samples = estimates(case, **EVERY_WAY[way])
     check_mean(samples, exact_gradient(case))
     with pytest.raises(AssertionError, match="standard errors"):
         check_mean(0.8 * samples, exact_gradient(case))
 
 
-@pytest.mark.parametrize("probes", [1, 20, 33], ids=lambda n: f"{n} probes")
-@pytest.mark.parametrize("distribution", ["rademacher", "gaussian"])
-@every_way_to_probe
-def test_any_number_of_probes_will_do(way: dict[str, Any], distribution: str, probes: int) -> None:
-    """Orthogonal probes of 3 channels overlap up to 8 columns and do not above."""
+@pytest.mark.parametrize(
+    ("way", "probes", "distribution"),
+    [
+        (way, probes, ("rademacher", "gaussian")[(i + j) % 2])
+        for i, way in enumerate(WAYS)
+        for j, probes in enumerate((1, 20, 33))
+    ],
+    ids=str,
+)
+def test_any_number_of_probes_will_do(way: str, probes: int, distribution: str) -> None:
+    """Orthogonal probes of 3 channels overlap up to 8 columns and do not above.
+
+    Either distribution with each way and each number; ``test_probes`` has all of them.
+    """
     case = conv_case((1, 3, 6, 6), 1, 3, padding=1, bias=False)
-    samples = estimates(case, probes=probes, distribution=distribution, **way)
+    samples = estimates(case, probes=probes, distribution=distribution, **WAYS[way])
     check_mean(samples, exact_gradient(case))
 
 

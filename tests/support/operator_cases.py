@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.library import opcheck
 
 SEED = torch.tensor(12345678901)
 DTYPES = [torch.float64, torch.float32, torch.float16, torch.bfloat16]
@@ -20,6 +21,21 @@ LAYOUTS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 every_layout = pytest.mark.parametrize("lay", LAYOUTS.values(), ids=LAYOUTS)
 every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=str)
+
+
+def is_usual(lay: Callable[[Tensor], Tensor]) -> bool:
+    """Whether images of torch's lie like this."""
+    return lay in (LAYOUTS["contiguous"], LAYOUTS["channels last"])
+
+
+def check(operator: Any, *args: Any, fully: bool = True) -> None:
+    """Check what an operator says of its arguments and results; ``fully``, that it can be traced.
+
+    Tracing takes most of the time and depends on sizes, strides and dtypes by way of the simulated
+    results alone, which are compared with the real ones in any case.
+    """
+    kinds = ("test_schema", "test_faketensor")
+    opcheck(operator, args, **({} if fully else {"test_utils": kinds}))
 
 
 def operator(name: str) -> Any:

@@ -7,8 +7,6 @@ import pytest
 import torch
 from own_networks import name
 from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.distributed._tools import mem_tracker
-from torch.distributed._tools.mem_tracker import MemTracker
 
 from xconv_bench.configuration import SIMULATED, Configuration
 from xconv_bench.measurement.simulated import simulate
@@ -31,6 +29,7 @@ NETWORKS = [name("normalized"), name("residual"), "resnet18", "squeezenet1_1"]
 @pytest.fixture
 def in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """torch's tracker rounds to the blocks of the CUDA allocator on CUDA alone."""
+    from torch.distributed._tools import mem_tracker  # half a compiler
 
     def rounded(self: Any) -> int:
         return -(-self.size * self.element_size // BLOCK) * BLOCK
@@ -40,6 +39,8 @@ def in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def peak_of_torch(configuration: Configuration) -> int:
     """Return the peak of a later step: gradients of the one before live until ``zero_grad``."""
+    from torch.distributed._tools.mem_tracker import MemTracker
+
     mode = FakeTensorMode(allow_non_fake_inputs=True)
     training = prepare_simulated(configuration, mode)
     with simulating(mode):

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from scipy.stats import ttest_1samp
 
 from xconv_bench.configuration import TrainingConfiguration
 from xconv_bench.naming import training_name
@@ -51,6 +50,8 @@ def printed(found: list[dict[str, Any]]) -> str:
 
 
 def test_gaps_are_paired_by_seed() -> None:
+    from scipy.stats import ttest_1samp
+
     ((exact, xconv),) = trained_in(rows()).values()
     found = gap(xconv, exact, "accuracy")
     assert found is not None and found.half is not None
