@@ -3,12 +3,12 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from xconv_bench.knobs import KNOBS
 from xconv_bench.naming import estimator_words, method_words
 from xconv_bench.report.summary import REFERENCE, Row, grouped
-from xconv_bench.report.units import format_budget
-from xconv_bench.report.words import ended, phrases
+from xconv_bench.report.words import ended, format_budget, phrases
 from xconv_bench.results.schema import ALL_LAYERS, Cell
 
 _WITHIN = frozenset({"method", *KNOBS, "layer"})
@@ -40,6 +40,22 @@ class Comparable:
     def named(self, words: str) -> str:
         """Return ``words`` behind what tells this setting from the others, where there are any."""
         return f"{self.apart}: {words}" if self.apart else words
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What tables and pictures need beside the rows of their table.
+
+    ``laws`` are fitted to variances, ``made`` is the folder of what trained networks have made,
+    ``plan`` the file of a plan; ``layers`` are those asked for, None where nobody asked.
+    ``bias_test`` asks for the verdict on bias.
+    """
+
+    laws: Sequence[Row] = ()
+    made: Path | None = None
+    layers: Sequence[str] | None = None
+    bias_test: bool = False
+    plan: Path | None = None
 
 
 def settings_of(rows: Iterable[Row], key: Sequence[str]) -> list[Comparable]:

@@ -7,6 +7,8 @@ from statistics import median
 from typing import TypeVar
 
 from xconv_bench.knobs import KNOBS
+from xconv_bench.naming import method_words
+from xconv_bench.report.words import common, counts_words, differing, phrases, status_words
 from xconv_bench.results.schema import TABLES, Cell, Column
 
 Row = Mapping[str, Cell]
@@ -24,6 +26,8 @@ _CONFIGURATION = tuple(column for column in TABLES["memory"].key if column not i
 _SETTING = tuple(column for column in TABLES["memory"].key if column not in _KNOBS)
 _FACTS = ("parameters", "convolutions")
 _DISTURBANCES = ("cpu_wait_part",)
+# The model decides its parameters and convolutions: they tell no two configurations apart.
+_TITLE = ("model", *_FACTS, "batch_size", "image_size", "dtype", "device")
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,28 @@ def summarize(rows: Sequence[Row]) -> list[Summary]:
     groups = grouped(rows, lambda row: _values(row, _CONFIGURATION))
     references = {_values(row, _SETTING): row for row in rows if row["method"] == REFERENCE}
     return [_summarize(group, references) for group in groups.values()]
+
+
+def varying(summaries: Sequence[Summary]) -> list[str]:
+    """Return the columns that describe a setting in which the summaries differ."""
+    return differing([summary.settings for summary in summaries])
+
+
+def title(summaries: Sequence[Summary]) -> str:
+    """Return what is the same for all: ``resnet50, batch 64, 224 px, float32, cpu``."""
+    return phrases(common([summary.settings for summary in summaries], _TITLE))
+
+
+def label(summary: Summary, setting: Sequence[str] = ()) -> str:
+    """Return ``xconv multi r=8 relu``, after the columns of ``setting`` where there are any."""
+    where = phrases({column: summary.settings[column] for column in setting})
+    return f"{where}: {method_words(summary.settings)}" if where else method_words(summary.settings)
+
+
+def outcome(summary: Summary) -> str:
+    """Return ``ok``, ``out of memory``, or how many rows ended how."""
+    counts = summary.statuses
+    return counts_words(counts) if len(counts) > 1 else status_words(next(iter(counts)))
 
 
 def _summarize(group: list[Row], references: Mapping[tuple[Cell, ...], Row]) -> Summary:

@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 from variance_rows import Row, estimates_sweep, variance_row
 
 from xconv_bench.report.canvas import files
-from xconv_bench.report.pictures import Beside, plot
+from xconv_bench.report.pictures import plot
+from xconv_bench.report.settings import Beside
 from xconv_bench.results.schema import TABLES
 
 Rows = list[Row]

@@ -14,8 +14,9 @@ from xconv_bench.configuration import TrainingConfiguration
 from xconv_bench.naming import training_name
 from xconv_bench.report.page.findings import outcome_of
 from xconv_bench.report.page.kinds import condensed
-from xconv_bench.report.pictures import Beside, plot
-from xconv_bench.report.tables.training import print_training_table
+from xconv_bench.report.pictures import plot
+from xconv_bench.report.settings import Beside
+from xconv_bench.report.tables import print_table
 from xconv_bench.report.training_words import Gap, gap, gap_words, trained_in
 from xconv_bench.results.schema import TABLES
 
@@ -46,7 +47,7 @@ def rows(seeds: int = 3) -> list[dict[str, Any]]:
 
 def printed(found: list[dict[str, Any]]) -> str:
     file = io.StringIO()
-    print_training_table(found, file)
+    print_table("training", found, file=file)
     return file.getvalue()
 
 

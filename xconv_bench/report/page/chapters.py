@@ -6,9 +6,10 @@ from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from xconv_bench.report.page.drawing import Beside, Embedded, embedded_pictures
+from xconv_bench.report.page.drawing import Embedded, embedded_pictures
 from xconv_bench.report.page.findings import Finding, findings, statuses
 from xconv_bench.report.page.sheets import Sheet, sheet_of
+from xconv_bench.report.settings import Beside
 from xconv_bench.results.recorded import RecordedRun
 from xconv_bench.results.schema import TABLES, Schema
 

@@ -10,8 +10,7 @@ from xconv_bench.report.canvas import style
 from xconv_bench.report.page.findings import is_rounding
 from xconv_bench.report.page.kinds import column_of, name_of, shown_figures, writer
 from xconv_bench.report.summary import Row
-from xconv_bench.report.units import format_ratio
-from xconv_bench.report.words import ended, phrases
+from xconv_bench.report.words import ended, format_ratio, phrases
 from xconv_bench.results.recorded import RecordedRun
 from xconv_bench.results.schema import TABLES, Column, Schema
 

@@ -13,8 +13,8 @@ from xconv_bench.errors import BenchError
 from xconv_bench.report.canvas.files import kept_as
 from xconv_bench.report.page.findings import outcome_of
 from xconv_bench.report.page.kinds import condensed, first_methods
-from xconv_bench.report.pictures import Beside, plot
-from xconv_bench.report.settings import Comparable, settings_of
+from xconv_bench.report.pictures import plot
+from xconv_bench.report.settings import Beside, Comparable, settings_of
 from xconv_bench.report.summary import Row, summarize
 from xconv_bench.report.variance_laws import BATCHES_TOGETHER
 from xconv_bench.results.schema import Schema

@@ -17,8 +17,7 @@ from xconv_bench.report.settings import (
 )
 from xconv_bench.report.summary import Row, summarize
 from xconv_bench.report.training_words import SETTING_KEY, means_over_seeds
-from xconv_bench.report.units import format_measured, formatter
-from xconv_bench.report.words import status_words
+from xconv_bench.report.words import format_measured, formatter, status_words
 from xconv_bench.results.schema import Cell, Column, Schema
 from xconv_bench.results.schema.shared import FLOOR, PEAKS
 from xconv_bench.results.schema.training import GAP

@@ -11,7 +11,7 @@ from xconv_bench.report.page.answers.answer import Answer
 from xconv_bench.report.page.findings import statuses
 from xconv_bench.report.settings import Comparable, is_reference
 from xconv_bench.report.summary import Row
-from xconv_bench.report.units import format_budget
+from xconv_bench.report.words import format_budget
 from xconv_bench.results.recorded import RecordedRun
 from xconv_bench.results.schema import TABLES, Cell, Schema
 from xconv_bench.results.statuses import DOUBTFUL, MEASURED_STATUSES

@@ -16,7 +16,8 @@ from xconv_bench.report.pictures import (
     training,
     variance,
 )
-from xconv_bench.report.pictures.lines import Beside, Named
+from xconv_bench.report.pictures.lines import Named
+from xconv_bench.report.settings import Beside
 from xconv_bench.report.summary import Row
 
 DESCRIBED: dict[str, Callable[[Sequence[Row], Beside], Iterable[Named]]] = {

@@ -9,6 +9,7 @@ from xconv_bench.report.canvas.axes import counted, logarithmic
 from xconv_bench.report.canvas.curves import Curves, Level, Panel
 from xconv_bench.report.pictures import lines as shown
 from xconv_bench.report.settings import (
+    Beside,
     Comparable,
     by_estimator,
     failures_of,
@@ -30,7 +31,7 @@ _NOTES = (
 )
 
 
-def pictures(rows: Sequence[Row], beside: shown.Beside) -> Iterator[shown.Named]:
+def pictures(rows: Sequence[Row], beside: Beside) -> Iterator[shown.Named]:
     """Describe the network's error by estimator; that of exact gradients is a dashed line."""
     for setting in settings_of(rows, AGE.key):
         yield f"age{setting.suffix}", average_error(setting)

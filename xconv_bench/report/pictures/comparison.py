@@ -11,7 +11,7 @@ from xconv_bench.report.canvas.axes import Axis, named
 from xconv_bench.report.canvas.curves import Curves, Level, Line, Panel, Point
 from xconv_bench.report.canvas.files import draw
 from xconv_bench.report.canvas.style import Look
-from xconv_bench.report.units import format_ratio
+from xconv_bench.report.words import format_ratio
 
 _FRAME_INCHES = 0.95
 _LINE_INCHES = 0.4

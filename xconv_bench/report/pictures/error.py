@@ -9,6 +9,7 @@ from xconv_bench.naming import dial_words
 from xconv_bench.report.canvas import axes, curves, style
 from xconv_bench.report.pictures import lines as shown
 from xconv_bench.report.settings import (
+    Beside,
     Comparable,
     by_estimator,
     by_layer,
@@ -35,7 +36,7 @@ _NOTES = (
 _ROUNDED = style.Look("exact layers, rounded", style.EXACT)
 
 
-def pictures(rows: Sequence[Row], beside: shown.Beside) -> Iterator[shown.Named]:
+def pictures(rows: Sequence[Row], beside: Beside) -> Iterator[shown.Named]:
     """Describe the errors of layers against probes, and the network's against what it saves."""
     for setting in settings_of(rows, ERROR.key):
         yield f"error{setting.suffix}", error_by_probes(setting, beside.layers)

@@ -8,7 +8,7 @@ from math import ceil, isfinite
 
 from xconv_bench.report.canvas import axes, curves, style
 from xconv_bench.report.pictures import lines as shown
-from xconv_bench.report.settings import Comparable, by_estimator, number, settings_of
+from xconv_bench.report.settings import Beside, Comparable, by_estimator, number, settings_of
 from xconv_bench.report.summary import Row
 from xconv_bench.results.schema import TABLES
 
@@ -26,7 +26,7 @@ _NOTES = (
 )
 
 
-def pictures(rows: Sequence[Row], beside: shown.Beside) -> Iterator[shown.Named]:
+def pictures(rows: Sequence[Row], beside: Beside) -> Iterator[shown.Named]:
     """Describe estimates over the exact gradient and the band with 99 % of its minibatches.
 
     A panel for each estimator and number of probes, three numbers at most; of each setting the

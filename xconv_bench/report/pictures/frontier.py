@@ -10,7 +10,14 @@ from xconv_bench.report.canvas.axes import Axis, logarithmic
 from xconv_bench.report.canvas.curves import Curves, Line, Panel, Point
 from xconv_bench.report.canvas.style import Look
 from xconv_bench.report.pictures import lines as shown
-from xconv_bench.report.settings import Comparable, by_estimator, failures_of, number, settings_of
+from xconv_bench.report.settings import (
+    Beside,
+    Comparable,
+    by_estimator,
+    failures_of,
+    number,
+    settings_of,
+)
 from xconv_bench.report.summary import Row
 from xconv_bench.results.schema.column import Unit
 from xconv_bench.results.schema.frontier import FRONTIER
@@ -51,7 +58,7 @@ _COSTS = {
 }
 
 
-def pictures(rows: Sequence[Row], beside: shown.Beside) -> Iterator[shown.Named]:
+def pictures(rows: Sequence[Row], beside: Beside) -> Iterator[shown.Named]:
     """Describe the lines of methods over their knobs; hollow points are beaten by another."""
     for setting in settings_of(rows, FRONTIER.key):
         for name, cost in _COSTS.items():

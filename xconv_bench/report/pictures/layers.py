@@ -9,7 +9,7 @@ from dataclasses import replace
 from xconv_bench.amounts import Scale, bytes_scale, format_bytes
 from xconv_bench.report.canvas import axes, curves, style
 from xconv_bench.report.pictures import lines as shown
-from xconv_bench.report.settings import Comparable, is_reference, settings_of
+from xconv_bench.report.settings import Beside, Comparable, is_reference, settings_of
 from xconv_bench.report.summary import Row
 from xconv_bench.report.tables.layers import above_start, peak_of, steps_of
 from xconv_bench.report.words import status_words
@@ -26,7 +26,7 @@ _TURN = style.look(style.FAINT, linewidth=0.8)
 _LABEL = {"rotation": 60, "ha": "right", "fontsize": style.NOTE_SIZE}
 
 
-def pictures(rows: Sequence[Row], beside: shown.Beside) -> Iterator[shown.Named]:
+def pictures(rows: Sequence[Row], beside: Beside) -> Iterator[shown.Named]:
     """Describe the memory of each method: forward from left to right, then backward.
 
     A layer has the same place for all methods; what is computed again lies between.

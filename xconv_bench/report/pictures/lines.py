@@ -2,9 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from math import inf, isfinite, sqrt
-from pathlib import Path
 
 from xconv_bench.report.canvas import style
 from xconv_bench.report.canvas.axes import Axis
@@ -28,19 +26,6 @@ Lines = Mapping[str, Sequence[Point]]
 """Points from left to right, by what the line shows."""
 Make = Callable[[Row], Point | None]
 """Makes a point of a row; None where something was not measured."""
-
-
-@dataclass(frozen=True)
-class Beside:
-    """Hold what pictures need beside the rows of their table.
-
-    ``laws`` are fitted to variances, ``made`` is the folder of what trained networks have made;
-    ``layers`` are those asked for, None where nobody asked.
-    """
-
-    laws: Sequence[Row] = ()
-    made: Path | None = None
-    layers: Sequence[str] | None = None
 
 
 def point_of(

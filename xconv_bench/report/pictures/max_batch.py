@@ -5,11 +5,17 @@ from collections.abc import Iterator, Sequence
 from xconv_bench.naming import method_words
 from xconv_bench.report.canvas import style
 from xconv_bench.report.canvas.bars import Bar, Bars
-from xconv_bench.report.pictures.lines import Beside, Named
-from xconv_bench.report.settings import Comparable, is_reference, number, reference_in, settings_of
+from xconv_bench.report.pictures.lines import Named
+from xconv_bench.report.settings import (
+    Beside,
+    Comparable,
+    is_reference,
+    number,
+    reference_in,
+    settings_of,
+)
 from xconv_bench.report.summary import Row
-from xconv_bench.report.units import format_ratio
-from xconv_bench.report.words import ended
+from xconv_bench.report.words import ended, format_ratio
 from xconv_bench.results.schema import TABLES
 
 _NOTE = (

@@ -5,10 +5,19 @@ from collections.abc import Iterator, Sequence
 from xconv_bench.amounts import Scale, bytes_scale
 from xconv_bench.report.canvas import style
 from xconv_bench.report.canvas.bars import Bar, Bars
-from xconv_bench.report.pictures.lines import Beside, Named
-from xconv_bench.report.summary import RATIO_MEANING, Row, Summary, summarize
-from xconv_bench.report.units import format_ratio
-from xconv_bench.report.words import label, outcome, title, varying
+from xconv_bench.report.pictures.lines import Named
+from xconv_bench.report.settings import Beside
+from xconv_bench.report.summary import (
+    RATIO_MEANING,
+    Row,
+    Summary,
+    label,
+    outcome,
+    summarize,
+    title,
+    varying,
+)
+from xconv_bench.report.words import format_ratio
 from xconv_bench.results.schema import Column
 from xconv_bench.results.schema.memory import MEMORY
 from xconv_bench.results.schema.shared import PEAKS

@@ -5,12 +5,11 @@ from collections.abc import Iterator, Sequence
 from xconv_bench.naming import method_words
 from xconv_bench.report.canvas.axes import named
 from xconv_bench.report.canvas.curves import Curves, Field, Panel
-from xconv_bench.report.pictures.lines import Beside, Named
-from xconv_bench.report.settings import is_reference, number
+from xconv_bench.report.pictures.lines import Named
+from xconv_bench.report.settings import Beside, is_reference, number
 from xconv_bench.report.summary import Row
-from xconv_bench.report.tables.runtime import is_win
-from xconv_bench.report.units import format_ratio
-from xconv_bench.report.words import ended
+from xconv_bench.report.tables.methods import is_win
+from xconv_bench.report.words import ended, format_ratio
 
 _FIELD_INCHES = 0.3
 _FRAME_INCHES = 1.1

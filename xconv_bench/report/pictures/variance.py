@@ -7,6 +7,7 @@ from xconv_bench.report.canvas import axes, curves, style
 from xconv_bench.report.pictures import lines as shown
 from xconv_bench.report.pictures.variance_ratio import variance_ratio
 from xconv_bench.report.settings import (
+    Beside,
     Comparable,
     by_estimator,
     failures_of,
@@ -24,7 +25,7 @@ _EXACT = style.look(style.EXACT.colour, "x", style.EXACT.dashes, "exact", zorder
 _NOTE = "standard deviation over minibatches and seeds: √ of the variance summed over the weights"
 
 
-def pictures(rows: Sequence[Row], beside: shown.Beside) -> Iterator[shown.Named]:
+def pictures(rows: Sequence[Row], beside: Beside) -> Iterator[shown.Named]:
     """Describe deviations, a panel a layer, of those asked for or of a few; and ratios.
 
     Deviations are set against the batch size, a picture an estimator, with a single batch size

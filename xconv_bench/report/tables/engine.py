@@ -8,6 +8,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from xconv_bench.naming import dial_words, method_words
 from xconv_bench.report.settings import (
+    Beside,
     Comparable,
     by_estimator,
     by_layer,
@@ -20,10 +21,8 @@ from xconv_bench.report.settings import (
 )
 from xconv_bench.report.summary import Row
 from xconv_bench.report.tables.terminal import Block, Printed, TextColumn, aligned
-from xconv_bench.report.units import format_measured, format_ratio, formatter
-from xconv_bench.report.words import ended
-from xconv_bench.results import schema
-from xconv_bench.results.schema import ALL_LAYERS
+from xconv_bench.report.words import ended, format_measured, format_ratio, formatter
+from xconv_bench.results.schema import ALL_LAYERS, Column, Schema
 from xconv_bench.results.schema.column import Unit
 
 LineType = TypeVar("LineType")
@@ -73,18 +72,23 @@ def columns_of(
     return [column for column in columns if any(column.cells)]
 
 
+Describe = Callable[[Sequence[Row], Beside], Printed]
+"""From the rows of a table, and what stands beside them, to what is printed of them."""
+
+
 def by_setting(
-    rows: Sequence[Row],
-    key: Sequence[str],
+    schema: Schema,
     figures: Sequence[Figure[Row]],
     lines_of: Callable[[Sequence[Row]], Sequence[Row]] = list,
-) -> Printed:
-    """Return a table for each setting, with a line for each method."""
-    settings = settings_of(rows, key)
-    return Printed(
-        [methods_part(setting, lines_of(setting.rows), figures) for setting in settings],
-        notes_of(settings),
-    )
+) -> Describe:
+    """Return a description with a table for each setting, and a line for each method."""
+
+    def describe(rows: Sequence[Row], beside: Beside) -> Printed:
+        settings = settings_of(rows, schema.key)
+        parts = [methods_part(setting, lines_of(setting.rows), figures) for setting in settings]
+        return Printed(parts, notes_of(settings))
+
+    return describe
 
 
 def methods_part(
@@ -96,7 +100,7 @@ def methods_part(
     return Block(setting.title, [methods], columns_of(figures, lines, lambda row: exact))
 
 
-def figure_of(column: schema.Column, *, is_status: bool = False, **look: Any) -> Figure[Row]:
+def figure_of(column: Column, *, is_status: bool = False, **look: Any) -> Figure[Row]:
     """Return the figure that shows a column: its value, how well it is known, its ratio to exact.
 
     Where ``is_status`` and there is no value, the cell says how the row ended. ``look`` are fields
@@ -117,7 +121,7 @@ def figure_of(column: schema.Column, *, is_status: bool = False, **look: Any) ->
     return Figure(**{**usual, **look})
 
 
-def error_figure(column: schema.Column, **look: Any) -> Figure[Row]:
+def error_figure(column: Column, **look: Any) -> Figure[Row]:
     """Return the figure of an error that is ``exact`` where it is zero."""
     return figure_of(
         column,
@@ -126,14 +130,14 @@ def error_figure(column: schema.Column, **look: Any) -> Figure[Row]:
     )
 
 
-def meaning_of(column: schema.Column) -> str:
+def meaning_of(column: Column) -> str:
     """Return what a column means, and what stands behind its figures."""
     if len(column.spread) == 1:
         return f"{column.meaning}; ± its standard error"
     return f"{column.meaning}; with its 95 % interval" if column.spread else column.meaning
 
 
-def cell_words(column: schema.Column, row: Row, exact: Row | None) -> str:
+def cell_words(column: Column, row: Row, exact: Row | None) -> str:
     """Return ``338 MiB (0.79×)`` or ``0.41 ± 0.01``; nothing where the row has no value."""
     value = row[column.name]
     if not isinstance(value, int | float):
@@ -159,7 +163,7 @@ def ratio_to(value: float, exact: float | None) -> float | None:
     return value / exact if exact else None
 
 
-def ratio_of(column: schema.Column, row: Row, exact: Row | None) -> float | None:
+def ratio_of(column: Column, row: Row, exact: Row | None) -> float | None:
     """Return the ratio that the table has, such as a median over rounds, or else that of two."""
     if is_reference(row):
         return None

@@ -1,14 +1,13 @@
 """The rows of ``training.csv`` as tables for people: final measures, gaps, memory and time."""
 
 from collections.abc import Iterator, Sequence
-from typing import IO
 
 from xconv_bench.amounts import format_bytes, format_seconds
 from xconv_bench.report.published import published_accuracy
-from xconv_bench.report.settings import number
+from xconv_bench.report.settings import Beside, number
 from xconv_bench.report.summary import Row
 from xconv_bench.report.tables.engine import Figure, columns_of, in_brackets, ratio_to
-from xconv_bench.report.tables.terminal import Block, Printed, TextColumn, print_tables
+from xconv_bench.report.tables.terminal import Block, Printed, TextColumn
 from xconv_bench.report.training_words import (
     SETTING_KEY,
     Trained,
@@ -22,10 +21,9 @@ from xconv_bench.results.schema.shared import PEAKS
 from xconv_bench.results.schema.training import GAP, TRAINING
 
 
-def print_training_table(rows: Sequence[Row], file: IO[str] | None = None) -> None:
-    """Print a line for each method, task by task."""
-    parts = [_part(key, methods) for key, methods in trained_in(rows).items()]
-    print_tables(Printed(parts), file)
+def training(rows: Sequence[Row], beside: Beside) -> Printed:
+    """Describe a line for each method, task by task."""
+    return Printed([_part(key, methods) for key, methods in trained_in(rows).items()])
 
 
 def setting_words(columns: dict[str, Cell]) -> str:

@@ -9,7 +9,7 @@ from xconv_bench.report.page.findings import is_rounding
 from xconv_bench.report.page.kinds import column_of, name_of, writer
 from xconv_bench.report.settings import is_reference, number
 from xconv_bench.report.summary import Row
-from xconv_bench.report.units import format_ratio
+from xconv_bench.report.words import format_ratio
 from xconv_bench.results.schema import Column, Schema
 
 

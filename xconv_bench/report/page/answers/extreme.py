@@ -6,7 +6,7 @@ from xconv_bench.report.page.answers.answer import Answer, exact_of
 from xconv_bench.report.page.kinds import candidates, name_of
 from xconv_bench.report.settings import Comparable, number
 from xconv_bench.report.summary import Row
-from xconv_bench.report.units import format_ratio
+from xconv_bench.report.words import format_ratio
 from xconv_bench.results.schema.age import AGE
 from xconv_bench.results.schema.runtime import RUNTIME
 

@@ -6,7 +6,7 @@ from xconv_bench.report.page.answers.answer import Answer, exact_of, named
 from xconv_bench.report.page.kinds import candidates, name_of
 from xconv_bench.report.settings import Comparable, is_reference, number
 from xconv_bench.report.summary import Row
-from xconv_bench.report.units import format_ratio
+from xconv_bench.report.words import format_ratio
 from xconv_bench.results.schema.max_batch import MAX_BATCH
 
 _SIZE = "max_batch_size"

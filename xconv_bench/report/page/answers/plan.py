@@ -6,7 +6,7 @@ from xconv_bench.amounts import format_bytes
 from xconv_bench.report.page.answers.answer import Answer, error_words, percent
 from xconv_bench.report.settings import Comparable, number
 from xconv_bench.report.summary import Row
-from xconv_bench.report.units import format_budget
+from xconv_bench.report.words import format_budget
 from xconv_bench.results.schema.advice import ADVICE
 from xconv_bench.results.statuses import MEASURED_STATUSES
 

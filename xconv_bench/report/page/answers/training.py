@@ -13,7 +13,7 @@ from xconv_bench.report.training_words import (
     gap_words,
     measures_in,
 )
-from xconv_bench.report.units import format_ratio
+from xconv_bench.report.words import format_ratio
 from xconv_bench.results.schema.shared import PEAKS
 from xconv_bench.results.schema.training import TRAINING
 
