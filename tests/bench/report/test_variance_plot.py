@@ -17,8 +17,8 @@ from xconv_bench.report.pictures.variance import (
     ROUNDING,
     against_batch,
     against_probes,
+    variance_ratio,
 )
-from xconv_bench.report.pictures.variance_ratio import variance_ratio
 from xconv_bench.report.settings import Beside, settings_of
 from xconv_bench.report.variance_laws import BATCHES_TOGETHER, laws_by_key
 from xconv_bench.results.schema import TABLES

@@ -11,13 +11,13 @@ from typing import Any
 
 from xconv_bench import __version__
 from xconv_bench.plain_text import visible
-from xconv_bench.report.canvas.files import kept_as
+from xconv_bench.report.canvas.files import draw, kept_as
 from xconv_bench.report.page.chapters import Chapter, chapters_of
 from xconv_bench.report.page.comparison import Comparison, compare
 from xconv_bench.report.page.drawing import Embedded
 from xconv_bench.report.page.environment import continuations_of, properties_of
 from xconv_bench.report.page.verdict import RunVerdict, verdict_of
-from xconv_bench.report.pictures.comparison import Changed, plot_comparison
+from xconv_bench.report.pictures import ratios
 from xconv_bench.results.files import explained, write_whole
 from xconv_bench.results.recorded import RecordedRun
 
@@ -83,10 +83,10 @@ def _shown(value: Any) -> Any:
     return visible(value) if is_text else value
 
 
-def changed(comparison: Comparison) -> list[Changed]:
+def changed(comparison: Comparison) -> list[ratios.Changed]:
     """Return the largest changes as they are drawn."""
     return [
-        Changed(
+        ratios.Changed(
             f"{change.table}: {change.figure} of {change.method}, {change.where}",
             change.colour,
             change.ratios[1:],
@@ -108,7 +108,7 @@ def _comparison(comparison: Comparison | None) -> dict[str, Any]:
 
 def _picture(comparison: Comparison) -> bytes | None:
     with TemporaryDirectory() as folder, kept_as("png"):
-        paths = plot_comparison(changed(comparison), comparison.runs, Path(folder))
+        paths = draw(ratios.comparison(changed(comparison), comparison.runs), Path(folder))
         return paths[0].read_bytes() if paths else None
 
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from xconv_bench.errors import BenchError, UsageError
-from xconv_bench.report.canvas.files import kept_as
+from xconv_bench.report.canvas.files import draw, kept_as
 from xconv_bench.report.page.chapters import beside_of
 from xconv_bench.report.page.comparison import compare
 from xconv_bench.report.page.document import changed
 from xconv_bench.report.page.drawing import write_pictures
-from xconv_bench.report.pictures.comparison import plot_comparison
+from xconv_bench.report.pictures.ratios import comparison
 from xconv_bench.results.recorded import RecordedRun
 from xconv_bench.results.schema import TABLES
 
@@ -36,10 +36,10 @@ def write_all_pictures(
             paths += some
             remarks += [f"{run.name}, {name}: {line}" for line in said]
     if len(runs) > 1:
-        comparison = compare(runs)
+        compared = compare(runs)
         with kept_as(kind):
             folder = output or runs[0].plots
-            paths += plot_comparison(changed(comparison), comparison.runs, folder)
+            paths += draw(comparison(changed(compared), compared.runs), folder)
     if not paths:
         raise BenchError("there is nothing to draw: no table holds a figure that was measured")
     return paths, remarks

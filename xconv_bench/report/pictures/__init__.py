@@ -4,33 +4,22 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from xconv_bench.report.canvas.files import draw
-from xconv_bench.report.pictures import (
-    average_error,
-    error,
-    estimates,
-    frontier,
-    layers,
-    max_batch,
-    memory,
-    runtime,
-    training,
-    variance,
-)
+from xconv_bench.report.pictures import bars, error, frontier, layers, ratios, training, variance
 from xconv_bench.report.pictures.lines import Named
 from xconv_bench.report.settings import Beside
 from xconv_bench.report.summary import Row
 
 DESCRIBED: dict[str, Callable[[Sequence[Row], Beside], Iterable[Named]]] = {
-    "memory": memory.pictures,
-    "max_batch": max_batch.pictures,
-    "frontier": frontier.pictures,
-    "runtime": runtime.pictures,
-    "layers": layers.pictures,
-    "error": error.pictures,
-    "age": average_error.pictures,
-    "variance": variance.pictures,
-    "estimates": estimates.pictures,
-    "training": training.pictures,
+    "memory": bars.memory,
+    "max_batch": bars.max_batch,
+    "frontier": frontier.frontier,
+    "runtime": ratios.runtime,
+    "layers": layers.layers,
+    "error": error.error,
+    "age": error.age,
+    "estimates": error.estimates,
+    "variance": variance.variance,
+    "training": training.training,
 }
 """The descriptions of the pictures of a table, by its name; other tables have no pictures."""
 

@@ -58,14 +58,14 @@ _COSTS = {
 }
 
 
-def pictures(rows: Sequence[Row], beside: Beside) -> Iterator[shown.Named]:
+def frontier(rows: Sequence[Row], beside: Beside) -> Iterator[shown.Named]:
     """Describe the lines of methods over their knobs; hollow points are beaten by another."""
     for setting in settings_of(rows, FRONTIER.key):
         for name, cost in _COSTS.items():
-            yield f"{name}{setting.suffix}", frontier(setting, cost)
+            yield f"{name}{setting.suffix}", against_memory(setting, cost)
 
 
-def frontier(setting: Comparable, cost: _Cost) -> Curves | None:
+def against_memory(setting: Comparable, cost: _Cost) -> Curves | None:
     """Describe a line for each method; None where the cost was not measured."""
     rows = [r for r in setting.rows if r["peak_bytes"] and number(r, cost.column) is not None]
     values = [value for row in rows if (value := number(row, cost.column))]

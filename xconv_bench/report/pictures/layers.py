@@ -26,7 +26,7 @@ _TURN = style.look(style.FAINT, linewidth=0.8)
 _LABEL = {"rotation": 60, "ha": "right", "fontsize": style.NOTE_SIZE}
 
 
-def pictures(rows: Sequence[Row], beside: Beside) -> Iterator[shown.Named]:
+def layers(rows: Sequence[Row], beside: Beside) -> Iterator[shown.Named]:
     """Describe the memory of each method: forward from left to right, then backward.
 
     A layer has the same place for all methods; what is computed again lies between.

@@ -29,7 +29,7 @@ _BAND_ALPHA = 0.12
 _REFERENCES = ("input", "truth")
 
 
-def pictures(rows: Sequence[Row], beside: Beside) -> Iterator[Named]:
+def training(rows: Sequence[Row], beside: Beside) -> Iterator[Named]:
     """Describe measures by epoch, and side by side what networks made, setting by setting."""
     settings = trained_in(rows)
     names = picture_names(settings)
