@@ -12,8 +12,7 @@ from scipy.stats import ttest_1samp
 
 from xconv_bench.configuration import TrainingConfiguration
 from xconv_bench.naming import training_name
-from xconv_bench.report.page.findings import outcome_of
-from xconv_bench.report.page.kinds import condensed
+from xconv_bench.report.page.figures import condensed, outcome_of
 from xconv_bench.report.pictures import plot
 from xconv_bench.report.settings import Beside
 from xconv_bench.report.tables import print_table

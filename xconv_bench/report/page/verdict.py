@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from xconv_bench.configuration import SIMULATED
 from xconv_bench.report.page.answers import ANSWERING, answers
 from xconv_bench.report.page.answers.answer import Answer
-from xconv_bench.report.page.findings import statuses
+from xconv_bench.report.page.figures import statuses
 from xconv_bench.report.settings import Comparable, is_reference
 from xconv_bench.report.summary import Row
 from xconv_bench.report.words import format_budget

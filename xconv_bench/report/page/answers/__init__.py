@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from xconv_bench.report.page.answers import extreme, largest_batch, least_memory, plan, training
+from xconv_bench.report.page.answers import least_memory, one_figure, training
 from xconv_bench.report.page.answers.answer import Answer
 from xconv_bench.report.page.answers.least_memory import Criteria, added_variance, gradient_error
-from xconv_bench.report.page.kinds import condensed
+from xconv_bench.report.page.figures import condensed
 from xconv_bench.report.settings import Comparable
 from xconv_bench.report.summary import Row
 from xconv_bench.report.training_words import trained_in
@@ -23,7 +23,7 @@ def _least_memory(table: str, criteria: Criteria) -> InSetting:
 
 
 _IN_SETTING: Mapping[str, InSetting] = {
-    "advice": plan.answer,
+    "advice": one_figure.plan,
     "frontier": _least_memory(
         "frontier",
         Criteria(("peak_bytes",), gradient_error, "relative_error", time="step_seconds"),
@@ -34,9 +34,9 @@ _IN_SETTING: Mapping[str, InSetting] = {
             (*PEAKS, "saved_bytes"), gradient_error, "gradient_relative_error", time="step_seconds"
         ),
     ),
-    "max_batch": largest_batch.answer,
+    "max_batch": one_figure.largest_batch,
     "error": _least_memory("error", Criteria(("saved_bytes",), gradient_error, "relative_error")),
-    "age": extreme.least_error,
+    "age": one_figure.least_error,
     "variance": _least_memory(
         "variance",
         Criteria(
@@ -46,7 +46,7 @@ _IN_SETTING: Mapping[str, InSetting] = {
             limit="less variance than minibatches have",
         ),
     ),
-    "runtime": extreme.fastest,
+    "runtime": one_figure.fastest,
     "layers": _least_memory("layers", Criteria(("layer_peak_bytes",), gradient_error)),
 }
 _TRAINING = "training"

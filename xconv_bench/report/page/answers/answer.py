@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from xconv_bench.report.page.findings import is_rounding
-from xconv_bench.report.page.kinds import column_of, name_of, writer
+from xconv_bench.report.page.figures import column_of, is_rounding, name_of, writer
 from xconv_bench.report.settings import is_reference, number
 from xconv_bench.report.summary import Row
 from xconv_bench.report.words import format_ratio

@@ -16,7 +16,7 @@ from xconv_bench.report.page.answers.answer import (
     plural,
     ratio_of,
 )
-from xconv_bench.report.page.kinds import name_of
+from xconv_bench.report.page.figures import name_of
 from xconv_bench.report.settings import Comparable, is_reference, number
 from xconv_bench.report.summary import Row
 from xconv_bench.report.words import format_ratio
