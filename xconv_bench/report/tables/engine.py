@@ -153,6 +153,23 @@ def cell_words(column: Column, row: Row, exact: Row | None) -> str:
     return formatter(column, value)(value)
 
 
+def compared(
+    value_of: Callable[[LineType], float | None],
+    write: Callable[[float], str],
+    missing: Callable[[LineType], str] = lambda line: "",
+) -> Callable[[LineType, LineType | None], str]:
+    """Return what writes a value of a line and its ratio to that of exact, or what is missing."""
+
+    def words(line: LineType, exact: LineType | None) -> str:
+        value = value_of(line)
+        if value is None:
+            return missing(line)
+        whole = None if exact is None else value_of(exact)
+        return write(value) + in_brackets(ratio_to(value, whole))
+
+    return words
+
+
 def in_brackets(ratio: float | None) -> str:
     """Return `` (0.79×)``; nothing where there is no ratio."""
     return "" if ratio is None else f" ({format_ratio(ratio)})"

@@ -18,11 +18,10 @@ from xconv_bench.report.summary import Row, grouped
 from xconv_bench.report.tables.engine import (
     Figure,
     columns_of,
+    compared,
     error_figure,
     figure_of,
-    in_brackets,
     no_exact,
-    ratio_to,
 )
 from xconv_bench.report.tables.terminal import Block, Printed, TextColumn
 from xconv_bench.report.words import ended, format_measured, format_ratio, known
@@ -105,12 +104,8 @@ def _bytes(held: float | None) -> str:
     return f"-{format_bytes(-held)}" if held < 0 else format_bytes(held)
 
 
-def _peak(row: Row, exact: Row | None) -> str:
-    peak = number(row, _PEAK)
-    if peak is None:
-        return ended(row)
-    whole = None if exact is None else number(exact, _PEAK)
-    return format_bytes(peak) + in_brackets(ratio_to(peak, whole))
+def _peak(row: Row) -> float | None:
+    return number(row, _PEAK)
 
 
 def _above_start(row: Row, _: Row | None) -> str:
@@ -128,7 +123,7 @@ def _published(row: Row, _: Row | None) -> str:
 
 _HOLDS = ("holds", "memory that is there behind the layer's forward pass and was not before it")
 _PEAKS = (
-    Figure("peak", _peak, "the most memory of the step"),
+    Figure("peak", compared(_peak, format_bytes, ended), "the most memory of the step"),
     Figure(
         "above start",
         _above_start,

@@ -61,7 +61,7 @@ def answers(table: str, rows: Sequence[Row]) -> Iterator[tuple[Comparable, Answe
     """Yield the settings of a table with their answers."""
     settings = condensed(TABLES[table], rows)
     if table == _TRAINING:  # its answer needs every seed
-        yield from zip(settings, map(training.answer, trained_in(rows).values()), strict=True)
+        yield from zip(settings, map(training.answer, trained_in(rows)), strict=True)
         return
     for setting in settings:
         yield setting, _IN_SETTING[table](setting)

@@ -9,6 +9,7 @@ from xconv_bench.report.training_words import (
     JUDGED,
     Gap,
     Trained,
+    TrainedSetting,
     gap,
     gap_words,
     measures_in,
@@ -20,13 +21,13 @@ from xconv_bench.results.schema.training import TRAINING
 Judged = tuple[Trained, Gap]
 
 
-def answer(methods: Sequence[Trained]) -> Answer | None:
-    """Return the answer in a setting; None where no method can be compared with exact."""
-    exact = next((method for method in methods if method.is_exact), None)
-    measures = measures_in(row for method in methods for row in method.finals.values())
+def answer(setting: TrainedSetting) -> Answer | None:
+    """Return the answer; None where no method can be compared with exact."""
+    exact = setting.exact
+    measures = measures_in(row for method in setting.methods for row in method.finals.values())
     if exact is None or not exact.finals or not measures:
         return None
-    others = [method for method in methods if method is not exact]
+    others = [method for method in setting.methods if method is not exact]
     judged = [(m, found) for m in others if (found := gap(m, exact, measures[0])) is not None]
     if not judged:
         return None
