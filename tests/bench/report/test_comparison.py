@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from run_directories import MEMORY, XCONV, error_row, make_run, memory_row
 
-from xconv_bench.report.canvas.files import draw
+from xconv_bench.report.canvas import draw
 from xconv_bench.report.page.comparison import Comparison, compare
 from xconv_bench.report.pictures.ratios import Changed, comparison
 from xconv_bench.results.recorded import read_runs

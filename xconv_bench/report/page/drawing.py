@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from xconv_bench import interrupts
 from xconv_bench.errors import BenchError, UsageError
-from xconv_bench.report.canvas.files import draw, kept_as
+from xconv_bench.report.canvas import draw, kept_as
 from xconv_bench.report.page.comparison import Comparison, compare
 from xconv_bench.report.page.figures import condensed, first_methods, outcome_of
 from xconv_bench.report.pictures import plot, ratios

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from xconv_bench.report.canvas.files import draw
+from xconv_bench.report.canvas import draw
 from xconv_bench.report.pictures import bars, error, frontier, layers, ratios, training, variance
 from xconv_bench.report.pictures.lines import Named
 from xconv_bench.report.settings import Beside

@@ -4,10 +4,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import inf, isfinite, sqrt
 
-from xconv_bench.report.canvas import style
+from xconv_bench.report.canvas import Drawn, style
 from xconv_bench.report.canvas.axes import Axis
 from xconv_bench.report.canvas.curves import Line, Overlay, PlacedWords, Point
-from xconv_bench.report.canvas.files import Drawn
 from xconv_bench.report.canvas.style import Look
 from xconv_bench.report.settings import by_estimator, by_layer, number
 from xconv_bench.report.summary import Row

@@ -1,6 +1,6 @@
 """Tables with a line for each layer: which hold the most, and what a plan keeps of each."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from xconv_bench.amounts import format_bytes, format_seconds
@@ -108,17 +108,9 @@ def _peak(row: Row) -> float | None:
     return number(row, _PEAK)
 
 
-def _above_start(row: Row, _: Row | None) -> str:
-    return "" if number(row, _PEAK) is None else format_bytes(above_start(row, _PEAK))
-
-
-def _place(row: Row, _: Row | None) -> str:
-    return "" if number(row, _PEAK) is None else f"{row['layer']}, {row['phase']}"
-
-
-def _published(row: Row, _: Row | None) -> str:
-    published = None if number(row, _PEAK) is None else published_layers_peak(row)
-    return "" if published is None else format_bytes(published)
+def _measured(write: Callable[[Row], str]) -> Callable[[Row, Row | None], str]:
+    """Return what writes something of a moment; nothing where it was not measured."""
+    return lambda row, _: "" if _peak(row) is None else write(row)
 
 
 _HOLDS = ("holds", "memory that is there behind the layer's forward pass and was not before it")
@@ -126,16 +118,16 @@ _PEAKS = (
     Figure("peak", compared(_peak, format_bytes, ended), "the most memory of the step"),
     Figure(
         "above start",
-        _above_start,
+        _measured(lambda row: format_bytes(above_start(row, _PEAK))),
         "the same less what there was before the step: weights, gradients, the batch",
     ),
     Figure(
         "at",
-        _place,
+        _measured(lambda row: f"{row['layer']}, {row['phase']}"),
         "the layer before whose end it was reached, and in which pass",
         justify="left",
     ),
-    Figure("paper", _published),
+    Figure("paper", _measured(lambda row: known(published_layers_peak(row), format_bytes, ""))),
 )
 
 

@@ -173,25 +173,13 @@ def _largest(row: Row, exact: Row | None) -> str:
     return f"{size:.0f}{in_brackets(ratio_to(size, whole))}{doubt}"
 
 
-def _peak(row: Row, _: Row | None) -> str:
+def _first_peak(row: Row, _: Row | None) -> str:
     peaks = (number(row, column) for column in PEAKS if column in row)
     return next((format_bytes(peak) for peak in peaks if peak is not None), "")
 
 
-def _limit(row: Row, _: Row | None) -> str:
-    return _LIMITS.get(str(row["limited_by"]), "")
-
-
-def _published(row: Row, _: Row | None) -> str:
-    return str(published_max_batch(row) or "")
-
-
 def _by_peak(rows: Sequence[Row]) -> list[Row]:
     return sorted(rows, key=lambda row: -(number(row, "peak_bytes") or 0))
-
-
-def _batch(row: Row, _: Row | None) -> str:
-    return "" if row["memory_budget_bytes"] is None else str(row["batch_size"])
 
 
 def _average_error(row: Row, exact: Row | None) -> str:
@@ -217,14 +205,19 @@ _TIMES = (
     figure_of(RUNTIME["step_seconds"], is_status=True, meaning=RUNTIME["step_seconds"].meaning),
     Figure("step ratio", _step_ratio, mark="× ("),
 )
-_LARGEST_BATCHES = (
+_LARGEST_BATCHES: tuple[Figure[Row], ...] = (
     figure_of(MAX_BATCH["max_batch_size"], write=_largest),
-    Figure("peak", _peak, "the most memory that this step takes"),
-    Figure("limited by", _limit, "why it is no larger", justify="left"),
+    Figure("peak", _first_peak, "the most memory that this step takes"),
+    Figure(
+        "limited by",
+        lambda row, _: _LIMITS.get(str(row["limited_by"]), ""),
+        "why it is no larger",
+        justify="left",
+    ),
     figure_of(MAX_BATCH["trained_steps"]),
     Figure(
         "paper",
-        _published,
+        lambda row, _: str(published_max_batch(row) or ""),
         "the figure of arXiv 2106.06998, whose ReLUs keep a byte an element and not a bit",
     ),
 )
@@ -235,8 +228,11 @@ _COSTS = (
     figure_of(FRONTIER["step_seconds"]),
     figure_of(FRONTIER["beaten_in_all_by"], heading="beaten by"),
 )
-_AVERAGE_ERRORS = (
-    Figure("batch", _batch),
+_AVERAGE_ERRORS: tuple[Figure[Row], ...] = (
+    Figure(
+        "batch",
+        lambda row, _: "" if row["memory_budget_bytes"] is None else str(row["batch_size"]),
+    ),
     figure_of(AGE["minibatch_count"], meaning=""),
     figure_of(_ERROR, write=_average_error),
     figure_of(_FLOOR),

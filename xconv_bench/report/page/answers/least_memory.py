@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import inf, isfinite
 
 from xconv_bench.amounts import bytes_scale
-from xconv_bench.report.page.answers.answer import (
+from xconv_bench.report.page.answers import (
     Answer,
     error_words,
     exact_of,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xconv_bench.amounts import format_bytes
-from xconv_bench.report.page.answers.answer import Answer, error_words, exact_of, named, percent
+from xconv_bench.report.page.answers import Answer, error_words, exact_of, named, percent
 from xconv_bench.report.page.figures import candidates, name_of
 from xconv_bench.report.settings import Comparable, is_reference, number
 from xconv_bench.report.summary import Row

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xconv_bench.report.page.answers.answer import Answer, figure, plural
+from xconv_bench.report.page.answers import Answer, figure, plural
 from xconv_bench.report.training_words import (
     JUDGED,
     Gap,
