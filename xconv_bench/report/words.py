@@ -3,13 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from math import floor, isfinite, log10
 
-from xconv_bench.amounts import (
-    WHOLE_BYTES,
-    bytes_scale,
-    format_bytes,
-    number,
-    seconds_scale,
-)
+from xconv_bench.amounts import WHOLE_BYTES, bytes_scale, format_bytes, number, seconds_scale
 from xconv_bench.configuration import described_columns
 from xconv_bench.naming import said
 from xconv_bench.results.schema import Cell, Column

@@ -27,8 +27,7 @@ _FORMATS: ContextVar[Sequence[str]] = ContextVar("formats", default=("png", "svg
 class Drawn(Protocol):
     """Describe a picture of any kind."""
 
-    def draw(self) -> Picture:
-        """Return the picture."""
+    def draw(self) -> Picture: ...
 
 
 @contextmanager

@@ -59,7 +59,6 @@ def write_page(runs: Sequence[RecordedRun], skipped: Sequence[str], path: Path) 
 
 
 def page_of(runs: Sequence[RecordedRun], skipped: Sequence[str]) -> str:
-    """Return the text of the page."""
     import jinja2
 
     environment = jinja2.Environment(

@@ -1,15 +1,15 @@
 """Describe the pictures of each table, one a file: which rows, axes, curves and words."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from xconv_bench.report.canvas import draw
 from xconv_bench.report.pictures import bars, error, frontier, layers, ratios, training, variance
-from xconv_bench.report.pictures.lines import Named
+from xconv_bench.report.pictures.lines import Describe
 from xconv_bench.report.settings import Beside
 from xconv_bench.report.summary import Row
 
-DESCRIBED: dict[str, Callable[[Sequence[Row], Beside], Iterable[Named]]] = {
+DESCRIBED: Mapping[str, Describe] = {
     "memory": bars.memory,
     "max_batch": bars.max_batch,
     "frontier": frontier.frontier,

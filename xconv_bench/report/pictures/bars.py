@@ -6,14 +6,13 @@ from xconv_bench.amounts import Scale, bytes_scale
 from xconv_bench.naming import method_words
 from xconv_bench.report.canvas import style
 from xconv_bench.report.canvas.bars import Bar, Bars
-from xconv_bench.report.pictures.lines import Named
+from xconv_bench.report.pictures.lines import Named, by_setting
 from xconv_bench.report.settings import (
     Beside,
     Comparable,
     is_reference,
     number,
     reference_in,
-    settings_of,
 )
 from xconv_bench.report.summary import (
     RATIO_MEANING,
@@ -45,12 +44,6 @@ def memory(rows: Sequence[Row], beside: Beside) -> Iterator[Named]:
     """
     if summaries := summarize(rows):
         yield "memory", _peaks(summaries)
-
-
-def max_batch(rows: Sequence[Row], beside: Beside) -> Iterator[Named]:
-    """Describe the largest batch that fits, and its ratio to that of exact, method by method."""
-    for setting in settings_of(rows, MAX_BATCH.key):
-        yield f"max_batch{setting.suffix}", _largest_batches(setting)
 
 
 def _peaks(summaries: Sequence[Summary]) -> Bars:
@@ -88,8 +81,8 @@ def _peak_bar(summary: Summary, meter: Column, unit: Scale, setting: Sequence[st
     return Bar(name, words, parts, group)
 
 
-def _largest_batches(setting: Comparable) -> Bars | None:
-    """Describe the bars of a setting; None where no batch was found."""
+def largest_batches(setting: Comparable, beside: Beside) -> Bars | None:
+    """Describe the largest batch of each method that fits; None where none was found."""
     if not any(number(row, _SIZE) for row in setting.rows):
         return None
     bars = [_batch_bar(row, reference_in(setting.rows)) for row in setting.rows]
@@ -108,3 +101,6 @@ def _batch_bar(row: Row, exact: Row | None) -> Bar:
 
 def _in_brackets(ratio: float | None) -> str:
     return "" if ratio is None else f"  ({format_ratio(ratio)})"
+
+
+max_batch = by_setting(MAX_BATCH.key, {"max_batch": largest_batches})

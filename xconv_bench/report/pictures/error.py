@@ -59,18 +59,11 @@ _WEIGHTS_NOTES = (
 )
 
 
-def error(rows: Sequence[Row], beside: Beside) -> Iterator[shown.Named]:
-    """Describe the errors of layers against probes, and the network's against what it saves."""
-    for setting in settings_of(rows, ERROR.key):
-        yield f"error{setting.suffix}", error_by_probes(setting, beside.layers)
-        yield f"error_bytes{setting.suffix}", error_by_bytes(setting)
-
-
-def error_by_probes(setting: Comparable, layers: Sequence[str] | None) -> curves.Curves | None:
+def error_by_probes(setting: Comparable, beside: Beside) -> curves.Curves | None:
     """Describe a panel for each estimator; None where no estimator has an error."""
     make = shown.point_of("probes", _ERROR, spread=ERROR[_ERROR].spread)
     found = {
-        name: shown.lines_of(by_layer(rows, layers), make)
+        name: shown.lines_of(by_layer(rows, beside.layers), make)
         for name, rows in by_estimator(_known(setting)).items()
     }
     panels = {name: lines for name, lines in found.items() if lines}
@@ -99,7 +92,7 @@ def error_by_probes(setting: Comparable, layers: Sequence[str] | None) -> curves
     )
 
 
-def error_by_bytes(setting: Comparable) -> curves.Curves | None:
+def error_by_bytes(setting: Comparable, beside: Beside) -> curves.Curves | None:
     """Describe a line of the whole network for each estimator; None where none has an error."""
     saved = [row for row in of_network(_known(setting)) if number(row, _SAVED)]
     rows = [row for row in saved if number(row, _ERROR) is not None]
@@ -160,13 +153,7 @@ def _roles(layers: Sequence[str], panels: Sequence[shown.Lines]) -> dict[str, li
     return roles
 
 
-def age(rows: Sequence[Row], beside: Beside) -> Iterator[shown.Named]:
-    """Describe the network's error by estimator; that of exact gradients is a dashed line."""
-    for setting in settings_of(rows, AGE.key):
-        yield f"age{setting.suffix}", average_error(setting)
-
-
-def average_error(setting: Comparable) -> curves.Curves | None:
+def average_error(setting: Comparable, beside: Beside) -> curves.Curves | None:
     """Describe a line for each estimator; None where none has an error."""
     rows = of_network(setting.rows)
     batches_differ = len({row["batch_size"] for row in rows}) > 1
@@ -280,3 +267,7 @@ def _weight_marks(
         beyond = [p.x for p in found if abs(p.y) > reach and (p.y > 0) is is_upper]
         hollow = style.look(stroke.colour, marker, markersize=4, markerfacecolor="none")
         yield curves.Edge(beyond, hollow, is_upper)
+
+
+error = shown.by_setting(ERROR.key, {"error": error_by_probes, "error_bytes": error_by_bytes})
+age = shown.by_setting(AGE.key, {"age": average_error})

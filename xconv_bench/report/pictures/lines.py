@@ -1,14 +1,21 @@
 """Make lines of rows, in the looks of their methods."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import inf, isfinite, sqrt
 
 from xconv_bench.report.canvas import Drawn, style
 from xconv_bench.report.canvas.axes import Axis
 from xconv_bench.report.canvas.curves import Line, Overlay, PlacedWords, Point
 from xconv_bench.report.canvas.style import Look
-from xconv_bench.report.settings import by_estimator, by_layer, number
+from xconv_bench.report.settings import (
+    Beside,
+    Comparable,
+    by_estimator,
+    by_layer,
+    number,
+    settings_of,
+)
 from xconv_bench.report.summary import Row
 from xconv_bench.results.schema import ALL_LAYERS
 
@@ -21,10 +28,25 @@ OTHER_LAYERS = style.look("#cfcfcf", label="other layers", linewidth=0.8, zorder
 
 Named = tuple[str, Drawn | None]
 """A file name without its ending, and what is drawn there; None where there is nothing to show."""
+Describe = Callable[[Sequence[Row], Beside], Iterable[Named]]
+"""From the rows of a table, and what stands beside them, to their pictures."""
 Lines = Mapping[str, Sequence[Point]]
 """Points from left to right, by what the line shows."""
 Make = Callable[[Row], Point | None]
 """Makes a point of a row; None where something was not measured."""
+
+
+def by_setting(
+    key: Sequence[str], described: Mapping[str, Callable[[Comparable, Beside], Drawn | None]]
+) -> Describe:
+    """Return a description with the pictures ``described`` of each setting, by their names."""
+
+    def describe(rows: Sequence[Row], beside: Beside) -> Iterator[Named]:
+        for setting in settings_of(rows, key):
+            for name, picture in described.items():
+                yield f"{name}{setting.suffix}", picture(setting, beside)
+
+    return describe
 
 
 def point_of(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
@@ -22,7 +22,7 @@ from xconv_bench.report.settings import (
 from xconv_bench.report.summary import Row
 from xconv_bench.report.tables.terminal import Block, Printed, TextColumn, aligned
 from xconv_bench.report.words import ended, format_measured, format_ratio, formatter
-from xconv_bench.results.schema import ALL_LAYERS, Column, Schema
+from xconv_bench.results.schema import ALL_LAYERS, Cell, Column, Schema
 from xconv_bench.results.schema.column import Unit
 
 LineType = TypeVar("LineType")
@@ -60,14 +60,15 @@ ExactOf = Callable[[LineType], LineType | None]
 """From a line to the one of exact, which is compared with no other."""
 
 
-def no_exact(line: Any) -> None:
-    """Compare a line with none: the table has ratios of its own, or none."""
-
-
 def columns_of(
-    figures: Iterable[Figure[LineType]], lines: Sequence[LineType], exact_of: ExactOf[LineType]
+    figures: Iterable[Figure[LineType]],
+    lines: Sequence[LineType],
+    exact_of: ExactOf[LineType] = lambda line: None,
 ) -> list[TextColumn]:
-    """Return the columns of the figures that any of the lines has."""
+    """Return the columns of the figures that any of the lines has.
+
+    Without ``exact_of`` lines are compared with none: the table has ratios of its own, or none.
+    """
     columns = (figure.column(lines, exact_of) for figure in figures)
     return [column for column in columns if any(column.cells)]
 
@@ -195,36 +196,32 @@ LayerRows = dict[str, list[Row]]
 """The rows of each layer, by its name."""
 
 
-def no_columns(lines: LayerRows) -> Sequence[TextColumn]:
-    """Add nothing to the columns of a layer."""
-    return ()
-
-
 def gradient_parts(
-    setting: Comparable,
+    settings: Sequence[Comparable],
     figures: Sequence[Figure[Row]],
     layers: Sequence[str] | None,
     is_left_out: Callable[[Sequence[Row]], bool],
-    more: Callable[[LayerRows], Sequence[TextColumn]] = no_columns,
+    more: Callable[[LayerRows], Sequence[TextColumn]] = lambda lines: (),
 ) -> Iterator[Block]:
-    """Yield a table of the whole network, and for each estimator one with a line a layer.
+    """Yield for each setting the whole network, and for each estimator a table with its layers.
 
     Only ``layers`` are shown where they are given. An estimator ``is_left_out`` by its rows;
     ``more`` makes the columns that stand behind the figures of its layers.
     """
-    yield methods_part(setting, of_network(setting.rows), figures)
-    exact = {row["layer"]: row for row in setting.rows if is_reference(row)}
-    for name, rows in by_estimator(setting.rows).items():
-        lines = by_layer(rows, layers)
-        if lines.keys() == {ALL_LAYERS} or is_left_out(rows):
-            continue
-        columns = _layer_columns(figures, lines.values(), lambda row: exact.get(row["layer"]))
-        names = TextColumn("layer", list(lines), "left")
-        yield Block(f"{name}, layer by layer", [names], [*columns, *more(lines)])
+    for setting in settings:
+        yield methods_part(setting, of_network(setting.rows), figures)
+        exact = {row["layer"]: row for row in setting.rows if is_reference(row)}
+        for name, rows in by_estimator(setting.rows).items():
+            lines = by_layer(rows, layers)
+            if lines.keys() == {ALL_LAYERS} or is_left_out(rows):
+                continue
+            columns = _layer_columns(figures, lines.values(), exact)
+            names = TextColumn("layer", list(lines), "left")
+            yield Block(f"{name}, layer by layer", [names], [*columns, *more(lines)])
 
 
 def _layer_columns(
-    figures: Sequence[Figure[Row]], lines: Collection[Sequence[Row]], exact_of: ExactOf[Row]
+    figures: Sequence[Figure[Row]], lines: Collection[Sequence[Row]], exact: Mapping[Cell, Row]
 ) -> Iterator[TextColumn]:
     """Yield all figures of a single number of probes, and the essential ones of each of several.
 
@@ -237,6 +234,6 @@ def _layer_columns(
         for dial in dials:
             rows = [next((r for r in line if dial_words(r) == dial), None) for line in lines]
             heading = f"{figure.heading} {dial}" if len(dials) > 1 else figure.heading
-            column = figure.column(rows, exact_of, heading)
+            column = figure.column(rows, lambda row: exact.get(row["layer"]), heading)
             if any(column.cells):
                 yield column

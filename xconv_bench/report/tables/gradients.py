@@ -54,11 +54,7 @@ def error(rows: Sequence[Row], beside: Beside) -> Printed:
     """
     settings = settings_of(rows, ERROR.key)
     figures = (*_ERRORS, *(_BIAS_TEST if beside.bias_test else ()))
-    parts = [
-        part
-        for setting in settings
-        for part in gradient_parts(setting, figures, beside.layers, _is_left_out)
-    ]
+    parts = list(gradient_parts(settings, figures, beside.layers, _is_left_out))
     legend = _false_alarms(rows) if beside.bias_test else ()
     return Printed(parts, notes_of(settings), legend)
 
@@ -72,18 +68,15 @@ def variance(rows: Sequence[Row], beside: Beside) -> Printed:
     settings = settings_of(rows, VARIANCE.key)
     laws = laws_by_key(beside.laws)
 
-    def law_columns(lines: LayerRows) -> list[TextColumn]:
-        return list(_law_columns(lines, laws))
-
-    parts = [
-        part
-        for setting in settings
-        for part in gradient_parts(
-            setting, _VARIANCES, beside.layers, lambda some: is_reference(some[0]), law_columns
-        )
-    ]
+    parts = gradient_parts(
+        settings,
+        _VARIANCES,
+        beside.layers,
+        is_left_out=lambda rows: is_reference(rows[0]),
+        more=lambda lines: list(_law_columns(lines, laws)),
+    )
     notes = [*notes_of(settings), *_law_notes(settings, laws, beside.layers)]
-    return Printed(parts, notes, _legend(beside.laws), answers(rows, beside.laws))
+    return Printed(list(parts), notes, _legend(beside.laws), answers(rows, beside.laws))
 
 
 def _is_left_out(rows: Sequence[Row]) -> bool:

@@ -21,7 +21,6 @@ from xconv_bench.report.tables.engine import (
     compared,
     error_figure,
     figure_of,
-    no_exact,
 )
 from xconv_bench.report.tables.terminal import Block, Printed, TextColumn
 from xconv_bench.report.words import ended, format_measured, format_ratio, known
@@ -136,7 +135,7 @@ def _planned(setting: Comparable, plan: Path | None) -> Block:
     return Block(
         setting.title,
         [TextColumn("module", [str(row["layer"]) for row in modules], "left")],
-        columns_of(_PLANNED, modules, no_exact),
+        columns_of(_PLANNED, modules),
         [*_whole(setting), f"plan: {plan}"],
     )
 

@@ -32,7 +32,6 @@ from xconv_bench.report.tables.engine import (
     error_figure,
     figure_of,
     in_brackets,
-    no_exact,
     ratio_to,
 )
 from xconv_bench.report.tables.terminal import Block, Printed, TextColumn
@@ -76,7 +75,7 @@ def memory(rows: Sequence[Row], beside: Beside) -> Printed:
     ]
     methods = [label(summary) for summary in summaries]
     identity = [*_identity([s.settings for s in summaries], methods), *_state(summaries)]
-    part = Block(title(summaries), identity, columns_of(figures, summaries, no_exact))
+    part = Block(title(summaries), identity, columns_of(figures, summaries))
     return Printed([part], list(_messages(summaries)))
 
 
@@ -86,7 +85,7 @@ def runtime(rows: Sequence[Row], beside: Beside) -> Printed:
         return Printed([])
     identity = list(_identity(rows, [method_words(row) for row in rows]))
     heading = phrases(common(rows, (*HEADINGS, "rounds")))
-    part = Block(heading, identity, columns_of(_TIMES, rows, no_exact))
+    part = Block(heading, identity, columns_of(_TIMES, rows))
     notes = notes_of(settings_of(rows, RUNTIME.key))
     return Printed([part], notes, [_RATIO_MEANING], list(wins(rows)))
 
