@@ -5,11 +5,11 @@ from pathlib import Path
 
 from xconv_bench.report.canvas import draw
 from xconv_bench.report.pictures import bars, error, frontier, layers, ratios, training, variance
-from xconv_bench.report.pictures.lines import Describe
+from xconv_bench.report.pictures.lines import DescribePictures
 from xconv_bench.report.settings import Beside
 from xconv_bench.report.summary import Row
 
-DESCRIBED: Mapping[str, Describe] = {
+DESCRIBED: Mapping[str, DescribePictures] = {
     "memory": bars.memory,
     "max_batch": bars.max_batch,
     "frontier": frontier.frontier,

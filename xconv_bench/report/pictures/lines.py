@@ -28,7 +28,7 @@ OTHER_LAYERS = style.look("#cfcfcf", label="other layers", linewidth=0.8, zorder
 
 Named = tuple[str, Drawn | None]
 """A file name without its ending, and what is drawn there; None where there is nothing to show."""
-Describe = Callable[[Sequence[Row], Beside], Iterable[Named]]
+DescribePictures = Callable[[Sequence[Row], Beside], Iterable[Named]]
 """From the rows of a table, and what stands beside them, to their pictures."""
 Lines = Mapping[str, Sequence[Point]]
 """Points from left to right, by what the line shows."""
@@ -38,7 +38,7 @@ Make = Callable[[Row], Point | None]
 
 def by_setting(
     key: Sequence[str], described: Mapping[str, Callable[[Comparable, Beside], Drawn | None]]
-) -> Describe:
+) -> DescribePictures:
     """Return a description with the pictures ``described`` of each setting, by their names."""
 
     def describe(rows: Sequence[Row], beside: Beside) -> Iterator[Named]:

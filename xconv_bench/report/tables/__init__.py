@@ -6,10 +6,10 @@ from typing import IO
 from xconv_bench.report.settings import Beside
 from xconv_bench.report.summary import Row
 from xconv_bench.report.tables import gradients, layers, methods, training
-from xconv_bench.report.tables.engine import Describe
+from xconv_bench.report.tables.engine import DescribeTable
 from xconv_bench.report.tables.terminal import print_tables
 
-DESCRIBED: Mapping[str, Describe] = {
+DESCRIBED: Mapping[str, DescribeTable] = {
     "memory": methods.memory,
     "max_batch": methods.max_batch,
     "frontier": methods.frontier,

@@ -73,7 +73,7 @@ def columns_of(
     return [column for column in columns if any(column.cells)]
 
 
-Describe = Callable[[Sequence[Row], Beside], Printed]
+DescribeTable = Callable[[Sequence[Row], Beside], Printed]
 """From the rows of a table, and what stands beside them, to what is printed of them."""
 
 
@@ -81,7 +81,7 @@ def by_setting(
     schema: Schema,
     figures: Sequence[Figure[Row]],
     lines_of: Callable[[Sequence[Row]], Sequence[Row]] = list,
-) -> Describe:
+) -> DescribeTable:
     """Return a description with a table for each setting, and a line for each method."""
 
     def describe(rows: Sequence[Row], beside: Beside) -> Printed:
