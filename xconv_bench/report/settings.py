@@ -44,7 +44,7 @@ class Comparable:
 
 @dataclass(frozen=True)
 class Beside:
-    """What tables and pictures need beside the rows of their table.
+    """The things that tables and pictures need beside their rows.
 
     ``laws`` are fitted to variances, ``made`` is the folder of what trained networks have made,
     ``plan`` the file of a plan; ``layers`` are those asked for, None where nobody asked.

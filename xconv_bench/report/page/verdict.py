@@ -27,40 +27,25 @@ _SAID_BY = {
 }
 """Tables that say no more of a network and batch than another one does."""
 
-InSetting = Callable[[Comparable], Answer | None]
-"""From a setting to its answer; None where there is nothing to compare."""
-
-
-def _least_memory(table: str, criteria: Criteria) -> InSetting:
-    return lambda setting: least_memory.answer(TABLES[table], criteria, setting)
-
-
-_IN_SETTING: Mapping[str, InSetting] = {
+_LEAST_MEMORY: Mapping[str, Criteria] = {
+    "frontier": Criteria(("peak_bytes",), gradient_error, "relative_error", time="step_seconds"),
+    "memory": Criteria(
+        (*PEAKS, "saved_bytes"), gradient_error, "gradient_relative_error", time="step_seconds"
+    ),
+    "error": Criteria(("saved_bytes",), gradient_error, "relative_error"),
+    "variance": Criteria(
+        ("saved_bytes",),
+        added_variance,
+        "variance_ratio",
+        limit="less variance than minibatches have",
+    ),
+    "layers": Criteria(("layer_peak_bytes",), gradient_error),
+}
+_ONE_FIGURE: Mapping[str, Callable[[Comparable], Answer | None]] = {
     "advice": one_figure.plan,
-    "frontier": _least_memory(
-        "frontier",
-        Criteria(("peak_bytes",), gradient_error, "relative_error", time="step_seconds"),
-    ),
-    "memory": _least_memory(
-        "memory",
-        Criteria(
-            (*PEAKS, "saved_bytes"), gradient_error, "gradient_relative_error", time="step_seconds"
-        ),
-    ),
     "max_batch": one_figure.largest_batch,
-    "error": _least_memory("error", Criteria(("saved_bytes",), gradient_error, "relative_error")),
     "age": one_figure.least_error,
-    "variance": _least_memory(
-        "variance",
-        Criteria(
-            ("saved_bytes",),
-            added_variance,
-            "variance_ratio",
-            limit="less variance than minibatches have",
-        ),
-    ),
     "runtime": one_figure.fastest,
-    "layers": _least_memory("layers", Criteria(("layer_peak_bytes",), gradient_error)),
 }
 _TRAINING = "training"
 _ANSWERING = (
@@ -121,7 +106,10 @@ def _answers(table: str, rows: Sequence[Row]) -> Iterator[tuple[Comparable, Answ
         yield from zip(settings, map(training.answer, trained_in(rows)), strict=True)
         return
     for setting in settings:
-        yield setting, _IN_SETTING[table](setting)
+        if table in _LEAST_MEMORY:
+            yield setting, least_memory.answer(TABLES[table], _LEAST_MEMORY[table], setting)
+        else:
+            yield setting, _ONE_FIGURE[table](setting)
 
 
 def _with_failures(setting: Comparable, answer: Answer | None) -> Answer:

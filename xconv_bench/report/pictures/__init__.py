@@ -1,4 +1,4 @@
-"""Describe the pictures of each table, one a file: which rows, axes, curves and words."""
+"""Describe the pictures of each table: which rows, axes, curves and words."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Describe the pictures of ``variance.csv``: deviations against batch size and against probes."""
+"""Describe the pictures of ``variance.csv``: deviations, and ratios to those of minibatches."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass

@@ -243,7 +243,7 @@ _AVERAGE_ERRORS: tuple[Figure[Row], ...] = (
 )
 
 max_batch = by_setting(MAX_BATCH, _LARGEST_BATCHES)
-"""What fits, and what that is to exact."""
+"""The largest batches that fit, and their ratios to exact's."""
 frontier = by_setting(FRONTIER, _COSTS, _by_peak)
 """Costs of a step, those with the smallest peak last."""
 average_error = by_setting(AGE, _AVERAGE_ERRORS, of_network)
