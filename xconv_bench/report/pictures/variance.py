@@ -1,6 +1,6 @@
 """Describe the pictures of ``variance.csv``: deviations, and ratios to those of minibatches."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from xconv_bench.report.canvas import axes, curves, style
@@ -122,19 +122,11 @@ def against_probes(
             panels[layer], levels[layer] = lines, quantity.level(rows)
     if all(level is None for level in levels.values()):
         return None
-    looks, points = shown.looks_of(setting.rows), shown.points_in(panels.values())
+    looks = shown.looks_of(setting.rows)
     names = dict.fromkeys(name for lines in panels.values() for name in lines)
     return curves.Curves(
         f"{quantity.title}: {setting.title}",
-        axes.counted("probes r", (point.x for point in points)),
-        axes.logarithmic(quantity.axis, [*shown.heights(points), *filter(None, levels.values())]),
-        [
-            curves.Panel(
-                [*map(curves.Level, filter(None, [levels[layer]])), *shown.marks(lines, looks)],
-                shown.panel_title(layer),
-            )
-            for layer, lines in panels.items()
-        ],
+        *_layer_by_layer("probes r", quantity.axis, panels, looks, levels),
         [*(looks[name] for name in names), style.Look(quantity.level_words, style.EXACT)],
         [quantity.note, shown.BARS, *failures_of(setting)],
         _PANEL_INCHES,
@@ -154,23 +146,36 @@ def against_batch(
         layer: _by_probes([row for row in rows if row["layer"] == layer])
         for layer in shown.few_layers(rows, layers)
     }
-    heights = shown.heights(shown.points_in(panels.values()))
-    if not heights:
+    if not shown.heights(shown.points_in(panels.values())):
         return None
     counts = sorted({*map(_probes, rows)} - {0})
     looks = {**style.graded({f"r={r}": f"r={r}" for r in counts}), _EXACT.label: _EXACT}
     return curves.Curves(
         f"Standard deviation of the gradient, {estimator}: {setting.title}",
-        axes.counted("batch size", (p.x for p in shown.points_in(panels.values()))),
-        axes.logarithmic("standard deviation", heights),
-        [
-            curves.Panel(shown.marks(lines, looks), shown.panel_title(layer))
-            for layer, lines in panels.items()
-        ],
+        *_layer_by_layer("batch size", "standard deviation", panels, looks),
         list(looks.values()),
         [_NOTE, shown.BARS, *dict.fromkeys(failures_of(setting))],
         _PANEL_INCHES,
     )
+
+
+def _layer_by_layer(
+    across: str,
+    up: str,
+    found: Mapping[str, shown.Lines],
+    looks: Mapping[str, style.Look],
+    levels: Mapping[str, float | None] | None = None,
+) -> tuple[axes.Axis, axes.Axis, list[curves.Panel]]:
+    """Return both axes, and a panel for each layer: its lines over its level, if any."""
+    levels = levels or {}
+    points = shown.points_in(found.values())
+    heights = [*shown.heights(points), *filter(None, levels.values())]
+    panels = []
+    for layer, lines in found.items():
+        level = map(curves.Level, filter(None, [levels.get(layer)]))
+        panels.append(curves.Panel([*level, *shown.marks(lines, looks)], shown.panel_title(layer)))
+    x = axes.counted(across, (point.x for point in points))
+    return x, axes.logarithmic(up, heights), panels
 
 
 def _probes(row: Row) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from xconv_bench.report.page.figures import column_of, is_rounding, name_of, writer
@@ -10,6 +10,9 @@ from xconv_bench.report.settings import is_reference, number
 from xconv_bench.report.summary import Row
 from xconv_bench.report.words import format_ratio
 from xconv_bench.results.schema import Column, Schema
+
+MOST_LISTED = 3
+"""Methods that a sentence names; it counts the others."""
 
 
 @dataclass(frozen=True)
@@ -65,11 +68,11 @@ def error_words(column: Column, error: float, floor: float | None = None) -> str
     return f"gradient error {percent(error) if error < 1 else format_ratio(error)}"
 
 
-def named(rows: Sequence[Row], most: int = 3) -> str:
+def named(rows: Sequence[Row]) -> str:
     """Return the names of methods, of many only some."""
     names = [name_of(row) for row in rows]
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return f"{', '.join(names[:most])}{more}"
+    more = f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
+    return f"{', '.join(names[:MOST_LISTED])}{more}"
 
 
 def plural(count: int, noun: str) -> str:
@@ -79,3 +82,11 @@ def plural(count: int, noun: str) -> str:
     ('1 method', '3 methods')
     """
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def listed(texts: Iterable[str]) -> str:
+    """Return texts, of many only some, and how many more there are."""
+    every = list(texts)
+    more = len(every) - MOST_LISTED
+    rest = f", and {plural(more, 'other')}" if more > 0 else ""
+    return f"{'; '.join(every[:MOST_LISTED])}{rest}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xconv_bench.report.page.answers import Answer, figure, plural
+from xconv_bench.report.page.answers import Answer, figure, listed, plural
 from xconv_bench.report.training_words import (
     JUDGED,
     Gap,
@@ -80,9 +80,7 @@ def _remarks(judged: Sequence[Judged], others: Sequence[Trained], measure: str) 
     sentences = []
     worse = sorted((each for each in judged if _is_worse(each[1])), key=lambda each: each[1].mean)
     if worse:
-        names = "; ".join(_short(each, measure) for each in worse[:3])
-        more = f", and {plural(len(worse) - 3, 'other')}" if len(worse) > 3 else ""
-        sentences.append(f"Worse than exact: {names}{more}.")
+        sentences.append(f"Worse than exact: {listed(_short(each, measure) for each in worse)}.")
     diverged = [method.name for method in others if method.diverged]
     if diverged:
         sentences.append(f"Training diverged with {', '.join(diverged)}.")
