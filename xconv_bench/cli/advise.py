@@ -62,7 +62,7 @@ def advise(
     from xconv_bench.experiments.frontier_tables import TABLES, measure_frontier
     from xconv_bench.measurement.advice import AdviceMeasurement
     from xconv_bench.measurement.estimate import Estimate
-    from xconv_bench.report.settings import Beside
+    from xconv_bench.report.rows import Beside
     from xconv_bench.report.tables import print_table
 
     budget = _budget(memory_budget, error)

@@ -98,7 +98,7 @@ def _error(plan: GradientPlan, repeats: int, bias_test: bool, output: Path | Non
     from xconv_bench.experiments.writing import rows_of
     from xconv_bench.measurement.error import ErrorMeasurement
     from xconv_bench.report.pictures import plot
-    from xconv_bench.report.settings import Beside
+    from xconv_bench.report.rows import Beside
     from xconv_bench.report.tables import print_table
     from xconv_bench.statistics.bias import FEWEST_SEEDS
 

@@ -146,7 +146,7 @@ def train(
     """
     from xconv_bench.experiments.training_plan import TrainingPlan
     from xconv_bench.report.pictures import plot
-    from xconv_bench.report.settings import Beside
+    from xconv_bench.report.rows import Beside
     from xconv_bench.report.tables import print_table
     from xconv_bench.tasks import TaskOptions
 

@@ -67,7 +67,7 @@ def variance(
     from xconv_bench.experiments.writing import rows_of
     from xconv_bench.measurement.variance import VarianceMeasurement
     from xconv_bench.report.pictures import plot
-    from xconv_bench.report.settings import Beside
+    from xconv_bench.report.rows import Beside
     from xconv_bench.report.tables import print_table
 
     plan = gradient_plan(given)

@@ -8,8 +8,7 @@ from typing import Any
 
 from xconv_bench.knobs import KNOBS
 from xconv_bench.naming import method_words
-from xconv_bench.report.settings import number
-from xconv_bench.report.summary import REFERENCE, Row, grouped
+from xconv_bench.report.rows import REFERENCE, Row, grouped, number
 from xconv_bench.report.words import phrases
 from xconv_bench.results.schema.column import Better
 from xconv_bench.results.schema.training import MEASURES, TRAINING

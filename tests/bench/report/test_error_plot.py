@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from xconv_bench.errors import BenchError
 from xconv_bench.report.pictures import plot
 from xconv_bench.report.pictures.error import error_by_bytes, error_by_probes
-from xconv_bench.report.settings import Beside, settings_of
+from xconv_bench.report.rows import Beside, settings_of
 from xconv_bench.results.schema import TABLES
 
 Rows = list[dict[str, Any]]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from gradient_rows import CIFAR_LAYERS, error_row, error_sweep, estimated, exactly
 
-from xconv_bench.report.settings import Beside
+from xconv_bench.report.rows import Beside
 from xconv_bench.report.tables import print_table
 
 Rows = list[dict[str, Any]]

@@ -9,7 +9,7 @@ from variance_rows import Row, estimates_sweep, variance_row
 
 from xconv_bench.report import canvas
 from xconv_bench.report.pictures import plot
-from xconv_bench.report.settings import Beside
+from xconv_bench.report.rows import Beside
 from xconv_bench.results.schema import TABLES
 
 Rows = list[Row]

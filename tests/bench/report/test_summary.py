@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from xconv_bench.report.summary import label, outcome, summarize, title, varying
+from xconv_bench.report.rows import label, outcome, summarize, title, varying
 from xconv_bench.report.words import STATUS_WORDS
 from xconv_bench.results.statuses import FINAL_STATUSES
 

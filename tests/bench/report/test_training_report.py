@@ -14,7 +14,7 @@ from xconv_bench.configuration import TrainingConfiguration
 from xconv_bench.naming import training_name
 from xconv_bench.report.page.figures import condensed, outcome_of
 from xconv_bench.report.pictures import plot
-from xconv_bench.report.settings import Beside
+from xconv_bench.report.rows import Beside
 from xconv_bench.report.tables import print_table
 from xconv_bench.report.training_words import Gap, gap, gap_words, trained_in
 from xconv_bench.results.schema import TABLES

@@ -19,7 +19,7 @@ from xconv_bench.report.pictures.variance import (
     against_probes,
     variance_ratio,
 )
-from xconv_bench.report.settings import Beside, settings_of
+from xconv_bench.report.rows import Beside, settings_of
 from xconv_bench.report.variance_laws import BATCHES_TOGETHER, laws_by_key
 from xconv_bench.results.schema import TABLES
 from xconv_bench.statistics.law import fit_laws

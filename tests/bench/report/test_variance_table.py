@@ -14,7 +14,7 @@ from variance_rows import (
     variance_sweep,
 )
 
-from xconv_bench.report.settings import Beside
+from xconv_bench.report.rows import Beside
 from xconv_bench.report.tables import print_table
 from xconv_bench.report.variance_laws import answers, ratio_words
 from xconv_bench.statistics.law import fit_laws

@@ -14,8 +14,7 @@ from xconv_bench.report.canvas import draw, kept_as
 from xconv_bench.report.page.comparison import Comparison, compare
 from xconv_bench.report.page.figures import condensed, first_methods, outcome_of
 from xconv_bench.report.pictures import plot, ratios
-from xconv_bench.report.settings import Beside, Comparable, settings_of
-from xconv_bench.report.summary import Row, summarize
+from xconv_bench.report.rows import Beside, Comparable, Row, settings_of, summarize
 from xconv_bench.report.variance_laws import BATCHES_TOGETHER
 from xconv_bench.results.recorded import RecordedRun
 from xconv_bench.results.schema import TABLES, Schema

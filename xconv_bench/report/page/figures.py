@@ -9,16 +9,17 @@ from math import isfinite
 
 from xconv_bench.knobs import KNOBS
 from xconv_bench.naming import method_words
-from xconv_bench.report.settings import (
+from xconv_bench.report.rows import (
     Comparable,
+    Row,
     is_exact,
     is_reference,
     number,
     of_network,
     reference_in,
     settings_of,
+    summarize,
 )
-from xconv_bench.report.summary import Row, summarize
 from xconv_bench.report.tables.engine import in_brackets, ratio_of
 from xconv_bench.report.training_words import SETTING_KEY, means_over_seeds
 from xconv_bench.report.words import counts_words, format_measured, formatter, status_words

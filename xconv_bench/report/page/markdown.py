@@ -15,8 +15,7 @@ from xconv_bench.report.page.figures import (
     shown_figures,
 )
 from xconv_bench.report.page.verdict import verdict_of
-from xconv_bench.report.settings import Comparable, reference_in
-from xconv_bench.report.summary import Row
+from xconv_bench.report.rows import Comparable, Row, reference_in
 from xconv_bench.report.words import ended
 from xconv_bench.results.recorded import RecordedRun
 from xconv_bench.results.schema import TABLES, Column, Schema

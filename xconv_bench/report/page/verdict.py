@@ -9,8 +9,7 @@ from xconv_bench.configuration import SIMULATED
 from xconv_bench.report.page.answers import Answer, least_memory, one_figure, training
 from xconv_bench.report.page.answers.least_memory import Criteria, added_variance, gradient_error
 from xconv_bench.report.page.figures import condensed, statuses
-from xconv_bench.report.settings import Comparable, is_reference
-from xconv_bench.report.summary import Row
+from xconv_bench.report.rows import Comparable, Row, is_reference
 from xconv_bench.report.training_words import trained_in
 from xconv_bench.report.words import format_budget
 from xconv_bench.results.recorded import RecordedRun

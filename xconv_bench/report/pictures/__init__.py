@@ -6,8 +6,7 @@ from pathlib import Path
 from xconv_bench.report.canvas import draw
 from xconv_bench.report.pictures import bars, error, frontier, layers, ratios, training, variance
 from xconv_bench.report.pictures.lines import DescribePictures
-from xconv_bench.report.settings import Beside
-from xconv_bench.report.summary import Row
+from xconv_bench.report.rows import Beside, Row
 
 DESCRIBED: Mapping[str, DescribePictures] = {
     "memory": bars.memory,

@@ -7,19 +7,17 @@ from xconv_bench.naming import method_words
 from xconv_bench.report.canvas import style
 from xconv_bench.report.canvas.bars import Bar, Bars
 from xconv_bench.report.pictures.lines import Named, by_setting
-from xconv_bench.report.settings import (
+from xconv_bench.report.rows import (
+    RATIO_MEANING,
     Beside,
     Comparable,
-    is_reference,
-    number,
-    reference_in,
-)
-from xconv_bench.report.summary import (
-    RATIO_MEANING,
     Row,
     Summary,
+    is_reference,
     label,
+    number,
     outcome,
+    reference_in,
     summarize,
     title,
     varying,

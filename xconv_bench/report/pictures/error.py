@@ -11,9 +11,10 @@ from xconv_bench.amounts import bytes_scale, format_bytes
 from xconv_bench.naming import dial_words
 from xconv_bench.report.canvas import axes, curves, style
 from xconv_bench.report.pictures import lines as shown
-from xconv_bench.report.settings import (
+from xconv_bench.report.rows import (
     Beside,
     Comparable,
+    Row,
     by_estimator,
     by_layer,
     failures_of,
@@ -23,7 +24,6 @@ from xconv_bench.report.settings import (
     of_network,
     settings_of,
 )
-from xconv_bench.report.summary import Row
 from xconv_bench.results.schema import ALL_LAYERS
 from xconv_bench.results.schema.age import AGE
 from xconv_bench.results.schema.error import ERROR

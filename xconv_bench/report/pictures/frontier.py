@@ -11,14 +11,14 @@ from xconv_bench.report.canvas.axes import Axis, logarithmic
 from xconv_bench.report.canvas.curves import Curves, Line, Panel, Point
 from xconv_bench.report.canvas.style import Look
 from xconv_bench.report.pictures import lines as shown
-from xconv_bench.report.settings import (
+from xconv_bench.report.rows import (
     Beside,
     Comparable,
+    Row,
     by_estimator,
     failures_of,
     number,
 )
-from xconv_bench.report.summary import Row
 from xconv_bench.results.schema.column import Unit
 from xconv_bench.results.schema.frontier import FRONTIER
 from xconv_bench.results.schema.memory import MEMORY

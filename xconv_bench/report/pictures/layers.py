@@ -9,8 +9,7 @@ from dataclasses import replace
 from xconv_bench.amounts import Scale, bytes_scale, format_bytes
 from xconv_bench.report.canvas import axes, curves, style
 from xconv_bench.report.pictures import lines as shown
-from xconv_bench.report.settings import Beside, Comparable, is_reference
-from xconv_bench.report.summary import Row
+from xconv_bench.report.rows import Beside, Comparable, Row, is_reference
 from xconv_bench.report.tables.layers import above_start, peak_of, steps_of
 from xconv_bench.report.words import status_words
 from xconv_bench.results.schema.layers import LAYERS

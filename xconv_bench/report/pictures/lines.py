@@ -8,15 +8,15 @@ from xconv_bench.report.canvas import Drawn, style
 from xconv_bench.report.canvas.axes import Axis
 from xconv_bench.report.canvas.curves import Line, Overlay, PlacedWords, Point
 from xconv_bench.report.canvas.style import Look
-from xconv_bench.report.settings import (
+from xconv_bench.report.rows import (
     Beside,
     Comparable,
+    Row,
     by_estimator,
     by_layer,
     number,
     settings_of,
 )
-from xconv_bench.report.summary import Row
 from xconv_bench.results.schema import ALL_LAYERS
 
 BARS = "bars: standard errors"

@@ -8,8 +8,7 @@ from math import isfinite
 from xconv_bench.naming import method_words
 from xconv_bench.report.canvas import axes, curves, style
 from xconv_bench.report.pictures.lines import Named
-from xconv_bench.report.settings import Beside, is_reference, number
-from xconv_bench.report.summary import Row, grouped
+from xconv_bench.report.rows import Beside, Row, grouped, is_reference, number
 from xconv_bench.report.tables.methods import is_win
 from xconv_bench.report.words import ended, format_ratio
 

@@ -9,8 +9,7 @@ from xconv_bench.report.canvas.curves import Band, Curves, Line, Overlay, Panel,
 from xconv_bench.report.canvas.images import Images
 from xconv_bench.report.canvas.style import Look
 from xconv_bench.report.pictures.lines import Named, looks_by_name
-from xconv_bench.report.settings import Beside, number
-from xconv_bench.report.summary import Row
+from xconv_bench.report.rows import Beside, Row, number
 from xconv_bench.report.training_words import (
     JUDGED,
     Trained,

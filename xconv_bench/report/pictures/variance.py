@@ -5,18 +5,19 @@ from dataclasses import dataclass
 
 from xconv_bench.report.canvas import axes, curves, style
 from xconv_bench.report.pictures import lines as shown
-from xconv_bench.report.settings import (
+from xconv_bench.report.rows import (
     Beside,
     Comparable,
+    Row,
     by_estimator,
     by_layer,
     failures_of,
     file_suffix,
+    grouped,
     is_reference,
     number,
     settings_of,
 )
-from xconv_bench.report.summary import Row, grouped
 from xconv_bench.report.variance_laws import BATCHES_TOGETHER, Laws, deviation, law_of, laws_by_key
 from xconv_bench.results.schema import ALL_LAYERS
 from xconv_bench.results.schema.variance import VARIANCE

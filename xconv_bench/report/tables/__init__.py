@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import IO
 
-from xconv_bench.report.settings import Beside
-from xconv_bench.report.summary import Row
+from xconv_bench.report.rows import Beside, Row
 from xconv_bench.report.tables import gradients, layers, methods, training
 from xconv_bench.report.tables.engine import DescribeTable
 from xconv_bench.report.tables.terminal import print_tables

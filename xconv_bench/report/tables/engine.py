@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
 from xconv_bench.naming import dial_words, method_words
-from xconv_bench.report.settings import (
+from xconv_bench.report.rows import (
     Beside,
     Comparable,
+    Row,
     by_estimator,
     by_layer,
     is_reference,
@@ -19,7 +20,6 @@ from xconv_bench.report.settings import (
     reference_in,
     settings_of,
 )
-from xconv_bench.report.summary import Row
 from xconv_bench.report.tables.terminal import Block, Printed, TextColumn, aligned
 from xconv_bench.report.words import ended, format_measured, format_ratio, formatter
 from xconv_bench.results.schema import ALL_LAYERS, Cell, Column, Schema

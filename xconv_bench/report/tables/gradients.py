@@ -3,11 +3,13 @@
 from collections.abc import Iterator, Sequence
 from math import sqrt
 
-from xconv_bench.report.settings import (
+from xconv_bench.report.rows import (
     Beside,
     Comparable,
+    Row,
     by_estimator,
     by_layer,
+    grouped,
     is_exact,
     is_reference,
     note,
@@ -16,7 +18,6 @@ from xconv_bench.report.settings import (
     of_network,
     settings_of,
 )
-from xconv_bench.report.summary import Row, grouped
 from xconv_bench.report.tables.engine import (
     Figure,
     LayerRows,

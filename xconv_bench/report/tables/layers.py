@@ -6,15 +6,16 @@ from pathlib import Path
 from xconv_bench.amounts import format_bytes, format_seconds
 from xconv_bench.naming import method_words
 from xconv_bench.report.published import published_layers_peak
-from xconv_bench.report.settings import (
+from xconv_bench.report.rows import (
     Beside,
     Comparable,
+    Row,
+    grouped,
     notes_of,
     number,
     reference_in,
     settings_of,
 )
-from xconv_bench.report.summary import Row, grouped
 from xconv_bench.report.tables.engine import (
     Figure,
     columns_of,

@@ -5,21 +5,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from xconv_bench.amounts import format_bytes
 from xconv_bench.naming import method_words
 from xconv_bench.report.published import published_max_batch
-from xconv_bench.report.settings import (
+from xconv_bench.report.rows import (
     Beside,
-    is_reference,
-    notes_of,
-    number,
-    of_network,
-    settings_of,
-)
-from xconv_bench.report.summary import (
     Row,
     Summary,
     compared_columns,
     grouped,
+    is_reference,
     label,
+    notes_of,
+    number,
+    of_network,
     outcome,
+    settings_of,
     summarize,
     title,
     varying,

@@ -7,7 +7,7 @@ from typing import IO
 
 from xconv_bench.amounts import format_bytes
 from xconv_bench.naming import method_words
-from xconv_bench.report.settings import of_network
+from xconv_bench.report.rows import of_network
 from xconv_bench.report.tables import terminal
 from xconv_bench.report.tables.terminal import Printed, TextColumn, print_tables
 from xconv_bench.report.words import counts_words, format_duration, known, phrases

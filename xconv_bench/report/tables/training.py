@@ -4,8 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from xconv_bench.amounts import format_bytes, format_seconds
 from xconv_bench.report.published import published_accuracy
-from xconv_bench.report.settings import Beside, number
-from xconv_bench.report.summary import Row
+from xconv_bench.report.rows import Beside, Row, number
 from xconv_bench.report.tables.engine import Figure, columns_of, compared
 from xconv_bench.report.tables.terminal import Block, Printed, TextColumn
 from xconv_bench.report.training_words import Trained, TrainedSetting, measures_in, trained_in

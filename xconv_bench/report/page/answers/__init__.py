@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from xconv_bench.report.page.figures import column_of, is_rounding, name_of, writer
-from xconv_bench.report.settings import is_reference, number
-from xconv_bench.report.summary import Row
+from xconv_bench.report.rows import Row, is_reference, number
 from xconv_bench.report.words import format_ratio
 from xconv_bench.results.schema import Column, Schema
 

@@ -18,8 +18,7 @@ from xconv_bench.report.page.answers import (
     ratio_of,
 )
 from xconv_bench.report.page.figures import name_of
-from xconv_bench.report.settings import Comparable, is_reference, number
-from xconv_bench.report.summary import Row
+from xconv_bench.report.rows import Comparable, Row, is_reference, number
 from xconv_bench.report.words import format_ratio
 from xconv_bench.results.schema import Schema
 from xconv_bench.results.schema.shared import CPU_WAIT, FLOOR

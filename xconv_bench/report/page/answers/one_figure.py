@@ -5,8 +5,7 @@ from __future__ import annotations
 from xconv_bench.amounts import format_bytes
 from xconv_bench.report.page.answers import Answer, error_words, exact_of, named, percent
 from xconv_bench.report.page.figures import candidates, name_of
-from xconv_bench.report.settings import Comparable, is_reference, number
-from xconv_bench.report.summary import Row
+from xconv_bench.report.rows import Comparable, Row, is_reference, number
 from xconv_bench.report.words import format_budget, format_ratio
 from xconv_bench.results.schema.advice import ADVICE
 from xconv_bench.results.schema.age import AGE
