@@ -7,7 +7,7 @@ from operator import itemgetter
 from typing import Any
 
 from xconv_bench.amounts import format_bytes
-from xconv_bench.report.units import format_ratio
+from xconv_bench.report.words import format_ratio
 
 _INTRODUCTION = """\
 # Every model, converted

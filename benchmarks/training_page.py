@@ -9,10 +9,9 @@ from benchmarks.page import put
 from xconv_bench.amounts import format_bytes
 from xconv_bench.naming import method_words
 from xconv_bench.report.published import published_accuracy
-from xconv_bench.report.settings import number
-from xconv_bench.report.summary import Row
+from xconv_bench.report.rows import Row, number
 from xconv_bench.report.training_words import JUDGED, means_over_seeds
-from xconv_bench.report.units import format_ratio
+from xconv_bench.report.words import format_ratio
 from xconv_bench.results.schema import TABLES
 from xconv_bench.results.table import Table
 from xconv_bench.tasks import TASKS

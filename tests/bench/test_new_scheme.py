@@ -21,8 +21,8 @@ from xconv_bench.configuration import Configuration
 from xconv_bench.knobs import KNOBS
 from xconv_bench.launch.outcome import Outcome
 from xconv_bench.measurement.measure import Measurement
+from xconv_bench.naming import method_words
 from xconv_bench.report.canvas.style import shades
-from xconv_bench.report.words import method_words
 
 NETWORK = name("normalized")
 SEEDS = 24

@@ -58,15 +58,12 @@ def advise(
     other commands take it with --plan, and so does xconv.convert(model, plan=FILE). Its predicted
     peak and error are then measured beside the exact network, as the command frontier does.
     """
-    from xconv_bench.experiments.advise import (
-        forget_other_plans,
-        label_of_advised,
-        with_measured,
-    )
+    from xconv_bench.experiments.advise import forget_other_plans, label_of_advised, with_measured
     from xconv_bench.experiments.frontier_tables import TABLES, measure_frontier
     from xconv_bench.measurement.advice import AdviceMeasurement
     from xconv_bench.measurement.estimate import Estimate
-    from xconv_bench.report.tables.advice import print_advice_table
+    from xconv_bench.report.rows import Beside
+    from xconv_bench.report.tables import print_table
 
     budget = _budget(memory_budget, error)
     plan = gradient_plan(replace(given, method=["exact"]))
@@ -96,7 +93,7 @@ def advise(
         launcher=plan.launcher,
         measure=measure,
         draw=lambda rows, run: [],
-        show=lambda rows, run: print_advice_table(rows, run.plan),
+        show=lambda rows, run: print_table("advice", rows, Beside(plan=run.plan)),
         steps=_SETTINGS * cell.repeats,
         output=given.output,
         estimate=lambda cell: Estimate(cell.as_exact()),

@@ -97,14 +97,15 @@ def error(
 def _error(plan: GradientPlan, repeats: int, bias_test: bool, output: Path | None) -> Experiment:
     from xconv_bench.experiments.writing import rows_of
     from xconv_bench.measurement.error import ErrorMeasurement
-    from xconv_bench.report.pictures import Beside, plot
-    from xconv_bench.report.tables.error import print_error_table
+    from xconv_bench.report.pictures import plot
+    from xconv_bench.report.rows import Beside
+    from xconv_bench.report.tables import print_table
     from xconv_bench.statistics.bias import FEWEST_SEEDS
 
     if bias_test and repeats < FEWEST_SEEDS:
         raise UsageError(f"--bias-test with --repeats {repeats}: expected {FEWEST_SEEDS} or more")
     cells = [cell.extended(ErrorConfiguration, repeats=repeats) for cell in plan.configurations()]
-    layers = plan.layers or None
+    beside = Beside(layers=plan.layers or None, bias_test=bias_test)
 
     def measure(run: RunDirectory, progress: SweepProgress) -> list[Row]:
         plan.measure(cells, run, ("error",), ErrorMeasurement, progress)
@@ -120,8 +121,8 @@ def _error(plan: GradientPlan, repeats: int, bias_test: bool, output: Path | Non
         tables=("error",),
         launcher=plan.launcher,
         measure=measure,
-        draw=lambda rows, run: plot("error", rows, run.plots, Beside(layers=layers)),
-        show=lambda rows, run: print_error_table(rows, layers, bias_test),
+        draw=lambda rows, run: plot("error", rows, run.plots, beside),
+        show=lambda rows, run: print_table("error", rows, beside),
         steps=repeats + 2,
         output=output,
         code=code,
@@ -141,7 +142,7 @@ def _average_error(
     from xconv_bench.experiments.average_error import at_batch_size, at_budget
     from xconv_bench.experiments.writing import rows_of
     from xconv_bench.report.pictures import plot
-    from xconv_bench.report.tables.methods import print_average_error_table
+    from xconv_bench.report.tables import print_table
 
     cells = plan.configurations(at_budget=budget is not None)
 
@@ -166,7 +167,7 @@ def _average_error(
         launcher=plan.launcher,
         measure=measure,
         draw=lambda rows, run: plot("age", rows, run.plots),
-        show=lambda rows, run: print_average_error_table(rows),
+        show=lambda rows, run: print_table("age", rows),
         steps=3 * cells[0].samples // (cells[0].batch_size if budget is None else 128),
         output=output,
     )

@@ -32,7 +32,7 @@ def frontier(
     from xconv_bench.experiments import frontier as joined
     from xconv_bench.experiments.frontier_tables import TABLES, measure_frontier
     from xconv_bench.report.pictures import plot
-    from xconv_bench.report.tables.methods import print_frontier_table
+    from xconv_bench.report.tables import print_table
 
     plan = gradient_plan(given)
     cells = plan.configurations()
@@ -49,7 +49,7 @@ def frontier(
             plan, cells, run, progress, repeats, rounds, given.cross_check
         ),
         draw=lambda rows, run: plot("frontier", rows, run.plots),
-        show=lambda rows, run: print_frontier_table(rows),
+        show=lambda rows, run: print_table("frontier", rows),
         steps=(repeats + rounds) // 2 + 4,
         output=given.output,
     )

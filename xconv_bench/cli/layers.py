@@ -22,7 +22,7 @@ def layers(given: SweepOptions, explain: Explain = False) -> Experiment:
     from xconv_bench.experiments.layers import measure_layers
     from xconv_bench.experiments.surveys import designed_sizes
     from xconv_bench.report.pictures import plot
-    from xconv_bench.report.tables.layers import print_layers_table
+    from xconv_bench.report.tables import print_table
 
     devices = parsing.words("--device", given.device or [SIMULATED])
     sweep, launcher = read_sweep(given, devices), read_launcher(given)
@@ -36,7 +36,7 @@ def layers(given: SweepOptions, explain: Explain = False) -> Experiment:
             cells, run.table("layers"), launcher, progress, given.cross_check
         ),
         draw=lambda rows, run: plot("layers", rows, run.plots),
-        show=lambda rows, run: print_layers_table(rows),
+        show=lambda rows, run: print_table("layers", rows),
         steps=_STEPS,
         output=given.output,
     )

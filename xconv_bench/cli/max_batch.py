@@ -70,7 +70,7 @@ def max_batch(
     from xconv_bench.experiments.max_batch import find_max_batches
     from xconv_bench.experiments.surveys import designed_sizes
     from xconv_bench.report.pictures import plot
-    from xconv_bench.report.tables.methods import print_max_batch_table
+    from xconv_bench.report.tables import print_table
 
     budget_bytes = parsing.size_in_bytes("--memory-budget", memory_budget)
     devices = _devices(given, verify)
@@ -90,7 +90,7 @@ def max_batch(
             cells, run.table("max_batch"), launcher, progress, verify, given.cross_check
         ),
         draw=lambda rows, run: plot("max_batch", rows, run.plots),
-        show=lambda rows, run: print_max_batch_table(rows),
+        show=lambda rows, run: print_table("max_batch", rows),
         steps=2 * _TRIES,
         simulations=_TRIES,
         output=given.output,

@@ -62,7 +62,7 @@ def memory(
     from xconv_bench.experiments.memory import measure_memory, repeat
     from xconv_bench.experiments.surveys import designed_sizes
     from xconv_bench.report.pictures import plot
-    from xconv_bench.report.tables.memory import print_memory_table
+    from xconv_bench.report.tables import print_table
 
     sweep = read_sweep(given, _devices(given.device, simulate), recommended=_RECOMMENDED)
     launcher = read_launcher(given)
@@ -76,7 +76,7 @@ def memory(
             cells, run.table("memory"), launcher, progress, steps, given.cross_check
         ),
         draw=lambda rows, run: plot("memory", rows, run.plots),
-        show=lambda rows, run: print_memory_table(rows),
+        show=lambda rows, run: print_table("memory", rows),
         steps=steps + _UNTIMED_STEPS,
         output=given.output,
     )

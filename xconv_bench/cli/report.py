@@ -101,7 +101,7 @@ def _write_markdown(
 
 
 def _write_pictures(runs: Sequence[RecordedRun], kind: str, output: Path | None) -> None:
-    from xconv_bench.report.page.files import write_all_pictures
+    from xconv_bench.report.page.drawing import write_all_pictures
 
     paths, remarks = write_all_pictures(runs, output, kind)
     for line in remarks:

@@ -57,7 +57,7 @@ def runtime(
     from xconv_bench.experiments.runtime import measure_runtime
     from xconv_bench.experiments.surveys import designed_sizes
     from xconv_bench.report.pictures import plot
-    from xconv_bench.report.tables.runtime import print_runtime_table
+    from xconv_bench.report.tables import print_table
 
     if grid is not None:
         if grid not in _GRIDS:
@@ -74,7 +74,7 @@ def runtime(
             cells, run.table("runtime"), launcher, progress, rounds
         ),
         draw=lambda rows, run: plot("runtime", rows, run.plots),
-        show=lambda rows, run: print_runtime_table(rows),
+        show=lambda rows, run: print_table("runtime", rows),
         steps=rounds + _UNTIMED_STEPS,
         output=given.output,
     )

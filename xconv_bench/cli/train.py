@@ -145,8 +145,9 @@ def train(
     confidence interval over seeds, memory, time, and pictures that the trained networks make.
     """
     from xconv_bench.experiments.training_plan import TrainingPlan
-    from xconv_bench.report.pictures import Beside, plot
-    from xconv_bench.report.tables.training import print_training_table
+    from xconv_bench.report.pictures import plot
+    from xconv_bench.report.rows import Beside
+    from xconv_bench.report.tables import print_table
     from xconv_bench.tasks import TaskOptions
 
     wanted = TaskOptions(
@@ -169,7 +170,7 @@ def train(
         launcher=plan.launcher,
         measure=partial(plan.measure, cells),
         draw=lambda rows, run: plot("training", rows, run.plots, Beside(made=run.pictures)),
-        show=lambda rows, run: print_training_table(rows),
+        show=lambda rows, run: print_table("training", rows),
         code=lambda rows: exit_code([row for row in rows if row["epoch"] == row["epochs"]]),
         steps=1,
         output=given.output,

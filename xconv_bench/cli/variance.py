@@ -66,7 +66,9 @@ def variance(
     """
     from xconv_bench.experiments.writing import rows_of
     from xconv_bench.measurement.variance import VarianceMeasurement
-    from xconv_bench.report.tables.variance import print_variance_table
+    from xconv_bench.report.pictures import plot
+    from xconv_bench.report.rows import Beside
+    from xconv_bench.report.tables import print_table
 
     plan = gradient_plan(given)
     cells = [
@@ -79,7 +81,9 @@ def variance(
                 f"--batch-size {cell.batch_size} is all of the data: its minibatches do not vary; "
                 "take a smaller batch, or more --samples where there are more"
             )
-    layers = plan.layers or None
+
+    def beside(run: RunDirectory) -> Beside:
+        return Beside(run.table("variance_law").rows(), layers=plan.layers or None)
 
     def measure(run: RunDirectory, progress: SweepProgress) -> list[Row]:
         plan.measure(cells, run, ("estimates", "variance"), VarianceMeasurement, progress)
@@ -87,7 +91,11 @@ def variance(
         return rows_of(cells, run.table("variance"))
 
     def draw(rows: list[Row], run: RunDirectory) -> Sequence[Path]:
-        return _draw(rows, rows_of(cells, run.table("estimates")), run, layers)
+        single = rows_of(cells, run.table("estimates"))
+        return [
+            *plot("variance", rows, run.plots, beside(run)),
+            *plot("estimates", single, run.plots, beside(run)),
+        ]
 
     return Experiment(
         name="variance",
@@ -96,7 +104,7 @@ def variance(
         launcher=plan.launcher,
         measure=measure,
         draw=draw,
-        show=lambda rows, run: print_variance_table(rows, run.table("variance_law").rows(), layers),
+        show=lambda rows, run: print_table("variance", rows, beside(run)),
         steps=minibatches * (repeats + 1),
         output=given.output,
     )
@@ -110,15 +118,3 @@ def _fit_laws(run: RunDirectory, target_ratio: float) -> None:
     laws = fit_laws(run.table("variance").rows(), target_ratio)
     law.clear()  # it follows from the rows, and they may have become more
     law.put(*laws)
-
-
-def _draw(
-    rows: list[Row], single: list[Row], run: RunDirectory, layers: Sequence[str] | None
-) -> Sequence[Path]:
-    from xconv_bench.report.pictures import Beside, plot
-
-    beside = Beside(run.table("variance_law").rows(), layers=layers)
-    return [
-        *plot("variance", rows, run.plots, beside),
-        *plot("estimates", single, run.plots, beside),
-    ]

@@ -44,8 +44,9 @@ def plot(table: DataFrame, picture: str | None = None) -> Picture:
 
 def _pictures(table: str, rows: Sequence[Row]) -> dict[str, Picture]:
     """Return what a report draws of the rows of a table, by the names of the files."""
-    from xconv_bench.report.canvas.files import drawn
-    from xconv_bench.report.pictures import DESCRIBED, Beside
+    from xconv_bench.report.canvas import drawn
+    from xconv_bench.report.pictures import DESCRIBED
+    from xconv_bench.report.rows import Beside
     from xconv_bench.statistics.law import fit_laws
 
     if table not in DESCRIBED:

@@ -8,8 +8,8 @@ from typing import Any
 
 from xconv_bench.knobs import KNOBS
 from xconv_bench.naming import method_words
-from xconv_bench.report.settings import number
-from xconv_bench.report.summary import REFERENCE, Row, grouped
+from xconv_bench.report.rows import REFERENCE, Row, grouped, number
+from xconv_bench.report.words import phrases
 from xconv_bench.results.schema.column import Better
 from xconv_bench.results.schema.training import MEASURES, TRAINING
 from xconv_bench.results.statuses import MEASURED_STATUSES
@@ -27,6 +27,7 @@ _AVERAGED = [
     for column in TRAINING.figures
     if column.is_number and column.name != "epoch_seconds"
 ]
+_TITLE = ("batch_size", "image_size", "dtype", "device", "epochs", "learning_rate")
 SETTING_KEY = tuple(column for column in TRAINING.key if column not in _WITHIN)
 """The columns that trainings have in common where they are compared.
 
@@ -73,12 +74,51 @@ class Trained:
         return median(values) if values else None
 
 
-def trained_in(rows: Sequence[Row]) -> dict[tuple[object, ...], list[Trained]]:
-    """Return the methods of each setting, exact first as it was planned."""
-    return {
-        key: [_trained(name, same) for name, same in grouped(some, name_of).items()]
+@dataclass(frozen=True)
+class TrainedSetting:
+    """The methods of one setting, exact first as it was planned.
+
+    ``columns`` are what they have in common, by ``SETTING_KEY``.
+    """
+
+    columns: dict[str, Any]
+    methods: list[Trained]
+
+    @property
+    def rows(self) -> list[Row]:
+        """Return the rows of all methods."""
+        return [row for method in self.methods for row in method.rows]
+
+    @property
+    def exact(self) -> Trained | None:
+        """Return the method that all others are compared with."""
+        return next((method for method in self.methods if method.is_exact), None)
+
+    @property
+    def title(self) -> str:
+        """Return ``classification of digits by net, batch 32, 28 px, 15 epochs``, and so on."""
+        head = f"{self.columns['task']} of {self.columns['data']} by {self.columns['model']}"
+        rest = phrases({name: self.columns[name] for name in _TITLE})
+        return f"{head}, {rest}" + (", at equal memory" if self.columns["equal_memory"] else "")
+
+    def gaps(self) -> dict[str, str]:
+        """Return the gaps of the first measure to exact in words, by method."""
+        exact, measures = self.exact, measures_in(self.rows)
+        if exact is None or not measures:
+            return {}
+        gaps = {m.name: gap(m, exact, measures[0]) for m in self.methods if m is not exact}
+        return {name: gap_words(found) for name, found in gaps.items() if found is not None}
+
+
+def trained_in(rows: Sequence[Row]) -> list[TrainedSetting]:
+    """Return the settings in the order in which they first occur."""
+    return [
+        TrainedSetting(
+            dict(zip(SETTING_KEY, key, strict=True)),
+            [_trained(name, same) for name, same in grouped(some, method_words).items()],
+        )
         for key, some in grouped(rows, _setting).items()
-    }
+    ]
 
 
 def means_over_seeds(rows: Sequence[Row]) -> list[Row]:
@@ -87,28 +127,16 @@ def means_over_seeds(rows: Sequence[Row]) -> list[Row]:
     ``gap`` is that of the first measure, in words.
     """
     found: list[Row] = []
-    for key, methods in trained_in(rows).items():
-        columns: dict[str, Any] = dict(zip(SETTING_KEY, key, strict=True))
-        columns["equal_memory"] = "equal memory" if columns["equal_memory"] else None
-        gaps = gaps_in(methods)
-        for method in methods:
+    for setting in trained_in(rows):
+        equal = "equal memory" if setting.columns["equal_memory"] else None
+        columns = {**setting.columns, "equal_memory": equal}
+        gaps = setting.gaps()
+        for method in setting.methods:
             last = method.finals or {0: method.rows[-1]}
             means: dict[str, Any] = {name: method.mean(name) for name in _AVERAGED}
             means |= {"epoch_seconds": method.epoch_seconds(), "gap": gaps.get(method.name)}
             found.append({**next(iter(last.values())), **columns, **means})
     return found
-
-
-def picture_names(keys: Iterable[tuple[object, ...]]) -> list[str]:
-    """Return a name for the pictures of each setting: its task, and a number from the second on."""
-    tasks = [str(dict(zip(SETTING_KEY, key, strict=True))["task"]) for key in keys]
-    counts = [tasks[: place + 1].count(task) for place, task in enumerate(tasks)]
-    return [f"{t}_{count}" if count > 1 else t for t, count in zip(tasks, counts, strict=True)]
-
-
-def name_of(row: Row) -> str:
-    """Return the name of a method with its knobs: ``xconv independent r=16 conv,relu``."""
-    return method_words(row)
 
 
 def measures_in(rows: Iterable[Row]) -> list[str]:
@@ -137,16 +165,6 @@ def gap(method: Trained, exact: Trained, column: str) -> Gap | None:
     quantile = float(t.ppf((1 + _CONFIDENCE) / 2, len(differences) - 1))
     half = quantile * stdev(differences) / sqrt(len(differences))
     return Gap(fmean(differences), half)
-
-
-def gaps_in(methods: Sequence[Trained]) -> dict[str, str]:
-    """Return the gaps of the first measure to exact in words, by method, where there are any."""
-    exact = next((method for method in methods if method.is_exact), None)
-    measures = measures_in([row for method in methods for row in method.rows])
-    if exact is None or not measures:
-        return {}
-    gaps = {m.name: gap(m, exact, measures[0]) for m in methods if m is not exact}
-    return {name: gap_words(found) for name, found in gaps.items() if found is not None}
 
 
 def gap_words(found: Gap) -> str:

@@ -4,9 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import inf, log
 
 from xconv_bench.naming import estimator_words
-from xconv_bench.report.settings import by_estimator, number, of_network, settings_of
-from xconv_bench.report.summary import Row
-from xconv_bench.report.units import format_ratio
+from xconv_bench.report.rows import Row, by_estimator, number, of_network, settings_of
+from xconv_bench.report.words import format_ratio
 from xconv_bench.results.schema import Cell
 from xconv_bench.results.schema.variance import VARIANCE
 from xconv_bench.results.schema.variance_law import VARIANCE_LAW

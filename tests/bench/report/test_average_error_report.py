@@ -9,7 +9,7 @@ import pytest
 from gradient_rows import age_row, age_sweep
 
 from xconv_bench.report.pictures import plot
-from xconv_bench.report.tables.methods import print_average_error_table
+from xconv_bench.report.tables import print_table
 
 Rows = list[dict[str, Any]]
 BUDGET = 16 * 2**30
@@ -17,7 +17,7 @@ BUDGET = 16 * 2**30
 
 def printed(rows: Rows) -> list[str]:
     file = io.StringIO()
-    print_average_error_table(rows, file)
+    print_table("age", rows, file=file)
     return [line.rstrip() for line in file.getvalue().splitlines()]
 
 

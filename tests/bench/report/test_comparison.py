@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from run_directories import MEMORY, XCONV, error_row, make_run, memory_row
 
+from xconv_bench.report.canvas import draw
 from xconv_bench.report.page.comparison import Comparison, compare
-from xconv_bench.report.pictures.comparison import Changed, plot_comparison
+from xconv_bench.report.pictures.ratios import Changed, comparison
 from xconv_bench.results.recorded import read_runs
 from xconv_bench.results.schema import Cell
 
@@ -51,7 +52,7 @@ def test_an_error_out_of_nothing(tmp_path: Path) -> None:
 
 def test_the_picture(tmp_path: Path) -> None:
     changes = [Changed("peak of $x$ <b>", "#0072b2", [0.5]), Changed("step", "#0072b2", [1e5])]
-    paths = plot_comparison(changes, ["a", "b"], tmp_path)
+    paths = draw(comparison(changes, ["a", "b"]), tmp_path)
     assert [path.name for path in paths] == ["comparison.png", "comparison.svg"]
     assert "peak of $x$ &lt;b&gt;" in paths[1].read_text()
-    assert plot_comparison([Changed("step", "#0072b2", [None])], ["a", "b"], tmp_path) == []
+    assert list(comparison([Changed("step", "#0072b2", [None])], ["a", "b"])) == []

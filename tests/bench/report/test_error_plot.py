@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from xconv_bench.errors import BenchError
 from xconv_bench.report.pictures import plot
 from xconv_bench.report.pictures.error import error_by_bytes, error_by_probes
-from xconv_bench.report.settings import settings_of
+from xconv_bench.report.rows import Beside, settings_of
 from xconv_bench.results.schema import TABLES
 
 Rows = list[dict[str, Any]]
@@ -33,7 +33,7 @@ def lines(axes: Axes) -> list[list[tuple[float, float]]]:
 
 def panels(rows: Rows, layers: list[str] | None = None) -> list[Axes]:
     (setting,) = settings_of(rows, TABLES["error"].key)
-    described = error_by_probes(setting, layers)
+    described = error_by_probes(setting, Beside(layers=layers))
     assert described is not None
     return [axes for axes in described.draw().axes if axes.get_visible()]
 
@@ -104,7 +104,7 @@ def test_of_many_layers_those_that_matter_are_named(tmp_path: Path) -> None:
 def test_error_against_bytes_shows_the_network_beside_exact() -> None:
     rows = error_sweep(schemes=("independent", "multi"))
     (setting,) = settings_of(rows, TABLES["error"].key)
-    described = error_by_bytes(setting)
+    described = error_by_bytes(setting, Beside())
     assert described is not None
     (axes,) = described.draw().axes
     some = [r for r in rows if r["scheme"] == "multi" and r["layer"] == "all"]
@@ -170,7 +170,7 @@ def test_an_error_that_is_not_finite_leaves_the_others_their_picture(odd: float)
     low, high = panel.get_ylim()
     assert all(low < error < high for error in errors if isfinite(error))
     (setting,) = settings_of(rows, TABLES["error"].key)
-    assert error_by_bytes(setting) is not None
+    assert error_by_bytes(setting, Beside()) is not None
 
 
 @pytest.mark.parametrize(

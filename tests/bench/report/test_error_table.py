@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from gradient_rows import CIFAR_LAYERS, error_row, error_sweep, estimated, exactly
 
-from xconv_bench.report.tables.error import print_error_table
+from xconv_bench.report.rows import Beside
+from xconv_bench.report.tables import print_table
 
 Rows = list[dict[str, Any]]
 
@@ -26,7 +27,7 @@ def eighty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def printed(rows: Rows, file: io.StringIO | None = None, **options: Any) -> list[str]:
     file = file or io.StringIO()
-    print_error_table(rows, file=file, **options)
+    print_table("error", rows, Beside(**options), file)
     return [line.rstrip() for line in file.getvalue().splitlines()]
 
 

@@ -7,8 +7,9 @@ import pytest
 from matplotlib.figure import Figure
 from variance_rows import Row, estimates_sweep, variance_row
 
-from xconv_bench.report.canvas import files
-from xconv_bench.report.pictures import Beside, plot
+from xconv_bench.report import canvas
+from xconv_bench.report.pictures import plot
+from xconv_bench.report.rows import Beside
 from xconv_bench.results.schema import TABLES
 
 Rows = list[Row]
@@ -28,7 +29,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
         pictures.append(picture)
         return [folder / name]
 
-    monkeypatch.setattr(files, "_save", keep)
+    monkeypatch.setattr(canvas, "_save", keep)
     return pictures
 
 

@@ -6,15 +6,13 @@ from typing import Any
 import pytest
 from gradient_rows import error_row, estimated
 
-from xconv_bench.report.tables.error import print_error_table
-from xconv_bench.report.tables.memory import print_memory_table
-from xconv_bench.report.tables.methods import print_frontier_table
+from xconv_bench.report.tables import print_table
 from xconv_bench.results.schema import TABLES
 
 
-def printed(show: Any, rows: list[dict[str, Any]]) -> str:
+def printed(table: str, rows: list[dict[str, Any]]) -> str:
     file = io.StringIO()
-    show(rows, file=file)
+    print_table(table, rows, file=file)
     return file.getvalue()
 
 
@@ -32,9 +30,9 @@ def test_the_floor_is_shown_where_there_is_one(floor: float) -> None:
     memory = other_rows(TABLES["memory"].names, floor, gradient_relative_error=0.5)
     frontier = other_rows(TABLES["frontier"].names, floor, relative_error=0.5, peak_bytes=100)
     for text in (
-        printed(print_error_table, error_rows(floor)),
-        printed(print_memory_table, memory),
-        printed(print_frontier_table, frontier),
+        printed("error", error_rows(floor)),
+        printed("memory", memory),
+        printed("frontier", frontier),
     ):
         assert "0.5" in text
         assert ("floor" in text) == ("0.012" in text) == bool(floor)

@@ -8,7 +8,7 @@ import pytest
 
 from xconv_bench.configuration import GradientConfiguration
 from xconv_bench.report.pictures import plot
-from xconv_bench.report.tables.methods import print_frontier_table
+from xconv_bench.report.tables import print_table
 from xconv_bench.results.schema import TABLES
 
 Rows = list[dict[str, Any]]
@@ -44,7 +44,7 @@ ROWS = [
 
 def printed(rows: Rows) -> list[str]:
     file = io.StringIO()
-    print_frontier_table(rows, file)
+    print_table("frontier", rows, file=file)
     return [line.rstrip() for line in file.getvalue().splitlines()]
 
 

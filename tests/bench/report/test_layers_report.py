@@ -7,7 +7,8 @@ from typing import Any
 from xconv_bench.configuration import Configuration
 from xconv_bench.report.pictures import plot
 from xconv_bench.report.published import published_layers_peak
-from xconv_bench.report.tables.layers import held_by, peak_of, print_layers_table
+from xconv_bench.report.tables import print_table
+from xconv_bench.report.tables.layers import held_by, peak_of
 from xconv_bench.results.schema import TABLES
 
 MIB = 2**20
@@ -48,7 +49,7 @@ ROWS = [*step(EXACT), *step(PROBED, 0.8), FAILED]
 
 def printed(rows: list[dict[str, Any]]) -> list[str]:
     file = io.StringIO()
-    print_layers_table(rows, file)
+    print_table("layers", rows, file=file)
     return [line.rstrip() for line in file.getvalue().splitlines()]
 
 

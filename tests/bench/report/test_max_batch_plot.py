@@ -6,7 +6,7 @@ from typing import Any
 from run_directories import XCONV
 
 from xconv_bench.configuration import MaxBatchConfiguration
-from xconv_bench.report.canvas.files import kept_as
+from xconv_bench.report.canvas import kept_as
 from xconv_bench.report.pictures import plot
 from xconv_bench.results.schema import TABLES
 

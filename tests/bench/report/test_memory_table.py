@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from xconv_bench.report.tables.memory import print_memory_table
+from xconv_bench.report.tables import print_table
 
 MakeRow = Callable[..., dict[str, Any]]
 Rows = Sequence[dict[str, Any]]
@@ -27,7 +27,7 @@ def eighty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def printed(rows: Rows, file: io.StringIO | None = None) -> list[str]:
     file = file or io.StringIO()
-    print_memory_table(rows, file)
+    print_table("memory", rows, file=file)
     return [line.rstrip() for line in file.getvalue().splitlines()]
 
 

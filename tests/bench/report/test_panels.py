@@ -4,9 +4,9 @@ from itertools import pairwise
 
 import pytest
 
+from xconv_bench.report.canvas import drawn
 from xconv_bench.report.canvas.axes import Axis
 from xconv_bench.report.canvas.curves import Curves, Panel
-from xconv_bench.report.canvas.files import drawn
 
 LONG = "xconv orthogonal conv,relu,pool,act first compressed r=256"
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from xconv_bench.configuration import Configuration
 from xconv_bench.report.pictures import plot
-from xconv_bench.report.tables.runtime import is_win, print_runtime_table, wins
+from xconv_bench.report.tables import print_table
+from xconv_bench.report.tables.methods import is_win, wins
 from xconv_bench.results.schema import TABLES
 
 Row = dict[str, Any]
@@ -38,7 +39,7 @@ ROWS = [row(8, 1.0), row(8, 0.5, 0.5), row(16, 2.0), row(16, 1.9, 0.95), row(32,
 
 def printed(rows: list[Row]) -> list[str]:
     file = io.StringIO()
-    print_runtime_table(rows, file)
+    print_table("runtime", rows, file=file)
     return [line.rstrip() for line in file.getvalue().splitlines()]
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from xconv_bench.report.summary import summarize
-from xconv_bench.report.words import STATUS_WORDS, label, outcome, title, varying
+from xconv_bench.report.rows import label, outcome, summarize, title, varying
+from xconv_bench.report.words import STATUS_WORDS
 from xconv_bench.results.statuses import FINAL_STATUSES
 
 MakeRow = Callable[..., dict[str, Any]]

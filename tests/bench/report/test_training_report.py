@@ -11,10 +11,10 @@ from PIL import Image
 
 from xconv_bench.configuration import TrainingConfiguration
 from xconv_bench.naming import training_name
-from xconv_bench.report.page.findings import outcome_of
-from xconv_bench.report.page.kinds import condensed
-from xconv_bench.report.pictures import Beside, plot
-from xconv_bench.report.tables.training import print_training_table
+from xconv_bench.report.page.figures import condensed, outcome_of
+from xconv_bench.report.pictures import plot
+from xconv_bench.report.rows import Beside
+from xconv_bench.report.tables import print_table
 from xconv_bench.report.training_words import Gap, gap, gap_words, trained_in
 from xconv_bench.results.schema import TABLES
 
@@ -45,14 +45,14 @@ def rows(seeds: int = 3) -> list[dict[str, Any]]:
 
 def printed(found: list[dict[str, Any]]) -> str:
     file = io.StringIO()
-    print_training_table(found, file)
+    print_table("training", found, file=file)
     return file.getvalue()
 
 
 def test_gaps_are_paired_by_seed() -> None:
     from scipy.stats import ttest_1samp
 
-    ((exact, xconv),) = trained_in(rows()).values()
+    exact, xconv = trained_in(rows())[0].methods
     found = gap(xconv, exact, "accuracy")
     assert found is not None and found.half is not None
     differences = [a - b for a, b in zip(MEASURES["xconv"], MEASURES["exact"], strict=True)]
@@ -65,7 +65,7 @@ def test_gaps_are_paired_by_seed() -> None:
 def test_where_less_is_better_a_gap_below_zero_is_worse() -> None:
     some = [row(2, frechet_distance=value, seed=0, **knobs)
             for value, knobs in ((10.0, {}), (12.0, XCONV))]  # fmt: skip
-    ((exact, xconv),) = trained_in(some).values()
+    exact, xconv = trained_in(some)[0].methods
     found = gap(xconv, exact, "frechet_distance")
     assert found is not None and (found.mean, found.half) == (-2.0, None)
 
@@ -73,9 +73,7 @@ def test_where_less_is_better_a_gap_below_zero_is_worse() -> None:
 def test_batches_and_learning_rates_are_not_mixed() -> None:
     some = rows() + [each | {"batch_size": 64, "accuracy": 0.5} for each in rows()]
     some += [each | {"learning_rate": 0.7, "accuracy": 0.4} for each in rows()]
-    found = [
-        [method.mean("accuracy") for method in methods] for methods in trained_in(some).values()
-    ]
+    found = [[method.mean("accuracy") for method in each.methods] for each in trained_in(some)]
     assert found[1:] == [[0.5, 0.5], [pytest.approx(0.4), pytest.approx(0.4)]]
     assert found[0] == [pytest.approx(np.mean(values)) for values in MEASURES.values()]
     text = printed(some)

@@ -3,7 +3,7 @@
 import pytest
 
 from xconv_bench.amounts import bytes_scale, format_bytes, format_seconds
-from xconv_bench.report.units import (
+from xconv_bench.report.words import (
     format_budget,
     format_error,
     format_measured,

@@ -11,15 +11,15 @@ from variance_rows import Row, estimator, parted, rounded, variance_row, varianc
 
 from xconv_bench.errors import BenchError
 from xconv_bench.report.canvas.curves import Curves
-from xconv_bench.report.pictures import Beside, plot
+from xconv_bench.report.pictures import plot
 from xconv_bench.report.pictures.variance import (
     DEVIATION,
     ROUNDING,
     against_batch,
     against_probes,
+    variance_ratio,
 )
-from xconv_bench.report.pictures.variance_ratio import variance_ratio
-from xconv_bench.report.settings import settings_of
+from xconv_bench.report.rows import Beside, settings_of
 from xconv_bench.report.variance_laws import BATCHES_TOGETHER, laws_by_key
 from xconv_bench.results.schema import TABLES
 from xconv_bench.statistics.law import fit_laws

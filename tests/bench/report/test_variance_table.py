@@ -14,7 +14,8 @@ from variance_rows import (
     variance_sweep,
 )
 
-from xconv_bench.report.tables.variance import print_variance_table
+from xconv_bench.report.rows import Beside
+from xconv_bench.report.tables import print_table
 from xconv_bench.report.variance_laws import answers, ratio_words
 from xconv_bench.statistics.law import fit_laws
 
@@ -38,7 +39,7 @@ def printed(
     rows: Rows, file: io.StringIO | None = None, target: float = 1.0, **options: Any
 ) -> list[str]:
     file = file or io.StringIO()
-    print_variance_table(rows, fit_laws(rows, target), file=file, **options)
+    print_table("variance", rows, Beside(fit_laws(rows, target), **options), file)
     return [line.rstrip() for line in file.getvalue().splitlines()]
 
 

@@ -10,7 +10,7 @@ from run_directories import MEBIBYTE, MEMORY, XCONV, make_run, memory_row
 from benchmarks import columns_page
 from xconv_bench.report.page.comparison import compare
 from xconv_bench.report.page.sheets import sheet_of
-from xconv_bench.report.tables.memory import print_memory_table
+from xconv_bench.report.tables import print_table
 from xconv_bench.results.recorded import read_runs
 from xconv_bench.results.schema import TABLES
 from xconv_bench.results.schema.column import Better, Column, Holds, Unit
@@ -40,7 +40,7 @@ def test_a_new_column_is_one_declaration(tmp_path: Path, monkeypatch: pytest.Mon
     assert [row["swap_peak_bytes"] for row in older] == [None, None]
 
     printed = io.StringIO()
-    print_memory_table(table, printed)
+    print_table("memory", table, file=printed)
     assert "swap peak" in printed.getvalue() and "100 MiB (0.25×)" in printed.getvalue()
     assert "the most that was swapped out" in printed.getvalue()
 

@@ -59,7 +59,6 @@ class Bars:
     legend: Mapping[str, str] = field(default_factory=dict)
 
     def draw(self) -> Picture:
-        """Return the picture."""
         labels = [textwrap.fill(bar.label, _LABEL_CHARACTERS) for bar in self.bars]
         *places, end = self._places(labels)
         longest = max(bar.length for bar in self.bars)

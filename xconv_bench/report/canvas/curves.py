@@ -35,8 +35,7 @@ _DARK = 0.6
 class Overlay(Protocol):
     """Draw something into a panel whose axes are divided."""
 
-    def draw(self, axes: Axes) -> None:
-        """Draw it."""
+    def draw(self, axes: Axes) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,6 @@ class Curves:
     shares_heights: bool = True
 
     def draw(self) -> Picture:
-        """Return the picture."""
         picture, every = framed(
             self.title, self.y.name, self.legend, self.notes, len(self.panels), self.panel_inches,
             self.shares_heights,
@@ -100,7 +98,6 @@ class Line:
     is_lowest: bool = False
 
     def draw(self, axes: Axes) -> None:
-        """Draw the line, its bars and its words."""
         if axes.get_yscale() == "log":
             self._draw_bars(axes, [point for point in self.points if point.y > 0])
             Edge([point.x for point in self.points if point.y == 0], self.look).draw(axes)
@@ -132,7 +129,6 @@ class Edge:
     is_upper: bool = False
 
     def draw(self, axes: Axes) -> None:
-        """Draw the points."""
         if self.places:
             look = {**self.look.told(), "linestyle": "none", "clip_on": False}
             heights = [int(self.is_upper)] * len(self.places)
@@ -151,7 +147,6 @@ class Band:
     zorder: float = 1.0
 
     def draw(self, axes: Axes) -> None:
-        """Draw the band."""
         axes.fill_between(
             self.places, self.low, self.high, color=self.colour, alpha=self.alpha,
             zorder=self.zorder, linewidth=0,
@@ -168,7 +163,6 @@ class Level:
     look: Look = _LEVEL
 
     def draw(self, axes: Axes) -> None:
-        """Draw the line, and its words within the panel."""
         if self.axis == "x":
             axes.axvline(self.at, **self.look.told())
             place, offset, within = (self.at, 1.0), (-4, -2), ("data", "axes fraction")
@@ -226,7 +220,6 @@ class PlacedWords:
     is_on_paper: bool = False
 
     def draw(self, axes: Axes) -> None:
-        """Write the words."""
         look: dict[str, Any] = {"fontsize": style.NOTE_SIZE} if self.is_small else {}
         axes.annotate(
             self.text, self.place, self.offset, xycoords=self.within, textcoords="offset points",

@@ -28,7 +28,6 @@ class Images:
     images: Sequence[tuple[str, Path]]
 
     def draw(self) -> Picture:
-        """Return the picture."""
         import matplotlib.image
 
         images = [matplotlib.image.imread(path) for _, path in self.images]

@@ -38,7 +38,6 @@ class Look:
 
     @property
     def colour(self) -> str:
-        """Return the colour of the line."""
         return self.stroke.colour
 
     def told(self) -> dict[str, Any]:

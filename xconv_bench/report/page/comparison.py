@@ -7,11 +7,9 @@ from math import inf, isfinite, isnan, log
 from xconv_bench.knobs import KNOBS
 from xconv_bench.plain_text import visible
 from xconv_bench.report.canvas import style
-from xconv_bench.report.page.findings import is_rounding
-from xconv_bench.report.page.kinds import column_of, name_of, shown_figures, writer
-from xconv_bench.report.summary import Row
-from xconv_bench.report.units import format_ratio
-from xconv_bench.report.words import ended, phrases
+from xconv_bench.report.page.figures import column_of, is_rounding, name_of, shown_figures, writer
+from xconv_bench.report.rows import Row
+from xconv_bench.report.words import ended, format_ratio, phrases
 from xconv_bench.results.recorded import RecordedRun
 from xconv_bench.results.schema import TABLES, Column, Schema
 

@@ -4,27 +4,47 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from xconv_bench import __version__
 from xconv_bench.plain_text import visible
-from xconv_bench.report.canvas.files import kept_as
-from xconv_bench.report.page.chapters import Chapter, chapters_of
-from xconv_bench.report.page.comparison import Comparison, compare
-from xconv_bench.report.page.drawing import Embedded
+from xconv_bench.report.page.comparison import compare
+from xconv_bench.report.page.drawing import Embedded, Gallery, embedded_comparison, gallery_of
 from xconv_bench.report.page.environment import continuations_of, properties_of
+from xconv_bench.report.page.figures import TableOutcome, outcomes_of
+from xconv_bench.report.page.sheets import Sheet, sheet_of
 from xconv_bench.report.page.verdict import RunVerdict, verdict_of
-from xconv_bench.report.pictures.comparison import Changed, plot_comparison
 from xconv_bench.results.files import explained, write_whole
 from xconv_bench.results.recorded import RecordedRun
+from xconv_bench.results.schema import TABLES, Schema
 
 MOST_CHANGES = 100
 """Figures of the comparison that a page shows."""
-MOST_DRAWN_CHANGES = 16
-"""Figures of the comparison in its picture."""
+MOST_DOWNLOAD_BYTES = 16 * 2**20
+"""Larger files do not lie in the page."""
+
+
+@dataclass(frozen=True)
+class Download:
+    """A table as it lies on the disk; ``address`` is empty where it is too large for a page."""
+
+    run: str
+    file: str
+    address: str
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """One table: its findings, pictures, rows and downloads."""
+
+    kind: Schema
+    outcomes: list[TableOutcome]
+    galleries: list[Gallery]
+    sheet: Sheet
+    downloads: list[Download]
 
 
 def write_page(runs: Sequence[RecordedRun], skipped: Sequence[str], path: Path) -> None:
@@ -39,7 +59,6 @@ def write_page(runs: Sequence[RecordedRun], skipped: Sequence[str], path: Path) 
 
 
 def page_of(runs: Sequence[RecordedRun], skipped: Sequence[str]) -> str:
-    """Return the text of the page."""
     import jinja2
 
     environment = jinja2.Environment(
@@ -52,7 +71,7 @@ def page_of(runs: Sequence[RecordedRun], skipped: Sequence[str]) -> str:
     )
     environment.filters["base64"] = lambda content: b64encode(content).decode()
     comparison = compare(runs) if len(runs) > 1 else None
-    verdicts, chapters = [verdict_of(run) for run in runs], chapters_of(runs)
+    verdicts, chapters = [verdict_of(run) for run in runs], _chapters(runs)
     return environment.get_template("page.html.j2").render(
         css=_part("page.css"),
         script=_part("page.js"),
@@ -64,7 +83,9 @@ def page_of(runs: Sequence[RecordedRun], skipped: Sequence[str]) -> str:
         verdicts=verdicts,
         lead=_lead(verdicts, chapters),
         chapters=chapters,
-        **_comparison(comparison),
+        comparison=comparison,
+        changes=comparison.changes[:MOST_CHANGES] if comparison else [],
+        comparison_picture=embedded_comparison(comparison) if comparison else None,
     )
 
 
@@ -83,33 +104,28 @@ def _shown(value: Any) -> Any:
     return visible(value) if is_text else value
 
 
-def changed(comparison: Comparison) -> list[Changed]:
-    """Return the largest changes as they are drawn."""
-    return [
-        Changed(
-            f"{change.table}: {change.figure} of {change.method}, {change.where}",
-            change.colour,
-            change.ratios[1:],
-        )
-        for change in comparison.changes
-        if change.size > 0 and any(ratio is not None for ratio in change.ratios)
-    ][:MOST_DRAWN_CHANGES]
+def _chapters(runs: Sequence[RecordedRun]) -> list[Chapter]:
+    """Return a chapter for each table that any run has."""
+    measured = [kind for kind in TABLES.values() if any(kind.name in run.tables for run in runs)]
+    return [_chapter(kind, [run for run in runs if kind.name in run.tables]) for kind in measured]
 
 
-def _comparison(comparison: Comparison | None) -> dict[str, Any]:
-    if comparison is None:
-        return {"comparison": None, "changes": [], "comparison_picture": None}
-    return {
-        "comparison": comparison,
-        "changes": comparison.changes[:MOST_CHANGES],
-        "comparison_picture": _picture(comparison),
-    }
+def _chapter(kind: Schema, runs: Sequence[RecordedRun]) -> Chapter:
+    return Chapter(
+        kind,
+        outcomes_of(kind, runs),
+        [gallery_of(kind, run) for run in runs],
+        sheet_of(kind, {run.name: run.tables[kind.name].rows for run in runs}),
+        [_download(kind, run) for run in runs],
+    )
 
 
-def _picture(comparison: Comparison) -> bytes | None:
-    with TemporaryDirectory() as folder, kept_as("png"):
-        paths = plot_comparison(changed(comparison), comparison.runs, Path(folder))
-        return paths[0].read_bytes() if paths else None
+def _download(kind: Schema, run: RecordedRun) -> Download:
+    content = run.tables[kind.name].content
+    is_small = len(content) <= MOST_DOWNLOAD_BYTES
+    text = b64encode(content).decode() if is_small else ""
+    address = f"data:text/csv;charset=utf-8;base64,{text}" if is_small else ""
+    return Download(run.name, f"{kind.name}.csv", address)
 
 
 def _part(name: str) -> str:

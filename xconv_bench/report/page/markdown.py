@@ -4,14 +4,18 @@ import re
 from collections.abc import Iterator, Sequence
 
 from xconv_bench.plain_text import visible
-from xconv_bench.report.page.chapters import outcomes_of
 from xconv_bench.report.page.comparison import Comparison, compare
 from xconv_bench.report.page.environment import properties_of
-from xconv_bench.report.page.findings import figure_words
-from xconv_bench.report.page.kinds import column_of, condensed, name_of, shown_figures
+from xconv_bench.report.page.figures import (
+    column_of,
+    condensed,
+    figure_words,
+    name_of,
+    outcomes_of,
+    shown_figures,
+)
 from xconv_bench.report.page.verdict import verdict_of
-from xconv_bench.report.settings import Comparable, reference_in
-from xconv_bench.report.summary import Row
+from xconv_bench.report.rows import Comparable, Row, reference_in
 from xconv_bench.report.words import ended
 from xconv_bench.results.recorded import RecordedRun
 from xconv_bench.results.schema import TABLES, Column, Schema

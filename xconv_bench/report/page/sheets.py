@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from xconv_bench.knobs import KNOBS
 from xconv_bench.report.canvas import style
-from xconv_bench.report.page.kinds import column_of, name_of, writer
-from xconv_bench.report.summary import Row
+from xconv_bench.report.page.figures import column_of, name_of, writer
+from xconv_bench.report.rows import Row
 from xconv_bench.results.schema import ALL_LAYERS, Cell, Column, Schema
 
 MOST_ROWS = 300

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from xconv_bench.configuration import SIMULATED
-from xconv_bench.report.page.answers import ANSWERING, answers
-from xconv_bench.report.page.answers.answer import Answer
-from xconv_bench.report.page.findings import statuses
-from xconv_bench.report.settings import Comparable, is_reference
-from xconv_bench.report.summary import Row
-from xconv_bench.report.units import format_budget
+from xconv_bench.report.page.answers import Answer, least_memory, one_figure, training
+from xconv_bench.report.page.answers.least_memory import Criteria, added_variance, gradient_error
+from xconv_bench.report.page.figures import condensed, statuses
+from xconv_bench.report.rows import Comparable, Row, is_reference
+from xconv_bench.report.training_words import trained_in
+from xconv_bench.report.words import format_budget
 from xconv_bench.results.recorded import RecordedRun
 from xconv_bench.results.schema import TABLES, Cell, Schema
+from xconv_bench.results.schema.shared import PEAKS
 from xconv_bench.results.statuses import DOUBTFUL, MEASURED_STATUSES
 
 MOST_VERDICTS = 6
@@ -24,6 +25,33 @@ _SAID_BY = {
     "memory": ("layers",),
 }
 """Tables that say no more of a network and batch than another one does."""
+
+_LEAST_MEMORY: Mapping[str, Criteria] = {
+    "frontier": Criteria(("peak_bytes",), gradient_error, "relative_error", time="step_seconds"),
+    "memory": Criteria(
+        (*PEAKS, "saved_bytes"), gradient_error, "gradient_relative_error", time="step_seconds"
+    ),
+    "error": Criteria(("saved_bytes",), gradient_error, "relative_error"),
+    "variance": Criteria(
+        ("saved_bytes",),
+        added_variance,
+        "variance_ratio",
+        limit="less variance than minibatches have",
+    ),
+    "layers": Criteria(("layer_peak_bytes",), gradient_error),
+}
+_ONE_FIGURE: Mapping[str, Callable[[Comparable], Answer | None]] = {
+    "advice": one_figure.plan,
+    "max_batch": one_figure.largest_batch,
+    "age": one_figure.least_error,
+    "runtime": one_figure.fastest,
+}
+_TRAINING = "training"
+_ANSWERING = (
+    "advice", "frontier", "memory", "max_batch", _TRAINING, "error", "age", "variance", "runtime",
+    "layers",
+)  # fmt: skip
+"""The tables that answer, the one that says most first."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +83,10 @@ def verdict_of(run: RecordedRun) -> RunVerdict:
 
 def _found(run: RecordedRun) -> Iterator[Judgement]:
     said: set[tuple[str, tuple[Cell, ...]]] = set()
-    for table in ANSWERING:
+    for table in _ANSWERING:
         if table not in run.tables:
             continue
-        settings = list(answers(table, run.tables[table].rows))
+        settings = list(_answers(table, run.tables[table].rows))
         subjects = [_subject(setting.rows[0]) for setting, _ in settings]
         for (setting, answer), subject in zip(settings, subjects, strict=True):
             shape = tuple(setting.rows[0].get(name) for name in _SHAPE)
@@ -68,6 +96,19 @@ def _found(run: RecordedRun) -> Iterator[Judgement]:
                 said |= {(other, shape) for other in _SAID_BY.get(table, ())}
             title = subject if subjects.count(subject) == 1 else setting.title
             yield Judgement(TABLES[table], title, _with_failures(setting, answer))
+
+
+def _answers(table: str, rows: Sequence[Row]) -> Iterator[tuple[Comparable, Answer | None]]:
+    """Yield the settings of a table with their answers."""
+    settings = condensed(TABLES[table], rows)
+    if table == _TRAINING:  # its answer needs every seed
+        yield from zip(settings, map(training.answer, trained_in(rows)), strict=True)
+        return
+    for setting in settings:
+        if table in _LEAST_MEMORY:
+            yield setting, least_memory.answer(TABLES[table], _LEAST_MEMORY[table], setting)
+        else:
+            yield setting, _ONE_FIGURE[table](setting)
 
 
 def _with_failures(setting: Comparable, answer: Answer | None) -> Answer:

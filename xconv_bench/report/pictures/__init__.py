@@ -1,35 +1,24 @@
-"""Describe the pictures of each table, one a file: which rows, axes, curves and words."""
+"""Describe the pictures of each table: which rows, axes, curves and words."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from xconv_bench.report.canvas.files import draw
-from xconv_bench.report.pictures import (
-    average_error,
-    error,
-    estimates,
-    frontier,
-    layers,
-    max_batch,
-    memory,
-    runtime,
-    training,
-    variance,
-)
-from xconv_bench.report.pictures.lines import Beside, Named
-from xconv_bench.report.summary import Row
+from xconv_bench.report.canvas import draw
+from xconv_bench.report.pictures import bars, error, frontier, layers, ratios, training, variance
+from xconv_bench.report.pictures.lines import DescribePictures
+from xconv_bench.report.rows import Beside, Row
 
-DESCRIBED: dict[str, Callable[[Sequence[Row], Beside], Iterable[Named]]] = {
-    "memory": memory.pictures,
-    "max_batch": max_batch.pictures,
-    "frontier": frontier.pictures,
-    "runtime": runtime.pictures,
-    "layers": layers.pictures,
-    "error": error.pictures,
-    "age": average_error.pictures,
-    "variance": variance.pictures,
-    "estimates": estimates.pictures,
-    "training": training.pictures,
+DESCRIBED: Mapping[str, DescribePictures] = {
+    "memory": bars.memory,
+    "max_batch": bars.max_batch,
+    "frontier": frontier.frontier,
+    "runtime": ratios.runtime,
+    "layers": layers.layers,
+    "error": error.error,
+    "age": error.age,
+    "estimates": error.estimates,
+    "variance": variance.variance,
+    "training": training.training,
 }
 """The descriptions of the pictures of a table, by its name; other tables have no pictures."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from xconv_bench.amounts import Scale, bytes_scale, seconds_scale
 from xconv_bench.naming import dial_words, estimator_words
@@ -10,8 +11,14 @@ from xconv_bench.report.canvas.axes import Axis, logarithmic
 from xconv_bench.report.canvas.curves import Curves, Line, Panel, Point
 from xconv_bench.report.canvas.style import Look
 from xconv_bench.report.pictures import lines as shown
-from xconv_bench.report.settings import Comparable, by_estimator, failures_of, number, settings_of
-from xconv_bench.report.summary import Row
+from xconv_bench.report.rows import (
+    Beside,
+    Comparable,
+    Row,
+    by_estimator,
+    failures_of,
+    number,
+)
 from xconv_bench.results.schema.column import Unit
 from xconv_bench.results.schema.frontier import FRONTIER
 from xconv_bench.results.schema.memory import MEMORY
@@ -51,15 +58,11 @@ _COSTS = {
 }
 
 
-def pictures(rows: Sequence[Row], beside: shown.Beside) -> Iterator[shown.Named]:
-    """Describe the lines of methods over their knobs; hollow points are beaten by another."""
-    for setting in settings_of(rows, FRONTIER.key):
-        for name, cost in _COSTS.items():
-            yield f"{name}{setting.suffix}", frontier(setting, cost)
+def against_memory(setting: Comparable, beside: Beside, cost: _Cost) -> Curves | None:
+    """Describe a line for each method over its knobs; hollow points are beaten by another.
 
-
-def frontier(setting: Comparable, cost: _Cost) -> Curves | None:
-    """Describe a line for each method; None where the cost was not measured."""
+    There is nothing to show where the cost was not measured.
+    """
     rows = [r for r in setting.rows if r["peak_bytes"] and number(r, cost.column) is not None]
     values = [value for row in rows if (value := number(row, cost.column))]
     if not values:
@@ -112,3 +115,8 @@ def _methods(
         yield Line(line, replace(look, line={"zorder": 3}))
         hollow = Look(name, replace(look.stroke, dashes="none"), _HOLLOW)
         yield Line([point._replace(words="") for point in beaten.get(name, [])], hollow)
+
+
+frontier = shown.by_setting(
+    FRONTIER.key, {name: partial(against_memory, cost=cost) for name, cost in _COSTS.items()}
+)

@@ -3,40 +3,33 @@
 They are figure 7 of the paper.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from xconv_bench.amounts import Scale, bytes_scale, format_bytes
 from xconv_bench.report.canvas import axes, curves, style
 from xconv_bench.report.pictures import lines as shown
-from xconv_bench.report.settings import Comparable, is_reference, settings_of
-from xconv_bench.report.summary import Row
+from xconv_bench.report.rows import Beside, Comparable, Row, is_reference
 from xconv_bench.report.tables.layers import above_start, peak_of, steps_of
 from xconv_bench.report.words import status_words
-from xconv_bench.results.schema import TABLES
+from xconv_bench.results.schema.layers import LAYERS
 
 _MOST_LABELS = 12
 _FEWEST_PARTS = 4
 _ROOM = 1.12
 _GAP = 0.045
 """Share of the width between two labels."""
-_KEY = tuple(column for column in TABLES["layers"].key if column != "position")
 _NOTE = "the most since the moment before; the start holds weights, gradients and the batch"
 _TURN = style.look(style.FAINT, linewidth=0.8)
 _LABEL = {"rotation": 60, "ha": "right", "fontsize": style.NOTE_SIZE}
 
 
-def pictures(rows: Sequence[Row], beside: shown.Beside) -> Iterator[shown.Named]:
-    """Describe the memory of each method: forward from left to right, then backward.
+def memory_along(setting: Comparable, beside: Beside) -> curves.Curves | None:
+    """Describe a line for each method, forward from left to right, then backward.
 
-    A layer has the same place for all methods; what is computed again lies between.
+    A layer has the same place for all methods; what is computed again lies between. There is
+    nothing to show where nothing was measured.
     """
-    for setting in settings_of(rows, _KEY):
-        yield f"layers{setting.suffix}", memory_along(setting)
-
-
-def memory_along(setting: Comparable) -> curves.Curves | None:
-    """Describe a line for each method; None where nothing was measured."""
     every = steps_of(setting)
     steps = {name: step for name, step in every.items() if peak_of(step) is not None}
     if not steps:
@@ -128,3 +121,6 @@ def _block_ends(order: Mapping[str, int]) -> dict[str, int]:
         if is_free and turn - end >= gap / 2 and len(kept) < _MOST_LABELS:
             kept[name] = end
     return dict(sorted(kept.items(), key=lambda item: item[1]))
+
+
+layers = shown.by_setting(LAYERS.setting_key, {"layers": memory_along})

@@ -1,18 +1,22 @@
 """Make lines of rows, in the looks of their methods."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import inf, isfinite, sqrt
-from pathlib import Path
 
-from xconv_bench.report.canvas import style
+from xconv_bench.report.canvas import Drawn, style
 from xconv_bench.report.canvas.axes import Axis
 from xconv_bench.report.canvas.curves import Line, Overlay, PlacedWords, Point
-from xconv_bench.report.canvas.files import Drawn
 from xconv_bench.report.canvas.style import Look
-from xconv_bench.report.settings import by_estimator, by_layer, number
-from xconv_bench.report.summary import Row
+from xconv_bench.report.rows import (
+    Beside,
+    Comparable,
+    Row,
+    by_estimator,
+    by_layer,
+    number,
+    settings_of,
+)
 from xconv_bench.results.schema import ALL_LAYERS
 
 BARS = "bars: standard errors"
@@ -24,23 +28,25 @@ OTHER_LAYERS = style.look("#cfcfcf", label="other layers", linewidth=0.8, zorder
 
 Named = tuple[str, Drawn | None]
 """A file name without its ending, and what is drawn there; None where there is nothing to show."""
+DescribePictures = Callable[[Sequence[Row], Beside], Iterable[Named]]
+"""From the rows of a table, and what stands beside them, to their pictures."""
 Lines = Mapping[str, Sequence[Point]]
 """Points from left to right, by what the line shows."""
 Make = Callable[[Row], Point | None]
 """Makes a point of a row; None where something was not measured."""
 
 
-@dataclass(frozen=True)
-class Beside:
-    """Hold what pictures need beside the rows of their table.
+def by_setting(
+    key: Sequence[str], described: Mapping[str, Callable[[Comparable, Beside], Drawn | None]]
+) -> DescribePictures:
+    """Return a description with the pictures ``described`` of each setting, by their names."""
 
-    ``laws`` are fitted to variances, ``made`` is the folder of what trained networks have made;
-    ``layers`` are those asked for, None where nobody asked.
-    """
+    def describe(rows: Sequence[Row], beside: Beside) -> Iterator[Named]:
+        for setting in settings_of(rows, key):
+            for name, picture in described.items():
+                yield f"{name}{setting.suffix}", picture(setting, beside)
 
-    laws: Sequence[Row] = ()
-    made: Path | None = None
-    layers: Sequence[str] | None = None
+    return describe
 
 
 def point_of(

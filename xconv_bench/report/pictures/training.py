@@ -2,54 +2,52 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-from xconv_bench.naming import training_name
+from xconv_bench.naming import method_words, training_name
 from xconv_bench.report.canvas.axes import Axis
 from xconv_bench.report.canvas.curves import Band, Curves, Line, Overlay, Panel, Point
 from xconv_bench.report.canvas.images import Images
 from xconv_bench.report.canvas.style import Look
-from xconv_bench.report.pictures.lines import Beside, Named, looks_by_name
-from xconv_bench.report.settings import number
-from xconv_bench.report.summary import Row
-from xconv_bench.report.tables.training import setting_words
+from xconv_bench.report.pictures.lines import Named, looks_by_name
+from xconv_bench.report.rows import Beside, Row, number
 from xconv_bench.report.training_words import (
     JUDGED,
-    SETTING_KEY,
     Trained,
+    TrainedSetting,
     measures_in,
-    name_of,
-    picture_names,
     trained_in,
 )
-from xconv_bench.results.schema import Cell
 
 _MOST_MEASURES = 2
 _BAND_ALPHA = 0.12
 _REFERENCES = ("input", "truth")
 
 
-def pictures(rows: Sequence[Row], beside: Beside) -> Iterator[Named]:
-    """Describe measures by epoch, and side by side what networks made, setting by setting."""
+def training(rows: Sequence[Row], beside: Beside) -> Iterator[Named]:
+    """Describe measures by epoch, and side by side what networks made, setting by setting.
+
+    Files are called by the task, with a number from its second setting on.
+    """
     settings = trained_in(rows)
-    names = picture_names(settings)
-    for name, (key, methods) in zip(names, settings.items(), strict=True):
-        columns: dict[str, Any] = dict(zip(SETTING_KEY, key, strict=True))
-        yield f"training_{name}", by_epoch(columns, methods)
-    for name, methods in zip(names, settings.values(), strict=True):
-        yield f"made_{name}", made_images(methods, beside.made)
+    tasks = [str(setting.columns["task"]) for setting in settings]
+    counts = [tasks[: place + 1].count(task) for place, task in enumerate(tasks)]
+    names = [f"{t}_{n}" if n > 1 else t for t, n in zip(tasks, counts, strict=True)]
+    for name, setting in zip(names, settings, strict=True):
+        yield f"training_{name}", by_epoch(setting)
+    for name, setting in zip(names, settings, strict=True):
+        yield f"made_{name}", made_images(setting.methods, beside.made)
 
 
-def by_epoch(columns: dict[str, Cell], methods: Sequence[Trained]) -> Curves | None:
+def by_epoch(setting: TrainedSetting) -> Curves | None:
     """Describe a panel for each measure; None where there is none."""
-    measures = measures_in([row for method in methods for row in method.rows])[:_MOST_MEASURES]
+    methods, measures = setting.methods, measures_in(setting.rows)[:_MOST_MEASURES]
     if not measures:
         return None
     looks = looks_by_name({method.name: method.rows for method in methods}, has_markers=False)
     seeds = max(len({row["seed"] for row in method.rows}) for method in methods)
     notes = [f"mean of {seeds} seeds, from the worst to the best in the band"] if seeds > 1 else []
     return Curves(
-        f"Training with each method: {setting_words(columns)}",
+        f"Training with each method: {setting.title}",
         Axis("epoch"),
         Axis(has_grid=True),
         [
@@ -93,7 +91,7 @@ def made_images(methods: Sequence[Trained], made: Path | None) -> Images | None:
         files = sorted((made / training_name(row)).glob("*.png"))
         if not images:
             images += [(file.stem, file) for file in files if file.stem in _REFERENCES]
-        images += [(name_of(row), file) for file in files if file.stem not in _REFERENCES]
+        images += [(method_words(row), file) for file in files if file.stem not in _REFERENCES]
     task = methods[0].rows[0]["task"]
     return (
         Images(f"Images made by networks that were trained for {task}", images) if images else None

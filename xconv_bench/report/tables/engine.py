@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
 from xconv_bench.naming import dial_words, method_words
-from xconv_bench.report.settings import (
+from xconv_bench.report.rows import (
+    Beside,
     Comparable,
+    Row,
     by_estimator,
     by_layer,
     is_reference,
@@ -18,12 +20,9 @@ from xconv_bench.report.settings import (
     reference_in,
     settings_of,
 )
-from xconv_bench.report.summary import Row
 from xconv_bench.report.tables.terminal import Block, Printed, TextColumn, aligned
-from xconv_bench.report.units import format_measured, format_ratio, formatter
-from xconv_bench.report.words import ended
-from xconv_bench.results import schema
-from xconv_bench.results.schema import ALL_LAYERS
+from xconv_bench.report.words import ended, format_measured, format_ratio, formatter
+from xconv_bench.results.schema import ALL_LAYERS, Cell, Column, Schema
 from xconv_bench.results.schema.column import Unit
 
 LineType = TypeVar("LineType")
@@ -61,30 +60,36 @@ ExactOf = Callable[[LineType], LineType | None]
 """From a line to the one of exact, which is compared with no other."""
 
 
-def no_exact(line: Any) -> None:
-    """Compare a line with none: the table has ratios of its own, or none."""
-
-
 def columns_of(
-    figures: Iterable[Figure[LineType]], lines: Sequence[LineType], exact_of: ExactOf[LineType]
+    figures: Iterable[Figure[LineType]],
+    lines: Sequence[LineType],
+    exact_of: ExactOf[LineType] = lambda line: None,
 ) -> list[TextColumn]:
-    """Return the columns of the figures that any of the lines has."""
+    """Return the columns of the figures that any of the lines has.
+
+    Without ``exact_of`` lines are compared with none: the table has ratios of its own, or none.
+    """
     columns = (figure.column(lines, exact_of) for figure in figures)
     return [column for column in columns if any(column.cells)]
 
 
+DescribeTable = Callable[[Sequence[Row], Beside], Printed]
+"""From the rows of a table, and what stands beside them, to what is printed of them."""
+
+
 def by_setting(
-    rows: Sequence[Row],
-    key: Sequence[str],
+    schema: Schema,
     figures: Sequence[Figure[Row]],
     lines_of: Callable[[Sequence[Row]], Sequence[Row]] = list,
-) -> Printed:
-    """Return a table for each setting, with a line for each method."""
-    settings = settings_of(rows, key)
-    return Printed(
-        [methods_part(setting, lines_of(setting.rows), figures) for setting in settings],
-        notes_of(settings),
-    )
+) -> DescribeTable:
+    """Return a description with a table for each setting, and a line for each method."""
+
+    def describe(rows: Sequence[Row], beside: Beside) -> Printed:
+        settings = settings_of(rows, schema.key)
+        parts = [methods_part(setting, lines_of(setting.rows), figures) for setting in settings]
+        return Printed(parts, notes_of(settings))
+
+    return describe
 
 
 def methods_part(
@@ -96,7 +101,7 @@ def methods_part(
     return Block(setting.title, [methods], columns_of(figures, lines, lambda row: exact))
 
 
-def figure_of(column: schema.Column, *, is_status: bool = False, **look: Any) -> Figure[Row]:
+def figure_of(column: Column, *, is_status: bool = False, **look: Any) -> Figure[Row]:
     """Return the figure that shows a column: its value, how well it is known, its ratio to exact.
 
     Where ``is_status`` and there is no value, the cell says how the row ended. ``look`` are fields
@@ -117,7 +122,7 @@ def figure_of(column: schema.Column, *, is_status: bool = False, **look: Any) ->
     return Figure(**{**usual, **look})
 
 
-def error_figure(column: schema.Column, **look: Any) -> Figure[Row]:
+def error_figure(column: Column, **look: Any) -> Figure[Row]:
     """Return the figure of an error that is ``exact`` where it is zero."""
     return figure_of(
         column,
@@ -126,14 +131,14 @@ def error_figure(column: schema.Column, **look: Any) -> Figure[Row]:
     )
 
 
-def meaning_of(column: schema.Column) -> str:
+def meaning_of(column: Column) -> str:
     """Return what a column means, and what stands behind its figures."""
     if len(column.spread) == 1:
         return f"{column.meaning}; ± its standard error"
     return f"{column.meaning}; with its 95 % interval" if column.spread else column.meaning
 
 
-def cell_words(column: schema.Column, row: Row, exact: Row | None) -> str:
+def cell_words(column: Column, row: Row, exact: Row | None) -> str:
     """Return ``338 MiB (0.79×)`` or ``0.41 ± 0.01``; nothing where the row has no value."""
     value = row[column.name]
     if not isinstance(value, int | float):
@@ -149,6 +154,23 @@ def cell_words(column: schema.Column, row: Row, exact: Row | None) -> str:
     return formatter(column, value)(value)
 
 
+def compared(
+    value_of: Callable[[LineType], float | None],
+    write: Callable[[float], str],
+    missing: Callable[[LineType], str] = lambda line: "",
+) -> Callable[[LineType, LineType | None], str]:
+    """Return what writes a value of a line and its ratio to that of exact, or what is missing."""
+
+    def words(line: LineType, exact: LineType | None) -> str:
+        value = value_of(line)
+        if value is None:
+            return missing(line)
+        whole = None if exact is None else value_of(exact)
+        return write(value) + in_brackets(ratio_to(value, whole))
+
+    return words
+
+
 def in_brackets(ratio: float | None) -> str:
     """Return `` (0.79×)``; nothing where there is no ratio."""
     return "" if ratio is None else f" ({format_ratio(ratio)})"
@@ -159,7 +181,7 @@ def ratio_to(value: float, exact: float | None) -> float | None:
     return value / exact if exact else None
 
 
-def ratio_of(column: schema.Column, row: Row, exact: Row | None) -> float | None:
+def ratio_of(column: Column, row: Row, exact: Row | None) -> float | None:
     """Return the ratio that the table has, such as a median over rounds, or else that of two."""
     if is_reference(row):
         return None
@@ -174,36 +196,32 @@ LayerRows = dict[str, list[Row]]
 """The rows of each layer, by its name."""
 
 
-def no_columns(lines: LayerRows) -> Sequence[TextColumn]:
-    """Add nothing to the columns of a layer."""
-    return ()
-
-
 def gradient_parts(
-    setting: Comparable,
+    settings: Sequence[Comparable],
     figures: Sequence[Figure[Row]],
     layers: Sequence[str] | None,
     is_left_out: Callable[[Sequence[Row]], bool],
-    more: Callable[[LayerRows], Sequence[TextColumn]] = no_columns,
+    more: Callable[[LayerRows], Sequence[TextColumn]] = lambda lines: (),
 ) -> Iterator[Block]:
-    """Yield a table of the whole network, and for each estimator one with a line a layer.
+    """Yield for each setting the whole network, and for each estimator a table with its layers.
 
     Only ``layers`` are shown where they are given. An estimator ``is_left_out`` by its rows;
     ``more`` makes the columns that stand behind the figures of its layers.
     """
-    yield methods_part(setting, of_network(setting.rows), figures)
-    exact = {row["layer"]: row for row in setting.rows if is_reference(row)}
-    for name, rows in by_estimator(setting.rows).items():
-        lines = by_layer(rows, layers)
-        if lines.keys() == {ALL_LAYERS} or is_left_out(rows):
-            continue
-        columns = _layer_columns(figures, lines.values(), lambda row: exact.get(row["layer"]))
-        names = TextColumn("layer", list(lines), "left")
-        yield Block(f"{name}, layer by layer", [names], [*columns, *more(lines)])
+    for setting in settings:
+        yield methods_part(setting, of_network(setting.rows), figures)
+        exact = {row["layer"]: row for row in setting.rows if is_reference(row)}
+        for name, rows in by_estimator(setting.rows).items():
+            lines = by_layer(rows, layers)
+            if lines.keys() == {ALL_LAYERS} or is_left_out(rows):
+                continue
+            columns = _layer_columns(figures, lines.values(), exact)
+            names = TextColumn("layer", list(lines), "left")
+            yield Block(f"{name}, layer by layer", [names], [*columns, *more(lines)])
 
 
 def _layer_columns(
-    figures: Sequence[Figure[Row]], lines: Collection[Sequence[Row]], exact_of: ExactOf[Row]
+    figures: Sequence[Figure[Row]], lines: Collection[Sequence[Row]], exact: Mapping[Cell, Row]
 ) -> Iterator[TextColumn]:
     """Yield all figures of a single number of probes, and the essential ones of each of several.
 
@@ -216,6 +234,6 @@ def _layer_columns(
         for dial in dials:
             rows = [next((r for r in line if dial_words(r) == dial), None) for line in lines]
             heading = f"{figure.heading} {dial}" if len(dials) > 1 else figure.heading
-            column = figure.column(rows, exact_of, heading)
+            column = figure.column(rows, lambda row: exact.get(row["layer"]), heading)
             if any(column.cells):
                 yield column

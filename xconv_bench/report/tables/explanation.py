@@ -6,10 +6,9 @@ from typing import IO
 from xconv_bench.amounts import Scale, bytes_scale, format_bytes
 from xconv_bench.explanation import Explanation, Held, Peak
 from xconv_bench.naming import method_words
-from xconv_bench.report.settings import is_reference, settings_of
-from xconv_bench.report.summary import Row, grouped
+from xconv_bench.report.rows import Row, grouped, is_reference, settings_of
 from xconv_bench.report.tables.terminal import Block, Printed, TextColumn, aligned, print_tables
-from xconv_bench.report.units import format_ratio
+from xconv_bench.report.words import format_ratio
 from xconv_bench.results.schema import TABLES
 
 MOST_FAMILIES = 6

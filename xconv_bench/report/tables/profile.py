@@ -7,11 +7,10 @@ from typing import IO
 
 from xconv_bench.amounts import format_bytes
 from xconv_bench.naming import method_words
-from xconv_bench.report.settings import of_network
+from xconv_bench.report.rows import of_network
 from xconv_bench.report.tables import terminal
 from xconv_bench.report.tables.terminal import Printed, TextColumn, print_tables
-from xconv_bench.report.units import format_duration, known
-from xconv_bench.report.words import counts_words, phrases
+from xconv_bench.report.words import counts_words, format_duration, known, phrases
 from xconv_bench.results.schema import Cell
 from xconv_bench.results.table import Row
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Literal
 
 from xconv_bench.plain_text import visible
-from xconv_bench.report.summary import RATIO_MEANING
+from xconv_bench.report.rows import RATIO_MEANING
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

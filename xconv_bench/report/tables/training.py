@@ -1,66 +1,47 @@
 """The rows of ``training.csv`` as tables for people: final measures, gaps, memory and time."""
 
 from collections.abc import Iterator, Sequence
-from typing import IO
 
 from xconv_bench.amounts import format_bytes, format_seconds
 from xconv_bench.report.published import published_accuracy
-from xconv_bench.report.settings import number
-from xconv_bench.report.summary import Row
-from xconv_bench.report.tables.engine import Figure, columns_of, in_brackets, ratio_to
-from xconv_bench.report.tables.terminal import Block, Printed, TextColumn, print_tables
-from xconv_bench.report.training_words import (
-    SETTING_KEY,
-    Trained,
-    gaps_in,
-    measures_in,
-    trained_in,
-)
-from xconv_bench.report.words import ended, phrases
-from xconv_bench.results.schema import Cell
+from xconv_bench.report.rows import Beside, Row, number
+from xconv_bench.report.tables.engine import Figure, columns_of, compared
+from xconv_bench.report.tables.terminal import Block, Printed, TextColumn
+from xconv_bench.report.training_words import Trained, TrainedSetting, measures_in, trained_in
+from xconv_bench.report.words import ended
 from xconv_bench.results.schema.shared import PEAKS
 from xconv_bench.results.schema.training import GAP, TRAINING
 
 
-def print_training_table(rows: Sequence[Row], file: IO[str] | None = None) -> None:
-    """Print a line for each method, task by task."""
-    parts = [_part(key, methods) for key, methods in trained_in(rows).items()]
-    print_tables(Printed(parts), file)
+def training(rows: Sequence[Row], beside: Beside) -> Printed:
+    """Describe a line for each method, task by task."""
+    return Printed([_part(setting) for setting in trained_in(rows)])
 
 
-def setting_words(columns: dict[str, Cell]) -> str:
-    """Return ``classification of digits by net, batch 32, 28 px, 15 epochs``, and so on."""
-    head = f"{columns['task']} of {columns['data']} by {columns['model']}"
-    names = ("batch_size", "image_size", "dtype", "device", "epochs", "learning_rate")
-    rest = phrases({name: columns[name] for name in names})
-    return f"{head}, {rest}" + (", at equal memory" if columns["equal_memory"] else "")
-
-
-def _part(key: tuple[object, ...], methods: Sequence[Trained]) -> Block:
-    columns: dict[str, Cell] = dict(zip(SETTING_KEY, key, strict=True))  # type: ignore[arg-type]
-    exact = next((method for method in methods if method.is_exact), None)
+def _part(setting: TrainedSetting) -> Block:
+    methods, exact = setting.methods, setting.exact
     return Block(
-        setting_words(columns),
+        setting.title,
         [TextColumn("method", [method.name for method in methods], "left")],
-        columns_of(_figures(methods), methods, lambda method: exact),
+        columns_of(_figures(setting), methods, lambda method: exact),
         list(_notes(methods)),
     )
 
 
-def _figures(methods: Sequence[Trained]) -> Iterator[Figure[Trained]]:
-    rows = [row for method in methods for row in method.rows]
+def _figures(setting: TrainedSetting) -> Iterator[Figure[Trained]]:
     yield Figure("seeds", lambda method, _: str(len(method.finals)))
-    if len({row["batch_size"] for row in rows}) > 1:
+    if len({row["batch_size"] for row in setting.rows}) > 1:
         yield Figure("batch", lambda method, _: _range(method, "batch_size"))
         yield Figure("rate", lambda method, _: _range(method, "learning_rate"))
-    gaps = gaps_in(methods)
-    for place, column in enumerate(measures_in(rows)):
+    gaps = setting.gaps()
+    for place, column in enumerate(measures_in(setting.rows)):
         yield _measure(column)
         if place == 0:
             yield Figure("gap", lambda method, _: gaps.get(method.name, ""), GAP.meaning, mark=" ±")
     yield Figure("paper", _published, _PAPER)
-    yield Figure("peak", _peak, "memory of a training step without the optimizer")
-    yield Figure("epoch", _time, _EPOCH)
+    peak = compared(_peak, format_bytes)
+    yield Figure("peak", peak, "memory of a training step without the optimizer")
+    yield Figure("epoch", compared(Trained.epoch_seconds, format_seconds), _EPOCH)
 
 
 def _measure(column: str) -> Figure[Trained]:
@@ -76,26 +57,14 @@ def _measure(column: str) -> Figure[Trained]:
     return Figure(TRAINING[column].heading, words)
 
 
-def _peak(method: Trained, exact: Trained | None) -> str:
-    for column in PEAKS:
-        peak = method.mean(column) if column in TRAINING.names else None
-        if peak is not None:
-            whole = None if exact is None else exact.mean(column)
-            return format_bytes(peak) + in_brackets(ratio_to(peak, whole))
-    return ""
+def _peak(method: Trained) -> float | None:
+    peaks = (method.mean(column) for column in PEAKS if column in TRAINING.names)
+    return next((peak for peak in peaks if peak is not None), None)
 
 
 def _published(method: Trained, _: Trained | None) -> str:
     value = published_accuracy(method.rows[0])
     return "" if value is None else f"{value:.4f}"
-
-
-def _time(method: Trained, exact: Trained | None) -> str:
-    seconds = method.epoch_seconds()
-    if seconds is None:
-        return ""
-    whole = None if exact is None else exact.epoch_seconds()
-    return format_seconds(seconds) + in_brackets(ratio_to(seconds, whole))
 
 
 def _range(method: Trained, column: str) -> str:

@@ -16,10 +16,9 @@ from xconv_bench.configuration import (
 from xconv_bench.knobs import KNOBS
 from xconv_bench.naming import method_words
 from xconv_bench.plain_text import visible
-from xconv_bench.report.summary import grouped
+from xconv_bench.report.rows import grouped
 from xconv_bench.report.tables.terminal import Block, Printed, TextColumn, print_tables
-from xconv_bench.report.units import format_measured
-from xconv_bench.report.words import phrases
+from xconv_bench.report.words import format_measured, phrases
 from xconv_bench.results import schema
 from xconv_bench.results.schema import ALL_LAYERS, TABLES, Cell
 from xconv_bench.results.schema.column import Unit

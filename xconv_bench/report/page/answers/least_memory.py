@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from math import inf, isfinite
 
 from xconv_bench.amounts import bytes_scale
-from xconv_bench.report.page.answers.answer import (
+from xconv_bench.report.page.answers import (
+    MOST_LISTED,
     Answer,
     error_words,
     exact_of,
+    listed,
     named,
     percent,
-    plural,
     ratio_of,
 )
-from xconv_bench.report.page.kinds import name_of
-from xconv_bench.report.settings import Comparable, is_reference, number
-from xconv_bench.report.summary import Row
-from xconv_bench.report.units import format_ratio
+from xconv_bench.report.page.figures import name_of
+from xconv_bench.report.rows import Comparable, Row, is_reference, number
+from xconv_bench.report.words import format_ratio
 from xconv_bench.results.schema import Schema
 from xconv_bench.results.schema.shared import CPU_WAIT, FLOOR
 
@@ -29,7 +29,6 @@ _DISTURBED = 0.1
 """The part of a step that threads waited for a core, from which on its time says little."""
 _NEAR = 1.02
 """Memory within two percent of the least is as good: the error decides."""
-_MOST_OTHERS = 3
 _HELD, _KEPT = "the memory of exact", "what exact keeps for the backward pass"
 
 
@@ -178,22 +177,17 @@ class _Words:
         sentences = [f"The same holds for {named(ties)}."] if ties else []
         if less:
             sentences.append(
-                f"With less memory, but not {self.criteria.limit}: {self._list(less)}."
+                f"With less memory, but not {self.criteria.limit}: {listed(map(self.short, less))}."
             )
         if better:
-            sentences.append(f"Better for more memory: {self._list(better)}.")
+            sentences.append(f"Better for more memory: {listed(map(self.short, better))}.")
         elif rest:
             sentences.append(f"The next is {self.short(rest[0])}.")
         elif len(costs) == 1:
             sentences.append("No other method was measured beside exact.")
-        if fastest is not None and fastest not in (better[:_MOST_OTHERS] or rest[:1]):
+        if fastest is not None and fastest not in (better[:MOST_LISTED] or rest[:1]):
             sentences.append(f"Fastest of those that save memory: {self.short(fastest)}.")
         return [*sentences, *_unknown(self.criteria, costs)]
-
-    def _list(self, costs: Sequence[_Candidate]) -> str:
-        more = len(costs) - _MOST_OTHERS
-        rest = f", and {plural(more, 'other')}" if more > 0 else ""
-        return f"{'; '.join(map(self.short, costs[:_MOST_OTHERS]))}{rest}"
 
 
 def _fastest(best: _Candidate, saving: Sequence[_Candidate]) -> _Candidate | None:

@@ -4,29 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xconv_bench.report.page.answers.answer import Answer, figure, plural
+from xconv_bench.report.page.answers import Answer, figure, listed, plural
 from xconv_bench.report.training_words import (
     JUDGED,
     Gap,
     Trained,
+    TrainedSetting,
     gap,
     gap_words,
     measures_in,
 )
-from xconv_bench.report.units import format_ratio
+from xconv_bench.report.words import format_ratio
 from xconv_bench.results.schema.shared import PEAKS
 from xconv_bench.results.schema.training import TRAINING
 
 Judged = tuple[Trained, Gap]
 
 
-def answer(methods: Sequence[Trained]) -> Answer | None:
-    """Return the answer in a setting; None where no method can be compared with exact."""
-    exact = next((method for method in methods if method.is_exact), None)
-    measures = measures_in(row for method in methods for row in method.finals.values())
+def answer(setting: TrainedSetting) -> Answer | None:
+    """Return the answer; None where no method can be compared with exact."""
+    exact = setting.exact
+    measures = measures_in(row for method in setting.methods for row in method.finals.values())
     if exact is None or not exact.finals or not measures:
         return None
-    others = [method for method in methods if method is not exact]
+    others = [method for method in setting.methods if method is not exact]
     judged = [(m, found) for m in others if (found := gap(m, exact, measures[0])) is not None]
     if not judged:
         return None
@@ -79,9 +80,7 @@ def _remarks(judged: Sequence[Judged], others: Sequence[Trained], measure: str) 
     sentences = []
     worse = sorted((each for each in judged if _is_worse(each[1])), key=lambda each: each[1].mean)
     if worse:
-        names = "; ".join(_short(each, measure) for each in worse[:3])
-        more = f", and {plural(len(worse) - 3, 'other')}" if len(worse) > 3 else ""
-        sentences.append(f"Worse than exact: {names}{more}.")
+        sentences.append(f"Worse than exact: {listed(_short(each, measure) for each in worse)}.")
     diverged = [method.name for method in others if method.diverged]
     if diverged:
         sentences.append(f"Training diverged with {', '.join(diverged)}.")

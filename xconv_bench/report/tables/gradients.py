@@ -1,31 +1,34 @@
-"""The rows of ``variance.csv`` as tables for people: the network, its layers, and the answer."""
+"""Tables of gradients, errors and variances: the whole network first, then layer by layer."""
 
 from collections.abc import Iterator, Sequence
 from math import sqrt
-from typing import IO
 
-from xconv_bench.report.settings import (
+from xconv_bench.report.rows import (
+    Beside,
     Comparable,
+    Row,
     by_estimator,
     by_layer,
+    grouped,
+    is_exact,
     is_reference,
     note,
     notes_of,
     number,
+    of_network,
     settings_of,
 )
-from xconv_bench.report.summary import Row, grouped
 from xconv_bench.report.tables.engine import (
     Figure,
     LayerRows,
+    cell_words,
     figure_of,
     gradient_parts,
     in_brackets,
     meaning_of,
     ratio_to,
 )
-from xconv_bench.report.tables.terminal import Printed, TextColumn, aligned, print_tables
-from xconv_bench.report.units import format_measured, format_ratio
+from xconv_bench.report.tables.terminal import Printed, TextColumn, aligned
 from xconv_bench.report.variance_laws import (
     Laws,
     answers,
@@ -34,8 +37,9 @@ from xconv_bench.report.variance_laws import (
     laws_by_key,
     ratio_words,
 )
-from xconv_bench.report.words import ended
+from xconv_bench.report.words import ended, format_measured, format_ratio
 from xconv_bench.results.schema import ALL_LAYERS
+from xconv_bench.results.schema.error import ERROR
 from xconv_bench.results.schema.variance import VARIANCE
 from xconv_bench.results.schema.variance_law import VARIANCE_LAW
 
@@ -43,35 +47,91 @@ _EXPONENT = VARIANCE_LAW["exponent"]
 _REMARK = "*"
 
 
-def print_variance_table(
-    rows: Sequence[Row],
-    laws: Sequence[Row],
-    layers: Sequence[str] | None = None,
-    file: IO[str] | None = None,
-) -> None:
-    """Print the variances in ``rows``, and the fitted ``laws``.
+def error(rows: Sequence[Row], beside: Beside) -> Printed:
+    """Describe errors of the weight gradients, with the verdict on bias where it is asked for.
 
-    For each setting the whole network, one line a configuration; then for each estimator one line
-    a layer, of ``layers`` only where they are given: the ratio of the estimator's variance to that
-    of minibatches at each number of probes, its law, and the fewest probes that keep the target.
-    Below stand the messages, what each figure means, and at the very end a line for each estimator
-    that says what it adds.
+    With several numbers of probes a layer has the error and what is saved for each of them, with
+    a single one all figures.
+    """
+    settings = settings_of(rows, ERROR.key)
+    figures = (*_ERRORS, *(_BIAS_TEST if beside.bias_test else ()))
+    parts = list(gradient_parts(settings, figures, beside.layers, _is_left_out))
+    legend = _false_alarms(rows) if beside.bias_test else ()
+    return Printed(parts, notes_of(settings), legend)
+
+
+def variance(rows: Sequence[Row], beside: Beside) -> Printed:
+    """Describe variances and the laws fitted to them; at the end an answer for each estimator.
+
+    A layer has the ratio of the estimator's variance to that of minibatches at each number of
+    probes, its law, and the fewest probes that keep the target.
     """
     settings = settings_of(rows, VARIANCE.key)
-    by_key = laws_by_key(laws)
+    laws = laws_by_key(beside.laws)
 
-    def law_columns(lines: LayerRows) -> list[TextColumn]:
-        return list(_law_columns(lines, by_key))
+    parts = gradient_parts(
+        settings,
+        _VARIANCES,
+        beside.layers,
+        is_left_out=lambda rows: is_reference(rows[0]),
+        more=lambda lines: list(_law_columns(lines, laws)),
+    )
+    notes = [*notes_of(settings), *_law_notes(settings, laws, beside.layers)]
+    return Printed(list(parts), notes, _legend(beside.laws), answers(rows, beside.laws))
 
-    parts = [
-        part
-        for setting in settings
-        for part in gradient_parts(
-            setting, _FIGURES, layers, lambda some: is_reference(some[0]), law_columns
+
+def _is_left_out(rows: Sequence[Row]) -> bool:
+    return all(is_reference(row) and is_exact(row) for row in rows)
+
+
+def _false_alarms(rows: Sequence[Row]) -> Iterator[tuple[str, str]]:
+    rates = [number(row, "bias_false_alarm_rate") for row in of_network(rows)]
+    rate = next((rate for rate in rates if rate is not None), None)
+    if rate is not None:
+        yield (
+            "false alarms",
+            f"a network without bias has a layer that is called biased with probability {rate:g}, "
+            "shared out among its layers",
         )
-    ]
-    notes = [*notes_of(settings), *_law_notes(settings, by_key, layers)]
-    print_tables(Printed(parts, notes, _legend(laws), answers(rows, laws)), file)
+
+
+def _error(row: Row, _: Row | None) -> str:
+    if row["status"] != "ok":
+        return ended(row)
+    return "exact" if is_exact(row) else cell_words(ERROR["relative_error"], row, None)
+
+
+def _estimated(name: str) -> Figure[Row]:
+    """Return the figure of a column that says nothing of what is exact."""
+    column = ERROR[name]
+    return figure_of(
+        column, write=lambda row, _: "" if is_exact(row) else cell_words(column, row, None)
+    )
+
+
+def _bias(row: Row, _: Row | None) -> str:
+    bias, noise = number(row, "relative_bias"), number(row, "relative_bias_noise")
+    return "" if bias is None or not noise or is_exact(row) else format_ratio(bias / noise)
+
+
+_ERRORS = (
+    figure_of(ERROR["relative_error"], write=_error, is_essential=True),
+    figure_of(ERROR["floor_error"], is_essential=True),
+    figure_of(ERROR["saved_bytes"], is_essential=True),
+    _estimated("cosine"),
+    _estimated("relative_spread"),
+    Figure(
+        "bias/noise",
+        _bias,
+        "how far the mean estimate lies from the exact gradient, over how far chance alone would "
+        "put it: about 1 without bias",
+    ),
+)
+"""In the order in which they are shown."""
+_BIAS_TEST = (
+    figure_of(ERROR["bias_verdict"], justify="right", is_essential=True),
+    _estimated("bias_p_value"),
+)
 
 
 def _law_columns(lines: LayerRows, laws: Laws) -> Iterator[TextColumn]:
@@ -150,7 +210,7 @@ def _rounding(row: Row, _: Row | None) -> str:
     return format_ratio(sqrt(error / rounding))
 
 
-_FIGURES = (
+_VARIANCES = (
     figure_of(
         VARIANCE["variance_ratio"], heading="ratio", write=_ratio, mark="× (", is_essential=True
     ),
