@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from xconv.geometry import Geometry
+from xconv.geometry import Geometry, gradient_of_images
 from xconv.layout import Layout
 from xconv.schemes.scheme import NO_SMALLER, Scheme
+from xconv.wholes import Span
 
 if TYPE_CHECKING:
     from xconv.schemes.scheme import Dials
@@ -62,7 +63,7 @@ class Rebuilt(Scheme):
         """Return the sum of the weight gradients of some images after the other."""
         total: Tensor | None = None
         for images, rebuilt in self.rebuild(kept, seed, probing, layout):
-            part = geometry.weight_gradient(grad_output[images], rebuilt, weight)
+            part = gradient_of_images(geometry, grad_output, Span.of(images), rebuilt, weight)
             del rebuilt
             wide = torch.promote_types(part.dtype, torch.float32)
             total = part.to(wide) if total is None else total.add_(part)

@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 
 from xconv import autocast
-from xconv.geometry import Geometry
+from xconv.geometry import Geometry, gradient_of_images
 from xconv.kernels import choice
 from xconv.layout import Layout
 from xconv.precision import convolution_precision
@@ -39,7 +39,7 @@ from xconv.spectrum.blocks import (
     inverse_transform,
     places,
 )
-from xconv.spectrum.coding import decode_into, encoded
+from xconv.spectrum.coding import Stored, decoded, encoded
 from xconv.spectrum.parts import parts_of
 from xconv.spectrum.plan import BITS, BlockPlan, Contribution, divide, most_bits, nominal_plan
 from xconv.spectrum.rounding import (
@@ -50,7 +50,7 @@ from xconv.spectrum.rounding import (
     rotation,
 )
 from xconv.spectrum.sampling import draw_frequencies
-from xconv.wholes import whole
+from xconv.wholes import Span, whole
 
 if TYPE_CHECKING:
     from xconv.schemes.scheme import Dials
@@ -140,8 +140,8 @@ class Spectral(Scheme):
         scales: dict[int, list[Tensor]] = {bits: [] for bits in _SCALES}
         with convolution_precision(input.device), autocast.switched_off(input.device.type):
             for images, channels in _each_part(layout):
-                part = input[images, channels]
-                found = encoded(part, where, weights, turn, blocks, plan.counts)
+                part = Span.of(images), Span.of(channels)
+                found = encoded(input, *part, where, weights, turn, blocks, plan.counts)
                 codes += found[::2]
                 for bits, sizes in zip(used, found[1::2], strict=True):
                     scales[SCALE_BITS[bits]].append(sizes)
@@ -255,21 +255,24 @@ def _expanded(
     """Return the weight gradient of x̂, formed some images at a time."""
     total = torch.zeros_like(weight, dtype=torch.float32)
     where = places(_to(frequencies.long(), layout.device), blocks)
-    shape = [n for pair in zip(blocks.counts, blocks.sides, strict=True) for n in pair]
     for images, parts in parts_of(layout):
         expanded = layout.empty(images)
         for channels in parts:
-            chosen = next(values)
-            coefficients = chosen.new_zeros(chosen.shape[1] * chosen.shape[2], *shape)
-            by_frequency(coefficients, blocks)[where] = chosen.flatten(1, 2).unflatten(
-                -1, blocks.counts
-            )
-            target = expanded[:, channels]
-            del chosen
-            target.copy_(inverse_transform(coefficients, blocks).reshape(target.shape))
-            del coefficients
-        total += geometry.weight_gradient(grad_output[images], expanded, weight)
+            _fill(expanded, Span.of(channels), next(values), where, blocks)
+        total += gradient_of_images(geometry, grad_output, Span.of(images), expanded, weight)
     return total
+
+
+@whole
+def _fill(
+    expanded: Tensor, channels: Span, chosen: Tensor, where: tuple[Tensor, ...], blocks: Blocks
+) -> None:
+    """Write to some ``channels`` of x̂ the maps of their coefficients ``chosen``."""
+    shape = [n for pair in zip(blocks.counts, blocks.sides, strict=True) for n in pair]
+    coefficients = chosen.new_zeros(chosen.shape[1] * chosen.shape[2], *shape)
+    by_frequency(coefficients, blocks)[where] = chosen.flatten(1, 2).unflatten(-1, blocks.counts)
+    target = channels.within(expanded, 1)
+    target.copy_(inverse_transform(coefficients, blocks).reshape(target.shape))
 
 
 def _correlated(
@@ -292,29 +295,44 @@ def _correlated(
     total = grad_output.new_zeros(layout.shape[1], prod(kernel) * outputs, dtype=torch.float32)
     for images, parts in parts_of(layout):
         chosen = next(values)
-        for n, deltas in enumerate(grad_output[images].split(size)):
-            windows = correlation.windows(deltas.float(), blocks, kernel, geometry)
-            seen = correlation.correlate(windows, frequencies, blocks, kernel, geometry)
-            del windows
-            seen = seen.reshape(-1, prod(kernel), groups, outputs)  # (kept · images · blocks, ...)
+        for first in range(images.start, images.stop, size):
+            some = Span(first, min(size, images.stop - first))
+            seen = _seen(grad_output, some, frequencies, blocks, kernel, geometry)
             for channels in parts:
                 chosen = next(values) if channels.start else chosen
-                some = chosen[:, n * size : (n + 1) * size]
-                _contract(some.transpose(2, 3).flatten(0, 2), seen, channels, inputs, total)
+                _contract(chosen, Span(first - images.start, some.length), seen, channels, inputs, total)
             del seen
     total = total.view(groups, inputs, prod(kernel), outputs)
     return total.permute(0, 3, 1, 2).reshape(weight.shape)
 
 
 @whole
-def _contract(
-    coefficients: Tensor, seen: Tensor, channels: slice, inputs: int, total: Tensor
-) -> None:
-    """Add to ``total`` (channels, K · outputs) the product of ``coefficients`` and ``seen``.
+def _seen(
+    grad_output: Tensor,
+    images: Span,
+    frequencies: Tensor,
+    blocks: Blocks,
+    kernel: tuple[int, ...],
+    geometry: Geometry,
+) -> Tensor:
+    """Return what some ``images`` correlate to, (kept · images · blocks, K, groups, outputs)."""
+    deltas = images.within(grad_output)
+    windows = correlation.windows(deltas.float(), blocks, kernel, geometry)
+    seen = correlation.correlate(windows, frequencies, blocks, kernel, geometry)
+    del windows
+    return seen.reshape(-1, prod(kernel), geometry.groups, deltas.shape[1] // geometry.groups)
 
-    ``coefficients`` (m, n) belong to some ``channels``, ``inputs`` of which make a group; ``seen``
-    is (m, K, groups, outputs).
+
+@whole
+def _contract(
+    chosen: Tensor, images: Span, seen: Tensor, channels: slice, inputs: int, total: Tensor
+) -> None:
+    """Add to ``total`` (channels, K · outputs) the product of coefficients and ``seen``.
+
+    These are ``chosen``, (kept, images, channels, blocks), of some ``images`` and some
+    ``channels``, ``inputs`` of which make a group; ``seen`` is as ``_seen`` returns it.
     """
+    coefficients = images.within(chosen, 1).transpose(2, 3).flatten(0, 2)
     for group in range(channels.start // inputs, (channels.stop - 1) // inputs + 1):
         start = max(channels.start, group * inputs)
         stop = min(channels.stop, (group + 1) * inputs)
@@ -334,15 +352,14 @@ def _unpacked(
     byte, group = 0, dict.fromkeys(_SCALES, 0)
     for (images, channels), groups_of in zip(parts, sizes, strict=True):
         shape = images.stop - images.start, channels.stop - channels.start, number
-        values = packed.new_empty(sum(counts), *shape, dtype=torch.float32)
         stored = []
         for bits, groups in zip(BITS, groups_of, strict=True):
-            code = packed[byte : byte + groups * GROUP * bits // 8]
-            which = SCALE_BITS[bits]
-            stored.append((code, scales[which][group[which] : group[which] + groups]))
-            byte, group[which] = byte + len(code), group[which] + groups
-        decode_into(values, counts, stored, turn)
-        yield values
+            size, which = groups * GROUP * bits // 8, SCALE_BITS[bits]
+            spans = Span(byte, size), Span(group[which], groups)
+            stored.append(Stored(packed, spans[0], scales[which], spans[1]))
+            byte, group[which] = byte + size, group[which] + groups
+        values = decoded(stored, counts, shape, turn)
+        yield values  # which live on while the next ones are made
 
 
 def _scales(packed: Tensor, sizes: Sequence[Sequence[int]], largest: Tensor) -> dict[int, Tensor]:

@@ -5,26 +5,31 @@ codes.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from xconv.spectrum.blocks import Blocks, by_frequency, transform
 from xconv.spectrum.plan import BITS
 from xconv.spectrum.rounding import GROUP, decode, encode
-from xconv.wholes import whole
+from xconv.wholes import Span, whole
 
 
 @whole
 def encoded(
-    part: Tensor,
+    input: Tensor,
+    images: Span,
+    channels: Span,
     where: tuple[Tensor, ...],
     weights: Tensor,
     turn: Tensor,
     blocks: Blocks,
     counts: Sequence[int],
 ) -> list[Tensor]:
-    """Return codes and scales in turn, for each non-empty class of bits, of a part of an input."""
+    """Return codes and scales in turn, for each non-empty class of bits, of a part of ``input``."""
+    part = channels.within(images.within(input), 1)
     values = _coefficients(part, where, blocks).mul_(weights)
     found: list[Tensor] = []
     for bits, groups in _classes(values, counts):
@@ -39,16 +44,26 @@ def _coefficients(images: Tensor, where: tuple[Tensor, ...], blocks: Blocks) -> 
     return by_frequency(lines, blocks)[where].flatten(1)
 
 
+class Stored(NamedTuple):
+    """The codes and scales of a class of coefficients, and where those of a part lie in them."""
+
+    codes: Tensor
+    of_codes: Span
+    scales: Tensor
+    of_groups: Span
+
+
 @whole
-def decode_into(
-    values: Tensor, counts: Sequence[int], stored: Sequence[tuple[Tensor, Tensor]], turn: Tensor
-) -> None:
-    """Write to ``values`` (kept, ...) the numbers for the codes and scales of each class."""
-    for bits, (code, some), part in zip(BITS, stored, values.split(list(counts)), strict=True):
+def decoded(stored: Sequence[Stored], counts: Sequence[int], shape: Sequence[int], turn: Tensor) -> Tensor:
+    """Return the numbers (kept, *shape), float32, for the codes and scales of each class."""
+    values = turn.new_empty(sum(counts), *shape, dtype=torch.float32)
+    for bits, each, part in zip(BITS, stored, values.split(list(counts)), strict=True):
         if part.numel():
+            code, some = each.of_codes.within(each.codes), each.of_groups.within(each.scales)
             numbers = decode(code, some, bits, turn)
             part.copy_(numbers.view(-1)[: part.numel()].view_as(part))
             del numbers
+    return values
 
 
 def _classes(values: Tensor, counts: Sequence[int]) -> Iterator[tuple[int, Tensor]]:
