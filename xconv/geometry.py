@@ -152,7 +152,6 @@ class Geometry:
         return inner
 
 
-
 @whole
 def gradient_of_images(
     geometry: Geometry, grad_output: Tensor, images: Span, input: Tensor, weight: Tensor

@@ -300,7 +300,9 @@ def _correlated(
             seen = _seen(grad_output, some, frequencies, blocks, kernel, geometry)
             for channels in parts:
                 chosen = next(values) if channels.start else chosen
-                _contract(chosen, Span(first - images.start, some.length), seen, channels, inputs, total)
+                _contract(
+                    chosen, Span(first - images.start, some.length), seen, channels, inputs, total
+                )
             del seen
     total = total.view(groups, inputs, prod(kernel), outputs)
     return total.permute(0, 3, 1, 2).reshape(weight.shape)

@@ -54,7 +54,9 @@ class Stored(NamedTuple):
 
 
 @whole
-def decoded(stored: Sequence[Stored], counts: Sequence[int], shape: Sequence[int], turn: Tensor) -> Tensor:
+def decoded(
+    stored: Sequence[Stored], counts: Sequence[int], shape: Sequence[int], turn: Tensor
+) -> Tensor:
     """Return the numbers (kept, *shape), float32, for the codes and scales of each class."""
     values = turn.new_empty(sum(counts), *shape, dtype=torch.float32)
     for bits, each, part in zip(BITS, stored, values.split(list(counts)), strict=True):
