@@ -13,8 +13,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from xconv.wholes import Span, whole
-
 Sizes = int | Sequence[int]
 
 _FORWARD: dict[tuple[bool, int], Any] = {
@@ -150,14 +148,6 @@ class Geometry:
             inner.narrow(dim, 1, before).add_(head.flip(dim))
             inner.narrow(dim, size - 1 - after, after).add_(tail.flip(dim))
         return inner
-
-
-@whole
-def gradient_of_images(
-    geometry: Geometry, grad_output: Tensor, images: Span, input: Tensor, weight: Tensor
-) -> Tensor:
-    """Return the weight gradient of some images, of which ``input`` has no others."""
-    return geometry.weight_gradient(images.within(grad_output), input, weight)
 
 
 def same_padding(kernel: tuple[int, ...], dilation: tuple[int, ...]) -> tuple[tuple[int, int], ...]:

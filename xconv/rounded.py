@@ -10,7 +10,7 @@ from xconv import grouped
 from xconv.capture import refuse_capture
 from xconv.grouped import GROUP, empty_groups, fill, room_for
 from xconv.kernels import choice
-from xconv.wholes import Shapeless, Span, whole
+from xconv.wholes import Shapeless, Stretch, whole
 
 
 def encode(
@@ -64,11 +64,11 @@ def decode(
 @whole
 def keep_numbers(
     numbers: Tensor,
-    which: Span,
+    which: Stretch,
     packed: Tensor,
-    codes: Span,
+    codes: Stretch,
     bounds: Tensor,
-    groups: Span,
+    groups: Stretch,
     bits: int,
     seed: Tensor,
     stream: Shapeless,
@@ -120,9 +120,9 @@ def restored_numbers(
 @whole
 def restored_groups(
     packed: Tensor,
-    codes: Span,
+    codes: Stretch,
     bounds: Tensor,
-    groups: Span,
+    groups: Stretch,
     bits: int,
     seed: Tensor,
     stream: Shapeless,

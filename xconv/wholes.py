@@ -3,7 +3,7 @@
 The result of such a function, and the memory it allocates on the way, depend on the shapes of its
 arguments and not on their values. A program that counts memory without computing anything may run
 the function once for all arguments of the same shapes. If a loop over parts of a tensor calls it
-with the tensor and a ``Span``, it runs once for all parts of the same length.
+with the tensor and a ``Stretch``, it runs once for all parts of the same length.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ class Shapeless:
 
 
 @dataclass(frozen=True)
-class Span:
-    """A stretch of a dimension: for the memory of a whole function, only its length matters."""
+class Stretch:
+    """A part of a dimension: for the memory of a whole function, only its length matters."""
 
     start: int
     length: int
 
     @classmethod
-    def of(cls, some: slice) -> Span:
-        """Return the span of a slice that has a start and an end."""
+    def of(cls, some: slice) -> Stretch:
+        """Return the stretch of a slice that has a start and an end."""
         return cls(some.start, some.stop - some.start)
 
     def within(self, tensor: Tensor, dim: int = 0) -> Tensor:

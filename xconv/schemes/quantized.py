@@ -29,7 +29,7 @@ from xconv.layout import Layout, in_memory_order
 from xconv.rounded import keep_numbers, restored_groups
 from xconv.schemes.rebuilt import Rebuilt, some_images
 from xconv.spectrum.allotment import in_steps, white
-from xconv.wholes import Shapeless, Span, whole
+from xconv.wholes import Shapeless, Stretch, whole
 
 if TYPE_CHECKING:
     from xconv.schemes.scheme import Dials
@@ -96,8 +96,8 @@ class Quantized(Rebuilt):
         for stream, groups in enumerate(_parts(layout)):
             first, size = groups.start * GROUP, (groups.stop - groups.start) * GROUP
             keep_numbers(
-                flat, Span(first, min(size, len(flat) - first)), packed,
-                Span.of(code_bytes(groups, bits)), bounds, Span.of(groups), bits, seed,
+                flat, Stretch(first, min(size, len(flat) - first)), packed,
+                Stretch.of(code_bytes(groups, bits)), bounds, Stretch.of(groups), bits, seed,
                 Shapeless(stream), self.dithered,
             )  # fmt: skip
         return seed, packed, bounds
@@ -136,9 +136,9 @@ class Quantized(Rebuilt):
         packed, bounds = kept
         bits, scale = _bits(probing), 1 / self.factor(probing, layout)
         for stream, groups in enumerate(_parts(layout)):
-            codes = Span.of(code_bytes(groups, bits))
+            codes = Stretch.of(code_bytes(groups, bits))
             yield restored_groups(
-                packed, codes, bounds, Span.of(groups), bits, seed, Shapeless(stream), scale
+                packed, codes, bounds, Stretch.of(groups), bits, seed, Shapeless(stream), scale
             )
 
 

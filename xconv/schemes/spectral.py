@@ -26,10 +26,11 @@ import torch
 from torch import Tensor
 
 from xconv import autocast
-from xconv.geometry import Geometry, gradient_of_images
+from xconv.geometry import Geometry
 from xconv.kernels import choice
 from xconv.layout import Layout
 from xconv.precision import convolution_precision
+from xconv.schemes.rebuilt import gradient_of_images
 from xconv.schemes.scheme import NO_SMALLER, Scheme
 from xconv.spectrum import correlation
 from xconv.spectrum.blocks import (
@@ -50,7 +51,7 @@ from xconv.spectrum.rounding import (
     rotation,
 )
 from xconv.spectrum.sampling import draw_frequencies
-from xconv.wholes import Span, whole
+from xconv.wholes import Stretch, whole
 
 if TYPE_CHECKING:
     from xconv.schemes.scheme import Dials
@@ -140,7 +141,7 @@ class Spectral(Scheme):
         scales: dict[int, list[Tensor]] = {bits: [] for bits in _SCALES}
         with convolution_precision(input.device), autocast.switched_off(input.device.type):
             for images, channels in _each_part(layout):
-                part = Span.of(images), Span.of(channels)
+                part = Stretch.of(images), Stretch.of(channels)
                 found = encoded(input, *part, where, weights, turn, blocks, plan.counts)
                 codes += found[::2]
                 for bits, sizes in zip(used, found[1::2], strict=True):
@@ -258,14 +259,14 @@ def _expanded(
     for images, parts in parts_of(layout):
         expanded = layout.empty(images)
         for channels in parts:
-            _fill(expanded, Span.of(channels), next(values), where, blocks)
-        total += gradient_of_images(geometry, grad_output, Span.of(images), expanded, weight)
+            _fill(expanded, Stretch.of(channels), next(values), where, blocks)
+        total += gradient_of_images(geometry, grad_output, Stretch.of(images), expanded, weight)
     return total
 
 
 @whole
 def _fill(
-    expanded: Tensor, channels: Span, chosen: Tensor, where: tuple[Tensor, ...], blocks: Blocks
+    expanded: Tensor, channels: Stretch, chosen: Tensor, where: tuple[Tensor, ...], blocks: Blocks
 ) -> None:
     """Write to some ``channels`` of x̂ the maps of their coefficients ``chosen``."""
     shape = [n for pair in zip(blocks.counts, blocks.sides, strict=True) for n in pair]
@@ -296,12 +297,17 @@ def _correlated(
     for images, parts in parts_of(layout):
         chosen = next(values)
         for first in range(images.start, images.stop, size):
-            some = Span(first, min(size, images.stop - first))
-            seen = _seen(grad_output, some, frequencies, blocks, kernel, geometry)
+            some = Stretch(first, min(size, images.stop - first))
+            seen = correlation.of_images(grad_output, some, frequencies, blocks, kernel, geometry)
             for channels in parts:
                 chosen = next(values) if channels.start else chosen
                 _contract(
-                    chosen, Span(first - images.start, some.length), seen, channels, inputs, total
+                    chosen,
+                    Stretch(first - images.start, some.length),
+                    seen,
+                    channels,
+                    inputs,
+                    total,
                 )
             del seen
     total = total.view(groups, inputs, prod(kernel), outputs)
@@ -309,30 +315,13 @@ def _correlated(
 
 
 @whole
-def _seen(
-    grad_output: Tensor,
-    images: Span,
-    frequencies: Tensor,
-    blocks: Blocks,
-    kernel: tuple[int, ...],
-    geometry: Geometry,
-) -> Tensor:
-    """Return what some ``images`` correlate to, (kept · images · blocks, K, groups, outputs)."""
-    deltas = images.within(grad_output)
-    windows = correlation.windows(deltas.float(), blocks, kernel, geometry)
-    seen = correlation.correlate(windows, frequencies, blocks, kernel, geometry)
-    del windows
-    return seen.reshape(-1, prod(kernel), geometry.groups, deltas.shape[1] // geometry.groups)
-
-
-@whole
 def _contract(
-    chosen: Tensor, images: Span, seen: Tensor, channels: slice, inputs: int, total: Tensor
+    chosen: Tensor, images: Stretch, seen: Tensor, channels: slice, inputs: int, total: Tensor
 ) -> None:
     """Add to ``total`` (channels, K · outputs) the product of coefficients and ``seen``.
 
     These are ``chosen``, (kept, images, channels, blocks), of some ``images`` and some
-    ``channels``, ``inputs`` of which make a group; ``seen`` is as ``_seen`` returns it.
+    ``channels``, ``inputs`` of which make a group; ``seen`` is as ``correlation.of_images`` has it.
     """
     coefficients = images.within(chosen, 1).transpose(2, 3).flatten(0, 2)
     for group in range(channels.start // inputs, (channels.stop - 1) // inputs + 1):
@@ -357,7 +346,7 @@ def _unpacked(
         stored = []
         for bits, groups in zip(BITS, groups_of, strict=True):
             size, which = groups * GROUP * bits // 8, SCALE_BITS[bits]
-            spans = Span(byte, size), Span(group[which], groups)
+            spans = Stretch(byte, size), Stretch(group[which], groups)
             stored.append(Stored(packed, spans[0], scales[which], spans[1]))
             byte, group[which] = byte + size, group[which] + groups
         values = decoded(stored, counts, shape, turn)

@@ -14,14 +14,14 @@ from torch import Tensor
 from xconv.spectrum.blocks import Blocks, by_frequency, transform
 from xconv.spectrum.plan import BITS
 from xconv.spectrum.rounding import GROUP, decode, encode
-from xconv.wholes import Span, whole
+from xconv.wholes import Stretch, whole
 
 
 @whole
 def encoded(
     input: Tensor,
-    images: Span,
-    channels: Span,
+    images: Stretch,
+    channels: Stretch,
     where: tuple[Tensor, ...],
     weights: Tensor,
     turn: Tensor,
@@ -48,9 +48,9 @@ class Stored(NamedTuple):
     """The codes and scales of a class of coefficients, and where those of a part lie in them."""
 
     codes: Tensor
-    of_codes: Span
+    of_codes: Stretch
     scales: Tensor
-    of_groups: Span
+    of_groups: Stretch
 
 
 @whole

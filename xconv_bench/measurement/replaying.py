@@ -20,7 +20,7 @@ from torch.utils._python_dispatch import (
     _get_current_dispatch_mode_stack,
 )
 
-from xconv.wholes import Shapeless, Span
+from xconv.wholes import Shapeless, Stretch
 from xconv_bench.meters.live import LiveMeter, Reach
 
 
@@ -156,8 +156,8 @@ def _shapes(value: Any, tensors: list[Tensor]) -> Any:
         return (where, *layout, value.dtype, value.device, value.requires_grad)
     if isinstance(value, Shapeless):
         return Shapeless
-    if isinstance(value, Span):
-        return Span, value.length
+    if isinstance(value, Stretch):
+        return Stretch, value.length
     if isinstance(value, slice):
         return slice, value.start, value.stop, value.step
     if isinstance(value, (list, tuple)):

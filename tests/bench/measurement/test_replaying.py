@@ -11,7 +11,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from xconv.schemes import SCHEMES
-from xconv.wholes import Span, whole
+from xconv.wholes import Stretch, whole
 from xconv_bench.configuration import SIMULATED, Configuration
 from xconv_bench.measurement.counting import Count, Simulation
 from xconv_bench.measurement.simulating import simulating
@@ -78,16 +78,18 @@ def test_results_lie_as_they_did(images: Any) -> None:
 
 
 @whole
-def first_of(tensor: Tensor, some: Span) -> Tensor:
+def first_of(tensor: Tensor, some: Stretch) -> Tensor:
     runs.append(1)
     return some.within(tensor) + 1
 
 
 def test_parts_of_a_tensor_differ_by_their_lengths_alone(images: Any) -> None:
-    found = [first_of(images[0], Span(start, count)) for start, count in ((0, 1), (2, 1), (1, 2))]
+    found = [
+        first_of(images[0], Stretch(start, count)) for start, count in ((0, 1), (2, 1), (1, 2))
+    ]
     assert [each.shape for each in found] == [(1, 4), (1, 4), (2, 4)] and len(runs) == 2
     with pytest.raises((RuntimeError, IndexError)):
-        first_of(images[0], Span(2, 3))
+        first_of(images[0], Stretch(2, 3))
 
 
 def test_other_shapes_and_other_onlookers_run_it(images: Any) -> None:
