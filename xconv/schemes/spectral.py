@@ -349,8 +349,8 @@ def _unpacked(
             spans = Stretch(byte, size), Stretch(group[which], groups)
             stored.append(Stored(packed, spans[0], scales[which], spans[1]))
             byte, group[which] = byte + size, group[which] + groups
-        values = decoded(stored, counts, shape, turn)
-        yield values  # which live on while the next ones are made
+        values = decoded(stored, counts, shape, turn)  # live on while the next ones are made
+        yield values
 
 
 def _scales(packed: Tensor, sizes: Sequence[Sequence[int]], largest: Tensor) -> dict[int, Tensor]:
