@@ -16,7 +16,7 @@ from xconv_bench.results.schema import COLUMNS
 _NOT_HERE = frozenset({"context", "help"})
 _MODEL = " Here also a torch.nn.Module, or a function that returns one."
 _OUTPUT = "Run directory to write; an existing one is resumed. Default: nothing is kept."
-_VALUE = r"'[^']*'|\d+(?:\.\d+)?|cpu|cuda(?::\w+)?|simulated|local|ray"
+_VALUE = r"'[^']*'|\d+(?:\.\d+)?|cpu|cuda(?::\w+)?|simulated|local|ray|FILE\.py:callable"
 
 
 @dataclass(frozen=True)

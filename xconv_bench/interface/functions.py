@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -30,7 +31,8 @@ out of memory, resident memory is that of this process, and a GPU is refused. An
 may have ``sample_shape(image_size)``, the shape of one input without the batch.
 
 Returns:
-    A ``pandas.DataFrame`` with the columns of the CSV of the command (docs/columns.md).
+    A ``pandas.DataFrame`` with the columns of the CSV of the command (docs/columns.md); ``status``
+    and ``message`` follow on what tells its rows apart. A warning names the first that is not ok.
 
 Raises:
     UsageError: an argument is wrong.
@@ -86,10 +88,28 @@ def _carry_out(
         parser = parsers()[command]
         with parser.make_context(command, words, obj=things) as context:
             experiment = parser.invoke(context)
-        return _measure(experiment, things, bool(given.get("explain")))
+        frame = _measure(experiment, things, bool(given.get("explain")))
     except (BenchError, PARSER_ERROR) as error:
         kind = type(error) if isinstance(error, BenchError) else UsageError
         raise kind(pythonic(words_of(error), known)) from None
+    said = _failures(frame)
+    if said:
+        warnings.warn(f"{command}: {pythonic(said, known)}", stacklevel=3)
+    return frame
+
+
+def _failures(frame: DataFrame) -> str:
+    """Return how many rows did not end well, and how the first of them ended; empty without any."""
+    failed = frame[frame["status"] != "ok"]
+    if failed.empty:
+        return ""
+    first = failed.iloc[0]
+    message = first["message"] or ""
+    return (
+        f"{len(failed)} of {len(frame)} rows {'is' if len(failed) == 1 else 'are'} not ok; the "
+        f"first, {first['model']} {first['method']}, ended with {first['status']}"
+        + (f": {message}" if message else "")
+    )
 
 
 def _named(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

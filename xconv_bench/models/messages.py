@@ -1,6 +1,7 @@
 """The parts that messages about models have in common, each one line."""
 
 import difflib
+import re
 import traceback
 from collections.abc import Iterable
 from pathlib import Path
