@@ -33,6 +33,13 @@ def local_network() -> nn.Module:
     return network
 
 
+class Fused(nn.Module):
+    """A network of two images."""
+
+    def forward(self, image: torch.Tensor, depth: torch.Tensor, scale: float = 1.0) -> None:
+        raise AssertionError("it is refused before it is called")
+
+
 def test_every_command_that_measures_is_a_function_with_its_options() -> None:
     assert {name.replace("-", "_") for name in MEASURING} | {"plot"} <= set(dir(xb))
     for command, parser in parsers().items():
@@ -47,10 +54,23 @@ def test_every_command_that_measures_is_a_function_with_its_options() -> None:
 def test_a_table_is_that_of_the_csv(tmp_path: Path) -> None:
     table = xb.memory(own_networks.name("normalized"), output=tmp_path / "run", **QUICK)
     read = pd.read_csv(tmp_path / "run" / "memory.csv", dtype=dict(table.dtypes))
-    pd.testing.assert_frame_equal(table, read)
-    assert tuple(table.columns) == TABLES["memory"].names
+    pd.testing.assert_frame_equal(table, read, check_like=True)
+    assert tuple(read.columns) == TABLES["memory"].names
     kinds = {name: str(table.dtypes[name]) for name in ("model", "probes", "keep")}
     assert kinds == {"model": "string", "probes": "Int64", "keep": "float64"}
+
+
+def test_how_rows_ended_follows_on_what_tells_them_apart() -> None:
+    table = xb.memory(own_networks.normalized, **{**QUICK, "probes": [2, 4]})
+    assert list(table.columns[:5]) == ["model", "method", "probes", "status", "message"]
+
+
+def test_rows_that_fail_warn_of_the_first() -> None:
+    said = r"^memory: 2 of 2 rows are not ok; the first, Linear exact, ended with error: Runtime"
+    with pytest.warns(UserWarning, match=said) as caught:
+        table = xb.memory(nn.Linear(3, 3), **QUICK)
+    assert list(table["status"]) == ["error", "unsupported"]
+    assert [Path(each.filename).name for each in caught] == ["test_functions.py"]
 
 
 def test_nothing_is_written_unasked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,6 +119,7 @@ def test_functions_are_given_the_image_size_they_ask_for() -> None:
 def test_channels_are_those_of_the_object() -> None:
     grey = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten())
     assert list(xb.memory(grey, method="exact", **QUICK)["status"]) == ["ok"]
+    assert list(xb.memory(lambda: grey, method="exact", **QUICK)["status"]) == ["ok"]
 
 
 def test_rows_of_another_object_are_not_taken(tmp_path: Path) -> None:
@@ -120,6 +141,7 @@ def test_rows_of_another_object_are_not_taken(tmp_path: Path) -> None:
         ({"simulate": True, "device": "cpu"}, "^simulate=True uses no device.*or device=$"),
         ({"model": 3}, "a model of type int is none"),
         ({"model": nn.Linear}, "Linear.*fills in the rest"),
+        ({"model": Fused}, "^Fused takes image and depth: give inputs='FILE.py:callable', which"),
         ({"model": xconv.convert(own_networks.normalized())}, "is converted by xconv"),
     ],
 )
@@ -135,8 +157,11 @@ def test_a_table_is_drawn() -> None:
     table = xb.memory(own_networks.name("normalized"), **QUICK)
     figure = xb.plot(table)
     assert isinstance(figure, Figure) and len(figure.axes[0].patches) >= 2
+    assert figure._repr_png_().startswith(b"\x89PNG")  # a kernel without %matplotlib inline
     with pytest.raises(UsageError, match="picture='memori' is unknown: did you mean 'memory'"):
         xb.plot(table, "memori")
+    with pytest.raises(UsageError, match=r"is drawn of what error\(\) returns.*there is memory"):
+        xb.plot(table, "error_bytes")
     with pytest.raises(UsageError, match="no table has these columns"):
         xb.plot(table[["model"]])
 
