@@ -130,7 +130,7 @@ class Account(tuple[Entry, ...]):
         return "\n".join([*modules, "", *families, "", last])
 
 
-def account(model: nn.Module, example: Any = None) -> Account:
+def account(model: nn.Module, example: Any = None, *others: Any) -> Account:
     """List every module of ``model`` that belongs to a family: swapped or not, and why.
 
     With an ``example``, all modules that keep something for the backward pass are listed, and how
@@ -148,14 +148,16 @@ def account(model: nn.Module, example: Any = None) -> Account:
 
     Args:
         model: any module, converted or not, in the mode in which it is trained.
-        example: what it is called with, a tensor or a tuple of arguments: a batch as in training.
+        example: what it is called with, a batch as in training: a tensor, or several inputs in a
+            tuple, ``account(model, (image, depth))``.
+        others: none; several inputs are one example.
 
     Returns:
         An ``Account``, a tuple of entries. It has ``kept_bytes``, ``exact_bytes`` and ``families``;
         ``print`` shows it as a table.
 
     Raises:
-        TypeError: ``model`` is no module.
+        TypeError: ``model`` is no module, or inputs are not in a tuple.
         ValueError: the model does not run on ``example``, or cannot be copied.
 
     >>> import torch
@@ -167,6 +169,11 @@ def account(model: nn.Module, example: Any = None) -> Account:
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a torch.nn.Module; got {model!r}")
+    if others:
+        raise TypeError(
+            f"account takes one example, and got {1 + len(others)}: give several inputs in a "
+            "tuple, as in account(model, (image, depth))"
+        )
     if example is None:
         return Account(_entries(model))
     return on_copy(model, example if isinstance(example, tuple) else (example,), _weighed)

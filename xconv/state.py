@@ -36,6 +36,8 @@ class State:
     """Bits per slope of an activation; 0 for its default and for other modules."""
     functions: tuple[str, ...] = ()
     """Families of the functions that are replaced inside the module's forward pass."""
+    called: tuple[str, ...] = ()
+    """Families of those functions that it has been seen to call."""
     mark: str = ""
     """``SWAPPED``, or the reason why ``convert`` left the module alone.
 

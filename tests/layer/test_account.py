@@ -1,5 +1,6 @@
 """``account`` tells what became of every module that can be swapped, as data and as a table."""
 
+import pytest
 import torch
 from layer_cases import images, small_network
 from torch import nn
@@ -26,6 +27,11 @@ def test_every_module_of_a_family_appears_once_in_order() -> None:
     found = {entry.name: entry.kind for entry in account(model)}
     assert [item for item in found.items() if item[0] in expected] == list(expected.items())
     assert set(reasons(model).values()) == {"not converted"}
+
+
+def test_several_inputs_go_in_a_tuple() -> None:
+    with pytest.raises(TypeError, match=r"takes one example, and got 2: .* in a tuple"):
+        account(small_network(), images(), images())
 
 
 def test_all_of_them_when_all_are_compressed() -> None:

@@ -10,6 +10,7 @@ from functorch.compile import make_boxed_func, min_cut_rematerialization_partiti
 from layer_cases import CONV2D, assert_close, gradients, how, images, small_network
 from torch import Tensor, nn
 from torch._dynamo.backends.common import aot_autograd
+from torch._dynamo.testing import CompileCounter
 from torch.utils.checkpoint import checkpoint
 
 from xconv import XConv2d, convert, revert
@@ -276,6 +277,27 @@ def test_what_else_is_kept_with_sizes_that_change() -> None:
     for batch, side in [(2, 16), (3, 20)]:
         x = images(batch, side=side)
         assert_close(gradients(model, x, run=run), gradients(model, x), TOLERANCE)
+
+
+@pytest.mark.parametrize(
+    ("module", "sizes"),
+    [
+        (nn.MaxPool2d(3, 2, 1), [(2, 16), (3, 20), (5, 24)]),
+        (nn.MaxPool3d(2), [(2, 8), (3, 10), (5, 6)]),
+        # Windows of another size may be numbered in other bits, which are another graph.
+        (nn.AdaptiveMaxPool2d(2), [(2, 16), (3, 16), (5, 16), (7, 14)]),
+        (nn.Dropout2d(0.3), [(2, 16), (3, 20), (5, 24)]),
+    ],
+    ids=["max 2d", "max 3d", "adaptive", "dropout"],
+)
+def test_other_sizes_are_the_same_graph(module: nn.Module, sizes: list[tuple[int, int]]) -> None:
+    model = convert(nn.Sequential(module), compress="all")
+    counter = CompileCounter()
+    run = torch.compile(model, backend=counter, dynamic=True)
+    for batch, side in sizes:
+        shape = (side,) * (3 if isinstance(module, nn.MaxPool3d) else 2)
+        run(torch.randn(batch, 3, *shape, requires_grad=True))
+    assert counter.frame_count == 1
 
 
 class Permuted(nn.Module):

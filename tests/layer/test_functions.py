@@ -85,13 +85,26 @@ def test_converted_and_reverted() -> None:
     assert isinstance(model, Network) and isinstance(model, Reaching)
     assert all(a is b for a, b in zip(model.parameters(), parameters, strict=True))
     reasons = {entry.name: entry.reason for entry in account(model).swapped}
-    words = "functions called in its forward pass: relu, pool, act, dropout"
+    words = "functions that its forward pass may call: relu, pool, act, dropout"
     assert reasons == {"": words, "block": words, "relu": "one bit an element"}
     for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
         assert type(other) is type(model)
         assert_same(gradients(other, images()), gradients(model, images()))
     revert(model)
     assert [(m, type(m), dict(vars(m))) for m in model.modules()] == held
+
+
+def test_functions_that_are_called_are_named() -> None:
+    class Silu(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.silu(x)
+
+    model = convert(Silu(), compress=FAMILIES)
+    words = "functions called in its forward pass: act"
+    assert [entry.reason for entry in account(model, images())] == [words]
+    assert "may call: relu" in account(model)[0].reason  # the example ran through a copy
+    model(images().requires_grad_())
+    assert [entry.reason for entry in account(model)] == [words]
 
 
 def test_a_failing_predicate_leaves_a_whole_model() -> None:

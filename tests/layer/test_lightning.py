@@ -216,13 +216,14 @@ def test_a_part_of_the_model(model: Any, fit: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"probe": 8}, TypeError, "probe"),
+        ({"compres": "all"}, TypeError, r"^XConv has no argument compres=: did you mean compress="),
+        ({"modul": "net"}, TypeError, r"^XConv .* did you mean module="),
         ({"bits": -1}, ValueError, "bits"),
         ({"compress": "everything"}, ValueError, "everything"),
         ({"plan": "missing.toml"}, OSError, "missing.toml"),
         ({"plan": xconv.Plan(), "bits": 1}, ValueError, "a plan says what is kept"),
     ],
-    ids=["argument", "value", "word", "file", "beside"],
+    ids=["argument", "own argument", "value", "word", "file", "beside"],
 )
 def test_mistakes_are_refused_when_it_is_made(
     options: dict[str, Any], error: type[Exception], message: str

@@ -47,10 +47,8 @@ def store(notebook: Path) -> None:
     results = run(["".join(cell["source"]) for cell in cells])
     for number, (cell, (text, shown)) in enumerate(zip(cells, results, strict=True), 1):
         data: dict[str, Any] = {"text/plain": text.splitlines(keepends=True)}
-        if hasattr(shown, "savefig"):
-            picture = io.BytesIO()
-            shown.savefig(picture, format="png", dpi=80, metadata={"Software": None})
-            data["image/png"] = base64.b64encode(picture.getvalue()).decode()
+        if hasattr(shown, "_repr_png_"):
+            data["image/png"] = base64.b64encode(shown._repr_png_()).decode()
         result = {
             "output_type": "execute_result", "execution_count": number, "metadata": {},
             "data": data,

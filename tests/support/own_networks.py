@@ -20,6 +20,11 @@ def name(network: str) -> str:
     return f"{Path(__file__).resolve()}:{network}"
 
 
+def pairs(batch_size: int, image_size: int) -> tuple[Tensor, Tensor]:
+    """Return images and depths: ``--inputs`` of a network of two."""
+    return torch.rand(batch_size, 3, image_size, image_size), torch.rand(batch_size, 1, 1, 1)
+
+
 def plain() -> nn.Module:
     return nn.Sequential(
         nn.Conv2d(3, 8, 3, padding=1),

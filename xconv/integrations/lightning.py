@@ -8,6 +8,8 @@
 Lightning takes seconds to import: it is imported once ``XConv`` is asked for.
 """
 
+import difflib
+import inspect
 import sys
 from collections import Counter
 from collections.abc import Mapping
@@ -44,8 +46,8 @@ class Converting:
         revert_after: put torch's own classes back when ``fit`` ends, however it ends.
         options: what ``xconv.convert`` takes beside the model, ``plan`` as a path too.
 
-    Raises what ``xconv.convert`` raises for values that it does not take: at once, but for names
-    that are not in the model, which ``fit`` refuses.
+    Raises TypeError for an argument that is unknown, and what ``xconv.convert`` raises for values
+    that it does not take: at once, but for names that are not in the model, which ``fit`` refuses.
     """
 
     def __init__(self, *, module: str = "", revert_after: bool = False, **options: Any) -> None:
@@ -161,6 +163,7 @@ def _checked(options: dict[str, Any]) -> dict[str, Any]:
 
     Raises what ``convert`` would raise whatever the model; names are looked for in it later.
     """
+    _check_names(options)
     if options.get("plan") is None:
         convert(nn.Identity(), **{key: v for key, v in options.items() if key != "skip"})
         return options
@@ -168,6 +171,16 @@ def _checked(options: dict[str, Any]) -> dict[str, Any]:
     options = {**options, "plan": plan if isinstance(plan, Plan) else Plan.read(plan)}
     convert(nn.Identity(), **{**options, "plan": Plan()})
     return options
+
+
+def _check_names(options: Mapping[str, Any]) -> None:
+    _, *known = inspect.signature(convert).parameters
+    known += ["module", "revert_after"]
+    for name in options:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}=?" if near else f"it takes {', '.join(known)}"
+            raise TypeError(f"XConv has no argument {name}=: {hint}")
 
 
 def _part(model: nn.Module, name: str) -> nn.Module:

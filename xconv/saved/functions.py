@@ -43,7 +43,9 @@ class Reaching(nn.Module):
         state = state_of(self) or State()
         if not state.functions:
             return False, state.mark
-        return True, f"functions called in its forward pass: {', '.join(state.functions)}"
+        if state.called:
+            return True, f"functions called in its forward pass: {', '.join(state.called)}"
+        return True, f"functions that its forward pass may call: {', '.join(state.functions)}"
 
 
 def calls_functions(module: nn.Module) -> bool:
@@ -72,8 +74,12 @@ def _run(theirs: Callable[..., Any], module: nn.Module, *args: Any, **kwargs: An
     if not (is_recording() or may_run_again()):
         return theirs(module, *args, **kwargs)
     state = state_of(module) or State()
-    with _Reach(state.functions, state.bits or BITS[0], module.training):
-        return theirs(module, *args, **kwargs)
+    with _Reach(state.functions, state.bits or BITS[0], module.training) as reach:
+        output = theirs(module, *args, **kwargs)
+    if not torch.compiler.is_compiling() and not reach.called <= set(state.called):
+        seen = reach.called.union(state.called)
+        state.called = tuple(family for family in state.functions if family in seen)
+    return output
 
 
 class _Reach(TorchFunctionMode):
@@ -83,6 +89,7 @@ class _Reach(TorchFunctionMode):
         super().__init__()
         self.families, self.bits, self.training = families, bits, training
         self.runs_again = _runs_again()
+        self.called: set[str] = set()
 
     def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
@@ -96,6 +103,8 @@ class _Reach(TorchFunctionMode):
         with torch._C.DisableTorchFunction():  # keeps outer modes from deciding again
             if FAMILY[func] not in self.families or self._is_run_by_a_checkpoint():
                 return func(*args, **kwargs)
+            if not torch.compiler.is_compiling():
+                self.called.add(FAMILY[func])
             if func not in ROUNDED:
                 return OURS[func](*args, **kwargs)
             if self.training:

@@ -7,6 +7,7 @@ gradients.
 """
 
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any
 
 import torch
@@ -256,7 +257,8 @@ def _output_shape(input: Tensor, windows: Windows) -> torch.Size:
 
 def _whole_words(shape: torch.Size) -> int:
     """Return the numbers of an output, filled up to a multiple of eight."""
-    return -(-shape.numel() // 8) * 8
+    # ``Size.numel`` would fix sizes that a compiler has as symbols.
+    return -(-prod(shape) // 8) * 8
 
 
 def _positions(packed: Tensor, bits: int, shape: torch.Size) -> Tensor:

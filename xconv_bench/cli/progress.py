@@ -38,12 +38,17 @@ class SweepProgress:
     """Show the progress of ``total`` measurements, of one experiment or of several in turn.
 
     The bar is shown within a ``with`` block, which may be entered again. Without ``has_lines`` it
-    is all that is shown.
+    is all that is shown. A notebook has lines in any case, and no bar: each frame of one would be
+    an output of its own.
     """
 
     def __init__(self, total: int, has_lines: bool = True) -> None:
-        self._console = _console()
-        self._has_lines = has_lines
+        is_notebook = Console().is_jupyter
+        self._console = Console(
+            stderr=True, highlight=False, force_jupyter=False,
+            force_terminal=False if is_notebook else None,
+        )  # fmt: skip
+        self._has_lines = has_lines or is_notebook
         self._total = total
         self._others: Sequence[RowWatcher] = ()
         self._done = 0
@@ -144,20 +149,6 @@ class SweepProgress:
     def _update(self) -> None:
         running = sum(fraction for _, fraction in self._running.values())
         self._bar.update(self._task, completed=self._done + running)
-
-
-def _console() -> Console:
-    """Return a console on standard error; in a notebook one that draws as a terminal does.
-
-    rich's own way to draw there needs widgets that have to be installed; a line that returns to
-    its beginning needs none.
-    """
-    console = Console(stderr=True, highlight=False)
-    if console.is_jupyter:
-        console = Console(
-            stderr=True, highlight=False, force_jupyter=False, force_terminal=True, width=100
-        )
-    return console
 
 
 def _words(configuration: Configuration) -> str:

@@ -71,12 +71,15 @@ def read_devices(given: Sequence[str] | None) -> tuple[str, ...]:
 
 def read_launcher(given: SweepOptions) -> Launcher:
     """Return what runs measurements. Raises UsageError for what an option does not take."""
+    from xconv_bench.models.own_data import is_here
+
     launcher = _launcher(given)
-    if not given.things:
+    here = [name for name in (given.inputs, given.loss) if name and is_here(name)]
+    if not given.things and not here:
         return launcher
     from xconv_bench.launch.handing import handing
 
-    return handing(launcher, given.things)
+    return handing(launcher, given.things, here)
 
 
 def _launcher(given: SweepOptions) -> Launcher:

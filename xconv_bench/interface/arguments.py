@@ -15,8 +15,11 @@ from xconv_bench.results.schema import COLUMNS
 
 _NOT_HERE = frozenset({"context", "help"})
 _MODEL = " Here also a torch.nn.Module, or a function that returns one."
+FUNCTIONS = ("inputs", "loss")
+"""Arguments that may be functions."""
+_FUNCTION = " Here also a function."
 _OUTPUT = "Run directory to write; an existing one is resumed. Default: nothing is kept."
-_VALUE = r"'[^']*'|\d+(?:\.\d+)?|cpu|cuda(?::\w+)?|simulated|local|ray"
+_VALUE = r"'[^']*'|\d+(?:\.\d+)?|cpu|cuda(?::\w+)?|simulated|local|ray|FILE\.py:callable"
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Argument:
     def parameter(self) -> inspect.Parameter:
         """Return it as a part of a signature; a model may stand without its name."""
         kind: Any = self.kind
-        if self.name == "model":
+        if self.name in ("model", *FUNCTIONS):
             kind = str | Callable[..., Any]
         if self.has_several:
             kind = kind | Sequence[kind]
@@ -93,6 +96,8 @@ def _argument(option: Any, annotation: Any) -> Argument:
         kind = COLUMNS[name].kind
     words = option.show_default if isinstance(option.show_default, str) else None
     help = option.help + (_MODEL if name == "model" else "")
+    if name in FUNCTIONS:
+        help += _FUNCTION
     if name == "output":
         help = _OUTPUT
     elif option.default is None and words:

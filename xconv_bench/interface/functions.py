@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -15,7 +16,13 @@ from xconv_bench.cli.measuring import MEASURING, parsers
 from xconv_bench.cli.mistakes import PARSER_ERROR, words_of
 from xconv_bench.cli.options import SEVERAL
 from xconv_bench.errors import BenchError, UsageError, suggest
-from xconv_bench.interface.arguments import Argument, arguments_of, pythonic, several
+from xconv_bench.interface.arguments import (
+    FUNCTIONS,
+    Argument,
+    arguments_of,
+    pythonic,
+    several,
+)
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -30,7 +37,8 @@ out of memory, resident memory is that of this process, and a GPU is refused. An
 may have ``sample_shape(image_size)``, the shape of one input without the batch.
 
 Returns:
-    A ``pandas.DataFrame`` with the columns of the CSV of the command (docs/columns.md).
+    A ``pandas.DataFrame`` with the columns of the CSV of the command (docs/columns.md); ``status``
+    and ``message`` follow on what tells its rows apart. A warning names the first that is not ok.
 
 Raises:
     UsageError: an argument is wrong.
@@ -86,10 +94,28 @@ def _carry_out(
         parser = parsers()[command]
         with parser.make_context(command, words, obj=things) as context:
             experiment = parser.invoke(context)
-        return _measure(experiment, things, bool(given.get("explain")))
+        frame = _measure(experiment, things, bool(given.get("explain")))
     except (BenchError, PARSER_ERROR) as error:
         kind = type(error) if isinstance(error, BenchError) else UsageError
         raise kind(pythonic(words_of(error), known)) from None
+    said = _failures(frame)
+    if said:
+        warnings.warn(f"{command}: {pythonic(said, known)}", stacklevel=3)
+    return frame
+
+
+def _failures(frame: DataFrame) -> str:
+    """Return how many rows did not end well, and how the first of them ended; empty without any."""
+    failed = frame[frame["status"] != "ok"]
+    if failed.empty:
+        return ""
+    first = failed.iloc[0]
+    message = first["message"] or ""
+    return (
+        f"{len(failed)} of {len(frame)} rows {'is' if len(failed) == 1 else 'are'} not ok; the "
+        f"first, {first['model']} {first['method']}, ended with {first['status']}"
+        + (f": {message}" if message else "")
+    )
 
 
 def _named(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -106,9 +132,25 @@ def _named(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         names.append(name)
     if things and given.get("frames") is not None:
         raise UsageError("frames= is for torchvision's video networks by their names: leave it out")
+    named = {**given, **_functions_named(given)}
     if things and given.get("launcher") == "ray":
         raise UsageError("launcher='ray' takes networks by their names only: leave one of them out")
-    return ({**given, "model": names} if models else dict(given)), things
+    return ({**named, "model": names} if models else named), things
+
+
+def _functions_named(given: Mapping[str, Any]) -> dict[str, str]:
+    """Return the names of inputs and loss that are functions."""
+    found = {name: given[name] for name in FUNCTIONS if callable(given.get(name))}
+    if not found:
+        return {}
+    from xconv_bench.models.own_data import is_here, name_of
+
+    names = {option: name_of(option, function) for option, function in found.items()}
+    if given.get("launcher") == "ray" and any(map(is_here, names.values())):
+        raise UsageError(
+            "launcher='ray' takes no function of a notebook or a script: import it from a file"
+        )
+    return names
 
 
 def _name(model: Any) -> str:
@@ -163,10 +205,16 @@ def _measure(experiment: Experiment, things: Mapping[str, Any], explains: bool) 
 
 
 def _refuse_known(experiment: Experiment, things: Mapping[str, Any], run: RunDirectory) -> None:
-    """Raise UsageError for rows of a network that an object may have nothing but the name of."""
+    """Raise UsageError for rows of a network that an object may have nothing but the name of.
+
+    So may the functions of a notebook.
+    """
+    from xconv_bench.models.own_data import is_here, split
+
     for table in experiment.tables:
         for row in run.table(table).rows():
-            if row.get("model") in things:
+            name = str(row.get("model"))
+            if split(name)[0] in things or is_here(name):
                 raise UsageError(
                     f"{run.path} has rows of {row['model']}, perhaps of another object of that "
                     "name: choose another --output"

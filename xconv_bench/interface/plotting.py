@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from xconv_bench.errors import UsageError, suggest
@@ -11,8 +11,12 @@ from xconv_bench.interface.frames import rows_of_frame
 from xconv_bench.results.table import Row
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Picture
     from pandas import DataFrame
+
+    from xconv_bench.report.canvas.picture import Picture
+
+_FUNCTIONS = {"age": "error", "estimates": "variance", "training": "train"}
+"""The functions that return tables of another name than theirs."""
 
 
 def plot(table: DataFrame, picture: str | None = None) -> Picture:
@@ -24,22 +28,30 @@ def plot(table: DataFrame, picture: str | None = None) -> Picture:
             ``"error_bytes"``. Default: the first.
 
     Returns:
-        A ``matplotlib.figure.Figure``.
+        A ``matplotlib.figure.Figure`` that a notebook shows as the last line of a cell.
 
     Raises:
         UsageError: it is no such table, nothing in it can be drawn, or it has no such picture.
     """
-    # A notebook shows figures once this has been imported.
-    import matplotlib.pyplot  # noqa: F401
-
     schema, rows = rows_of_frame(table)
     found = _pictures(schema.name, rows)
     if not found:
         raise UsageError(f"nothing is drawn of these rows of {schema.name}: no row has a figure")
     name = next(iter(found)) if picture is None else picture
     if name not in found:
-        raise UsageError(f"picture={name!r} is unknown: {suggest(name, found)}")
+        raise UsageError(f"picture={name!r} {_unknown(name, schema.name, found)}")
     return found[name]
+
+
+def _unknown(name: str, table: str, found: Mapping[str, Picture]) -> str:
+    """Return what is wrong with the name of a picture: another table has it, or none."""
+    from xconv_bench.report.pictures import DESCRIBED
+
+    owners = [each for each in DESCRIBED if f"{name}_".startswith(f"{each}_")]
+    if not owners or owners == [table]:
+        return f"is unknown: {suggest(name, found)}"
+    owner = _FUNCTIONS.get(owners[0], owners[0])
+    return f"is drawn of what {owner}() returns; of this table there is {', '.join(found)}"
 
 
 def _pictures(table: str, rows: Sequence[Row]) -> dict[str, Picture]:

@@ -31,16 +31,20 @@ _CHANGES_ITS_PROCESS = "compile-budget"
 _HERE = "measured in the calling process"
 
 
-def handing(launcher: Launcher, things: Mapping[str, Any]) -> Launcher:
+def handing(
+    launcher: Launcher, things: Mapping[str, Any], functions: Sequence[str] = ()
+) -> Launcher:
     """Return a launcher that measures what ``launcher`` does, and these networks by their names.
 
     Each measurement has a process of its own where another process can rebuild the networks, else
-    all are made in this process. Raises UsageError for what is no network.
+    all are made in this process; so they are with ``functions``, names of what no other process
+    has. Raises UsageError for what is no network.
     """
     networks = tuple(Network.of(name, thing) for name, thing in things.items())
-    if all(map(_can_be_rebuilt, networks)):
+    if not functions and all(map(_can_be_rebuilt, networks)):
         return Handing(launcher, networks)
-    return Here(tuple(Network(name, thing) for name, thing in things.items()))
+    here = tuple(Network(name, thing) for name, thing in things.items())
+    return Here(here, functions)
 
 
 @dataclass(frozen=True)
@@ -131,15 +135,16 @@ def _give(
 
 
 class Here(Launcher):
-    """Runs work in this process, for networks that no other process can rebuild.
+    """Runs work in this process, for networks and functions that no other process can rebuild.
 
     Nothing ends what hangs, and what runs out of memory takes this process with it. A GPU is
     refused: what this process holds there would be counted as the network's. Generators of random
     numbers are put back afterwards.
     """
 
-    def __init__(self, networks: tuple[Network, ...]) -> None:
+    def __init__(self, networks: tuple[Network, ...], functions: Sequence[str] = ()) -> None:
         self._networks = networks
+        self._functions = [name.rpartition(":")[2] for name in functions]
 
     def run(
         self,
@@ -189,7 +194,7 @@ class Here(Launcher):
             )
 
     def _names(self) -> str:
-        return ", ".join(network.name for network in self._networks)
+        return ", ".join(self._functions or [network.name for network in self._networks])
 
 
 @contextmanager

@@ -7,12 +7,14 @@ of all operators that ``torch.testing`` has samples of, and of all modules of ``
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch._subclasses import fake_tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -31,8 +33,23 @@ _aten = torch.ops.aten
 @contextmanager
 def simulating(mode: FakeTensorMode) -> Iterator[None]:
     """Let operators inside have shapes and no contents, and allocate what the real ones do."""
-    with mode, _Repaired(), taken_by(Replay(mode, _Repaired)):
+    with _without_tracebacks(), mode, _Repaired(), taken_by(Replay(mode, _Repaired)):
         yield
+
+
+@contextmanager
+def _without_tracebacks() -> Iterator[None]:
+    """Let torch not log operators that refuse their arguments: the error itself is reported."""
+
+    def refuse(record: logging.LogRecord) -> bool:
+        return False
+
+    logger = logging.getLogger(fake_tensor.__name__)
+    logger.addFilter(refuse)
+    try:
+        yield
+    finally:
+        logger.removeFilter(refuse)
 
 
 class _Repaired(TorchDispatchMode):

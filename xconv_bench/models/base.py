@@ -7,6 +7,7 @@ from typing import Any
 from torch import nn
 
 from xconv_bench.errors import UsageError
+from xconv_bench.models.several_inputs import check_takes_one_input
 from xconv_bench.models.sizes import ANY_SIZE, ImageSizes
 from xconv_bench.objectives.objective import Objective
 
@@ -39,10 +40,13 @@ class Architecture:
         """Build the network in float32 on the CPU, nothing downloaded.
 
         Its weights are random, drawn from torch's default generator. Raises UsageError where the
-        network does not exist for this image size.
+        network does not exist for this image size, or needs inputs that nobody gives.
         """
         self.check(image_size)
-        return self.make(image_size)
+        model = self.make(image_size)
+        if self.inputs is None:
+            check_takes_one_input(model, self.name)
+        return model
 
     def check(self, image_size: int) -> None:
         """Raise UsageError where the network does not exist for this image size."""

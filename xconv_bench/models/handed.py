@@ -19,11 +19,11 @@ from xconv.state import ATTRIBUTE
 from xconv_bench.errors import UsageError
 from xconv_bench.models import own
 from xconv_bench.models.base import Architecture, square_image
+from xconv_bench.models.image_channels import Maker, channels_of
 from xconv_bench.models.messages import reason
 from xconv_bench.models.preparing import clear_gradients
 from xconv_bench.objectives.automatic import AutomaticObjective
 
-_CHANNELS = 3
 _handed: dict[str, Architecture] = {}
 
 
@@ -68,20 +68,21 @@ class Network:
     def architecture(self) -> Architecture:
         """Return it with what it takes: ``sample_shape`` of its own, else square images.
 
-        A network's first convolution of images says how many channels they have; a function's
-        have three.
+        A network's first convolution of images says how many channels they have.
         """
-        thing = self.fresh()
+        thing, make = self.fresh(), Maker(self._make)
         declared = getattr(thing, "sample_shape", None)
         if callable(declared):
             sample_shape: Callable[[int], tuple[int, ...]]
             sample_shape = partial(own.shape_of, declared, self.name)
+        elif isinstance(thing, nn.Module):
+            sample_shape = square_image(channels_of(thing))
         else:
-            sample_shape = square_image(_channels(thing))
+            sample_shape = make.sample_shape
         return Architecture(
             name=self.name,
             family="own",
-            make=self._make,
+            make=make,
             sample_shape=sample_shape,
             objective=AutomaticObjective(),
         )
@@ -153,10 +154,3 @@ def _arguments(factory: Callable[..., Any], name: str, image_size: int) -> dict[
             f"({error}): give a function that fills in the rest, such as lambda: {name}(...)"
         ) from error
     return arguments
-
-
-def _channels(thing: Any) -> int:
-    if not isinstance(thing, nn.Module):
-        return _CHANNELS
-    images = (module.in_channels for module in modules(thing) if isinstance(module, nn.Conv2d))
-    return next(images, _CHANNELS)

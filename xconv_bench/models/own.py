@@ -1,8 +1,8 @@
 """Networks of the user's own: ``package.module:callable`` or ``path/to/file.py:callable``.
 
 The callable takes no arguments and returns a ``torch.nn.Module``. One input has the shape
-(3, size, size), unless the callable or its module has a function ``sample_shape`` that maps the
-image size to another: ::
+(channels, size, size), with the channels of the first ``Conv2d`` or three, unless the callable or
+its module has a function ``sample_shape`` that maps the image size to another: ::
 
     def net():
         return torch.nn.Conv3d(1, 8, 3)
@@ -24,7 +24,8 @@ from typing import Any
 from torch import nn
 
 from xconv_bench.errors import UsageError
-from xconv_bench.models.base import Architecture, square_image
+from xconv_bench.models.base import Architecture
+from xconv_bench.models.image_channels import Maker
 from xconv_bench.models.messages import did_you_mean, reason
 from xconv_bench.objectives.automatic import AutomaticObjective
 
@@ -38,13 +39,25 @@ def find(name: str) -> Architecture:
     module, source, attribute = load(name)
     factory = _factory(module, source, attribute)
     declared = getattr(factory, "sample_shape", getattr(module, "sample_shape", None))
+    maker = _maker(factory, name)
+    shape = functools.partial(shape_of, declared, name) if declared else maker.sample_shape
     return Architecture(
         name=name,
         family="own",
-        make=lambda image_size: call(factory, name),
-        sample_shape=functools.partial(shape_of, declared, name) if declared else square_image(3),
+        make=maker,
+        sample_shape=shape,
         objective=AutomaticObjective(),
     )
+
+
+_makers: dict[str, Maker] = {}
+"""Makers by name: a network that is looked up again need not be made to know its images."""
+
+
+def _maker(factory: Callable[[], Any], name: str) -> Maker:
+    if name not in _makers or _makers[name].origin is not factory:
+        _makers[name] = Maker(lambda image_size: call(factory, name), origin=factory)
+    return _makers[name]
 
 
 def load(name: str) -> tuple[ModuleType, str, str]:

@@ -7,6 +7,7 @@ never taken for those of another, nor for those of a file that was changed.
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -23,7 +24,9 @@ from xconv_bench.models.messages import did_you_mean, reason
 from xconv_bench.objectives.automatic import AutomaticObjective
 from xconv_bench.objectives.own import OwnLoss
 
-_OPTIONS = ("inputs", "loss")
+OPTIONS = ("inputs", "loss")
+HERE = "__main__"
+"""The module of functions that a notebook or a script defines: no other process has them."""
 _BEGIN, _BETWEEN, _MARK = "?", "&", "@"
 _DIGEST_BYTES = 4
 _EXPECTED = "expected a tensor, or a tuple or dict with tensors in it"
@@ -42,11 +45,30 @@ def named(model: str, **given: str | None) -> str:
     return f"{model}{_BEGIN}{_BETWEEN.join(words)}" if words else model
 
 
+def name_of(option: str, function: Callable[..., Any]) -> str:
+    """Return the name of a function of Python, as ``named`` takes it.
+
+    Raises UsageError for one that its module does not have under its name.
+    """
+    module, name = (getattr(function, each, "") for each in ("__module__", "__qualname__"))
+    if vars(sys.modules.get(module, object)).get(name) is not function:
+        raise UsageError(
+            f"{option}=: {name or type(function).__name__} is no function that a module has by "
+            "its name: define it with def, outside of other functions and classes"
+        )
+    return f"{module}:{name}"
+
+
+def is_here(name: str) -> bool:
+    """Return whether a callable, or one in the name of a model, exists in this process alone."""
+    return any(each.startswith(f"{HERE}:") for each in (name, *split(name)[1].values()))
+
+
 def split(name: str) -> tuple[str, dict[str, str]]:
     """Return the model of a name, and its callables with their digests, by option."""
     model, _, rest = name.partition(_BEGIN)
     given = dict(part.split("=", 1) for part in rest.split(_BETWEEN) if "=" in part)
-    return (model, given) if given and set(given) <= set(_OPTIONS) else (name, {})
+    return (model, given) if given and set(given) <= set(OPTIONS) else (name, {})
 
 
 def apply(architecture: Architecture, name: str, given: Mapping[str, str]) -> Architecture:
@@ -86,7 +108,8 @@ def _find(option: str, name: str) -> tuple[Callable[..., Any], str]:
     if not callable(function):
         near = did_you_mean(attribute, vars(module)) or own.offers(module)
         raise UsageError(f"--{option}: {source} has no callable named '{attribute}'{near}")
-    content = Path(module.__file__).read_bytes() if module.__file__ else b""
+    file = None if source == HERE else module.__file__  # a notebook has none that could be read
+    content = Path(file).read_bytes() if file else b""
     return function, hashlib.blake2b(content, digest_size=_DIGEST_BYTES).hexdigest()
 
 

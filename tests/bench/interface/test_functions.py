@@ -1,5 +1,6 @@
 """Commands as functions: one description, a table with its dtypes, and objects left as they are."""
 
+import builtins
 import copy
 import inspect
 import subprocess
@@ -33,6 +34,17 @@ def local_network() -> nn.Module:
     return network
 
 
+class Fused(nn.Module):
+    """A network of two inputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+
+    def forward(self, image: torch.Tensor, depth: torch.Tensor, scale: float = 1.0) -> Any:
+        return self.conv(image) * depth * scale
+
+
 def test_every_command_that_measures_is_a_function_with_its_options() -> None:
     assert {name.replace("-", "_") for name in MEASURING} | {"plot"} <= set(dir(xb))
     for command, parser in parsers().items():
@@ -47,10 +59,33 @@ def test_every_command_that_measures_is_a_function_with_its_options() -> None:
 def test_a_table_is_that_of_the_csv(tmp_path: Path) -> None:
     table = xb.memory(own_networks.name("normalized"), output=tmp_path / "run", **QUICK)
     read = pd.read_csv(tmp_path / "run" / "memory.csv", dtype=dict(table.dtypes))
-    pd.testing.assert_frame_equal(table, read)
-    assert tuple(table.columns) == TABLES["memory"].names
+    pd.testing.assert_frame_equal(table, read, check_like=True)
+    assert tuple(read.columns) == TABLES["memory"].names
     kinds = {name: str(table.dtypes[name]) for name in ("model", "probes", "keep")}
     assert kinds == {"model": "string", "probes": "Int64", "keep": "float64"}
+
+
+def test_how_rows_ended_follows_on_what_tells_them_apart() -> None:
+    table = xb.memory(own_networks.normalized, **{**QUICK, "probes": [2, 4]})
+    assert list(table.columns[:5]) == ["model", "method", "probes", "status", "message"]
+
+
+def test_rows_that_fail_warn_of_the_first() -> None:
+    said = r"^memory: 2 of 2 rows are not ok; the first, Linear exact, ended with error: Runtime"
+    with pytest.warns(UserWarning, match=said) as caught:
+        table = xb.memory(nn.Linear(3, 3), **QUICK)
+    assert list(table["status"]) == ["error", "unsupported"]
+    assert [Path(each.filename).name for each in caught] == ["test_functions.py"]
+
+
+def test_a_notebook_gets_a_plain_line_for_each_row(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shell = type("ZMQInteractiveShell", (), {})  # by which Jupyter is known
+    monkeypatch.setattr(builtins, "get_ipython", shell, raising=False)
+    xb.memory(own_networks.name("normalized"), method="exact", **QUICK)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("[1/1] ") and ": ok" in line and "\x1b" not in line
 
 
 def test_nothing_is_written_unasked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,9 +131,27 @@ def test_functions_are_given_the_image_size_they_ask_for() -> None:
     assert table[PEAK].nunique() == 1
 
 
+def test_inputs_and_loss_may_be_functions(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def mean(output: torch.Tensor, inputs: object) -> torch.Tensor:
+        return output.mean()
+
+    settings = {**QUICK, "method": "exact", "inputs": own_networks.pairs}
+    imported = xb.memory(Fused, **settings)
+    assert imported["model"][0].startswith("Fused?inputs=own_networks:pairs@")
+    mean.__module__, mean.__qualname__ = "__main__", "mean"  # as in a notebook
+    monkeypatch.setattr(sys.modules["__main__"], "mean", mean, raising=False)
+    settings = {**settings, "loss": mean, "output": tmp_path / "run"}
+    local = xb.memory(Fused, **settings)
+    assert "&loss=__main__:mean@" in local["model"][0]
+    assert list(local["status"]) == list(imported["status"]) == ["ok"]
+    with pytest.raises(UsageError, match="perhaps of another object"):
+        xb.memory(Fused, **settings)
+
+
 def test_channels_are_those_of_the_object() -> None:
     grey = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten())
     assert list(xb.memory(grey, method="exact", **QUICK)["status"]) == ["ok"]
+    assert list(xb.memory(lambda: grey, method="exact", **QUICK)["status"]) == ["ok"]
 
 
 def test_rows_of_another_object_are_not_taken(tmp_path: Path) -> None:
@@ -120,6 +173,8 @@ def test_rows_of_another_object_are_not_taken(tmp_path: Path) -> None:
         ({"simulate": True, "device": "cpu"}, "^simulate=True uses no device.*or device=$"),
         ({"model": 3}, "a model of type int is none"),
         ({"model": nn.Linear}, "Linear.*fills in the rest"),
+        ({"inputs": lambda batch, size: None}, "^inputs=: .*<lambda> is no function that"),
+        ({"model": Fused}, "^Fused takes image and depth: give inputs='FILE.py:callable', which"),
         ({"model": xconv.convert(own_networks.normalized())}, "is converted by xconv"),
     ],
 )
@@ -135,8 +190,11 @@ def test_a_table_is_drawn() -> None:
     table = xb.memory(own_networks.name("normalized"), **QUICK)
     figure = xb.plot(table)
     assert isinstance(figure, Figure) and len(figure.axes[0].patches) >= 2
+    assert figure._repr_png_().startswith(b"\x89PNG")  # a kernel without %matplotlib inline
     with pytest.raises(UsageError, match="picture='memori' is unknown: did you mean 'memory'"):
         xb.plot(table, "memori")
+    with pytest.raises(UsageError, match=r"is drawn of what error\(\) returns.*there is memory"):
+        xb.plot(table, "error_bytes")
     with pytest.raises(UsageError, match="no table has these columns"):
         xb.plot(table[["model"]])
 

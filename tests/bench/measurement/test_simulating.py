@@ -1,5 +1,6 @@
 """Ordinary modules and functions: simulated they take what they really take, to the byte."""
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch._subclasses import fake_tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._pytree import tree_iter
 
@@ -40,6 +42,18 @@ class Unpooled(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         unpooled: Tensor = self.unpool(*self.pool(image))
         return unpooled
+
+
+def test_torch_logs_no_traceback_of_what_is_refused(caplog: pytest.LogCaptureFixture) -> None:
+    logger = logging.getLogger(fake_tensor.__name__)
+    logger.addHandler(caplog.handler)
+    try:
+        for context in (FakeTensorMode(), simulating(FakeTensorMode()), FakeTensorMode()):
+            with pytest.raises(RuntimeError), context:
+                torch.empty(2, 3) @ torch.empty(2, 3)
+    finally:
+        logger.removeHandler(caplog.handler)
+    assert len({id(record) for record in caplog.records}) == 2
 
 
 def loss_of(output: Any) -> Tensor:

@@ -1,5 +1,6 @@
 """Networks of the user's own, and one line for everything that can be wrong with them."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from torch import nn
 
 from xconv_bench.data import batch
 from xconv_bench.errors import UsageError
+from xconv_bench.models import own
 from xconv_bench.models.registry import find
 from xconv_bench.objectives.automatic import AutomaticObjective
 
@@ -99,6 +101,46 @@ def test_the_shape_of_a_sample_may_be_declared(folder: Path, owner: str) -> None
 def test_a_sample_is_a_colour_image_unless_declared(folder: Path) -> None:
     (folder / "undeclared.py").write_text(GOOD)
     assert find("undeclared.py:net").sample_shape(32) == (3, 32, 32)
+
+
+def test_a_sample_has_the_channels_of_the_first_convolution(folder: Path) -> None:
+    (folder / "grey.py").write_text(
+        "import torch\nmade = []\n"
+        "def net():\n    made.append(1)\n    return torch.nn.Conv2d(1, torch.randint(2, 9, ()), 3)"
+    )
+    before = torch.get_rng_state()
+    assert find("grey.py:net").sample_shape(32) == (1, 32, 32)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert find("grey.py:net").sample_shape(8) == (1, 8, 8)
+    assert len(own.load("grey.py:net")[0].made) == 1
+
+
+@pytest.mark.parametrize(
+    ("network", "required"),
+    [
+        ("def forward(self, image, depth, mask): ...", "image, depth and mask: .* all of them "),
+        ("def forward(self, image, *, scale): ...", "image and scale: give --inputs .* both "),
+    ],
+)
+def test_inputs_that_nobody_gives(folder: Path, network: str, required: str) -> None:
+    (folder / "fused.py").write_text(f"import torch\nclass Net(torch.nn.Module):\n    {network}")
+    assert re.search(f"^fused.py:Net takes {required}", refusal("fused.py:Net"))
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        "def forward(self, image, depth=None): ...",
+        "def forward(self, *images): ...",
+        "def __call__(self, image): ...\n    def forward(self, image, depth): ...",
+        "def fill(f): return functools.wraps(f)(lambda self, image: f(self, image, 3))\n"
+        "    @fill\n    def forward(self, image, depth): ...",
+    ],
+)
+def test_inputs_that_the_network_fills_in(folder: Path, network: str) -> None:
+    text = f"import functools, torch\nclass Net(torch.nn.Module):\n    {network}"
+    (folder / "filled.py").write_text(text)
+    assert isinstance(find("filled.py:Net").build(32), nn.Module)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from xconv_bench.report.canvas import style
 from xconv_bench.results.files import explained
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Picture
+    from xconv_bench.report.canvas.picture import Picture
 
 # Without these entries a file says when and with which version it was drawn.
 _METADATA: dict[str, dict[str, Any]] = {

@@ -13,7 +13,8 @@ from xconv_bench.report.canvas.frame import headed, joined
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Picture
+
+    from xconv_bench.report.canvas.picture import Picture
 
 # The vertical axis counts lines of text, downwards.
 _LINE_INCHES = 0.165

@@ -14,7 +14,8 @@ from xconv_bench.report.canvas.style import Look
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Picture
+
+    from xconv_bench.report.canvas.picture import Picture
 
 _TITLE_CHARACTERS = 84
 """Characters that the titles of panels side by side have room for together."""

@@ -12,8 +12,9 @@ from xconv_bench.report.canvas.style import Look
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Picture
     from matplotlib.lines import Line2D
+
+    from xconv_bench.report.canvas.picture import Picture
 
 WIDTH_INCHES = 8.0
 _LEFT = 0.012
@@ -37,7 +38,7 @@ def framed(
     All have the same y axis, unless ``shares_heights`` says otherwise; ``heights`` names what is
     drawn along it.
     """
-    from matplotlib.figure import Figure as Picture
+    from xconv_bench.report.canvas.picture import Picture
 
     title, note = _wrapped(title), joined(notes)
     columns = _legend_columns(legend)
@@ -60,7 +61,7 @@ def framed(
 
 def headed(title: str, note: str, inches: float) -> Picture:
     """Return a picture of ``inches`` height with a title and a note, and no legend."""
-    from matplotlib.figure import Figure as Picture
+    from xconv_bench.report.canvas.picture import Picture
 
     picture = Picture(figsize=(WIDTH_INCHES, inches), layout="constrained")
     picture.suptitle(textwrap.fill(title, _TITLE_CHARACTERS), x=_LEFT, ha="left")

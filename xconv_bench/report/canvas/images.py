@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from xconv_bench.report.canvas.frame import WIDTH_INCHES, headed, panels_in
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Picture
+    from xconv_bench.report.canvas.picture import Picture
 
 _MOST_ABREAST = 4
 _TITLE_INCHES = 0.36
