@@ -117,7 +117,7 @@ def test_the_first_layer_is_a_knob_of_every_method_that_swaps(
     found = list(zip(table["method"], table["first"].fillna("-"), strict=True))
     assert found == [("exact", "-"), *both]
     left = table[table["first"] == "exact"].message
-    assert left.str.contains("1 × its input is the batch, 6272 bytes that are held anyway").all()
+    assert left.str.contains("its input is the batch (6.12 KiB), which is held", regex=False).all()
     assert table[table["first"] == "compressed"].message.isna().all()
     whole = table.pivot(index="method", columns="first", values="saved_bytes")
     assert (whole.loc[methods, "exact"] > whole.loc[methods, "compressed"]).all()
