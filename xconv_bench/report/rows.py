@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from xconv_bench.knobs import KNOBS
 from xconv_bench.naming import estimator_words, method_words
+from xconv_bench.report.disturbed import disturbances, undisturbed
 from xconv_bench.report.words import (
     common,
     counts_words,
@@ -162,19 +163,24 @@ def is_exact(row: Row) -> bool:
 def notes_of(settings: Sequence[Comparable]) -> list[str]:
     """Return the messages of all configurations, each once, with the configurations it is about.
 
-    A configuration that was not measured has a note even where it left no message.
+    The remark on a busy machine is apart from the others of a row, and last. A configuration that
+    was not measured has a note even where it left no message.
     """
     rows = [(setting, row) for setting in settings for row in of_network(setting.rows)]
-    noted = [(s, row) for s, row in rows if row["message"] or row["status"] != "ok"]
-    concerned = grouped(noted, lambda pair: (ended(pair[1]), str(pair[1]["message"] or "")))
-    return [
+    told = [(setting, row, undisturbed(row["message"])) for setting, row in rows]
+    noted = [(s, row, said) for s, row, said in told if said or row["status"] != "ok"]
+    concerned = grouped(noted, lambda each: (ended(each[1]), each[2]))
+    lines = grouped(rows, lambda pair: pair[0].named(method_words(pair[1])))
+    notes = [
         note(
-            [setting.named(method_words(row)) for setting, row in pairs],
+            [setting.named(method_words(row)) for setting, row, _ in some],
             *([] if how == "ok" else [how]),
             *filter(None, [message]),
         )
-        for (how, message), pairs in concerned.items()
+        for (how, message), some in concerned.items()
     ]
+    messages = {name: [row["message"] for _, row in pairs] for name, pairs in lines.items()}
+    return [*notes, *disturbances(messages)]
 
 
 def note(names: Sequence[str], *said: str) -> str:

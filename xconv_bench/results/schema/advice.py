@@ -25,8 +25,8 @@ ADVICE = Schema(
         Column(
             "predicted_error", float, "predicted error",
             "part that the module adds to the distance of the gradient of all weights, those of "
-            "linear layers too, from the exact one, relative to it; for all modules the root of the "
-            f"sum of squares; {shared.NOISE}",
+            "linear layers too, from the exact one, relative to it; for all modules the root of "
+            f"the sum of squares; {shared.NOISE}",
             Unit.RELATIVE, Better.LESS, Holds.OFF_GPUS,
         ),
         shared.ERROR.told(
