@@ -173,7 +173,8 @@ def exact_words(reasons: Counter[str], found: int, family: str) -> str:
 
 def none_words(family: str) -> str:
     """Return the remark on a network that has no module of a family."""
-    return f"there are no {_modules(family)} (calls of functions are not seen)"
+    seen = "need functions in --compress" if family in REACHED else "are not seen"
+    return f"there are no {_modules(family)} (calls of functions {seen})"
 
 
 def _modules(family: str, count: int = 0) -> str:

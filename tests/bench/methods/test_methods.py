@@ -190,7 +190,7 @@ def test_a_sketch_that_would_be_larger_is_remarked_upon() -> None:
     model(torch.randn(2, 3, 8, 8))
     assert find_method("xconv").remark(model, many) == (
         "1 of 2 convolutions is exact: the sketch would be no smaller than the input: exact "
-        "gradient; there are no relu modules (calls of functions are not seen)"
+        "gradient; there are no relu modules (calls of functions need functions in --compress)"
     )
 
 
