@@ -52,11 +52,11 @@ def gradient_error(configuration: Configuration) -> dict[str, Any]:
             raise
         return {"message": "no gradient error: the exact network does not fit beside this one"}
     floor, dtype = Floor(first, again, exact.lost), dtype_of(configuration)
-    error = relative_error(estimate, first)
-    noise = remark_on_noise(error, floor.error, configuration)
+    relative = relative_error(estimate, first)
+    noise = remark_on_noise(relative, floor.error, configuration)
     losses = words_on_losses(exact.loss, method.loss, dtype)
     return {
-        "gradient_relative_error": error,
+        "gradient_relative_error": relative,
         "floor_error": floor.error,
         "message": joined(said, noise, floor.words(), losses),
     }

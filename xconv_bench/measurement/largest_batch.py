@@ -15,6 +15,7 @@ from xconv_bench.measurement.batch_search import (
 from xconv_bench.measurement.counting import Simulation
 from xconv_bench.measurement.failures import may_depend_on_batch
 from xconv_bench.models.messages import reason
+from xconv_bench.naming import model_words
 
 MOST_ELEMENTS = 2**31 - 1
 """The most elements of a tensor: many CUDA kernels count them in 32 bits."""
@@ -44,7 +45,7 @@ class LargestBatch:
         found = largest_batch(steps.peak, self.budget_bytes, self.most)
         if found.size == 0:
             raise MemoryError(
-                f"{self.configuration.method} {self.configuration.model} needs "
+                f"{self.configuration.method} {model_words(self.configuration.model)} needs "
                 f"{found.peak / _MIB:.1f} MiB for a batch of {_samples(found.beyond)}, and there "
                 f"are {self.budget_bytes / _MIB:.1f} MiB: {_REMEDY}"
             )

@@ -28,6 +28,7 @@ from xconv_bench.methods.base import Method
 from xconv_bench.methods.calls import wrap_call
 from xconv_bench.methods.smaller import KeptSmaller, Store
 from xconv_bench.methods.xconv import exact_words, families_of, left_exact, none_words
+from xconv_bench.naming import model_words
 
 Run = Callable[..., Tensor]
 
@@ -75,7 +76,7 @@ class Convolutions(Method):
             convert(model, probes=0, compress=others, norm_bits=norm_bits)
         elif not found:
             raise Unsupported(
-                f"{configuration.model} has no module that {self.name} can change; "
+                f"{model_words(configuration.model)} has no module that {self.name} can change; "
                 f"it compresses {' and '.join(families)} modules"
             )
         for module in found:

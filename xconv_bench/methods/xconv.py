@@ -18,6 +18,7 @@ from xconv.schemes import SCHEMES
 from xconv_bench.configuration import Configuration
 from xconv_bench.errors import Unsupported
 from xconv_bench.methods.base import Method
+from xconv_bench.naming import model_words
 from xconv_bench.plans import plan_of
 
 CONVERTED_KNOBS = ("compress", "first", "allot", "norm_bits")
@@ -80,7 +81,7 @@ class Converted(Method):
         convert(model, compress=compress, **arguments)
         if not account(model).swapped:
             raise Unsupported(
-                f"{configuration.model} has no module that {self.name} can swap; "
+                f"{model_words(configuration.model)} has no module that {self.name} can swap; "
                 f"it compresses {' and '.join(compress)} modules"
             )
         return model

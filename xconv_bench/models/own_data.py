@@ -20,11 +20,10 @@ from xconv_bench.errors import BenchError, UsageError
 from xconv_bench.models import own
 from xconv_bench.models.base import Architecture
 from xconv_bench.models.messages import did_you_mean, reason
+from xconv_bench.naming import join_model
 from xconv_bench.objectives.automatic import AutomaticObjective
 from xconv_bench.objectives.own import OwnLoss
 
-_OPTIONS = ("inputs", "loss")
-_BEGIN, _BETWEEN, _MARK = "?", "&", "@"
 _DIGEST_BYTES = 4
 _EXPECTED = "expected a tensor, or a tuple or dict with tensors in it"
 
@@ -34,22 +33,15 @@ def named(model: str, **given: str | None) -> str:
 
     Raises UsageError for a callable that does not exist.
     """
-    words = []
-    for option, name in given.items():
-        if name is not None:
-            _, digest = _find(option, name)
-            words.append(f"{option}={name}{_MARK}{digest}")
-    return f"{model}{_BEGIN}{_BETWEEN.join(words)}" if words else model
+    there = {option: name for option, name in given.items() if name is not None}
+    return join_model(
+        model, {option: (name, _find(option, name)[1]) for option, name in there.items()}
+    )
 
 
-def split(name: str) -> tuple[str, dict[str, str]]:
-    """Return the model of a name, and its callables with their digests, by option."""
-    model, _, rest = name.partition(_BEGIN)
-    given = dict(part.split("=", 1) for part in rest.split(_BETWEEN) if "=" in part)
-    return (model, given) if given and set(given) <= set(_OPTIONS) else (name, {})
-
-
-def apply(architecture: Architecture, name: str, given: Mapping[str, str]) -> Architecture:
+def apply(
+    architecture: Architecture, name: str, given: Mapping[str, tuple[str, str]]
+) -> Architecture:
     """Return a network with inputs and loss of the user's own.
 
     Its inputs without a loss have ``AutomaticObjective``: nobody knows what their targets are.
@@ -57,21 +49,21 @@ def apply(architecture: Architecture, name: str, given: Mapping[str, str]) -> Ar
     """
     architecture = replace(architecture, name=name)
     if "inputs" in given:
-        make, source = _unchanged("inputs", given["inputs"])
-        inputs = partial(_inputs, make, source)
+        make = _unchanged("inputs", *given["inputs"])
+        inputs = partial(_inputs, make, given["inputs"][0])
         architecture = replace(architecture, inputs=inputs, objective=AutomaticObjective())
     if "loss" in given:
-        function, source = _unchanged("loss", given["loss"])
-        architecture = replace(architecture, objective=OwnLoss(function=function, name=source))
+        function = _unchanged("loss", *given["loss"])
+        objective = OwnLoss(function=function, name=given["loss"][0])
+        architecture = replace(architecture, objective=objective)
     return architecture
 
 
-def _unchanged(option: str, label: str) -> tuple[Callable[..., Any], str]:
-    name, _, digest = label.rpartition(_MARK)
+def _unchanged(option: str, name: str, digest: str) -> Callable[..., Any]:
     function, found = _find(option, name)
     if found != digest:
         raise UsageError(f"--{option} {name} was changed meanwhile: run the command again")
-    return function, name
+    return function
 
 
 def _find(option: str, name: str) -> tuple[Callable[..., Any], str]:

@@ -9,7 +9,7 @@ from statistics import median
 from typing import TypeVar
 
 from xconv_bench.knobs import KNOBS
-from xconv_bench.naming import estimator_words, method_words
+from xconv_bench.naming import estimator_words, method_words, model_words, models_apart
 from xconv_bench.report.disturbed import disturbances, undisturbed
 from xconv_bench.report.words import (
     common,
@@ -107,11 +107,23 @@ def settings_of(rows: Iterable[Row], key: Sequence[str]) -> list[Comparable]:
     varying = {name for name in names if len({each[name] for each in columns}) > 1}
     differing = [{n: v for n, v in each.items() if n in varying} for each in columns]
     said = [{n: v for n, v in each.items() if n in varying or _is_said(n, v)} for each in columns]
+    titles, apart = _with_models(said, whole=True), _with_models(differing)
     return [
         Comparable(group, phrases(title), phrases(apart), suffix)
         for group, title, apart, suffix in zip(
-            groups.values(), said, differing, _suffixes(differing), strict=True
+            groups.values(), titles, apart, _suffixes(differing), strict=True
         )
+    ]
+
+
+def _with_models(
+    columns: Sequence[Mapping[str, Cell]], whole: bool = False
+) -> list[Mapping[str, Cell]]:
+    """Return the columns with networks in words that tell one from another."""
+    words = models_apart((str(each["model"]) for each in columns if "model" in each), whole)
+    return [
+        {**each, "model": words[str(each["model"])]} if "model" in each else each
+        for each in columns
     ]
 
 
@@ -230,6 +242,8 @@ def _suffixes(differing: Iterable[Mapping[str, Cell]]) -> list[str]:
 def _suffix(name: str, value: Cell) -> str:
     if name == "memory_budget_bytes" and isinstance(value, int):
         return format_budget(value)
+    if name == "model":
+        return model_words(str(value))
     return _SUFFIXES.get(name, "{}").format(value)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from xconv_bench.amounts import format_bytes
-from xconv_bench.naming import method_words
+from xconv_bench.naming import method_words, models_apart
 from xconv_bench.report.disturbed import disturbances, undisturbed
 from xconv_bench.report.published import published_max_batch
 from xconv_bench.report.rows import (
@@ -108,9 +108,11 @@ def wins(rows: Sequence[Row]) -> Iterator[str]:
 
 def _identity(rows: Sequence[Mapping[str, Cell]], methods: Sequence[str]) -> Iterator[TextColumn]:
     """Yield what tells one line from another: what describes a setting and differs, the method."""
+    models = models_apart(str(row["model"]) for row in rows)
     for name in differing(rows):
         column = RUNTIME[name]
         cells = ["" if row[name] is None else str(row[name]) for row in rows]
+        cells = [models.get(cell, cell) for cell in cells] if name == "model" else cells
         yield TextColumn(column.heading, cells, "right" if column.is_number else "left")
     yield TextColumn("method", list(methods), "left")
 
