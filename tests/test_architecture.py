@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("xconv", "xconv_bench")
 FLOORS = {
     "xconv": (
-        "amounts autocast bits capture contents differentiation geometry layout precision "
+        "amounts autocast bits capture choices contents differentiation geometry layout precision "
         "quantization scripting storages subclasses symbolic wholes",
         "cached packing kept",
         "random",

@@ -68,7 +68,7 @@ def _unchanged(option: str, name: str, digest: str) -> Callable[..., Any]:
 
 def _find(option: str, name: str) -> tuple[Callable[..., Any], str]:
     """Return the callable and the digest of its file."""
-    if ":" not in name:
+    if ":" not in name and not name.endswith(own.SUFFIX):
         raise UsageError(f"--{option} {name}: give path/to/file.py:callable")
     try:
         module, source, attribute = own.load(name)

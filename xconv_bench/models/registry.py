@@ -47,7 +47,7 @@ def find(name: str) -> Architecture:
     source, colon, rest = name.partition(":")
     if colon and source + colon in _SOURCES:
         return _SOURCES[source + colon](rest)
-    if colon:
+    if colon or name.endswith(own.SUFFIX):
         return own.find(name)
     if name in _OURS:
         return _OURS[name]
