@@ -3,6 +3,7 @@
 Run ``python -m benchmarks.training_noise``, two minutes on two cores. Each task is trained exactly
 for some epochs. Then the gradient of one batch, over all weights of convolutions, is estimated by
 each method with several seeds, and compared with the exact one for the same weights and batch.
+Methods that divide bits by what they see have seen a batch of the epoch before.
 """
 
 import argparse
@@ -16,6 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.page import put
+from xconv.budget import STEPS_TO_LEARN, plans_kept
+from xconv.conversion import FAMILIES
 from xconv_bench.configuration import TrainingConfiguration
 from xconv_bench.measurement.task_setup import build_task
 from xconv_bench.measurement.training import Training
@@ -26,9 +29,12 @@ from xconv_bench.tasks import TASKS, Task, TaskOptions, make_task
 EPOCHS = 3
 REPEATS = 5
 _PROBED = {"method": "xconv", "scheme": "independent", "compress": "conv,relu"}
+_SPECTRAL = {"method": "xconv", "scheme": "spectral", "allot": "network"}
 METHODS: tuple[dict[str, Any], ...] = (
     *({**_PROBED, "probes": probes} for probes in (4, 16, 64, 256, 1024)),
-    {"method": "quantized", "bits": 2, "compress": "conv,relu"},
+    *({**_SPECTRAL, "bits": bits, "compress": "conv,relu"} for bits in (0.5, 1)),
+    {**_SPECTRAL, "bits": 0.5, "compress": ",".join(FAMILIES), "norm_bits": 4},
+    *({"method": "quantized", "bits": bits, "compress": "conv,relu"} for bits in (1, 2)),
     {"method": "rad-sampling", "keep": 0.1, "compress": "conv,relu"},
 )
 
@@ -48,14 +54,20 @@ def _errors(name: str, network: str | None = None) -> dict[str, str]:
     task = make_task(name, TaskOptions(model=network))
     exact = TrainingConfiguration(task.model, task=name)
     model = _trained(task, exact)
-    batch = next(iter(task.batches(EPOCHS + 1)))
+    earlier, batch = (next(iter(task.batches(epoch))) for epoch in (EPOCHS, EPOCHS + 1))
     reference = _gradients(task, model, batch)
     errors = {}
     for knobs in METHODS:
         cell = TrainingConfiguration(task.model, task=name, **knobs)
         own = build_task(task, cell)
         own.load_state_dict(model.state_dict())
-        found = [_error(_gradients(task, own, batch, seed), reference) for seed in range(REPEATS)]
+        for _ in range(STEPS_TO_LEARN):  # how bits are divided, from a batch before
+            Training(own, earlier, task.loss).step()
+        own.load_state_dict(model.state_dict())  # running statistics have moved
+        with plans_kept():
+            found = [
+                _error(_gradients(task, own, batch, seed), reference) for seed in range(REPEATS)
+            ]
         errors[f"`{method_words(cell.key)}`"] = f"{mean(found):.2g}"
     return errors
 

@@ -50,8 +50,7 @@ def _ways(method: str, experiment: Mapping[str, Any]) -> Iterator[list[str]]:
         named = ["--scheme", scheme] if method == "xconv" else []
         dial = DIALS.get(scheme)
         for value in experiment[dial] if dial else [None]:
-            if scheme != "quantized" or (value is not None and value >= 1):
-                yield [*named, *([f"--{dial}", str(value)] if dial else [])]
+            yield [*named, *([f"--{dial}", str(value)] if dial else [])]
 
 
 def train(experiment: Mapping[str, Any], run: Path, processes: int) -> None:

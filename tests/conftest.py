@@ -42,3 +42,11 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
     if not torch.cuda.is_available():
         for item in marked:
             item.add_marker(pytest.mark.skip(reason="needs CUDA"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def only_new_objects_are_collected() -> Iterator[None]:
+    """Keep what earlier files imported out of collections of garbage, which take a second else."""
+    gc.collect()
+    gc.freeze()
+    yield

@@ -10,7 +10,7 @@ from xconv import grouped
 from xconv.capture import refuse_capture
 from xconv.grouped import GROUP, empty_groups, fill, room_for
 from xconv.kernels import choice
-from xconv.wholes import Shapeless, whole
+from xconv.wholes import Shapeless, Stretch, whole
 
 
 def encode(
@@ -64,19 +64,26 @@ def decode(
 @whole
 def keep_numbers(
     numbers: Tensor,
+    which: Stretch,
     packed: Tensor,
+    codes: Stretch,
     bounds: Tensor,
+    groups: Stretch,
     bits: int,
     seed: Tensor,
     stream: Shapeless,
-    first_group: Shapeless,
     dithered: bool | None,
 ) -> None:
-    """Write what ``encode`` makes of ``numbers``, flat and of any dtype, to the two tensors."""
-    values, target = room_for(len(numbers), bounds)
-    target.copy_(numbers)
-    fill(values, len(numbers))
-    keep_groups(values, packed, bounds, bits, seed, stream, first_group, dithered)
+    """Write what ``encode`` makes of some numbers, flat and of any dtype, to the two tensors.
+
+    The bounds are those of some ``groups``, whose ``codes`` are some of the bytes.
+    """
+    own = groups.within(bounds)
+    values, target = room_for(which.length, own)
+    target.copy_(which.within(numbers))
+    fill(values, which.length)
+    packed, first_group = codes.within(packed), Shapeless(groups.start)
+    keep_groups(values, packed, own, bits, seed, stream, first_group, dithered)
 
 
 @whole
@@ -108,3 +115,19 @@ def restored_numbers(
 ) -> Tensor:
     """Return the numbers that ``decode`` restores, flat."""
     return decode(packed, bounds, bits, seed, stream.value, first_group.value, scale).view(-1)
+
+
+@whole
+def restored_groups(
+    packed: Tensor,
+    codes: Stretch,
+    bounds: Tensor,
+    groups: Stretch,
+    bits: int,
+    seed: Tensor,
+    stream: Shapeless,
+    scale: float,
+) -> Tensor:
+    """Return the numbers of some ``groups``, whose ``codes`` are some of the bytes, flat."""
+    own = codes.within(packed), groups.within(bounds)
+    return restored_numbers(*own, bits, seed, stream, Shapeless(groups.start), scale)

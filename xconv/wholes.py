@@ -2,14 +2,19 @@
 
 The result of such a function, and the memory it allocates on the way, depend on the shapes of its
 arguments and not on their values. A program that counts memory without computing anything may run
-the function once for all arguments of the same shapes.
+the function once for all arguments of the same shapes. If a loop over parts of a tensor calls it
+with the tensor and a ``Stretch``, it runs once for all parts of the same length.
 """
+
+from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, ParamSpec, Protocol, TypeVar
+
+from torch import Tensor
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -27,6 +32,23 @@ class Shapeless:
     """A number that changes what a whole function computes, and nothing about its memory."""
 
     value: int
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A part of a dimension: for the memory of a whole function, only its length matters."""
+
+    start: int
+    length: int
+
+    @classmethod
+    def of(cls, some: slice) -> Stretch:
+        """Return the stretch of a slice that has a start and an end."""
+        return cls(some.start, some.stop - some.start)
+
+    def within(self, tensor: Tensor, dim: int = 0) -> Tensor:
+        """Return this part of ``tensor`` as a view. Raises RuntimeError where it ends beyond."""
+        return tensor.narrow(dim, self.start, self.length)
 
 
 _takers: list[Taker] = []

@@ -16,7 +16,7 @@ class UsageError(BenchError):
     exit_code = 2
 
 
-class TooLarge(BenchError, MemoryError):
+class NothingFits(BenchError, MemoryError):
     """Not even the smallest batch fits: a row with ``status=oom``."""
 
 

@@ -26,10 +26,10 @@ from xconv.grouped import (
 )
 from xconv.kernels import choice
 from xconv.layout import Layout, in_memory_order
-from xconv.rounded import keep_numbers, restored_numbers
+from xconv.rounded import keep_numbers, restored_groups
 from xconv.schemes.rebuilt import Rebuilt, some_images
 from xconv.spectrum.allotment import in_steps, white
-from xconv.wholes import Shapeless
+from xconv.wholes import Shapeless, Stretch, whole
 
 if TYPE_CHECKING:
     from xconv.schemes.scheme import Dials
@@ -94,10 +94,11 @@ class Quantized(Rebuilt):
         packed, bounds = self.kept_like(input, layout, probing, plan)
         flat = in_memory_order(input, layout.channels_last).view(-1)
         for stream, groups in enumerate(_parts(layout)):
+            first, size = groups.start * GROUP, (groups.stop - groups.start) * GROUP
             keep_numbers(
-                flat[groups.start * GROUP : groups.stop * GROUP],
-                packed[code_bytes(groups, bits)], bounds[groups], bits, seed, Shapeless(stream),
-                Shapeless(groups.start), self.dithered,
+                flat, Stretch(first, min(size, len(flat) - first)), packed,
+                Stretch.of(code_bytes(groups, bits)), bounds, Stretch.of(groups), bits, seed,
+                Shapeless(stream), self.dithered,
             )  # fmt: skip
         return seed, packed, bounds
 
@@ -116,16 +117,16 @@ class Quantized(Rebuilt):
     ) -> Iterator[tuple[slice, Tensor]]:
         """Yield the numbers within their ranges, in the dtype of ``layout``."""
         numbers = self._numbers(kept, seed, probing, layout)
-        rest = next(numbers)
+        some, begin = next(numbers), 0
         for images in some_images(layout):
-            rebuilt = layout.empty(images)
-            missing = in_memory_order(rebuilt, layout.channels_last).view(-1)
-            while len(missing):
-                if not len(rest):
-                    rest = next(numbers)
-                count = min(len(rest), len(missing))
-                missing[:count] = rest[:count]
-                missing, rest = missing[count:], rest[count:]
+            rebuilt, filled = layout.empty(images), 0
+            while filled < rebuilt.numel():
+                if begin == len(some):
+                    some, begin = next(numbers), 0
+                count = min(len(some) - begin, rebuilt.numel() - filled)
+                where = Shapeless(filled), Shapeless(begin), Shapeless(count)
+                _copy(rebuilt, layout.channels_last, some, *where)
+                filled, begin = filled + count, begin + count
             yield images, rebuilt
 
     def _numbers(
@@ -135,10 +136,24 @@ class Quantized(Rebuilt):
         packed, bounds = kept
         bits, scale = _bits(probing), 1 / self.factor(probing, layout)
         for stream, groups in enumerate(_parts(layout)):
-            part = packed[code_bytes(groups, bits)]
-            yield restored_numbers(
-                part, bounds[groups], bits, seed, Shapeless(stream), Shapeless(groups.start), scale
+            codes = Stretch.of(code_bytes(groups, bits))
+            yield restored_groups(
+                packed, codes, bounds, Stretch.of(groups), bits, seed, Shapeless(stream), scale
             )
+
+
+@whole
+def _copy(
+    target: Tensor,
+    channels_last: bool,
+    source: Tensor,
+    to: Shapeless,
+    start: Shapeless,
+    count: Shapeless,
+) -> None:
+    """Write ``count`` numbers of ``source`` to ``target`` in its memory order."""
+    flat = in_memory_order(target, channels_last).view(-1)
+    flat.narrow(0, to.value, count.value).copy_(source.narrow(0, start.value, count.value))
 
 
 def _bits(probing: Dials) -> int:

@@ -13,6 +13,7 @@ from torch import Tensor
 from xconv.geometry import Geometry
 from xconv.layout import Layout
 from xconv.schemes.scheme import NO_SMALLER, Scheme
+from xconv.wholes import Stretch, whole
 
 if TYPE_CHECKING:
     from xconv.schemes.scheme import Dials
@@ -62,7 +63,7 @@ class Rebuilt(Scheme):
         """Return the sum of the weight gradients of some images after the other."""
         total: Tensor | None = None
         for images, rebuilt in self.rebuild(kept, seed, probing, layout):
-            part = geometry.weight_gradient(grad_output[images], rebuilt, weight)
+            part = gradient_of_images(geometry, grad_output, Stretch.of(images), rebuilt, weight)
             del rebuilt
             wide = torch.promote_types(part.dtype, torch.float32)
             total = part.to(wide) if total is None else total.add_(part)
@@ -78,3 +79,11 @@ def some_images(layout: Layout) -> Iterator[slice]:
     room = AT_A_TIME.get(layout.device.type, AT_A_TIME_ELSEWHERE)
     size = max(1, room * batch // prod(layout.shape), -(-batch // _MOST_PARTS))
     return (slice(start, min(start + size, batch)) for start in range(0, batch, size))
+
+
+@whole
+def gradient_of_images(
+    geometry: Geometry, grad_output: Tensor, images: Stretch, input: Tensor, weight: Tensor
+) -> Tensor:
+    """Return the weight gradient of some images, of which ``input`` has no others."""
+    return geometry.weight_gradient(images.within(grad_output), input, weight)

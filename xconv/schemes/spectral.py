@@ -30,6 +30,7 @@ from xconv.geometry import Geometry
 from xconv.kernels import choice
 from xconv.layout import Layout
 from xconv.precision import convolution_precision
+from xconv.schemes.rebuilt import gradient_of_images
 from xconv.schemes.scheme import NO_SMALLER, Scheme
 from xconv.spectrum import correlation
 from xconv.spectrum.blocks import (
@@ -39,7 +40,7 @@ from xconv.spectrum.blocks import (
     inverse_transform,
     places,
 )
-from xconv.spectrum.coding import decode_into, encoded
+from xconv.spectrum.coding import Stored, decoded, encoded
 from xconv.spectrum.parts import parts_of
 from xconv.spectrum.plan import BITS, BlockPlan, Contribution, divide, most_bits, nominal_plan
 from xconv.spectrum.rounding import (
@@ -50,7 +51,7 @@ from xconv.spectrum.rounding import (
     rotation,
 )
 from xconv.spectrum.sampling import draw_frequencies
-from xconv.wholes import whole
+from xconv.wholes import Stretch, whole
 
 if TYPE_CHECKING:
     from xconv.schemes.scheme import Dials
@@ -140,8 +141,8 @@ class Spectral(Scheme):
         scales: dict[int, list[Tensor]] = {bits: [] for bits in _SCALES}
         with convolution_precision(input.device), autocast.switched_off(input.device.type):
             for images, channels in _each_part(layout):
-                part = input[images, channels]
-                found = encoded(part, where, weights, turn, blocks, plan.counts)
+                part = Stretch.of(images), Stretch.of(channels)
+                found = encoded(input, *part, where, weights, turn, blocks, plan.counts)
                 codes += found[::2]
                 for bits, sizes in zip(used, found[1::2], strict=True):
                     scales[SCALE_BITS[bits]].append(sizes)
@@ -255,21 +256,24 @@ def _expanded(
     """Return the weight gradient of x̂, formed some images at a time."""
     total = torch.zeros_like(weight, dtype=torch.float32)
     where = places(_to(frequencies.long(), layout.device), blocks)
-    shape = [n for pair in zip(blocks.counts, blocks.sides, strict=True) for n in pair]
     for images, parts in parts_of(layout):
         expanded = layout.empty(images)
         for channels in parts:
-            chosen = next(values)
-            coefficients = chosen.new_zeros(chosen.shape[1] * chosen.shape[2], *shape)
-            by_frequency(coefficients, blocks)[where] = chosen.flatten(1, 2).unflatten(
-                -1, blocks.counts
-            )
-            target = expanded[:, channels]
-            del chosen
-            target.copy_(inverse_transform(coefficients, blocks).reshape(target.shape))
-            del coefficients
-        total += geometry.weight_gradient(grad_output[images], expanded, weight)
+            _fill(expanded, Stretch.of(channels), next(values), where, blocks)
+        total += gradient_of_images(geometry, grad_output, Stretch.of(images), expanded, weight)
     return total
+
+
+@whole
+def _fill(
+    expanded: Tensor, channels: Stretch, chosen: Tensor, where: tuple[Tensor, ...], blocks: Blocks
+) -> None:
+    """Write to some ``channels`` of x̂ the maps of their coefficients ``chosen``."""
+    shape = [n for pair in zip(blocks.counts, blocks.sides, strict=True) for n in pair]
+    coefficients = chosen.new_zeros(chosen.shape[1] * chosen.shape[2], *shape)
+    by_frequency(coefficients, blocks)[where] = chosen.flatten(1, 2).unflatten(-1, blocks.counts)
+    target = channels.within(expanded, 1)
+    target.copy_(inverse_transform(coefficients, blocks).reshape(target.shape))
 
 
 def _correlated(
@@ -292,15 +296,19 @@ def _correlated(
     total = grad_output.new_zeros(layout.shape[1], prod(kernel) * outputs, dtype=torch.float32)
     for images, parts in parts_of(layout):
         chosen = next(values)
-        for n, deltas in enumerate(grad_output[images].split(size)):
-            windows = correlation.windows(deltas.float(), blocks, kernel, geometry)
-            seen = correlation.correlate(windows, frequencies, blocks, kernel, geometry)
-            del windows
-            seen = seen.reshape(-1, prod(kernel), groups, outputs)  # (kept · images · blocks, ...)
+        for first in range(images.start, images.stop, size):
+            some = Stretch(first, min(size, images.stop - first))
+            seen = correlation.of_images(grad_output, some, frequencies, blocks, kernel, geometry)
             for channels in parts:
                 chosen = next(values) if channels.start else chosen
-                some = chosen[:, n * size : (n + 1) * size]
-                _contract(some.transpose(2, 3).flatten(0, 2), seen, channels, inputs, total)
+                _contract(
+                    chosen,
+                    Stretch(first - images.start, some.length),
+                    seen,
+                    channels,
+                    inputs,
+                    total,
+                )
             del seen
     total = total.view(groups, inputs, prod(kernel), outputs)
     return total.permute(0, 3, 1, 2).reshape(weight.shape)
@@ -308,13 +316,14 @@ def _correlated(
 
 @whole
 def _contract(
-    coefficients: Tensor, seen: Tensor, channels: slice, inputs: int, total: Tensor
+    chosen: Tensor, images: Stretch, seen: Tensor, channels: slice, inputs: int, total: Tensor
 ) -> None:
-    """Add to ``total`` (channels, K · outputs) the product of ``coefficients`` and ``seen``.
+    """Add to ``total`` (channels, K · outputs) the product of coefficients and ``seen``.
 
-    ``coefficients`` (m, n) belong to some ``channels``, ``inputs`` of which make a group; ``seen``
-    is (m, K, groups, outputs).
+    These are ``chosen``, (kept, images, channels, blocks), of some ``images`` and some
+    ``channels``, ``inputs`` of which make a group; ``seen`` is as ``correlation.of_images`` has it.
     """
+    coefficients = images.within(chosen, 1).transpose(2, 3).flatten(0, 2)
     for group in range(channels.start // inputs, (channels.stop - 1) // inputs + 1):
         start = max(channels.start, group * inputs)
         stop = min(channels.stop, (group + 1) * inputs)
@@ -334,15 +343,14 @@ def _unpacked(
     byte, group = 0, dict.fromkeys(_SCALES, 0)
     for (images, channels), groups_of in zip(parts, sizes, strict=True):
         shape = images.stop - images.start, channels.stop - channels.start, number
-        values = packed.new_empty(sum(counts), *shape, dtype=torch.float32)
         stored = []
         for bits, groups in zip(BITS, groups_of, strict=True):
             if groups:
-                end, width = byte + groups * GROUP * bits // 8, SCALE_BITS[bits]
-                some = scales[width][group[width] : group[width] + groups]
-                stored.append((packed[byte:end], some))
-                byte, group[width] = end, group[width] + groups
-        decode_into(values, counts, stored, turn)
+                size, width = groups * GROUP * bits // 8, SCALE_BITS[bits]
+                spans = Stretch(byte, size), Stretch(group[width], groups)
+                stored.append(Stored(packed, spans[0], scales[width], spans[1]))
+                byte, group[width] = byte + size, group[width] + groups
+        values = decoded(stored, counts, shape, turn)  # live on while the next ones are made
         yield values
 
 

@@ -5,26 +5,31 @@ codes.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from xconv.spectrum.blocks import Blocks, by_frequency, transform
 from xconv.spectrum.plan import BITS
 from xconv.spectrum.rounding import GROUP, decode, encode
-from xconv.wholes import whole
+from xconv.wholes import Stretch, whole
 
 
 @whole
 def encoded(
-    part: Tensor,
+    input: Tensor,
+    images: Stretch,
+    channels: Stretch,
     where: tuple[Tensor, ...],
     weights: Tensor,
     turn: Tensor,
     blocks: Blocks,
     counts: Sequence[int],
 ) -> list[Tensor]:
-    """Return codes and scales in turn, for each non-empty class of bits, of a part of an input."""
+    """Return codes and scales in turn, for each non-empty class of bits, of a part of ``input``."""
+    part = channels.within(images.within(input), 1)
     values = _coefficients(part, where, blocks).mul_(weights)
     found: list[Tensor] = []
     for bits, groups in _classes(values, counts):
@@ -39,17 +44,29 @@ def _coefficients(images: Tensor, where: tuple[Tensor, ...], blocks: Blocks) -> 
     return by_frequency(lines, blocks)[where].flatten(1)
 
 
+class Stored(NamedTuple):
+    """The codes and scales of a class of coefficients, and where those of a part lie in them."""
+
+    codes: Tensor
+    of_codes: Stretch
+    scales: Tensor
+    of_groups: Stretch
+
+
 @whole
-def decode_into(
-    values: Tensor, counts: Sequence[int], stored: Sequence[tuple[Tensor, Tensor]], turn: Tensor
-) -> None:
-    """Write to ``values`` (kept, ...) the numbers for the codes and scales of each used class."""
+def decoded(
+    stored: Sequence[Stored], counts: Sequence[int], shape: Sequence[int], turn: Tensor
+) -> Tensor:
+    """Return the numbers (kept, *shape), float32, for the codes and scales of each used class."""
+    values = turn.new_empty(sum(counts), *shape, dtype=torch.float32)
     used = [(bits, count) for bits, count in zip(BITS, counts, strict=True) if count]
     parts = values.split([count for _, count in used])
-    for (bits, _), (code, some), part in zip(used, stored, parts, strict=True):
+    for (bits, _), each, part in zip(used, stored, parts, strict=True):
+        code, some = each.of_codes.within(each.codes), each.of_groups.within(each.scales)
         numbers = decode(code, some, bits, turn)
         part.copy_(numbers.view(-1)[: part.numel()].view_as(part))
         del numbers
+    return values
 
 
 def _classes(values: Tensor, counts: Sequence[int]) -> Iterator[tuple[int, Tensor]]:

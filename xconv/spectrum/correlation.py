@@ -19,7 +19,7 @@ from xconv.geometry import Geometry
 from xconv.layout import Layout
 from xconv.spectrum.blocks import Blocks, cosines, places
 from xconv.spectrum.parts import CACHED, SMALL, SMALL_ELSEWHERE
-from xconv.wholes import whole
+from xconv.wholes import Stretch, whole
 
 _THIN = 5
 """Factor by which a multiplication is slower in a transform, whose products are thin."""
@@ -193,6 +193,23 @@ def windows(
     order = (0, *range(2, 2 + 2 * dimensions), 1)  # images, blocks, window, outputs
     seen = seen.permute(order)
     return seen.reshape(-1, *(length for length, _ in shapes), grad_output.shape[1])
+
+
+@whole
+def of_images(
+    grad_output: Tensor,
+    images: Stretch,
+    frequencies: Tensor,
+    blocks: Blocks,
+    kernel: tuple[int, ...],
+    geometry: Geometry,
+) -> Tensor:
+    """Return ``correlate`` for some ``images``: (kept · images · blocks, K, groups, outputs)."""
+    deltas = images.within(grad_output)
+    made = windows(deltas.float(), blocks, kernel, geometry)
+    seen = correlate(made, frequencies, blocks, kernel, geometry)
+    del made
+    return seen.reshape(-1, prod(kernel), geometry.groups, deltas.shape[1] // geometry.groups)
 
 
 def _window(blocks: Blocks, kernel: tuple[int, ...], geometry: Geometry) -> list[tuple[int, int]]:

@@ -18,6 +18,8 @@ REACH = 64
 """Sizes in a row that a network may refuse; where it refuses more, it is taken to refuse all."""
 
 _GROWTH = 16  # simulating many samples takes as long as simulating few
+_PATIENCE = 6
+"""Sizes to look at before a line between two of them is taken to mislead."""
 
 
 class Refused(Exception):
@@ -117,12 +119,13 @@ class _Search:
     def next(self, attempt: int) -> int:
         """Return the size to look at, between ``passed`` and ``too_large``."""
         # Not always by a line: where it misleads, halving and multiplying still lead somewhere.
+        is_straight = attempt < _PATIENCE or attempt % 3 != 0
         if self.fits == 0:
             size = self.passed + 1
         elif self.too_large in self._peaks or self._is_end:
-            size = self._between(is_straight=attempt % 3 != 2)
+            size = self._between(is_straight)
         else:
-            size = self._beyond(is_straight=attempt % 3 != 1)
+            size = self._beyond(is_straight)
         return min(max(size, self.passed + 1), self.too_large - 1)
 
     def found(self) -> Found:

@@ -49,7 +49,7 @@ def count(training: Training) -> Count:
     """
     live, saved = LiveMeter(training.device), SavedMeter(training.state())
     called = FunctionMeter(training.model, saved)
-    # What was compiled would be compiled anew for the mode, and differently.
+    # Compiled functions would be compiled anew for the mode, and differently.
     with nullcontext() if has_compiled() else called:
         start, kept = watch(training, live, saved, lambda: saved.total_bytes)
     allocated = dict(live.allocated_bytes)

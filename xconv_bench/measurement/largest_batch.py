@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from xconv_bench.amounts import format_bytes
 from xconv_bench.configuration import Configuration
-from xconv_bench.errors import TooLarge
+from xconv_bench.errors import NothingFits
 from xconv_bench.events import Event, Message, joined
 from xconv_bench.measurement.batch_search import (
     NEVER,
@@ -45,7 +45,7 @@ class LargestBatch:
         steps = _Steps(self.configuration)
         found = largest_batch(steps.peak, self.budget_bytes, self.most)
         if found.size == 0:
-            raise TooLarge(
+            raise NothingFits(
                 f"{self.configuration.method} {model_words(self.configuration.model)} needs "
                 f"{format_bytes(found.peak)} for a batch of {_samples(found.beyond)}, and there "
                 f"are {format_bytes(self.budget_bytes)}: {_REMEDY}"

@@ -20,7 +20,7 @@ from torch.utils._python_dispatch import (
     _get_current_dispatch_mode_stack,
 )
 
-from xconv.wholes import Shapeless
+from xconv.wholes import Shapeless, Stretch
 from xconv_bench.meters.live import LiveMeter, Reach
 
 
@@ -46,6 +46,12 @@ class _Like:
             tensor.dtype,
             tensor.device,
         )
+
+    @property
+    def is_dense(self) -> bool:
+        """Return whether the tensor reaches from the beginning of its storage to its end."""
+        reach = (step * (n - 1) for n, step in zip(self.shape, self.stride, strict=True))
+        return self.offset == 0 and self.elements == sum(reach) + 1
 
 
 @dataclass(frozen=True)
@@ -109,6 +115,10 @@ class Replay:
 
     def _make(self, like: _Like) -> Tensor:
         with _disable_current_modes(), self._mode:
+            if like.is_dense:
+                return torch.empty_strided(
+                    like.shape, like.stride, dtype=like.dtype, device=like.device
+                )
             whole = torch.empty(like.elements, dtype=like.dtype, device=like.device)
             return whole.as_strided(like.shape, like.stride, like.offset)
 
@@ -146,6 +156,8 @@ def _shapes(value: Any, tensors: list[Tensor]) -> Any:
         return (where, *layout, value.dtype, value.device, value.requires_grad)
     if isinstance(value, Shapeless):
         return Shapeless
+    if isinstance(value, Stretch):
+        return Stretch, value.length
     if isinstance(value, slice):
         return slice, value.start, value.stop, value.step
     if isinstance(value, (list, tuple)):

@@ -59,7 +59,7 @@ def test_probes_rolled_over_the_flattened_image_fail_it(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(
-    ("scheme", "most"), [("independent", 128), ("multi", 128), ("orthogonal", 32)]
+    ("scheme", "most"), [("independent", 32), ("multi", 32), ("orthogonal", 32)]
 )
 def test_the_variance_falls_as_one_over_the_probes(scheme: str, most: int) -> None:
     """Exponents within 0.1 of -1, from 8 minibatches and 16 seeds in each.
