@@ -50,10 +50,9 @@ def _check_device(name: str, computes: bool) -> None:
     except RuntimeError:
         device = None
     if device is None or device.type not in ("cpu", "cuda"):
-        *known, last = ("cpu", "cuda", "cuda:N", *(() if computes else (SIMULATED,)))
-        expected = f"expected {', '.join(known)} or {last}"
+        known = "cpu, cuda or cuda:N" if computes else f"cpu, cuda, cuda:N or {SIMULATED}"
         near = did_you_mean(name, ("cpu", "cuda", SIMULATED))
-        raise UsageError(f"--device {name!r} is unknown: {expected}{near}")
+        raise UsageError(f"--device {name!r} is unknown: expected {known}{near}")
     if device.type == "cpu":
         return
     count = torch.cuda.device_count()
