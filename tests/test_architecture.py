@@ -14,8 +14,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("xconv", "xconv_bench")
 FLOORS = {
     "xconv": (
-        "autocast bits capture contents differentiation geometry layout precision quantization "
-        "scripting storages subclasses symbolic wholes",
+        "amounts autocast bits capture choices contents differentiation geometry layout precision "
+        "quantization scripting storages subclasses symbolic wholes",
         "cached packing kept",
         "random",
         "grouped narrowing spectrum",

@@ -4,7 +4,7 @@ A module is swapped by giving it another class: parameters, buffers, hooks, trai
 and dtype stay the objects that they were, and so does everything that refers to the module.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from inspect import signature
 from os import PathLike
@@ -15,6 +15,7 @@ from torch.nn.utils import parametrize
 
 from xconv import contents, modules
 from xconv.budget import Budget
+from xconv.choices import check_word, suggest
 from xconv.contents import named_modules
 from xconv.derived import derive, runs_as, underived
 from xconv.plan import Plan, Setting
@@ -151,8 +152,8 @@ def convert(
     check_bits(act_bits)
     check_norm_bits(norm_bits)
     allot = allot or usual_allotment(probing.scheme)
-    _check_word("first", first, FIRST)
-    _check_word("allot", allot, ALLOT)
+    check_word("first", first, FIRST)
+    check_word("allot", allot, ALLOT)
     targets = _targets(compress)
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a torch.nn.Module; got {model!r}")
@@ -189,11 +190,6 @@ def _probed_state(
     if isinstance(module, XLinear):
         return State(rows_probing(probing), is_first=is_first, mark=SWAPPED)
     return None
-
-
-def _check_word(name: str, word: str, allowed: Sequence[str]) -> None:
-    if word not in allowed:
-        raise ValueError(f"{name} must be {' or '.join(map(repr, allowed))}; got {word!r}")
 
 
 def _refuse_beside_plan(given: Mapping[str, Any]) -> None:
@@ -367,9 +363,11 @@ def _targets(compress: Collection[str] | str) -> dict[type[nn.Module], type[nn.M
     names = FAMILIES if compress == ALL else compress
     unknown = [names] if isinstance(names, str) else [n for n in names if n not in FAMILIES]
     if unknown:
+        near = suggest(unknown[0], [*FAMILIES, ALL])
+        known = "" if near.startswith("choose") else f" {near}"
         raise ValueError(
-            f"cannot compress {unknown[0]!r}; compress takes a list of {', '.join(FAMILIES)}, "
-            f"or {ALL!r} for every one"
+            f"cannot compress {unknown[0]!r};{known} compress takes a list of "
+            f"{', '.join(FAMILIES)}, or {ALL!r} for every one"
         )
     return {theirs: ours for name in names for theirs, ours in FAMILIES[name].items()}
 

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from xconv import autocast
+from xconv.choices import suggest
 from xconv.differentiation import TRANSFORMED, is_recording, is_transformed, may_run_again
 from xconv.estimator import SketchedConvolution
 from xconv.geometry import Geometry, Sizes, per_dimension, resolve_padding
@@ -74,7 +75,7 @@ def conv(
     size = _dimensions(weight)
     if padding_mode not in _PADDING_MODES:
         raise ValueError(
-            f"unknown padding_mode {padding_mode!r}; choose from {', '.join(_PADDING_MODES)}"
+            f"unknown padding_mode {padding_mode!r}; {suggest(padding_mode, _PADDING_MODES)}"
         )
     stride, dilation = per_dimension(stride, size), per_dimension(dilation, size)
     if padding == "same" and any(step != 1 for step in stride):

@@ -25,6 +25,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from xconv.choices import suggest
 from xconv.probing import DIALS, Probing
 from xconv.saved.function_table import REACHED
 from xconv.saved.linear import rows_probing
@@ -93,7 +94,9 @@ class Setting:
     def probing(self) -> Probing:
         """Return how the input of a convolution is kept."""
         if not isinstance(self.scheme, str) or self.scheme not in SCHEMES:
-            raise ValueError(f"unknown scheme {self.scheme!r}; choose from {', '.join(SCHEMES)}")
+            raise ValueError(
+                f"unknown scheme {self.scheme!r}; {suggest(self.scheme or '', SCHEMES)}"
+            )
         return Probing(self.probes, self.scheme, bits=self.bits, keep=self.keep)
 
     @property
@@ -155,7 +158,7 @@ class Plan:
         unknown = [name for name in self.functions if name not in REACHED]
         if unknown:
             raise ValueError(
-                f"functions: {unknown[0]!r} is unknown; choose from {', '.join(REACHED)}"
+                f"functions: {unknown[0]!r} is unknown; {suggest(unknown[0], REACHED)}"
             )
         check_bits(self.function_bits)
 
@@ -227,4 +230,4 @@ def _setting(name: str, values: Any) -> Setting:
 def _refuse_unknown(where: str, table: Mapping[str, Any], known: Collection[str]) -> None:
     unknown = [key for key in table if key not in known]
     if unknown:
-        raise ValueError(f"{where}{unknown[0]!r} is unknown; choose from {', '.join(known)}")
+        raise ValueError(f"{where}{unknown[0]!r} is unknown; {suggest(unknown[0], known)}")

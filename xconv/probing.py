@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from xconv.choices import suggest
 from xconv.geometry import Geometry
 from xconv.layout import Layout
 from xconv.random import DISTRIBUTIONS
@@ -60,11 +61,11 @@ class Probing:
         if not self.scheme:
             object.__setattr__(self, "scheme", self._implied())
         if self.scheme not in SCHEMES:
-            raise ValueError(f"unknown scheme {self.scheme!r}; choose from {', '.join(SCHEMES)}")
+            raise ValueError(f"unknown scheme {self.scheme!r}; {suggest(self.scheme, SCHEMES)}")
         if self.distribution not in DISTRIBUTIONS:
             raise ValueError(
                 f"unknown distribution {self.distribution!r}; "
-                f"choose from {', '.join(DISTRIBUTIONS)}"
+                f"{suggest(self.distribution, DISTRIBUTIONS)}"
             )
         if self.shared and self.scheme != "independent":
             raise ValueError(

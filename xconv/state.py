@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from xconv.amounts import bytes_in_words
 from xconv.budget import Budget, Member
 from xconv.probing import Probing
 
@@ -47,10 +48,10 @@ class State:
     def why_exact(self, input: Tensor) -> str:
         """Return the reason to keep ``input`` itself, or an empty text."""
         if self.is_first and not input.requires_grad:
-            if torch.compiler.is_compiling():  # sizes may be symbols
-                return "its input is the batch, which is held anyway: exact gradient"
-            held = f"{input.nbytes} bytes that are held anyway"
-            return f"its input is the batch, {held}: exact gradient"
+            # While a compiler traces, sizes may be symbols.
+            is_known = not torch.compiler.is_compiling()
+            size = f" ({bytes_in_words(input.nbytes)})" if is_known else ""
+            return f"its input is the batch{size}, which is held anyway"
         return "" if self.probing is None else self.probing.why_exact(input)
 
 

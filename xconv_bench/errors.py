@@ -16,6 +16,10 @@ class UsageError(BenchError):
     exit_code = 2
 
 
+class NothingFits(BenchError, MemoryError):
+    """Not even the smallest batch fits: a row with ``status=oom``."""
+
+
 class Unsupported(BenchError):
     """A method cannot be applied to this model: a row with ``status=unsupported``, not a crash."""
 

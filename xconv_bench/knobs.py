@@ -93,6 +93,10 @@ def _one_of(place: str) -> Read:
     return lambda option, given: parsing.names(option, given, resolve_name(place))
 
 
+FAMILY_NAMES = ("conv", "relu", "pool", "act", "dropout", "norm", "linear", "functions")
+"""The keys of ``xconv.conversion.FAMILIES``, also where torch is not imported."""
+
+
 def _families(option: str, given: Sequence[str]) -> tuple[str, ...]:
     from xconv.conversion import FAMILIES
 
@@ -103,6 +107,11 @@ def _widths(option: str, given: Sequence[str]) -> tuple[int, ...]:
     from xconv.grouped import BITS
 
     return tuple(map(int, parsing.names(option, given, [str(bits) for bits in BITS])))
+
+
+def _set_words(families: str) -> str:
+    """Return ``all`` for every family there is, else their names."""
+    return parsing.ALL if families == ",".join(FAMILY_NAMES) else families
 
 
 def _plans(option: str, given: Sequence[str]) -> tuple[str, ...]:
@@ -152,9 +161,10 @@ class Knobs:
         read=_families,
         metavar="SET",
         help="Families of modules that xconv, quantized, rad-sampling and the other methods of "
-        "convolutions compress, joined by commas: conv, relu, pool, act, dropout, norm, linear, "
-        "functions; or all. Repeat the option to compare several sets.",
+        f"convolutions compress, joined by commas: {', '.join(FAMILY_NAMES)}; or all. Repeat the "
+        "option to compare several sets.",
         default="conv,relu",
+        phrase=_set_words,
     )
     first: str | None = _knob(
         read=_one_of("xconv.conversion:FIRST"),

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from xconv_bench.knobs import KNOBS, Knob
@@ -10,6 +10,58 @@ from xconv_bench.knobs import KNOBS, Knob
 _DIALS = tuple(knob for knob in KNOBS.values() if knob.is_dial)
 _LONGEST_NAME = 120
 _DETAILS = tuple(knob for knob in KNOBS.values() if not knob.is_dial and knob.name != "scheme")
+
+
+GIVEN = ("inputs", "loss")
+"""The things of the user's own that may be a part of a network's name."""
+_BEGIN, _BETWEEN, _MARK = "?", "&", "@"
+
+
+def join_model(model: str, given: Mapping[str, tuple[str, str]]) -> str:
+    """Return ``MODEL?inputs=FILE.py:callable@DIGEST``: a network with things of the user's own.
+
+    ``given`` holds the name and the digest of each.
+    """
+    words = [f"{option}={name}{_MARK}{digest}" for option, (name, digest) in given.items()]
+    return f"{model}{_BEGIN}{_BETWEEN.join(words)}" if words else model
+
+
+def split_model(name: str) -> tuple[str, dict[str, tuple[str, str]]]:
+    """Return the network of a name, and the name and digest of each thing that is given."""
+    model, _, rest = name.partition(_BEGIN)
+    parts = dict(part.split("=", 1) for part in rest.split(_BETWEEN) if "=" in part)
+    if not parts or not set(parts) <= set(GIVEN):
+        return name, {}
+    labels = {option: label.rpartition(_MARK) for option, label in parts.items()}
+    return model, {option: (label, digest) for option, (label, _, digest) in labels.items()}
+
+
+def model_words(name: str) -> str:
+    """Return ``net.py:Net``: the network of a row, without inputs and loss of the user's own."""
+    return split_model(name)[0]
+
+
+def whole_model_words(name: str, with_digests: bool = False) -> str:
+    """Return ``net.py:Net (inputs net.py:batch, loss net.py:loss)``, digests of files if asked."""
+    model, given = split_model(name)
+    words = ", ".join(
+        f"{option} {_MARK.join(label) if with_digests else label[0]}"
+        for option, label in given.items()
+    )
+    return f"{model} ({words})" if words else model
+
+
+def models_apart(names: Iterable[str], whole: bool = False) -> dict[str, str]:
+    """Return words for each network, as few as tell it from all the others.
+
+    If ``whole``, inputs and loss of the user's own are in them.
+    """
+    distinct = set(names)
+    for words in (whole_model_words,) if whole else (model_words, whole_model_words):
+        found = {name: words(name) for name in distinct}
+        if len(set(found.values())) == len(distinct):
+            return found
+    return {name: whole_model_words(name, with_digests=True) for name in distinct}
 
 
 def method_words(row: Mapping[str, Any]) -> str:
@@ -47,7 +99,7 @@ def said(phrase: str, value: Any) -> str:
 
 def cell_name(key: Mapping[str, Any]) -> str:
     """Return a name for files about a cell: readable, and unlike that of any other cell."""
-    words = [key.get("task"), key["model"], method_words(key)]
+    words = [key.get("task"), model_words(key["model"]), method_words(key)]
     words += [f"batch {key['batch_size']}"] if "batch_size" in key else []
     words += [f"{key['image_size']} px", key["dtype"], key["device"], f"seed {key['seed']}"]
     readable = _as_file("-".join(str(word) for word in words if word))[:_LONGEST_NAME]
@@ -58,7 +110,13 @@ def training_name(key: Mapping[str, Any]) -> str:
     """Return a name for the files of a training: readable, and unlike any other's in a run."""
     words = [key["task"], method_words(key)]
     words += [f"batch {key['batch_size']}", f"lr {key['learning_rate']}", f"{key['epochs']} epochs"]
-    words += [key["data"], key["model"], key["image_size"], key["dtype"], key["device"]]
+    words += [
+        key["data"],
+        model_words(key["model"]),
+        key["image_size"],
+        key["dtype"],
+        key["device"],
+    ]
     words += ["equal memory" if key["equal_memory"] else "", f"seed {key['seed']}"]
     text = " ".join(str(word) for word in words if word)
     name = _as_file(text)

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from fractions import Fraction
 from math import inf
 
-from xconv_bench.errors import UsageError
+from xconv_bench.errors import UsageError, suggest
 
 _SIZE = re.compile(
     r"(?P<number>\d+(\.\d+)?)\s*((?P<prefix>[KMGT])(?P<binary>i?)B|B)?", re.ASCII | re.IGNORECASE
@@ -13,7 +13,7 @@ _SIZE = re.compile(
 _PREFIXES = "KMGT"
 _LONGEST_NUMBER = 40
 _OPEN, _CLOSED = "([{", ")]}"
-_LARGEST_SIZE_BYTES = 2**60
+_SMALLEST_SIZE_BYTES, _LARGEST_SIZE_BYTES = 2**10, 2**60
 ALL = "all"
 """Stands for every one of several names."""
 LARGEST_COUNT = 2**31 - 1
@@ -50,9 +50,7 @@ def names(option: str, given: Iterable[str], allowed: Collection[str]) -> tuple[
     found = words(option, given)
     for word in found:
         if word not in allowed:
-            raise UsageError(
-                f"{option} {_shown(word)} is unknown: choose from {', '.join(sorted(allowed))}"
-            )
+            raise UsageError(f"{option} {_shown(word)} is unknown: {suggest(word, allowed)}")
     return found
 
 
@@ -83,7 +81,9 @@ def families(option: str, given: Iterable[str], allowed: Collection[str]) -> tup
 
 
 def size_in_bytes(option: str, text: str) -> int:
-    """Return a size in bytes, at least one. Raises UsageError for anything that is no size.
+    """Return a size in bytes, at least 1024. Raises UsageError for anything that is no size.
+
+    A smaller one is a unit that was forgotten: no network fits into it.
 
     >>> size_in_bytes("--memory-budget", "16GiB"), size_in_bytes("--memory-budget", "1.5 kB")
     (17179869184, 1500)
@@ -95,6 +95,9 @@ def size_in_bytes(option: str, text: str) -> int:
             f"{option} {_shown(text)}: expected a size such as 16GiB, 8GB, 500 MiB or a number of "
             "bytes"
         )
+    if match and size < _SMALLEST_SIZE_BYTES:
+        number = match["number"]
+        raise UsageError(f"{option} {_shown(text)}: {size} bytes? write {number}GiB or {number}MiB")
     return size
 
 

@@ -17,7 +17,7 @@ from xconv_bench.parsing import size_in_bytes
         ("2kb", 2000),
         ("0.1GB", 10**8),
         ("17179869184", 2**34),
-        (" 512 B ", 512),
+        (" 2048 B ", 2048),
     ],
 )
 def test_sizes(text: str, size: int) -> None:

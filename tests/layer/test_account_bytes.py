@@ -207,8 +207,8 @@ def test_the_printed_table() -> None:
         [
             "module  class    family   MiB  exactly  share  how, or why not",
             "2       Softmax  other   2.00     2.00  92.2%  no family compresses this class",
-            "0       XConv2d  conv    0.11     0.11   4.9%  its input is the batch, 110976 bytes "
-            "that are held anyway: exact gradient",
+            "0       XConv2d  conv    0.11     0.11   4.9%  its input is the batch (108 KiB), "
+            "which is held anyway",
             "1       BitReLU  relu    0.06     2.00   2.9%  one bit an element",
             "",
             "family  modules   MiB  exactly  share",

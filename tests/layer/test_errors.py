@@ -19,7 +19,7 @@ PROBING: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "scheme": (
         {"scheme": "spectrum"},
         ValueError,
-        "unknown scheme 'spectrum'; choose from multi, independent, orthogonal, spectral",
+        "unknown scheme 'spectrum'; did you mean 'spectral'?",
     ),
     "another scheme's dial": (
         {"scheme": "spectral", "probes": 8},

@@ -58,7 +58,11 @@ def calls_functions(module: nn.Module) -> bool:
         return False
     if "forward" in vars(module):
         return False
-    origin = getattr(type(module).forward, "__module__", None) or ""
+    return is_foreign(getattr(type(module).forward, "__module__", None) or "")
+
+
+def is_foreign(origin: str) -> bool:
+    """Return whether functions are called, not modules, by code of the Python module ``origin``."""
     return not origin.startswith(("torch.", "xconv.")) or origin == _OF_TORCH_ITSELF
 
 

@@ -9,7 +9,7 @@ from xconv_bench.cli.check import check
 from xconv_bench.cli.data import data
 from xconv_bench.cli.experiment import Experiment
 from xconv_bench.cli.measuring import MEASURING
-from xconv_bench.cli.mistakes import PARSER_ERROR, words_of
+from xconv_bench.cli.mistakes import PARSER_ERROR, Measuring, words_of
 from xconv_bench.cli.models import models
 from xconv_bench.cli.profiles import profiles
 from xconv_bench.cli.report import report
@@ -29,7 +29,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for _name, _command in MEASURING.items():
-    app.command(_name, rich_help_panel=_MEASURE)(_command)
+    app.command(_name, cls=Measuring, rich_help_panel=_MEASURE)(_command)
 app.command(rich_help_panel=_RUNS)(run)
 app.command(rich_help_panel=_RUNS)(check)
 app.command(rich_help_panel=_RUNS)(report)

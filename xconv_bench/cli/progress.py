@@ -16,7 +16,7 @@ from rich.table import Column
 from xconv_bench import interrupts
 from xconv_bench.configuration import Configuration
 from xconv_bench.events import Progress
-from xconv_bench.naming import method_words
+from xconv_bench.naming import method_words, model_words
 from xconv_bench.plain_text import visible
 from xconv_bench.report.words import status_words
 
@@ -154,7 +154,7 @@ class SweepProgress:
 def _words(configuration: Configuration) -> str:
     repeat = configuration.key.get("repeat")
     knobs = (
-        configuration.model,
+        model_words(configuration.model),
         method_words(configuration.key),
         f"batch {configuration.batch_size}" if "batch_size" in configuration.key else None,
         f"{configuration.image_size} px",

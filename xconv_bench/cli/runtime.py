@@ -11,7 +11,7 @@ from xconv_bench.cli import options
 from xconv_bench.cli.experiment import Experiment
 from xconv_bench.cli.given import SweepOptions, taking
 from xconv_bench.cli.sweeps import read_devices, read_launcher, read_sweep
-from xconv_bench.errors import UsageError
+from xconv_bench.errors import UsageError, suggest
 
 _UNTIMED_STEPS = 3
 
@@ -61,7 +61,7 @@ def runtime(
 
     if grid is not None:
         if grid not in _GRIDS:
-            raise UsageError(f"--grid {grid!r} is unknown: choose from {', '.join(_GRIDS)}")
+            raise UsageError(f"--grid {grid!r} is unknown: {suggest(grid, _GRIDS)}")
         given = replace(given, **_GRIDS[grid]).with_knobs(probes=_PROBES_OF_GRIDS[grid])
     sweep, launcher = read_sweep(given, read_devices(given.device)), read_launcher(given)
     cells = sweep.configurations(designed_sizes(sweep, launcher, computes=True))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from xconv_bench import parsing
 from xconv_bench.cli import options
-from xconv_bench.errors import UsageError
+from xconv_bench.errors import UsageError, suggest
 from xconv_bench.knobs import KNOBS
 
 if TYPE_CHECKING:
@@ -87,8 +87,7 @@ def _launcher(given: SweepOptions) -> Launcher:
 
     name = given.launcher or "local"
     if name not in options.LAUNCHERS:
-        choice = ", ".join(options.LAUNCHERS)
-        raise UsageError(f"--launcher {name!r} is unknown: choose from {choice}")
+        raise UsageError(f"--launcher {name!r} is unknown: {suggest(name, options.LAUNCHERS)}")
     if name == "ray":
         from xconv_bench.launch.cluster import Cluster
 

@@ -15,7 +15,7 @@ from xconv_bench.launch import Launcher
 from xconv_bench.measurement.average_error import AverageErrorMeasurement
 from xconv_bench.measurement.comparison import Start
 from xconv_bench.measurement.largest_batch import LargestBatch
-from xconv_bench.naming import method_words
+from xconv_bench.naming import method_words, model_words
 from xconv_bench.results.statuses import DOUBTFUL
 
 Measurements = dict[AverageErrorConfiguration, Callable[[AverageErrorConfiguration, Start], Work]]
@@ -100,7 +100,7 @@ def at_budget(
 
     def fit(cell: GradientConfiguration) -> Fit:
         if cell not in fits:
-            what = f"largest batch of {cell.model} {method_words(cell.key)}"
+            what = f"largest batch of {model_words(cell.model)} {method_words(cell.key)}"
             watcher.prepares(what)
             work = LargestBatch(cell, int(budget_bytes * headroom), most=cell.samples)
             outcome = launcher.run(work)

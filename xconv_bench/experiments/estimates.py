@@ -10,6 +10,7 @@ from xconv_bench.configuration import SIMULATED, Configuration, MaxBatchConfigur
 from xconv_bench.events import Work
 from xconv_bench.launch import Launcher
 from xconv_bench.measurement.estimate import Estimate, Speed
+from xconv_bench.naming import model_words
 
 _START_SECONDS = {SIMULATED: 0.3, "cpu": 1.5, "cuda": 5.0}
 """Seconds that a process takes to begin and to place its network, by the kind of device."""
@@ -71,7 +72,7 @@ class Estimator:
     def _simulate(self, cell: Configuration) -> tuple[dict[str, float], str]:
         work = self._estimate(cell)
         if work not in self._known:
-            self._says(f"simulating {cell.model} {cell.method}")
+            self._says(f"simulating {model_words(cell.model)} {cell.method}")
             outcome = self._launcher.run(work)
             self._known[work] = (outcome.readings, outcome.message)
         return self._known[work]

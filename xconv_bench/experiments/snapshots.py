@@ -12,7 +12,7 @@ from xconv_bench.experiments.cross_checks import Silent
 from xconv_bench.experiments.writing import key_of, key_of_row
 from xconv_bench.launch import Job, Launcher
 from xconv_bench.measurement.timeline import CudaSnapshot, SimulatedTrace
-from xconv_bench.naming import cell_name, method_words
+from xconv_bench.naming import cell_name, method_words, model_words
 from xconv_bench.results.statuses import MEASURED_STATUSES
 from xconv_bench.results.table import Row
 
@@ -45,7 +45,7 @@ def write_snapshots(
     with closing(launcher.each(jobs, Silent())) as results:
         for job, outcome in results:
             if not missing[job.cells[0]].exists():
-                words = f"{job.cells[0].model} {method_words(job.cells[0].key)}"
+                words = f"{model_words(job.cells[0].model)} {method_words(job.cells[0].key)}"
                 says(f"{words}: no snapshot: {outcome.message or outcome.status}")
     return [path for path in wanted.values() if path.exists()]
 

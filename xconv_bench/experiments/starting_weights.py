@@ -10,6 +10,7 @@ from xconv_bench.errors import BenchError
 from xconv_bench.launch import Launcher
 from xconv_bench.measurement.comparison import Start
 from xconv_bench.measurement.starting_weights import StartingWeights
+from xconv_bench.naming import model_words
 
 
 class PreparationWatcher(Protocol):
@@ -35,7 +36,8 @@ def prepare_weights(
     for cell, start in starts:
         if start.weights is None or start.weights.exists():
             continue
-        what = f"weights of {cell.model}: {cell.weights}, {cell.warmup_steps} steps of warm-up"
+        source = f"{cell.weights}, {cell.warmup_steps} steps of warm-up"
+        what = f"weights of {model_words(cell.model)}: {source}"
         watcher.prepares(what)
         outcome = launcher.run(StartingWeights(cell, start.data, download, start.weights))
         if outcome.status != "ok":

@@ -23,6 +23,7 @@ from xconv_bench.interface.arguments import (
     pythonic,
     several,
 )
+from xconv_bench.naming import model_words
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -209,12 +210,12 @@ def _refuse_known(experiment: Experiment, things: Mapping[str, Any], run: RunDir
 
     So may the functions of a notebook.
     """
-    from xconv_bench.models.own_data import is_here, split
+    from xconv_bench.models.own_data import is_here
 
     for table in experiment.tables:
         for row in run.table(table).rows():
             name = str(row.get("model"))
-            if split(name)[0] in things or is_here(name):
+            if model_words(name) in things or is_here(name):
                 raise UsageError(
                     f"{run.path} has rows of {row['model']}, perhaps of another object of that "
                     "name: choose another --output"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from xconv_bench.errors import BenchError, Diverged, Unsupported, UsageError
+from xconv_bench.errors import BenchError, Diverged, NothingFits, Unsupported, UsageError
 from xconv_bench.events import Work
 
 _THREADS = "OMP_NUM_THREADS"
@@ -84,6 +84,8 @@ def explain(error: BaseException) -> End:
         return End("unsupported", str(error))
     if isinstance(error, Diverged):
         return End("diverged", str(error))
+    if isinstance(error, NothingFits):
+        return End("oom", str(error))
     if isinstance(error, BenchError):
         return End("error", str(error))
     return End("oom" if is_out_of_memory(error) else "error", reason(error))

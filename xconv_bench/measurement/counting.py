@@ -1,8 +1,8 @@
 """Memory of a training step counted tensor by tensor: really computed, or simulated."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from torch._subclasses.fake_tensor import FakeTensorMode
@@ -12,8 +12,10 @@ from xconv.budget import plans_kept
 from xconv.kept import KeptMeter
 from xconv_bench.configuration import Configuration
 from xconv_bench.errors import Unsupported
+from xconv_bench.measurement.compiled import has_compiled
 from xconv_bench.measurement.simulating import simulating
 from xconv_bench.measurement.training import Setup, Training, prepare_simulated, remark, set_up
+from xconv_bench.meters.functions import FunctionMeter
 from xconv_bench.meters.live import LiveMeter
 from xconv_bench.meters.saved import SavedMeter
 from xconv_bench.methods import find_method
@@ -28,7 +30,8 @@ class Count:
     ``peak_bytes`` is the most that lived at once, ``start_bytes`` what was there before the step
     (parameters, buffers, gradients, the batch), ``saved_bytes`` what autograd kept,
     ``largest_elements`` the elements of the largest tensor, ``allocated_bytes`` what each operator
-    allocated over the whole step, by its name.
+    allocated over the whole step, by its name, ``functions`` the families of functions that the
+    network called and that kept something, by the names of the functions.
     """
 
     peak_bytes: int
@@ -36,6 +39,7 @@ class Count:
     saved_bytes: int
     largest_elements: int
     allocated_bytes: dict[str, int]
+    functions: dict[str, str] = field(default_factory=dict)
 
 
 def count(training: Training) -> Count:
@@ -44,8 +48,13 @@ def count(training: Training) -> Count:
     Gradients of the step before are there until ``zero_grad``, as they are in training.
     """
     live, saved = LiveMeter(training.device), SavedMeter(training.state())
-    start, kept = watch(training, live, saved, lambda: saved.total_bytes)
-    return Count(live.peak_bytes, start, kept, live.largest_elements, dict(live.allocated_bytes))
+    called = FunctionMeter(training.model, saved)
+    # Compiled functions would be compiled anew for the mode, and differently.
+    with nullcontext() if has_compiled() else called:
+        start, kept = watch(training, live, saved, lambda: saved.total_bytes)
+    allocated = dict(live.allocated_bytes)
+    largest = live.largest_elements
+    return Count(live.peak_bytes, start, kept, largest, allocated, called.families)
 
 
 def watch(

@@ -10,6 +10,7 @@ from xconv_bench.data import Batch
 from xconv_bench.events import joined
 from xconv_bench.measurement.failures import is_out_of_memory
 from xconv_bench.measurement.learning import learns, remark_on_inputs
+from xconv_bench.measurement.noise import remark_on_noise
 from xconv_bench.measurement.repeatable_step import (
     Floor,
     Gradients,
@@ -51,10 +52,13 @@ def gradient_error(configuration: Configuration) -> dict[str, Any]:
             raise
         return {"message": "no gradient error: the exact network does not fit beside this one"}
     floor, dtype = Floor(first, again, exact.lost), dtype_of(configuration)
+    relative = relative_error(estimate, first)
+    noise = remark_on_noise(relative, floor.error, configuration)
+    losses = words_on_losses(exact.loss, method.loss, dtype)
     return {
-        "gradient_relative_error": relative_error(estimate, first),
+        "gradient_relative_error": relative,
         "floor_error": floor.error,
-        "message": joined(said, floor.words(), words_on_losses(exact.loss, method.loss, dtype)),
+        "message": joined(said, noise, floor.words(), losses),
     }
 
 

@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from xconv_bench.amounts import format_bytes
 from xconv_bench.configuration import Configuration
+from xconv_bench.errors import NothingFits
 from xconv_bench.events import Event, Message, joined
 from xconv_bench.measurement.batch_search import (
     NEVER,
@@ -15,11 +17,11 @@ from xconv_bench.measurement.batch_search import (
 from xconv_bench.measurement.counting import Simulation
 from xconv_bench.measurement.failures import may_depend_on_batch
 from xconv_bench.models.messages import reason
+from xconv_bench.naming import model_words
 
 MOST_ELEMENTS = 2**31 - 1
 """The most elements of a tensor: many CUDA kernels count them in 32 bits."""
 
-_MIB = 2**20
 _REMEDY = "raise the budget or take smaller images"
 
 
@@ -43,10 +45,10 @@ class LargestBatch:
         steps = _Steps(self.configuration)
         found = largest_batch(steps.peak, self.budget_bytes, self.most)
         if found.size == 0:
-            raise MemoryError(
-                f"{self.configuration.method} {self.configuration.model} needs "
-                f"{found.peak / _MIB:.1f} MiB for a batch of {_samples(found.beyond)}, and there "
-                f"are {self.budget_bytes / _MIB:.1f} MiB: {_REMEDY}"
+            raise NothingFits(
+                f"{self.configuration.method} {model_words(self.configuration.model)} needs "
+                f"{format_bytes(found.peak)} for a batch of {_samples(found.beyond)}, and there "
+                f"are {format_bytes(self.budget_bytes)}: {_REMEDY}"
             )
         yield {
             "max_batch_size": found.size,

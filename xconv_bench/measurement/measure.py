@@ -7,11 +7,12 @@ from functools import partial
 from xconv.budget import plans_kept
 from xconv_bench.configuration import Configuration
 from xconv_bench.errors import BenchError
-from xconv_bench.events import Event, Message, Readings, told
+from xconv_bench.events import Event, Message, Readings, joined, told
 from xconv_bench.measurement.agreement import learning_moves
 from xconv_bench.measurement.compiled import has_compiled, is_compiled
 from xconv_bench.measurement.counting import Count, count
 from xconv_bench.measurement.failures import is_out_of_memory
+from xconv_bench.measurement.function_remark import remark_on_functions
 from xconv_bench.measurement.gradient_error import gradient_error
 from xconv_bench.measurement.learning import learns
 from xconv_bench.measurement.peaks import step_peaks
@@ -80,7 +81,10 @@ class Measurement:
         return {
             "live_peak_bytes": counted.peak_bytes,
             "saved_bytes": counted.saved_bytes,
-            "message": "" if unlearnt is None else learning_moves(unlearnt, counted),
+            "message": joined(
+                remark_on_functions(counted.functions, self.configuration),
+                "" if unlearnt is None else learning_moves(unlearnt, counted),
+            ),
             COUNT: unlearnt or counted,
         }
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from xconv_bench.configuration import Configuration
-from xconv_bench.events import Event, told
+from xconv_bench.events import Event, joined, told
 from xconv_bench.measurement.counting import Count, Simulation
+from xconv_bench.measurement.function_remark import remark_on_functions
 
 COUNT = "count"
 """The reading under which a count is yielded: no column, but compared with another."""
@@ -27,9 +28,12 @@ def simulate(configuration: Configuration) -> dict[str, Any]:
     """Return ``simulated_peak_bytes``, ``saved_bytes``, the network's size and ``COUNT``."""
     simulation = Simulation(configuration)
     counted: Count = simulation.count(configuration.batch_size)
+    facts = simulation.facts()
+    functions = remark_on_functions(counted.functions, configuration)
     return {
         "simulated_peak_bytes": counted.peak_bytes,
         "saved_bytes": counted.saved_bytes,
-        **simulation.facts(),
+        **facts,
+        "message": joined(facts["message"], functions),
         COUNT: counted,
     }

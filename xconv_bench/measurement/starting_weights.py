@@ -22,6 +22,7 @@ from xconv_bench.measurement.warm_up import warm_up
 from xconv_bench.models.preparing import move, tensors_of_state
 from xconv_bench.models.pretrained import published_weights
 from xconv_bench.models.weight_files import put_weights, read_weights
+from xconv_bench.naming import model_words
 from xconv_bench.results.files import explained, write_whole
 
 RANDOM = "random"
@@ -108,7 +109,7 @@ def file_name(configuration: GradientConfiguration) -> str:
     """
     weights = source_of(configuration.weights)
     words = (
-        Path(configuration.model).name,
+        Path(model_words(configuration.model)).name,
         f"{configuration.image_size}px",
         Path(weights).stem,
         f"{configuration.data}{configuration.samples}",

@@ -9,6 +9,7 @@ from xconv_bench.configuration import SIMULATED
 from xconv_bench.errors import BenchError, UsageError
 from xconv_bench.events import Event
 from xconv_bench.models import find
+from xconv_bench.models.messages import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,9 @@ def _check_device(name: str, computes: bool) -> None:
     except RuntimeError:
         device = None
     if device is None or device.type not in ("cpu", "cuda"):
-        raise UsageError(f"--device {name!r} is unknown: expected cpu, cuda or cuda:N")
+        known = "cpu, cuda or cuda:N" if computes else f"cpu, cuda, cuda:N or {SIMULATED}"
+        near = did_you_mean(name, ("cpu", "cuda", SIMULATED))
+        raise UsageError(f"--device {name!r} is unknown: expected {known}{near}")
     if device.type == "cpu":
         return
     count = torch.cuda.device_count()

@@ -16,7 +16,7 @@ from xconv_bench.measurement.counting import Simulation
 from xconv_bench.measurement.trace import write_trace
 from xconv_bench.measurement.training import Training, prepare
 from xconv_bench.meters.timeline import LayerTimes, Timeline, TimelineMeter
-from xconv_bench.naming import method_words
+from xconv_bench.naming import method_words, whole_model_words
 
 _MOST_ENTRIES = 1_000_000
 _STEPS = 2
@@ -38,7 +38,7 @@ class SimulatedTrace:
         with Simulation(cell).entered() as training:
             timeline = timeline_of(training)
         title = (
-            f"{cell.model}, {method_words(cell.key)}, batch {cell.batch_size}, "
+            f"{whole_model_words(cell.model)}, {method_words(cell.key)}, batch {cell.batch_size}, "
             f"{cell.image_size} px, {cell.dtype}"
         )
         write_trace(self.path, title, timeline)

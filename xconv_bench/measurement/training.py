@@ -22,6 +22,7 @@ from xconv_bench.meters.gradient import CONVOLUTIONS
 from xconv_bench.methods import find_method
 from xconv_bench.models import Architecture, find
 from xconv_bench.models.preparing import cast, clear_gradients, move, run_once, train
+from xconv_bench.naming import model_words
 from xconv_bench.objectives import Objective
 from xconv_bench.randomness import repeatable_entropy, seed_generators
 
@@ -171,8 +172,8 @@ def prepare_simulated(
     model = setup.model
     if is_compiled(model):
         raise Unsupported(
-            f"{configuration.model} is compiled, and compiled networks cannot be simulated: return "
-            "it as it was before torch.compile"
+            f"{model_words(configuration.model)} is compiled, and compiled networks cannot be "
+            "simulated: return it as it was before torch.compile"
         )
     for module in modules(model):
         for tensors in (module._parameters, module._buffers):

@@ -10,7 +10,7 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 from xconv_bench.configuration import JOINT
-from xconv_bench.errors import UsageError
+from xconv_bench.errors import UsageError, suggest
 
 if TYPE_CHECKING:
     from xconv_bench.methods.base import Method
@@ -43,10 +43,9 @@ def find_method(name: str) -> Method:
     parts = name.split(JOINT)
     for part in parts:
         if part not in METHODS:
-            raise UsageError(
-                f"--method {part!r} is unknown: choose from {', '.join(sorted(METHODS))}; some "
-                "compose, such as xconv+checkpoint"
-            )
+            choice = suggest(part, METHODS)
+            more = "" if choice.endswith("?") else "; some compose, such as xconv+checkpoint"
+            raise UsageError(f"--method {part!r} is unknown: {choice}{more}")
     methods = [_made(METHODS[part]) for part in parts]
     if len(methods) == 1:
         return methods[0]

@@ -25,6 +25,7 @@ from xconv_bench.methods.calls import wrap_call
 from xconv_bench.methods.side_effects import call_without_side_effects
 from xconv_bench.models.blocks import is_layer, runs_of_blocks
 from xconv_bench.models.running_statistics import not_updated
+from xconv_bench.naming import model_words
 
 Segment = list[nn.Module]
 """Modules that run one after the other, and are computed again together."""
@@ -46,8 +47,8 @@ class Checkpointing(Method):
         runs = runs_of_blocks(model)
         if not runs:
             raise Unsupported(
-                f"{configuration.model} has no blocks to checkpoint: neither a sequence of "
-                "modules nor a module of several layers"
+                f"{model_words(configuration.model)} has no blocks to checkpoint: neither a "
+                "sequence of modules nor a module of several layers"
             )
         size = None
         if configuration.segments:

@@ -27,7 +27,8 @@ from xconv_bench.errors import Unsupported
 from xconv_bench.methods.base import Method
 from xconv_bench.methods.calls import wrap_call
 from xconv_bench.methods.smaller import KeptSmaller, Store
-from xconv_bench.methods.xconv import families_of, left_exact
+from xconv_bench.methods.xconv import exact_words, families_of, left_exact, none_words
+from xconv_bench.naming import model_words
 
 Run = Callable[..., Tensor]
 
@@ -75,7 +76,7 @@ class Convolutions(Method):
             convert(model, probes=0, compress=others, norm_bits=norm_bits)
         elif not found:
             raise Unsupported(
-                f"{configuration.model} has no module that {self.name} can change; "
+                f"{model_words(configuration.model)} has no module that {self.name} can change; "
                 f"it compresses {' and '.join(families)} modules"
             )
         for module in found:
@@ -166,11 +167,8 @@ def _convolutions(model: nn.Module) -> list[nn.Module]:
 
 
 def _convolutions_left(model: nn.Module) -> str:
-    """Return ``2 of 20 conv modules are exact: 2 × reason``, nothing where none is."""
+    """Return ``2 of 20 convolutions are exact: reason``, nothing where none is."""
     found = _convolutions(model)
     records = [_RECORDS.get(module, _LastCall()) for module in found]
     reasons = Counter(record.reason for record in records if record.reason)
-    if not reasons:
-        return "" if found else "there are no conv modules (calls of functions are not seen)"
-    words = ", ".join(f"{count} × {reason}" for reason, count in reasons.most_common())
-    return f"{reasons.total()} of {len(found)} conv modules are exact: {words}"
+    return exact_words(reasons, len(found), "conv") if found else none_words("conv")

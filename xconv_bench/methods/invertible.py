@@ -11,6 +11,7 @@ from xconv_bench.configuration import Configuration
 from xconv_bench.errors import Unsupported
 from xconv_bench.methods.base import CHANGING_LAYERS, Method
 from xconv_bench.models.reversible import reversible_sequences
+from xconv_bench.naming import model_words
 
 
 class Invertible(Method):
@@ -24,9 +25,9 @@ class Invertible(Method):
         sequences = list(reversible_sequences(model))
         if not sequences:
             raise Unsupported(
-                f"{configuration.model} is not reversible: its blocks cannot be inverted; take "
-                "--model revnet50 (or revnet38, revnet110), where exact is the same network "
-                "storing everything"
+                f"{model_words(configuration.model)} is not reversible: its blocks cannot be "
+                "inverted; take --model revnet50 (or revnet38, revnet110), where exact is the same "
+                "network storing everything"
             )
         for sequence in sequences:
             sequence.inverts = True

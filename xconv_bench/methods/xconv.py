@@ -18,10 +18,13 @@ from xconv.schemes import SCHEMES
 from xconv_bench.configuration import Configuration
 from xconv_bench.errors import Unsupported
 from xconv_bench.methods.base import Method
+from xconv_bench.naming import model_words
 from xconv_bench.plans import plan_of
 
 CONVERTED_KNOBS = ("compress", "first", "allot", "norm_bits")
 """Knobs of every method of this kind, beside the dial of its scheme."""
+_NAMES = {"conv": "convolution"}
+"""One module of a family, where it is not called by the family's name."""
 _ESTIMATED = ("conv", "linear")
 """Families whose inputs are kept by the scheme."""
 
@@ -78,7 +81,7 @@ class Converted(Method):
         convert(model, compress=compress, **arguments)
         if not account(model).swapped:
             raise Unsupported(
-                f"{configuration.model} has no module that {self.name} can swap; "
+                f"{model_words(configuration.model)} has no module that {self.name} can swap; "
                 f"it compresses {' and '.join(compress)} modules"
             )
         return model
@@ -137,7 +140,7 @@ def can_be(scheme: str, value: float) -> bool:
 
 
 def left_exact(model: nn.Module, family: str, reached: bool) -> str:
-    """Return ``4 of 20 conv modules are exact: 4 × reason``.
+    """Return ``4 of 20 convolutions are exact: reason``.
 
     Return nothing where all are compressed, nor where there are none but functions are ``reached``.
     """
@@ -147,12 +150,37 @@ def left_exact(model: nn.Module, family: str, reached: bool) -> str:
     if not entries and reached and family in REACHED:
         return ""
     if not entries:
-        return f"there are no {family} modules (calls of functions are not seen)"
-    reasons = Counter(entry.reason for entry in entries if not entry.swapped)
+        return none_words(family)
+    reasons = (entry.reason for entry in entries if not entry.swapped)
+    return exact_words(Counter(reasons), len(entries), family)
+
+
+def exact_words(reasons: Counter[str], found: int, family: str) -> str:
+    """Return how many of the modules ``found`` in a family are exact, and why.
+
+    Return nothing where there is no reason.
+
+    >>> exact_words(Counter(["its weight is frozen"]), 6, "conv")
+    '1 of 6 convolutions is exact: its weight is frozen'
+    """
     if not reasons:
         return ""
     words = ", ".join(f"{count} × {reason}" for reason, count in reasons.most_common())
-    return f"{reasons.total()} of {len(entries)} {family} modules are exact: {words}"
+    if len(reasons) == 1:
+        (words,) = reasons
+    are = "is" if reasons.total() == 1 else "are"
+    return f"{reasons.total()} of {found} {_modules(family, found)} {are} exact: {words}"
+
+
+def none_words(family: str) -> str:
+    """Return the remark on a network that has no module of a family."""
+    seen = "need functions in --compress" if family in REACHED else "are not seen"
+    return f"there are no {_modules(family)} (calls of functions {seen})"
+
+
+def _modules(family: str, count: int = 0) -> str:
+    """Return ``relu modules`` or ``relu module``."""
+    return f"{_NAMES.get(family, f'{family} module')}{'s' * (count != 1)}"
 
 
 def families_of(compress: str | None) -> list[str]:

@@ -29,6 +29,8 @@ from xconv_bench.models.image_channels import Maker
 from xconv_bench.models.messages import did_you_mean, reason
 from xconv_bench.objectives.automatic import AutomaticObjective
 
+SUFFIX = ".py"
+
 
 def find(name: str) -> Architecture:
     """Return the network that the callable makes, trained with ``AutomaticObjective``.
@@ -62,8 +64,11 @@ def _maker(factory: Callable[[], Any], name: str) -> Maker:
 
 def load(name: str) -> tuple[ModuleType, str, str]:
     """Return the module of ``SOURCE:ATTRIBUTE``, and both parts. Raises UsageError, one line."""
+    file = name.removesuffix(":")
+    if file.endswith(SUFFIX):
+        raise UsageError(f"{file}:CALLABLE is missing{offers(_load_file(Path(file)))}")
     source, _, attribute = name.rpartition(":")
-    module = _load_file(Path(source)) if source.endswith(".py") else _load_module(source)
+    module = _load_file(Path(source)) if source.endswith(SUFFIX) else _load_module(source)
     return module, source, attribute
 
 

@@ -21,13 +21,12 @@ from xconv_bench.errors import BenchError, UsageError
 from xconv_bench.models import own
 from xconv_bench.models.base import Architecture
 from xconv_bench.models.messages import did_you_mean, reason
+from xconv_bench.naming import join_model, split_model
 from xconv_bench.objectives.automatic import AutomaticObjective
 from xconv_bench.objectives.own import OwnLoss
 
-OPTIONS = ("inputs", "loss")
 HERE = "__main__"
 """The module of functions that a notebook or a script defines: no other process has them."""
-_BEGIN, _BETWEEN, _MARK = "?", "&", "@"
 _DIGEST_BYTES = 4
 _EXPECTED = "expected a tensor, or a tuple or dict with tensors in it"
 
@@ -37,12 +36,10 @@ def named(model: str, **given: str | None) -> str:
 
     Raises UsageError for a callable that does not exist.
     """
-    words = []
-    for option, name in given.items():
-        if name is not None:
-            _, digest = _find(option, name)
-            words.append(f"{option}={name}{_MARK}{digest}")
-    return f"{model}{_BEGIN}{_BETWEEN.join(words)}" if words else model
+    there = {option: name for option, name in given.items() if name is not None}
+    return join_model(
+        model, {option: (name, _find(option, name)[1]) for option, name in there.items()}
+    )
 
 
 def name_of(option: str, function: Callable[..., Any]) -> str:
@@ -61,17 +58,14 @@ def name_of(option: str, function: Callable[..., Any]) -> str:
 
 def is_here(name: str) -> bool:
     """Return whether a callable, or one in the name of a model, exists in this process alone."""
-    return any(each.startswith(f"{HERE}:") for each in (name, *split(name)[1].values()))
+    model, given = split_model(name)
+    callables = (model, *(each for each, _ in given.values()))
+    return any(each.startswith(f"{HERE}:") for each in callables)
 
 
-def split(name: str) -> tuple[str, dict[str, str]]:
-    """Return the model of a name, and its callables with their digests, by option."""
-    model, _, rest = name.partition(_BEGIN)
-    given = dict(part.split("=", 1) for part in rest.split(_BETWEEN) if "=" in part)
-    return (model, given) if given and set(given) <= set(OPTIONS) else (name, {})
-
-
-def apply(architecture: Architecture, name: str, given: Mapping[str, str]) -> Architecture:
+def apply(
+    architecture: Architecture, name: str, given: Mapping[str, tuple[str, str]]
+) -> Architecture:
     """Return a network with inputs and loss of the user's own.
 
     Its inputs without a loss have ``AutomaticObjective``: nobody knows what their targets are.
@@ -79,26 +73,26 @@ def apply(architecture: Architecture, name: str, given: Mapping[str, str]) -> Ar
     """
     architecture = replace(architecture, name=name)
     if "inputs" in given:
-        make, source = _unchanged("inputs", given["inputs"])
-        inputs = partial(_inputs, make, source)
+        make = _unchanged("inputs", *given["inputs"])
+        inputs = partial(_inputs, make, given["inputs"][0])
         architecture = replace(architecture, inputs=inputs, objective=AutomaticObjective())
     if "loss" in given:
-        function, source = _unchanged("loss", given["loss"])
-        architecture = replace(architecture, objective=OwnLoss(function=function, name=source))
+        function = _unchanged("loss", *given["loss"])
+        objective = OwnLoss(function=function, name=given["loss"][0])
+        architecture = replace(architecture, objective=objective)
     return architecture
 
 
-def _unchanged(option: str, label: str) -> tuple[Callable[..., Any], str]:
-    name, _, digest = label.rpartition(_MARK)
+def _unchanged(option: str, name: str, digest: str) -> Callable[..., Any]:
     function, found = _find(option, name)
     if found != digest:
         raise UsageError(f"--{option} {name} was changed meanwhile: run the command again")
-    return function, name
+    return function
 
 
 def _find(option: str, name: str) -> tuple[Callable[..., Any], str]:
     """Return the callable and the digest of its file."""
-    if ":" not in name:
+    if ":" not in name and not name.endswith(own.SUFFIX):
         raise UsageError(f"--{option} {name}: give path/to/file.py:callable")
     try:
         module, source, attribute = own.load(name)

@@ -19,6 +19,7 @@ from xconv_bench.models import (
 from xconv_bench.models.base import Architecture
 from xconv_bench.models.handed import handed
 from xconv_bench.models.messages import did_you_mean
+from xconv_bench.naming import split_model
 
 _OURS = {**paper.NETWORKS, **revnet.NETWORKS}
 _SOURCES = {
@@ -37,7 +38,7 @@ def find(name: str) -> Architecture:
     ``own_data.named`` writes it. Raises UsageError, one line, for any other. A network that is at
     hand as an object goes before all others.
     """
-    plain, given = own_data.split(name)
+    plain, given = split_model(name)
     if given:
         return own_data.apply(find(plain), name, given)
     if (network := handed(name)) is not None:
@@ -46,7 +47,7 @@ def find(name: str) -> Architecture:
     source, colon, rest = name.partition(":")
     if colon and source + colon in _SOURCES:
         return _SOURCES[source + colon](rest)
-    if colon:
+    if colon or name.endswith(own.SUFFIX):
         return own.find(name)
     if name in _OURS:
         return _OURS[name]

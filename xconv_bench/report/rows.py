@@ -9,7 +9,8 @@ from statistics import median
 from typing import TypeVar
 
 from xconv_bench.knobs import KNOBS
-from xconv_bench.naming import estimator_words, method_words
+from xconv_bench.naming import estimator_words, method_words, model_words, models_apart
+from xconv_bench.report.disturbed import disturbances, undisturbed
 from xconv_bench.report.words import (
     common,
     counts_words,
@@ -106,11 +107,23 @@ def settings_of(rows: Iterable[Row], key: Sequence[str]) -> list[Comparable]:
     varying = {name for name in names if len({each[name] for each in columns}) > 1}
     differing = [{n: v for n, v in each.items() if n in varying} for each in columns]
     said = [{n: v for n, v in each.items() if n in varying or _is_said(n, v)} for each in columns]
+    titles, apart = _with_models(said, whole=True), _with_models(differing)
     return [
         Comparable(group, phrases(title), phrases(apart), suffix)
         for group, title, apart, suffix in zip(
-            groups.values(), said, differing, _suffixes(differing), strict=True
+            groups.values(), titles, apart, _suffixes(differing), strict=True
         )
+    ]
+
+
+def _with_models(
+    columns: Sequence[Mapping[str, Cell]], whole: bool = False
+) -> list[Mapping[str, Cell]]:
+    """Return the columns with networks in words that tell one from another."""
+    words = models_apart((str(each["model"]) for each in columns if "model" in each), whole)
+    return [
+        {**each, "model": words[str(each["model"])]} if "model" in each else each
+        for each in columns
     ]
 
 
@@ -162,19 +175,24 @@ def is_exact(row: Row) -> bool:
 def notes_of(settings: Sequence[Comparable]) -> list[str]:
     """Return the messages of all configurations, each once, with the configurations it is about.
 
-    A configuration that was not measured has a note even where it left no message.
+    The remark on a busy machine is apart from the others of a row, and last. A configuration that
+    was not measured has a note even where it left no message.
     """
     rows = [(setting, row) for setting in settings for row in of_network(setting.rows)]
-    noted = [(s, row) for s, row in rows if row["message"] or row["status"] != "ok"]
-    concerned = grouped(noted, lambda pair: (ended(pair[1]), str(pair[1]["message"] or "")))
-    return [
+    told = [(setting, row, undisturbed(row["message"])) for setting, row in rows]
+    noted = [(s, row, said) for s, row, said in told if said or row["status"] != "ok"]
+    concerned = grouped(noted, lambda each: (ended(each[1]), each[2]))
+    lines = grouped(rows, lambda pair: pair[0].named(method_words(pair[1])))
+    notes = [
         note(
-            [setting.named(method_words(row)) for setting, row in pairs],
+            [setting.named(method_words(row)) for setting, row, _ in some],
             *([] if how == "ok" else [how]),
             *filter(None, [message]),
         )
-        for (how, message), pairs in concerned.items()
+        for (how, message), some in concerned.items()
     ]
+    messages = {name: [row["message"] for _, row in pairs] for name, pairs in lines.items()}
+    return [*notes, *disturbances(messages)]
 
 
 def note(names: Sequence[str], *said: str) -> str:
@@ -224,6 +242,8 @@ def _suffixes(differing: Iterable[Mapping[str, Cell]]) -> list[str]:
 def _suffix(name: str, value: Cell) -> str:
     if name == "memory_budget_bytes" and isinstance(value, int):
         return format_budget(value)
+    if name == "model":
+        return model_words(str(value))
     return _SUFFIXES.get(name, "{}").format(value)
 
 

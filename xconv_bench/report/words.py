@@ -5,7 +5,7 @@ from math import floor, isfinite, log10
 
 from xconv_bench.amounts import WHOLE_BYTES, bytes_scale, format_bytes, number, seconds_scale
 from xconv_bench.configuration import described_columns
-from xconv_bench.naming import said
+from xconv_bench.naming import said, whole_model_words
 from xconv_bench.results.schema import Cell, Column
 from xconv_bench.results.schema.column import Unit
 
@@ -176,6 +176,8 @@ def _decimals(value: float, digits: int) -> int:
 def _phrase(column: str, value: Cell) -> str:
     if column == "memory_budget_bytes" and isinstance(value, int):
         return f"{format_budget(value)} of memory"
+    if column == "model":
+        return whole_model_words(str(value))
     return said(_PHRASES.get(column, "{}"), value)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 from xconv_bench.errors import UsageError
+from xconv_bench.naming import model_words
 from xconv_bench.results.files import explained
 from xconv_bench.results.schema import TABLES
 from xconv_bench.results.table import Row, Table
@@ -113,7 +114,7 @@ def read_tables(run: Path, names: Iterable[str]) -> dict[str, list[Row]]:
 def _make(experiment: str, model: str) -> Path:
     """Make a directory that did not exist before."""
     time = datetime.now().strftime("%Y%m%d-%H%M%S")
-    name = f"{experiment}-{_file_name(model)}-{time}"
+    name = f"{experiment}-{_file_name(model_words(model))}-{time}"
     # Two runs may start in the same second.
     names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
     with explained(RUNS, UsageError):

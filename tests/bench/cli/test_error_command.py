@@ -150,7 +150,7 @@ def test_what_is_not_finite_is_a_row(command: Command, tmp_path: Path) -> None:
         (["--age", "--layer", "4"], "leave out --bias-test and --layer"),
         (["--data", "digits", "--data-dir", "empty"], "--data-dir needs --data, one of mnist"),
         (["--headroom", "2"], "--headroom"),
-        (["--scheme", "spectrum"], "choose from independent, multi, orthogonal"),
+        (["--scheme", "spectrum"], "did you mean 'spectral'?"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )  # fmt: skip

@@ -42,6 +42,15 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             [*MNIST, "--method", "exact,nosuch"],
             "--method 'nosuch' is unknown: choose from checkpoint,",
         ),
+        ([*MNIST, "--method", "checkpiont"], "is unknown: did you mean 'checkpoint'?"),
+        ([*MNIST, "--compress", "conv,pol"], "--compress 'pol' is unknown: did you mean 'pool'?"),
+        (["memory", "resnet50"], "memory resnet50: did you mean --model resnet50?"),
+        ([*MNIST, "checkpoint"], "memory checkpoint: did you mean --method checkpoint?"),
+        ([*MNIST, "8"], "Got unexpected extra argument(s) (8)"),
+        (
+            ["max-batch", "--model", "paper/mnist", "--memory-budget", "16"],
+            "--memory-budget '16': 16 bytes? write 16GiB or 16MiB",
+        ),
         ([*MNIST, "--scheme", "nosuch"], "choose from independent, multi, orthogonal"),
         ([*MNIST, "--first", "x"], "--first 'x' is unknown: choose from compressed, exact"),
         (
@@ -133,7 +142,11 @@ def test_empty_values(command: Command, folder: Path, option: str) -> None:
         (["--model", "resnet18", "--frames", "8"], "resnet18"),
         (["--model", "paper/cifar", "--frames", "8"], "paper/cifar takes no frames"),
         (["--model", "resnet18", "--seed", str(2**70)], "--seed"),
-        (["--model", "paper/mnist", "--device", "tpu"], "--device 'tpu' is unknown"),
+        (
+            ["--model", "paper/mnist", "--device", "cdua"],
+            "'cdua' is unknown: expected cpu, cuda, cuda:N or simulated; did you mean cuda?",
+        ),
+        (["--model", name("").removesuffix(":")], "own_networks.py:CALLABLE is missing; it defin"),
     ],
     ids=lambda value: value[-1] if isinstance(value, list) else "",
 )

@@ -97,6 +97,6 @@ def test_a_budget_too_small_for_anything() -> None:
     message = str(caught.value)
     assert message.startswith(f"exact {cell.model} needs ")
     assert message.endswith(
-        "MiB for a batch of one sample, and there are 1.0 MiB: raise the budget or take smaller "
+        "MiB for a batch of one sample, and there are 1024 KiB: raise the budget or take smaller "
         "images"
     )

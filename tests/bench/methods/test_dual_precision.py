@@ -67,7 +67,7 @@ def test_every_convolution_is_covered(kind: str) -> None:
     assert all(map(torch.equal, found[:2], exact[:2]))  # what its input gradient makes of it
     assert 0 < float((found[2] - exact[2]).norm()) < 0.01 * float(exact[2].norm())
     assert find_method("dual-precision").remark(other, cell) == (
-        "1 of 2 conv modules are exact: 1 × its input needs no gradient (the batch, which is held "
+        "1 of 2 convolutions is exact: its input needs no gradient (the batch, which is held "
         "anyway): exact gradient"
     )
 
@@ -105,7 +105,7 @@ def test_what_is_left_exact_is_said() -> None:
     for one, two in zip(gradients(model, batch), gradients(other, batch), strict=True):
         assert one.equal(two)
     said = find_method("dual-precision").remark(other, cell).split("; ")
-    assert said[0].startswith("4 of 4 conv modules are exact: ")
+    assert said[0].startswith("4 of 4 convolutions are exact: ")
     assert set(said[0].partition("exact: ")[2].split(", 1 × ")) == {
         "1 × its input needs no gradient (the batch, which is held anyway): exact gradient",
         "padding mode circular",

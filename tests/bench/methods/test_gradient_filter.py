@@ -121,7 +121,7 @@ def test_what_is_left_exact_is_said() -> None:
     assert all(map(torch.equal, gradients(other, batch), gradients(model, batch)))
     said = find_method("gradient-filter").remark(other, cell)
     assert said.startswith("biased, gradients of inputs too: what varies within a patch is lost; ")
-    reasons = said.partition("6 of 6 conv modules are exact: ")[2].split(", 1 × ")
+    reasons = said.partition("6 of 6 convolutions are exact: ")[2].split(", 1 × ")
     assert set(reasons) == {
         "1 × its input needs no gradient (the batch, which is held anyway): exact gradient",
         "padding 0 is not that of a centred kernel",

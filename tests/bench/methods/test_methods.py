@@ -164,8 +164,13 @@ def test_the_row_of_a_network_says_what_is_left_exact() -> None:
     model = method.apply(network, replace(PROBED, first="compressed"))
     model(torch.randn(2, 3, 8, 8))
     assert method.remark(model, PROBED) == ""
+    convert(model, probes=5, skip=["0", "1", "2"], first="compressed")
+    assert method.remark(model, PROBED) == (
+        "2 of 2 convolutions are exact: skipped on request; "
+        "1 of 1 relu module is exact: skipped on request"
+    )
     convert(model, probes=5, skip=["2"], first="compressed")
-    assert method.remark(model, PROBED) == "1 of 2 conv modules are exact: 1 × skipped on request"
+    assert method.remark(model, PROBED) == "1 of 2 convolutions is exact: skipped on request"
 
 
 @pytest.mark.parametrize("name", ["xconv", *NAMES])
@@ -175,8 +180,7 @@ def test_the_first_layer_is_exact_and_its_bytes_are_said(name: str) -> None:
     model = find_method(name).apply(nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3)), cell)
     model(torch.randn(2, 3, 16, 16))
     assert find_method(name).remark(model, cell) == (
-        "1 of 2 conv modules are exact: 1 × its input is the batch, 6144 bytes that are held "
-        "anyway: exact gradient"
+        "1 of 2 convolutions is exact: its input is the batch (6 KiB), which is held anyway"
     )
 
 
@@ -185,8 +189,8 @@ def test_a_sketch_that_would_be_larger_is_remarked_upon() -> None:
     model = find_method("xconv").apply(nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3)), many)
     model(torch.randn(2, 3, 8, 8))
     assert find_method("xconv").remark(model, many) == (
-        "1 of 2 conv modules are exact: 1 × the sketch would be no smaller than the input: exact "
-        "gradient; there are no relu modules (calls of functions are not seen)"
+        "1 of 2 convolutions is exact: the sketch would be no smaller than the input: exact "
+        "gradient; there are no relu modules (calls of functions need functions in --compress)"
     )
 
 

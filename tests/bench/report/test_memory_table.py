@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from xconv_bench.meters.waiting import REMARK
 from xconv_bench.report.tables import print_table
 
 MakeRow = Callable[..., dict[str, Any]]
@@ -83,6 +84,20 @@ def test_a_failure_is_named_beside_figures_that_there_are(make_row: MakeRow) -> 
 def test_a_message_that_many_share_is_said_once(make_row: MakeRow) -> None:
     rows = [make_row(probes=probes, message="nvml: no driver") for probes in (1, 2, 3)]
     assert [line for line in printed(rows) if "nvml" in line] == ["3 of 3 lines: nvml: no driver"]
+
+
+def test_a_busy_machine_is_told_once_and_apart(make_row: MakeRow) -> None:
+    said = (REMARK, f"nvml: no driver; {REMARK}", f"nvml: no driver; {REMARK}; learnt")
+    rows = [make_row(probes=n, message=message) for n, message in enumerate(said)]
+    assert [line for line in printed(rows) if "nvml" in line or "busy" in line] == [
+        "exact r=1: nvml: no driver",
+        "exact r=2: nvml: no driver; learnt",
+        f"all rows: {REMARK}",
+    ]
+    rows[1]["message"] = None
+    assert [line for line in printed(rows) if "busy" in line] == [f"exact r=0, exact r=2: {REMARK}"]
+    assert "busy" not in "".join(printed(rows[1:2]))
+    assert f"exact r=0: {REMARK}" in printed(rows[:1])
 
 
 def test_repeats_are_one_line_that_says_how_many(make_row: MakeRow) -> None:

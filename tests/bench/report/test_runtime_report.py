@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from xconv_bench.configuration import Configuration
+from xconv_bench.meters.waiting import REMARK
 from xconv_bench.report.pictures import plot
 from xconv_bench.report.tables import print_table
 from xconv_bench.report.tables.methods import is_win, wins
@@ -66,6 +67,12 @@ def test_the_printed_table() -> None:
     assert lines[4].startswith("         8  xconv multi r=8 conv")
     assert any("out of memory" in line for line in lines)
     assert lines[-1].endswith("in 1 of 2 shapes: 8 px")
+    disturbed = [row | {"message": f"{row['message']}; {REMARK}".strip("; ")} for row in ROWS]
+    notes = [line for line in printed(disturbed) if "no room" in line or "busy" in line]
+    assert notes == [
+        "32 px: xconv multi r=8 conv: out of memory: no room",
+        f"all rows: {REMARK}",
+    ]
     assert printed([]) == ["Nothing was measured."]
 
 

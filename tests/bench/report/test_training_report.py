@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from xconv_bench.configuration import TrainingConfiguration
+from xconv_bench.meters.waiting import REMARK
 from xconv_bench.naming import training_name
 from xconv_bench.report.page.figures import condensed, outcome_of
 from xconv_bench.report.pictures import plot
@@ -100,6 +101,8 @@ def test_what_diverged_or_failed_is_said() -> None:
     text = printed(some)
     assert "xconv independent r=4 conv,relu: 1 of its seeds diverged" in text
     assert "checkpoint: unsupported: no blocks" in text
+    text = printed([each | {"message": f"no room; {REMARK}"} for each in some])
+    assert "exact: no room\n" in text and text.count(REMARK) == 1 and f"all rows: {REMARK}" in text
 
 
 def test_what_a_page_says_of_a_setting_is_a_mean_over_its_seeds() -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import isfinite
 
 from xconv_bench.knobs import KNOBS
-from xconv_bench.naming import method_words
+from xconv_bench.naming import method_words, models_apart
 from xconv_bench.report.rows import (
     Comparable,
     Row,
@@ -53,13 +53,14 @@ def writer(column: Column, rows: Iterable[Mapping[str, Cell]]) -> Write:
     values = [row.get(column.name) for row in rows]
     largest = max((value for value in values if isinstance(value, int | float)), default=0)
     format_number = formatter(column, largest)
+    models = models_apart(str(value) for value in values if column.name == "model")
 
     def write(row: Mapping[str, Cell]) -> str:
         value = row.get(column.name)
         if value is None:
             return ""
         if isinstance(value, str):
-            return status_words(value) if column.name == "status" else value
+            return status_words(value) if column.name == "status" else models.get(value, value)
         spread = [row.get(name) for name in column.spread]
         known = [each for each in spread if isinstance(each, int | float)]
         if len(known) == 2:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from xconv_bench.configuration import SIMULATED
+from xconv_bench.naming import whole_model_words
 from xconv_bench.report.page.answers import Answer, least_memory, one_figure, training
 from xconv_bench.report.page.answers.least_memory import Criteria, added_variance, gradient_error
 from xconv_bench.report.page.figures import condensed, statuses
@@ -143,7 +144,7 @@ def _nothing(rows: Sequence[Row], failed: Sequence[Row], doubtful: Sequence[Row]
 
 def _subject(row: Row) -> str:
     """Return ``resnet50 at batch 32, 224 px in 8 GiB``, as short as it tells what was measured."""
-    parts = [str(row["model"])]
+    parts = [whole_model_words(str(row["model"]))]
     if task := row.get("task"):
         parts[0] = f"{task} with {parts[0]}"
     sizes = {"batch_size": "batch {}", "image_size": "{} px"}

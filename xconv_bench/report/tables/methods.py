@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from xconv_bench.amounts import format_bytes
-from xconv_bench.naming import method_words
+from xconv_bench.naming import method_words, models_apart
+from xconv_bench.report.disturbed import disturbances, undisturbed
 from xconv_bench.report.published import published_max_batch
 from xconv_bench.report.rows import (
     Beside,
@@ -107,9 +108,11 @@ def wins(rows: Sequence[Row]) -> Iterator[str]:
 
 def _identity(rows: Sequence[Mapping[str, Cell]], methods: Sequence[str]) -> Iterator[TextColumn]:
     """Yield what tells one line from another: what describes a setting and differs, the method."""
+    models = models_apart(str(row["model"]) for row in rows)
     for name in differing(rows):
         column = RUNTIME[name]
         cells = ["" if row[name] is None else str(row[name]) for row in rows]
+        cells = [models.get(cell, cell) for cell in cells] if name == "model" else cells
         yield TextColumn(column.heading, cells, "right" if column.is_number else "left")
     yield TextColumn("method", list(methods), "left")
 
@@ -143,13 +146,21 @@ def _median(column: schema.Column, summaries: Sequence[Summary]) -> Figure[Summa
 
 
 def _messages(summaries: Sequence[Summary]) -> Iterator[str]:
-    """Yield each message once, with the configurations that it is about."""
-    pairs = [(message, summary) for summary in summaries for message in summary.messages]
-    for (status, text), some in grouped(pairs, lambda pair: pair[0]).items():
-        who = label(some[0][1], varying(summaries))
-        if len(some) > 1:
-            who = f"{len(some)} of {len(summaries)} lines"
-        yield ": ".join([who, *([] if status == "ok" else [status_words(status)]), text])
+    """Yield each message once, with the configurations that it is about.
+
+    The remark on a busy machine is apart from the others of a row, and last.
+    """
+    apart = varying(summaries)
+    lines = {label(summary, apart): summary.messages for summary in summaries}
+    told = dict.fromkeys(
+        (status, undisturbed(text), line) for line, said in lines.items() for status, text in said
+    )
+    for (status, text), some in grouped(told, lambda each: each[:2]).items():
+        how = [] if status == "ok" else [status_words(status)]
+        if how or text:
+            who = some[0][2] if len(some) == 1 else f"{len(some)} of {len(summaries)} lines"
+            yield ": ".join([who, *how, *filter(None, [text])])
+    yield from disturbances({line: [text for _, text in said] for line, said in lines.items()})
 
 
 def _step_ratio(row: Row, _: Row | None) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from xconv_bench.amounts import format_bytes, format_seconds
+from xconv_bench.report.disturbed import disturbances, undisturbed
 from xconv_bench.report.published import published_accuracy
 from xconv_bench.report.rows import Beside, Row, number
 from xconv_bench.report.tables.engine import Figure, columns_of, compared
@@ -79,13 +80,17 @@ def _notes(methods: Sequence[Trained]) -> Iterator[str]:
     for method in methods:
         if method.diverged:
             yield f"{method.name}: {method.diverged} of its seeds diverged"
+        told = [(row, undisturbed(row["message"])) for row in method.rows]
         said = dict.fromkeys(
-            f"{ended(row)}: {row['message']}" if row["status"] != "ok" else str(row["message"])
-            for row in method.rows
-            if row["message"] or row["status"] not in ("ok", "diverged")
+            message if row["status"] == "ok" else f"{ended(row)}: {message}"
+            for row, message in told
+            if message or row["status"] not in ("ok", "diverged")
         )
         for message in said:
             yield f"{method.name}: {message}"
+    yield from disturbances(
+        {method.name: [row["message"] for row in method.rows] for method in methods}
+    )
 
 
 _PAPER = "the accuracy of arXiv 2106.06998v1 on MNIST, same batch and probes, 20 epochs"

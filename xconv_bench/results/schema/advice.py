@@ -24,13 +24,15 @@ ADVICE = Schema(
         ),
         Column(
             "predicted_error", float, "predicted error",
-            "part that the module adds to the relative error of the gradient of all weights, those "
-            "of linear layers too; for all modules the root of the sum of squares",
+            "part that the module adds to the distance of the gradient of all weights, those of "
+            "linear layers too, from the exact one, relative to it; for all modules the root of "
+            f"the sum of squares; {shared.NOISE}",
             Unit.RELATIVE, Better.LESS, Holds.OFF_GPUS,
         ),
         shared.ERROR.told(
-            "relative error of the gradient of all weights, those of linear layers too, measured; "
-            "`error.csv` has that of the convolutions' weights alone"
+            "distance of the gradient of all weights, those of linear layers too, from the exact "
+            f"one, relative to it, measured; {shared.NOISE}; `error.csv` has that of the "
+            "convolutions' weights alone"
         ),
         Column(
             "predicted_peak_bytes", int, "predicted peak",

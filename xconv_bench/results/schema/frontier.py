@@ -20,8 +20,8 @@ FRONTIER = Schema(
             Unit.TIMES_EXACT, Better.LESS, Holds.OFF_GPUS,
         ),
         *shared.ERROR.told(
-            "distance of an estimated weight gradient from the exact one, relative to it, over all "
-            "layers; 0 where it is rounding"
+            "distance of the convolutions' weight gradients from the exact ones, root mean square, "
+            f"relative to them; {shared.NOISE}; 0 where it is rounding"
         ).with_error(),
         shared.FLOOR,
         shared.STEP,

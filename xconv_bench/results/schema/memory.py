@@ -24,7 +24,8 @@ MEMORY = Schema(
         shared.CPU_WAIT,
         Column(
             "gradient_relative_error", float, "gradient error",
-            "distance of the weight gradients from the exact ones, relative to the exact ones",
+            "distance of the convolutions' weight gradients from the exact ones, relative to them; "
+            f"{shared.NOISE}",
             Unit.RELATIVE, Better.LESS, Holds.OFF_GPUS,
             is_not="the noise of minibatches: weights, batch, random numbers and state are the "
             "same; `spectral` has planned by another batch",

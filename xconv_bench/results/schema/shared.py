@@ -105,10 +105,12 @@ CPU_WAIT = Column(
     "part; from a tenth on `message` says so",
 )  # fmt: skip
 
+NOISE = "at 1 the noise is as large as the gradient"
+"""The remark with which a relative error is to be read."""
 ERROR = Column(
     "relative_error", float, "error",
-    "distance of an estimated weight gradient from the exact one, root mean square, relative "
-    "to the exact one; at 1 the noise is as large as the gradient",
+    "distance of the convolutions' weight gradients from the exact ones, root mean square, "
+    f"relative to them; {NOISE}",
     Unit.RELATIVE, Better.LESS, Holds.OFF_GPUS,
     is_not="an error after a look at the batch: what a method learns, as `spectral` its plan, "
     "comes from another batch, as in training",
