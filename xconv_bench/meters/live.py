@@ -2,7 +2,8 @@
 
 Every storage that an operation returns is counted while it lives, in the CUDA allocator's blocks of
 512 bytes. The count is the same on every device and in every run. Memory that a kernel allocates
-and frees inside itself (cuDNN and oneDNN workspaces) is not in it, nor is fragmentation.
+and frees inside itself (cuDNN and oneDNN workspaces) is not in it, nor is fragmentation, nor are
+the tables of ``xconv.cached``, which outlive every step.
 """
 
 import weakref
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 
+from xconv.cached import is_table
 from xconv.contents import buffers, parameters
 from xconv.storages import storages_of
 
@@ -133,7 +135,7 @@ class LiveMeter(TorchDispatchMode):
         self.largest_elements = max(self.largest_elements, elements)
 
     def _track_storage(self, storage: torch.UntypedStorage, kind: str) -> None:
-        if kind != self._kind:
+        if kind != self._kind or is_table(storage):
             return
         key = storage._cdata
         size = _in_blocks(storage)
