@@ -29,14 +29,12 @@ def cached(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]
     def computed(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         with _disable_current_modes(), torch.inference_mode(False), torch.no_grad():
             result = function(*args, **kwargs)
-            return _remembered(result) if isinstance(result, Tensor) else result
+        return _remembered(result) if isinstance(result, Tensor) else result  # type: ignore
 
     @wraps(function)
     def called(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         result: Any = computed(*args, **kwargs)  # type: ignore[arg-type]
-        if not isinstance(result, Tensor):
-            return result  # type: ignore
-        own = simulated(result)
+        own: Any = simulated(result) if isinstance(result, Tensor) else result
         return own if own is result else _remembered(own)  # type: ignore
 
     return called

@@ -122,4 +122,5 @@ def places(frequencies: Tensor, blocks: Blocks) -> tuple[Tensor, ...]:
 @cached
 def _coordinates(sides: tuple[int, ...], device: torch.device) -> Tensor:
     """Return the coordinates of all frequencies, (dimensions, frequencies), int64."""
-    return torch.ones(sides, dtype=torch.bool, device=device).nonzero().t().contiguous()
+    lines = [torch.arange(side, device=device) for side in sides]
+    return torch.stack(torch.meshgrid(*lines, indexing="ij")).flatten(1)

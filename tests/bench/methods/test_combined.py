@@ -111,18 +111,18 @@ def test_gradients_are_unbiased_where_inputs_are_computed_again() -> None:
     check_mean(samples, expected)
 
 
-@pytest.mark.parametrize("method", ["xconv+checkpoint"])
-def test_it_takes_less_than_either_and_live_is_simulated(method: str) -> None:
+def test_it_takes_less_than_checkpoints_alone_and_live_is_simulated() -> None:
+    """It need not take less than xconv alone: what enters a block stays exact."""
+
     def cell(name: str, device: str) -> Configuration:
         chosen = find_method(name)
         knobs = chosen.settle({knob: VALUES.get(knob) for knob in chosen.knobs})
         return Configuration("resnet18", name, batch_size=8, image_size=64, device=device, **knobs)
 
-    simulated = Simulation(cell(method, SIMULATED)).count(8)
-    for name in method.split("+"):
-        apart = Simulation(cell(name, SIMULATED)).count(8)
-        assert simulated.peak_bytes <= apart.peak_bytes
-    training = prepare(cell(method, SIMULATED))
+    simulated = Simulation(cell("xconv+checkpoint", SIMULATED)).count(8)
+    alone = Simulation(cell("checkpoint", SIMULATED)).count(8)
+    assert simulated.peak_bytes < alone.peak_bytes
+    training = prepare(cell("xconv+checkpoint", SIMULATED))
     training.step()
     live = count(training)
     assert live.saved_bytes == simulated.saved_bytes
