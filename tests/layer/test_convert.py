@@ -335,7 +335,7 @@ def test_a_failing_predicate_leaves_a_whole_model() -> None:
     ("arguments", "words"),
     [
         ({"probes": -1}, "-1"),
-        ({"scheme": "spectrum"}, "'spectrum'.*multi, independent, orthogonal"),
+        ({"scheme": "spectrum"}, "'spectrum'; did you mean 'spectral'"),
         ({"distribution": "cauchy"}, "'cauchy'.*rademacher, gaussian"),
         ({"compress": ["rnn"]}, "'rnn'.*list of conv, relu, .*or 'all'"),
         ({"compress": "conv"}, "'conv'.*list of conv, relu"),

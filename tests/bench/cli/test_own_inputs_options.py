@@ -193,7 +193,7 @@ def test_a_callable_that_does_not_do_is_one_line(
     [
         (("memory", "--inputs", "nosuch.py:f"), "there is no file nosuch.py"),
         (("memory", "--loss", f"{DETECTOR}:los"), "did you mean loss"),
-        (("memory", "--loss", f"{DETECTOR}"), "path/to/file.py:callable"),
+        (("memory", "--loss", f"{DETECTOR}"), "py:CALLABLE is missing; it defines Detector"),
         (("error", "--age", "--loss", f"{DETECTOR}:loss"), "leave out --inputs and --loss"),
         (("error", "--data", "photos", "--loss", f"{DETECTOR}:loss"), "use --data synthetic"),
         (("train", "--loss", f"{DETECTOR}:loss"), "No such option: --loss"),

@@ -44,7 +44,12 @@ def test_only_video_networks_take_frames(name: str) -> None:
         find(name)
 
 
-@pytest.mark.parametrize("name", ["", "zzzzzzzz", "@", "@8", "folder/file.py"])
+@pytest.mark.parametrize("name", ["", "zzzzzzzz", "@", "@8"])
 def test_a_name_like_no_other(name: str) -> None:
     with pytest.raises(UsageError, match=r"; 'xconv-bench models' lists them; .*file\.py:callable"):
         find(name)
+
+
+def test_a_file_that_is_not_there() -> None:
+    with pytest.raises(UsageError, match=r"no file folder/file\.py: give path/to/file"):
+        find("folder/file.py")

@@ -197,7 +197,7 @@ def test_a_file_that_cannot_be_imported(folder: Path, text: str, said: str) -> N
     [
         ("wantz", "bad.py has nothing named 'wantz'; did you mean wants?"),
         ("zzz", "bad.py has nothing named 'zzz'; it defines wants, fails, returns_text"),
-        ("", "bad.py has nothing named ''; it defines wants, fails, returns_text"),
+        ("", "bad.py:CALLABLE is missing; it defines wants, fails, returns_text"),
         ("number", "number in bad.py is of type int: name a function or class that returns"),
         ("ready", "ready in bad.py is a network already: name a function that returns it"),
         ("wants", "wants(width, *, depth) in bad.py cannot be called without arguments"),

@@ -22,6 +22,7 @@ def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
         f"xconv_bench.{folder.replace('/', '.')}.{path.stem}"
         for folder in ("results", "report", "report/canvas", "report/pictures")
         for path in sorted((PACKAGE / folder).glob("*.py"))
+        if path.stem != "picture"  # a subclass of matplotlib's, imported where something is drawn
     ]
     assert len(modules) > 10
     command = [sys.executable, "-c", PROGRAM, *modules]
