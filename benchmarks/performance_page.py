@@ -56,7 +56,8 @@ def step(folder: Path, device: str) -> pd.DataFrame:
     """Return the time of a step of each method, and the reason where there is none."""
     found = []
     for row in read(folder, "step_speed", device).itertuples(index=False, name="Row"):
-        interval = f"{_ratio(row.ratio_low)} to {_ratio(row.ratio_high)}"
+        ends = (row.ratio_low, row.ratio_high)
+        interval = "–" if any(map(pd.isna, ends)) else " to ".join(map(_ratio, ends))
         figures = (_seconds(row.step_seconds), _ratio(row.ratio_to_exact), interval)
         waited = "–" if pd.isna(row.cpu_wait_part) else f"{row.cpu_wait_part:.0%}"
         reason = row.message if pd.isna(row.step_seconds) else ""

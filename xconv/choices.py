@@ -11,8 +11,14 @@ def suggest(word: str, known: Iterable[str]) -> str:
     ("did you mean 'spectral'?", 'choose from multi, spectral')
     """
     words = list(known)
-    near = difflib.get_close_matches(word, words, n=1) if isinstance(word, str) else []
-    return f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(words)}"
+    near = nearest(word, words)
+    return f"did you mean {near!r}?" if near else f"choose from {', '.join(words)}"
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return the known word that is most like ``word``; an empty one where none is near."""
+    near = difflib.get_close_matches(word, list(known), n=1) if isinstance(word, str) else []
+    return near[0] if near else ""
 
 
 def check_word(name: str, word: str, allowed: Sequence[str]) -> None:

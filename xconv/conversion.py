@@ -15,7 +15,7 @@ from torch.nn.utils import parametrize
 
 from xconv import contents, modules
 from xconv.budget import Budget
-from xconv.choices import check_word, suggest
+from xconv.choices import check_word, nearest
 from xconv.contents import named_modules
 from xconv.derived import derive, runs_as, underived
 from xconv.plan import Plan, Setting
@@ -363,10 +363,10 @@ def _targets(compress: Collection[str] | str) -> dict[type[nn.Module], type[nn.M
     names = FAMILIES if compress == ALL else compress
     unknown = [names] if isinstance(names, str) else [n for n in names if n not in FAMILIES]
     if unknown:
-        near = suggest(unknown[0], [*FAMILIES, ALL])
-        known = "" if near.startswith("choose") else f" {near}"
+        near = nearest(unknown[0], [*FAMILIES, ALL])
+        hint = f" did you mean {near!r}?" if near else ""
         raise ValueError(
-            f"cannot compress {unknown[0]!r};{known} compress takes a list of "
+            f"cannot compress {unknown[0]!r};{hint} compress takes a list of "
             f"{', '.join(FAMILIES)}, or {ALL!r} for every one"
         )
     return {theirs: ours for name in names for theirs, ours in FAMILIES[name].items()}

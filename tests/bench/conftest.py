@@ -43,7 +43,7 @@ def command(
 
 @pytest.fixture(scope="module", autouse=True)
 def nothing_was_compiled_before() -> None:
-    """Where something was, live tensors are not counted: kernels may allocate unseen."""
+    """Forget compilations, whose kernels allocate unseen: after one, nothing live is counted."""
     utilities = sys.modules.get("torch._dynamo.utils")
     if utilities is not None:
         utilities.counters.clear()

@@ -49,7 +49,7 @@ def test_a_convolution_behind_a_frozen_one_is_compressed() -> None:
 
 
 def kinds_of_calls(model: nn.Module, layer: nn.Module, *inputs: Tensor) -> list[bool]:
-    """Whether each call of ``layer`` during one of ``model`` kept its input."""
+    """Return whether each call of ``layer`` during one of ``model`` kept its input."""
     found: list[bool] = []
     handle = layer.register_forward_hook(lambda *_: found.append(bool(layer._xconv.falls_back)))
     model(*inputs)

@@ -264,7 +264,7 @@ def test_checkpoints_load_with_and_without_the_callback(
 def test_the_old_name_of_the_package_works_too(
     fit: Any, script: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where both are in use, the callback is one of both."""
+    """Make the callback one of both packages where both are in use."""
     old = package("pytorch_lightning")
     monkeypatch.delitem(vars(integration), "XConv", raising=False)
     own = {name: vars(script["Classifier"])[name] for name in ("training_step", "forward")}
@@ -288,6 +288,6 @@ def test_without_lightning_one_line_says_what_to_install(monkeypatch: pytest.Mon
 
 
 def test_it_can_be_pickled(lightning: Any) -> None:
-    """As it is where processes are spawned."""
+    """Spawned processes receive it in this way."""
     callback = pickle.loads(pickle.dumps(integration.XConv(bits=1)))
     assert isinstance(callback, lightning.Callback) and callback.options == {"bits": 1}

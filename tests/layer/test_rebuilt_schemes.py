@@ -38,7 +38,7 @@ def layer_of(case: Case, scheme: str, dtype: torch.dtype = torch.float64, **dial
 
 
 def images(case: Case) -> Tensor:
-    """As behind a ReLU: many zeros, and not of zero mean, so that borders weigh more."""
+    """Return images as behind a ReLU: many zeros, and a mean that makes borders weigh more."""
     return (case.input().detach() + 0.5).relu().requires_grad_()
 
 

@@ -24,7 +24,7 @@ every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=str)
 
 
 def is_usual(lay: Callable[[Tensor], Tensor]) -> bool:
-    """Whether images of torch's lie like this."""
+    """Return whether images of torch's lie like this."""
     return lay in (LAYOUTS["contiguous"], LAYOUTS["channels last"])
 
 

@@ -52,7 +52,7 @@ def tell_imports() -> Iterator[Event]:
 
 
 def choose_how_processes_start() -> Iterator[Event]:
-    """As a file with a network may, where it is imported."""
+    """Set how processes start, as a file with a network may where it is imported."""
     multiprocessing.set_start_method("spawn")
     yield {"method": multiprocessing.get_start_method()}
 

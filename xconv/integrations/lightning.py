@@ -8,7 +8,6 @@
 Lightning takes seconds to import: it is imported once ``XConv`` is asked for.
 """
 
-import difflib
 import inspect
 import sys
 from collections import Counter
@@ -21,6 +20,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_iter
 
 from xconv import Plan, account, convert, revert
+from xconv.choices import nearest
 from xconv.contents import buffers, modules, parameters
 from xconv.kept import KeptMeter
 
@@ -178,8 +178,8 @@ def _check_names(options: Mapping[str, Any]) -> None:
     known += ["module", "revert_after"]
     for name in options:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]}=?" if near else f"it takes {', '.join(known)}"
+            near = nearest(name, known)
+            hint = f"did you mean {near}=?" if near else f"it takes {', '.join(known)}"
             raise TypeError(f"XConv has no argument {name}=: {hint}")
 
 

@@ -221,6 +221,6 @@ def test_ctrl_c_when_all_is_done(tmp_path: Path) -> None:
 
 
 def test_an_interrupt_that_is_ignored_stays_ignored(tmp_path: Path) -> None:
-    """As a shell starts what is to run in the background."""
+    """A shell starts in this way what is to run in the background."""
     ignored = interrupt_in("(interrupt(), print('went on'))[1]", tmp_path, signal.SIG_IGN)
     assert ignored == (0, "went on\n", "")
