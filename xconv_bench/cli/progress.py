@@ -106,6 +106,7 @@ class SweepProgress:
         self._running[configuration] = (time.monotonic(), 0.0)
         beside = f"{len(self._running)} at once, " if len(self._running) > 1 else ""
         self._describe(beside + _words(configuration))
+        self._bar.refresh()  # a measurement may end before the bar's own next frame
 
     def progressed(self, configuration: Configuration, progress: Progress) -> None:
         """Show how much of a measurement is done."""
