@@ -69,15 +69,16 @@ def count(architecture: Architecture) -> Count:
         convert(training.model, probes=PROBES)
         xconv = _saved_bytes(training)
     entries = account(training.model)  # after a forward pass, which decides what falls back
-    relus = [entry for entry in entries if "ReLU" in entry.kind]
-    convolutions = [entry for entry in entries if "ReLU" not in entry.kind]
+    relus = [entry for entry in entries if entry.family == "relu"]
+    convolutions = [entry for entry in entries if entry.family == "conv"]
+    left = [entry for entry in (*convolutions, *relus) if not entry.swapped]
     return Count(
         parameters=training.size()["parameters"],
         convolutions=len(convolutions),
         convolutions_swapped=sum(entry.swapped for entry in convolutions),
         relus=len(relus),
         relus_swapped=sum(entry.swapped for entry in relus),
-        left=_tally([entry.reason.partition(":")[0] for entry in entries.left]),
+        left=_tally([_brief(entry.reason) for entry in left]),
         other=_tally(_other_activations(training.model)),
         exact_saved_bytes=exact,
         xconv_saved_bytes=xconv,
@@ -100,6 +101,11 @@ def _other_activations(model: nn.Module) -> list[str]:
         for module in model.modules()
         if type(module).__module__ == nn.ReLU.__module__ and not isinstance(module, nn.ReLU)
     ]
+
+
+def _brief(reason: str) -> str:
+    """Return a reason without bytes and what follows from it."""
+    return reason.partition(" (")[0].partition(":")[0]
 
 
 def _tally(names: Sequence[str]) -> str:

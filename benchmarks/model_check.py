@@ -110,7 +110,7 @@ def _has(model: nn.Module, state: dict[str, Tensor]) -> bool:
 def _outputs(training: Training) -> list[Tensor]:
     training.model.eval()
     with torch.no_grad():
-        return tree_leaves(training.model(training.batch.input))
+        return tree_leaves(training.batch.run(training.model))
 
 
 def _step(training: Training, without: frozenset[str] = frozenset()) -> _Step:
