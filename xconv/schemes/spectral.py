@@ -83,7 +83,7 @@ class Spectral(Scheme):
 
     name = "spectral"
     dial = "bits"
-    default = 0.5
+    default = 1
     allowed = "above 0, up to 8"
 
     def check(self, value: float) -> None:
