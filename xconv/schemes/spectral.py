@@ -26,6 +26,7 @@ import torch
 from torch import Tensor
 
 from xconv import autocast
+from xconv.amounts import bits_an_element
 from xconv.geometry import Geometry
 from xconv.kernels import choice
 from xconv.layout import Layout
@@ -83,7 +84,7 @@ class Spectral(Scheme):
 
     name = "spectral"
     dial = "bits"
-    default = 0.5
+    default = 1
     allowed = "above 0, up to 8"
 
     def check(self, value: float) -> None:
@@ -94,8 +95,8 @@ class Spectral(Scheme):
             raise ValueError(f"bits of spectral must be above 0 and at most 8; got {value:g}")
 
     def describe(self, probing: Dials) -> str:
-        """Return a text such as ``spectral, 0.5 bits an element``."""
-        return f"spectral, {probing.bits:g} bits an element"
+        """Return a text such as ``spectral, 1 bit an element``."""
+        return f"spectral, {bits_an_element(probing.bits or Spectral.default)}"
 
     def why_exact(self, layout: Layout, probing: Dials) -> str:
         """Return a reason for maps that are too small, or that a plan might make no smaller.
