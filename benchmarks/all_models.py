@@ -1,8 +1,9 @@
 """Check every network that has a name here, and count what it keeps.
 
 Run ``python -m benchmarks.all_models``. Each network is converted, trained for a step and reverted
-at a small image size, for real. A simulation
-counts what autograd keeps of its forward pass, at the image size that the network was designed for.
+at a small image size, for real. A simulation counts what autograd keeps of its forward pass, at the
+image size that the network was designed for. A table in the output keeps its rows of networks that
+are not examined.
 """
 
 import argparse
@@ -12,7 +13,7 @@ import itertools
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,18 @@ def examine(architecture: Architecture) -> dict[str, Any]:
     return {**row, "check": "ok"}
 
 
+def read(folder: Path) -> list[dict[str, Any]]:
+    """Return the rows of ``models.csv`` in ``folder``, as they were written; none without it."""
+    if not (folder / "models.csv").exists():
+        return []
+    kinds = {field.name: field.type for field in fields(Count)}
+    with (folder / "models.csv").open(newline="") as file:
+        return [
+            {name: kinds.get(name, str)(cell) for name, cell in row.items() if cell}
+            for row in csv.DictReader(file)
+        ]
+
+
 def write(rows: Sequence[dict[str, Any]], folder: Path) -> None:
     """Write all columns to ``models.csv``, and a page for people to ``models.md``."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -156,17 +169,22 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="networks (default: all)")
     parser.add_argument("--output", type=Path, help="folder for models.md and models.csv")
+    parser.add_argument("--resume", action="store_true", help="only those the table there lacks")
     options = parser.parse_args()
+    rows: dict[str, dict[str, Any]] = {}
+    if options.output is not None and (options.names or options.resume):
+        rows = {row["model"]: row for row in read(options.output)}
     networks = [find(name) for name in options.names] or listing()
-    rows: list[dict[str, Any]] = []
+    if options.resume:
+        networks = [each for each in networks if each.name not in rows]
     for place, architecture in enumerate(networks, start=1):
         print(f"{place}/{len(networks)} {architecture.name}", file=sys.stderr, flush=True)
-        rows.append(examine(architecture))
-        print(line(rows[-1]), flush=True)
+        rows[architecture.name] = examine(architecture)
+        print(line(rows[architecture.name]), flush=True)
         gc.collect()  # a network of 600 million parameters before the next one
         if options.output is not None:
-            write(rows, options.output)
-    return int(any(row["check"] != "ok" for row in rows))
+            write(list(rows.values()), options.output)
+    return int(any(row["check"] != "ok" for row in rows.values()))
 
 
 if __name__ == "__main__":

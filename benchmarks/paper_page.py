@@ -1,7 +1,7 @@
 """Tables of docs/paper.md, made from committed tables and the paper's published figures."""
 
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -10,15 +10,24 @@ from benchmarks.page import put
 
 PROFILES = Path(__file__).resolve().parents[1] / "profiles/paper"
 NOT_RUN = "not run"
+SEEDS = 3
+"""Trainings that a mean is of, where the page does not say otherwise."""
 MIB = 2**20
 
 VANILLANET_BATCHES: Mapping[int, Mapping[str, int]] = {
-    64: {"exact": 1027, "r=16": 1543},
-    128: {"exact": 223, "r=16": 357},
-    256: {"exact": 52, "r=16": 81},
-    512: {"exact": 12, "r=16": 20},
+    64: {"exact": 1027, "r=16": 1543, "r=256": 1239},
+    128: {"exact": 223, "r=16": 357, "r=256": 311},
+    256: {"exact": 52, "r=16": 81, "r=256": 77},
+    512: {"exact": 12, "r=16": 20, "r=256": 9},
 }
 """Published largest batches of VanillaNet-10 in 16 GiB, by pixels a side."""
+VANILLANET_FORMS: Mapping[str, str] = {
+    "evaluating": "normalisations in evaluation mode",
+    "wide_stem": "and a first convolution of 5×5",
+    "without_series": "and a ReLU in place of each series",
+    "byte_masks": "and a byte an element kept of a ReLU",
+}
+"""What each of ``benchmarks/vanillanet_forms.py`` changes."""
 PSNR: Mapping[str, tuple[float, float]] = {
     "exact": (28.58, 683.127), "r=32": (25.27, 454.101), "r=64": (26.0, 453.861),
     "r=128": (26.66, 466.976), "r=256": (27.31, 557.364), "r=512": (27.70, 739.961),
@@ -45,7 +54,14 @@ def write_page(page: Path, docs: Path) -> None:
     text = put(text, "errors", _errors(folder / "gradient_error/error.csv"))
     text = put(text, "memory", _memory(folder / "peak_memory/memory.csv"))
     text = put(text, "batches", _batches(folder / "vanillanet_max_batch/max_batch.csv"))
-    trained = docs / "training/tasks/training.csv"
+    text = put(text, "forms", _forms(folder))
+    trained = [
+        path
+        for path in (
+            folder / "quality_against_probes/training.csv", docs / "training/tasks/training.csv"
+        )
+        if path.exists()
+    ]  # fmt: skip
     text = put(text, "psnr", _psnr(trained))
     page.write_text(put(text, "frechet", _frechet(trained)))
 
@@ -70,6 +86,13 @@ def _name(row: Mapping[str, object]) -> str:
     return f"all, {words}" if "norm" in str(row["compress"]).split(",") else words
 
 
+def _place(name: str) -> tuple[int, int]:
+    """Return what sorts names: exact, numbers of probes by size, then the others as they come."""
+    if name == "exact":
+        return 0, 0
+    return (1, int(name.removeprefix("r="))) if name.startswith("r=") else (2, 0)
+
+
 def _planned(profile: str, table: pd.DataFrame | None, column: str) -> pd.DataFrame:
     """Return a line for each network of a profile and a column for each method that was run."""
     lines = {}
@@ -77,7 +100,7 @@ def _planned(profile: str, table: pd.DataFrame | None, column: str) -> pd.DataFr
         setting = {name: each[name] for name in ("model", "image-size", "batch-size")}
         words = f"{setting['model']}, {setting['image-size']} px, batch {setting['batch-size']}"
         lines[words] = {} if table is None else _of(table, setting, column)
-    columns = [] if table is None else list(dict.fromkeys(table.name))
+    columns = [] if table is None else sorted(dict.fromkeys(table.name), key=_place)
     filled = {
         words: {name: line.get(name, NOT_RUN) for name in columns} or {"": NOT_RUN}
         for words, line in lines.items()
@@ -120,36 +143,69 @@ def _batches(path: Path) -> pd.DataFrame:
     return pd.DataFrame.from_dict(lines, orient="index").rename_axis("image")
 
 
-def _finals(path: Path, task: str, column: str) -> pd.DataFrame:
-    """Return the measure after the last epoch and the peak by method, means of the seeds."""
-    table = pd.read_csv(path)
+def _forms(folder: Path) -> pd.DataFrame:
+    """Return a line for each form of VanillaNet: its largest batches, exactly and with probes."""
+    here = _read(folder / "vanillanet_max_batch/max_batch.csv")
+    forms = _read(folder / "vanillanet_forms/max_batch.csv")
+    tables = {"of this project": here}
+    for form, words in VANILLANET_FORMS.items():
+        tables[words] = None if forms is None else forms[forms.model.str.endswith(f":{form}")]
+    lines = {words: _in_one_line(table) for words, table in tables.items()}
+    lines["the paper"] = {
+        name: ", ".join(str(batches[name]) for batches in VANILLANET_BATCHES.values())
+        for name in VANILLANET_BATCHES[64]
+    }
+    return pd.DataFrame.from_dict(lines, orient="index").rename_axis("VanillaNet-10")
+
+
+def _in_one_line(table: pd.DataFrame | None) -> dict[str, str]:
+    """Return the largest batches by method, those of all image sizes in one cell."""
+    rows = [] if table is None else table.to_dict("records")
+    found = {(row["name"], row["image_size"]): f"{row['max_batch_size']:.0f}" for row in rows}
+    lines = {}
+    for name in VANILLANET_BATCHES[64]:
+        batches = [found.get((name, size), NOT_RUN) for size in VANILLANET_BATCHES]
+        lines[name] = ", ".join(batches if set(batches) != {NOT_RUN} else [NOT_RUN])
+    return lines
+
+
+def _finals(paths: Sequence[Path], task: str, column: str, form: str) -> pd.DataFrame:
+    """Return the measure after the last epoch, in words, and the peak: means of the seeds.
+
+    A training that several tables have is taken from the first of them.
+    """
+    table = pd.concat([pd.read_csv(path) for path in paths])
     chosen = table[(table.task == task) & (table.epoch == table.epochs)]
     chosen = chosen.assign(name=[_name(row) for row in chosen.to_dict("records")])
-    return chosen.groupby("name", sort=False)[[column, "simulated_peak_bytes"]].mean()
+    by_name = chosen.drop_duplicates(["name", "seed"]).groupby("name", sort=False)
+    words = [
+        form.format(value) + ("" if seeds == SEEDS else f" ({seeds} of {SEEDS} seeds)")
+        for value, seeds in zip(by_name[column].mean(), by_name[column].count(), strict=True)
+    ]
+    return by_name[["simulated_peak_bytes"]].mean().assign(words=words)
 
 
-def _psnr(path: Path) -> pd.DataFrame:
-    finals = _finals(path, "super-resolution", "psnr_db")
+def _psnr(paths: Sequence[Path]) -> pd.DataFrame:
     return _beside(
-        finals.psnr_db.map("{:.2f} dB".format), finals.simulated_peak_bytes,
+        _finals(paths, "super-resolution", "psnr_db", "{:.2f} dB"),
         {name: f"{psnr:.2f} dB, {peak:.0f} MiB" for name, (psnr, peak) in PSNR.items()},
-    )  # fmt: skip
+    )
 
 
-def _frechet(path: Path) -> pd.DataFrame:
-    finals = _finals(path, "generation", "frechet_distance")
+def _frechet(paths: Sequence[Path]) -> pd.DataFrame:
     return _beside(
-        finals.frechet_distance.map("{:.1f}".format), finals.simulated_peak_bytes,
+        _finals(paths, "generation", "frechet_distance", "{:.1f}"),
         {name: f"{sum(runs) / len(runs):.3f}" for name, runs in FRECHET.items()},
-    )  # fmt: skip
+    )
 
 
-def _beside(measured: pd.Series, peaks: pd.Series, published: Mapping[str, str]) -> pd.DataFrame:
+def _beside(finals: pd.DataFrame, published: Mapping[str, str]) -> pd.DataFrame:
     """Return a line for each method: what was measured, its peak, and the published figure."""
-    names = list(dict.fromkeys([*measured.index, *published]))
+    names = sorted(dict.fromkeys([*finals.index, *published]), key=_place)
+    peaks = finals.simulated_peak_bytes
     lines = {
         name: {
-            "here": measured.get(name, NOT_RUN),
+            "here": finals.words.get(name, NOT_RUN),
             "peak here": f"{peaks[name] / MIB:.1f} MiB" if name in peaks else NOT_RUN,
             "paper": published.get(name, ""),
         }

@@ -1,4 +1,4 @@
-"""Forms of VanillaNet-10 between this project's and the one that the paper's batches were found with.
+"""Forms of VanillaNet-10 between this project's and that of the paper's largest batches.
 
 Factories for ``xconv-bench max-batch --model FILE.py:callable``: each takes one more step from the
 published network towards the code published with the paper (slimgroup/XConv on GitHub).
