@@ -145,7 +145,7 @@ def read(folder: Path) -> list[dict[str, Any]]:
     """Return the rows of ``models.csv`` in ``folder``, as they were written; none without it."""
     if not (folder / "models.csv").exists():
         return []
-    kinds = {field.name: field.type for field in fields(Count)}
+    kinds: dict[str, Any] = {field.name: field.type for field in fields(Count)}
     with (folder / "models.csv").open(newline="") as file:
         return [
             {name: kinds.get(name, str)(cell) for name, cell in row.items() if cell}

@@ -2,8 +2,8 @@
 
 Run ``python -m benchmarks.paper``. It runs the profiles of ``profiles/paper`` that the page shows
 and looks for the largest batches of forms of VanillaNet, copies their tables to ``docs/paper`` and
-puts the figures into the page. With ``--page-only`` it measures nothing. What was never run is "not
-run" in the page.
+puts the figures into the page. With ``--page-only`` it measures nothing. Figures that were never
+measured are "not run" in the page.
 """
 
 import argparse
@@ -27,7 +27,7 @@ FORMS = {
     "byte_masks": ("--probes", "16,256", "--compress", "conv"),
 }
 """Options with which each form of VanillaNet is measured."""
-COMMANDS = {
+COMMANDS: dict[str, list[tuple[str, ...]]] = {
     **{name: [("run", f"paper/{name}")] for name in PROFILES},
     "vanillanet_forms": [
         (*BATCHES, "--model", f"benchmarks/vanillanet_forms.py:{form}", *options)

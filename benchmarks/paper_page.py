@@ -27,7 +27,7 @@ VANILLANET_FORMS: Mapping[str, str] = {
     "without_series": "and a ReLU in place of each series",
     "byte_masks": "and a byte an element kept of a ReLU",
 }
-"""What each of ``benchmarks/vanillanet_forms.py`` changes."""
+"""The step that each of ``benchmarks/vanillanet_forms.py`` takes."""
 PSNR: Mapping[str, tuple[float, float]] = {
     "exact": (28.58, 683.127), "r=32": (25.27, 454.101), "r=64": (26.0, 453.861),
     "r=128": (26.66, 466.976), "r=256": (27.31, 557.364), "r=512": (27.70, 739.961),

@@ -16,7 +16,7 @@ class _Evaluating(nn.BatchNorm2d):
     """A batch normalisation that stays in evaluation mode."""
 
     def train(self, mode: bool = True) -> Self:
-        """Stay in evaluation mode, whatever ``mode`` says."""
+        """Set evaluation mode, whatever ``mode`` says."""
         return super().train(False)
 
 
@@ -36,8 +36,9 @@ def wide_stem() -> VanillaNet:
     Images of 64 pixels lead to maps of 15, 7, 3 and 1 pixels a side in place of 16, 8, 4 and 2.
     """
     model = evaluating()
-    first = model.stem[0]
-    model.stem[0] = nn.Conv2d(3, first.out_channels, 5, stride=4)
+    norm = model.stem[1]
+    assert isinstance(norm, nn.BatchNorm2d)
+    model.stem[0] = nn.Conv2d(3, norm.num_features, 5, stride=4)
     return model
 
 
@@ -48,8 +49,9 @@ def without_series() -> VanillaNet:
     that have a weight and a normalisation of their own, and every ``nn.ReLU`` is exchanged whole.
     """
     model = wide_stem()
-    model.stem = model.stem[:-2]
-    model.stages = nn.Sequential(*(stage[:-2] for stage in model.stages))
+    for part in (model.stem, *model.stages):
+        assert isinstance(part, nn.Sequential)
+        del part[-2:]  # the depthwise convolution and its normalisation
     return model
 
 
@@ -68,7 +70,7 @@ class _ByteMask(Function):
         return gradients[0] * mask
 
 
-class _ByteReLU(nn.Module):
+class ByteReLU(nn.Module):
     """A ReLU that keeps a byte for each element."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -83,5 +85,5 @@ def byte_masks() -> VanillaNet:
     for module in list(model.modules()):
         for name, child in module.named_children():
             if isinstance(child, nn.ReLU):
-                setattr(module, name, _ByteReLU())
+                setattr(module, name, ByteReLU())
     return model

@@ -3,15 +3,20 @@
 ``python -m benchmarks.all_models`` does the same with all of them.
 """
 
+import sys
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
-from benchmarks import model_check
+from benchmarks import all_models, model_check
 from benchmarks.model_check import CheckFailed, check
 from xconv_bench.models import find
+from xconv_bench.models.ddpm import DiffusionUNet
 
 DOZEN = [
     ("alexnet", 63),
@@ -48,6 +53,24 @@ def change_training(model: nn.Module, **_: Any) -> nn.Module:
 def cut_gradients(model: nn.Module, **_: Any) -> nn.Module:
     next(model.parameters()).register_hook(lambda gradient: gradient / 0)
     return model
+
+
+def test_a_network_is_examined_again_beside_the_rows_of_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for options in (["paper/cifar", "paper/mnist"], ["paper/cifar"], ["paper/cifar", "--resume"]):
+        monkeypatch.setattr(sys, "argv", ["all_models", *options, "--output", str(tmp_path)])
+        assert all_models.main() == 0
+    rows = all_models.read(tmp_path)
+    assert [row["model"] for row in rows] == ["paper/cifar", "paper/mnist"]
+    # The first convolution's input is the batch; nothing but convolutions and ReLUs is counted.
+    assert (rows[0]["convolutions"], rows[0]["convolutions_swapped"]) == (4, 3)
+    assert (rows[0]["relus"], rows[0]["left"]) == (4, "1 × its input is the batch")
+
+
+def test_networks_of_several_inputs_are_checked() -> None:
+    small = partial(DiffusionUNet, width=32, factors=(1,), blocks=1)
+    check(replace(find("paper/ddpm"), make=small), 16)
 
 
 @pytest.mark.parametrize(
