@@ -14,6 +14,7 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,7 @@ def examine(architecture: Architecture) -> dict[str, Any]:
         "family": architecture.family,
         "checked_image_size": small_size(architecture),
         "counted_image_size": architecture.image_size,
+        "measured": date.today().isoformat(),
     }
     try:
         row |= asdict(count(architecture))
@@ -148,7 +150,11 @@ def read(folder: Path) -> list[dict[str, Any]]:
     kinds: dict[str, Any] = {field.name: field.type for field in fields(Count)}
     with (folder / "models.csv").open(newline="") as file:
         return [
-            {name: kinds.get(name, str)(cell) for name, cell in row.items() if cell}
+            {
+                name: kinds.get(name, str)(cell)
+                for name, cell in row.items()
+                if cell or kinds.get(name, str) is str
+            }
             for row in csv.DictReader(file)
         ]
 
