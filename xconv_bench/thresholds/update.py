@@ -8,7 +8,7 @@ from pathlib import Path
 
 from xconv_bench.errors import BenchError, UsageError
 from xconv_bench.results.files import explained, write_whole
-from xconv_bench.results.run_directory import read_tables
+from xconv_bench.results.reading import read_tables
 from xconv_bench.results.schema import TABLES
 from xconv_bench.results.table import Row, Table
 from xconv_bench.thresholds.limit import Limit
