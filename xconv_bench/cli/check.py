@@ -134,7 +134,7 @@ def _write_reports(verdicts: Sequence[Verdict], junit: Path | None) -> None:
     from xconv_bench.results.files import explained, write_whole
 
     if junit is not None:
-        with explained(junit):
+        with explained(junit, option="--junit"):
             write_whole(junit, junit_xml(verdicts))
 
 

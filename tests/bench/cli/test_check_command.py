@@ -137,7 +137,10 @@ def test_what_is_not_compared_is_said_and_does_not_fail(command: Command, tmp_pa
             ["--limit", "memory: saved_bytes <= 1*baseline", "--update", "--baseline", "my.csv"],
             2, "holds one table: expected a folder for memory",
         ),
-        (["--limit", "memory: saved_bytes <= 1", "--junit", "/dev/null/x"], 1, "cannot be used"),
+        (
+            ["--limit", "memory: saved_bytes <= 1", "--junit", "/dev/null/x"], 1,
+            "cannot be used: Not a directory; move it away or choose another --junit",
+        ),
     ],
 )  # fmt: skip
 def test_mistakes(
