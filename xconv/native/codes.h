@@ -13,62 +13,54 @@ static inline uint64_t every(int lane, int width) {
     return ones * ((1ull << width) - 1);
 }
 
-static inline uint64_t pressed(uint64_t word, int bits) {
-    for (int lane = 8; lane < 64; lane *= 2) {
-        int width = bits * lane / 8;
-        uint64_t upper = word >> lane & every(2 * lane, width);
-        word -= (upper << lane) - (upper << width);
-    }
-    return word;
+/* Push the upper half of every lane of 2 * `lane` bits down to its lower half, or up again. */
+static inline uint64_t pushed(uint64_t word, int lane, int bits) {
+    int width = bits * lane / 8;
+    uint64_t upper = word >> lane & every(2 * lane, width);
+    return word - (upper << lane) + (upper << width);
 }
 
-static inline uint64_t spread(uint64_t word, int bits) {
-    for (int lane = 32; lane > 4; lane /= 2) {
-        int width = bits * lane / 8;
-        uint64_t upper = word >> width & every(2 * lane, width);
-        word += (upper << lane) - (upper << width);
-    }
-    return word;
+static inline uint64_t pulled(uint64_t word, int lane, int bits) {
+    int width = bits * lane / 8;
+    uint64_t upper = word >> width & every(2 * lane, width);
+    return word + (upper << lane) - (upper << width);
 }
 
-/* Write `count` codes, a multiple of eight, to `count * bits / 8` bytes. */
-static inline void pack_constant(const uint8_t *codes, uint8_t *packed, int64_t count, int bits) {
-    for (int64_t i = 0; i < count / 8; i++) {
-        uint64_t word;
-        memcpy(&word, codes + 8 * i, 8);
-        word = pressed(word, bits);
-        memcpy(packed + bits * i, &word, bits); /* machines that read the lowest byte first */
-    }
-}
-
-static inline void unpack_constant(const uint8_t *packed, uint8_t *codes, int64_t count, int bits) {
-    for (int64_t i = 0; i < count / 8; i++) {
-        uint64_t word = 0;
-        memcpy(&word, packed + bits * i, bits);
-        word = spread(word, bits);
-        memcpy(codes + 8 * i, &word, 8);
-    }
-}
-
-/* Do `step` with the number of bits as a constant, which a compiler needs. */
-#define FOR_BITS(step, from, to, count, bits)                          \
-    switch (bits) {                                                    \
-    case 1: step(from, to, count, 1); break;                           \
-    case 2: step(from, to, count, 2); break;                           \
-    case 3: step(from, to, count, 3); break;                           \
-    case 4: step(from, to, count, 4); break;                           \
-    case 5: step(from, to, count, 5); break;                           \
-    case 6: step(from, to, count, 6); break;                           \
-    case 7: step(from, to, count, 7); break;                           \
-    default: memcpy(to, from, count);                                  \
+/* Do `STEP(bits, type)` with the number of bits as a constant, as a compiler needs it to use vectors,
+   and with the smallest type that holds the eight codes. */
+#define FOR_BITS(bits, STEP)                  \
+    switch (bits) {                           \
+    case 1: STEP(1, uint8_t) break;           \
+    case 2: STEP(2, uint16_t) break;          \
+    case 3: STEP(3, uint64_t) break;          \
+    case 4: STEP(4, uint32_t) break;          \
+    case 5: STEP(5, uint64_t) break;          \
+    case 6: STEP(6, uint64_t) break;          \
+    case 7: STEP(7, uint64_t) break;          \
+    default: memcpy(to, from, count);         \
     }
 
-static inline void pack(const uint8_t *codes, uint8_t *packed, int64_t count, int64_t bits) {
-    FOR_BITS(pack_constant, codes, packed, count, bits)
+/* Pack `count` codes, a multiple of eight, on a machine that reads the lowest byte first. */
+static inline void pack(const uint8_t *restrict from, uint8_t *restrict to, int64_t count, int64_t bits) {
+#define PACK(bits, type)                                                                     \
+    for (int64_t i = 0; i < count / 8; i++) {                                                \
+        uint64_t word;                                                                       \
+        memcpy(&word, from + 8 * i, 8);                                                      \
+        type codes = (type)pushed(pushed(pushed(word, 8, bits), 16, bits), 32, bits);        \
+        memcpy(to + bits * i, &codes, bits);                                                 \
+    }
+    FOR_BITS(bits, PACK)
 }
 
-static inline void unpack(const uint8_t *packed, uint8_t *codes, int64_t count, int64_t bits) {
-    FOR_BITS(unpack_constant, packed, codes, count, bits)
+static inline void unpack(const uint8_t *restrict from, uint8_t *restrict to, int64_t count, int64_t bits) {
+#define UNPACK(bits, type)                                                                   \
+    for (int64_t i = 0; i < count / 8; i++) {                                                \
+        type codes = 0;                                                                      \
+        memcpy(&codes, from + bits * i, bits);                                               \
+        uint64_t word = pulled(pulled(pulled(codes, 32, bits), 16, bits), 8, bits);          \
+        memcpy(to + 8 * i, &word, 8);                                                        \
+    }
+    FOR_BITS(bits, UNPACK)
 }
 
 #endif

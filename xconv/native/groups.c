@@ -2,12 +2,12 @@
 
 #include "groups.h"
 
-enum { ROUNDED = 0, DITHERED = 1, BEST = 2 };
+enum { ROUNDED = 0, DITHERED = 1, BEST = 2, MOST_LANES = 16 };
 
 /* Sum a group as torch does on a CPU with vectors of `lanes` numbers, whose order of additions
    decides the last bits: four vectors in turn, their sum, then one lane after the other. */
 static float sum_in_order(const float *values, int64_t lanes) {
-    float sums[4 * LANES] = {0};
+    float sums[4 * MOST_LANES] = {0};
     for (int64_t i = 0; i < GROUP; i += 4 * lanes)
         for (int64_t j = 0; j < 4 * lanes; j++)
             sums[j] += values[i + j];

@@ -14,36 +14,35 @@
 #include "codes.h"
 #include "mersenne.h"
 
-enum { GROUP = 256, LANES = 16 };
+enum { GROUP = 256 };
 
 /* Write r for each number of a group: the lowest 24 bits of every second word. */
 static inline void draw_chances(Stream *stream, float *chances) {
-    uint32_t words[2 * GROUP];
-    draw(stream, words, 2 * GROUP);
-    for (int i = 0; i < GROUP; i++)
-        chances[i] = (float)(int32_t)(words[2 * i + 1] & 0xffffffu) * 0x1p-24f;
+    const uint32_t *words;
+    for (int64_t done = 0, size; done < GROUP; done += size) {
+        size = take(stream, GROUP - done, 2, &words);
+        for (int64_t i = 0; i < size; i++)
+            chances[done + i] = chance_of(words[2 * i + 1]);
+    }
 }
+
+/* A whole number for the bits of a float32, in the order of the numbers: NaN lies outside of the
+   infinities. The same words, read as one and the other, make each from the other. */
+static inline int32_t ordered(int32_t bits) { return bits ^ (bits >> 31 & 0x7fffffff); }
 
 /* Find the least and the largest number, NaN for both if there is any. */
 static inline void find_bounds(const float *values, float *low, float *high) {
-    float least[LANES], most[LANES];
-    int32_t is_nan[LANES] = {0};
-    for (int j = 0; j < LANES; j++)
-        least[j] = most[j] = values[j];
-    for (int i = 0; i < GROUP; i += LANES)
-        for (int j = 0; j < LANES; j++) {
-            float value = values[i + j];
-            least[j] = value < least[j] ? value : least[j];
-            most[j] = value > most[j] ? value : most[j];
-            is_nan[j] |= value != value;
-        }
-    *low = least[0], *high = most[0];
-    for (int j = 0; j < LANES; j++) {
-        *low = least[j] < *low ? least[j] : *low;
-        *high = most[j] > *high ? most[j] : *high;
-        is_nan[0] |= is_nan[j];
+    int32_t words[GROUP], least = INT32_MAX, most = INT32_MIN;
+    memcpy(words, values, sizeof words);
+    for (int i = 0; i < GROUP; i++) {
+        int32_t word = ordered(words[i]);
+        least = word < least ? word : least;
+        most = word > most ? word : most;
     }
-    if (is_nan[0])
+    least = ordered(least), most = ordered(most);
+    memcpy(low, &least, sizeof least);
+    memcpy(high, &most, sizeof most);
+    if (*low != *low || *high != *high)
         *low = *high = NAN;
 }
 

@@ -53,8 +53,10 @@ def _loaded() -> tuple[Library | None, str]:
             library = Library(path)
         except OSError:  # a file that was damaged
             library = Library(build(again=True))
-    except (OSError, subprocess.SubprocessError) as error:
-        return None, f"off: {error}"
+    except subprocess.SubprocessError:
+        return None, "off: the compiler failed"
+    except OSError as error:
+        return None, f"off: {error.strerror or error}"
     with _disable_current_modes(), torch.inference_mode(False):
         if not numbers.are_torchs(library):
             return None, "off: this torch draws other random numbers"

@@ -11,8 +11,7 @@ enum { WORDS = 624, OFFSET = 397 };
 
 typedef struct {
     uint32_t state[WORDS];
-    uint32_t words[WORDS]; /* what the state gives */
-    int64_t used;          /* how many of them have been taken */
+    int64_t used; /* how many of these words have been taken */
 } Stream;
 
 static void start(Stream *stream, int64_t seed) {
@@ -35,6 +34,11 @@ static inline uint32_t tempered(uint32_t word) {
     return word ^ (word >> 18);
 }
 
+/* The number in [0, 1) that a word stands for. */
+static inline float chance_of(uint32_t word) {
+    return (float)(int32_t)(tempered(word) & 0xffffffu) * 0x1p-24f;
+}
+
 static void renew(Stream *stream) {
     uint32_t *state = stream->state;
     for (int i = 0; i < WORDS - OFFSET; i++)
@@ -42,22 +46,18 @@ static void renew(Stream *stream) {
     for (int i = WORDS - OFFSET; i < WORDS - 1; i++)
         state[i] = state[i + OFFSET - WORDS] ^ twisted(state[i], state[i + 1]);
     state[WORDS - 1] = state[OFFSET - 1] ^ twisted(state[WORDS - 1], state[0]);
-    for (int i = 0; i < WORDS; i++)
-        stream->words[i] = tempered(state[i]);
     stream->used = 0;
 }
 
-/* Write the next `count` words to `target`. */
-static void draw(Stream *stream, uint32_t *target, int64_t count) {
-    while (count > 0) {
-        if (stream->used == WORDS)
-            renew(stream);
-        int64_t left = WORDS - stream->used, size = count < left ? count : left;
-        memcpy(target, stream->words + stream->used, size * sizeof *target);
-        stream->used += size;
-        target += size;
-        count -= size;
-    }
+/* Take some of the next `count` numbers of `per_number` words: return how many, and where they are.
+   624 is even, so that no pair of words is ever torn. */
+static inline int64_t take(Stream *stream, int64_t count, int64_t per_number, const uint32_t **words) {
+    if (stream->used == WORDS)
+        renew(stream);
+    int64_t left = (WORDS - stream->used) / per_number, size = count < left ? count : left;
+    *words = stream->state + stream->used;
+    stream->used += size * per_number;
+    return size;
 }
 
 #endif

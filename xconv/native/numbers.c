@@ -5,30 +5,28 @@
 
 #include "mersenne.h"
 
-enum { AT_A_TIME = 512 };
-
-#define EACH(type, per_number, number)                                              \
-    Stream stream;                                                                  \
-    uint32_t words[AT_A_TIME * per_number];                                         \
-    start(&stream, seed);                                                           \
-    for (int64_t first = 0; first < count; first += AT_A_TIME) {                    \
-        int64_t size = count - first < AT_A_TIME ? count - first : AT_A_TIME;       \
-        draw(&stream, words, size * per_number);                                    \
-        type *own = target + first;                                                 \
-        for (int64_t i = 0; i < size; i++)                                          \
-            own[i] = number;                                                        \
+#define EACH(per_number, number)                                            \
+    Stream stream;                                                          \
+    const uint32_t *words;                                                  \
+    start(&stream, seed);                                                   \
+    while (count > 0) {                                                     \
+        int64_t size = take(&stream, count, per_number, &words);            \
+        for (int64_t i = 0; i < size; i++)                                  \
+            target[i] = number;                                             \
+        target += size;                                                     \
+        count -= size;                                                      \
     }
 
 void words_of_32_bits(uint32_t *target, int64_t count, int64_t seed) {
-    EACH(uint32_t, 2, words[2 * i + 1] ^ 0x80000000u)
+    EACH(2, tempered(words[2 * i + 1]) ^ 0x80000000u)
 }
 
 void words_of_64_bits(uint64_t *target, int64_t count, int64_t seed) {
-    EACH(uint64_t, 2, (uint64_t)words[2 * i] << 32 | words[2 * i + 1])
+    EACH(2, (uint64_t)tempered(words[2 * i]) << 32 | tempered(words[2 * i + 1]))
 }
 
 void uniform(float *target, int64_t count, int64_t seed) {
-    EACH(float, 1, (float)(int32_t)(words[i] & 0xffffffu) * 0x1p-24f)
+    EACH(1, chance_of(words[i]))
 }
 
 /* Write `count` signs, 1 or -1, of the bits of `bytes`: all highest bits in turn, then the next. */
