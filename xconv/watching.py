@@ -5,9 +5,13 @@ counts or simulates operators must see the operators, so kernels are used only w
 """
 
 import os
+from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
+
+Result = TypeVar("Result")
 
 SWITCH = "XCONV_KERNELS"
 
@@ -37,3 +41,13 @@ def is_unwatched(tensor: Tensor) -> bool:
         and not functorch.is_functorch_wrapped_tensor(tensor)
         and not functorch.is_legacy_batchedtensor(tensor)
     )
+
+
+def unless_watched(
+    function: Callable[..., Result], operator: Callable[..., Result], tensor: Tensor
+) -> Callable[..., Result]:
+    """Return ``function`` if nobody would see its ``operator`` run on ``tensor``, else that one.
+
+    An operator around a function takes longer than many a function.
+    """
+    return function if is_unwatched(tensor) and not torch.is_grad_enabled() else operator

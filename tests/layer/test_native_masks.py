@@ -6,7 +6,7 @@ from native_cases import assert_same, needs_compiler
 from torch import Tensor
 
 from xconv.bits import packed_size
-from xconv.saved.relu import _mask_gradient, _pack_passing, bit_relu
+from xconv.saved.relu import _mask_gradient, bit_relu, pack_directly
 
 COUNTS = (0, 1, 7, 8, 9, 255, 256, 257, 2**19 + 13)
 DTYPES = (torch.float32, torch.float64, torch.bfloat16)
@@ -28,7 +28,7 @@ def numbers(count: int, dtype: torch.dtype = torch.float32) -> Tensor:
 def test_bits_are_packed_and_mask(count: int, dtype: torch.dtype) -> None:
     output, generator = numbers(count, dtype), torch.Generator().manual_seed(1)
     packed = torch.randint(256, (packed_size(count),), dtype=torch.uint8, generator=generator)
-    assert_same(_pack_passing, output, False)
+    assert_same(pack_directly, output, False)
     assert_same(_mask_gradient, output, packed, False)
 
 
@@ -50,6 +50,6 @@ def test_a_step_is_the_same(inplace: bool, channels_last: bool) -> None:
 
 def test_parts_of_a_tensor_and_negated_views_are_packed_rightly() -> None:
     """Their memory holds other numbers, or in another order."""
-    assert_same(_pack_passing, numbers(64).view(8, 8)[:, ::2], False)
+    assert_same(pack_directly, numbers(64).view(8, 8)[:, ::2], False)
     assert_same(_mask_gradient, numbers(64)[::2], torch.full((4,), 77, dtype=torch.uint8), False)
-    assert_same(_pack_passing, torch.complex(torch.ones(1), torch.ones(1)).conj().imag, False)
+    assert_same(pack_directly, torch.complex(torch.ones(1), torch.ones(1)).conj().imag, False)

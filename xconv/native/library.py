@@ -27,6 +27,13 @@ def library_for(*tensors: Tensor) -> Library | None:
     return _loaded()[0]
 
 
+def library_for_floats(*tensors: Tensor) -> Library | None:
+    """Return ``library_for(*tensors)`` if all are float32 or uint8, else None."""
+    if any(tensor.dtype not in (torch.float32, torch.uint8) for tensor in tensors):
+        return None
+    return library_for(*tensors)
+
+
 def describe_use() -> str:
     """Return "in use", or why kernels compiled for the CPU are not used, in a few words."""
     if not are_kernels_allowed():

@@ -1,27 +1,18 @@
 /* One bit for each element, eight to the byte, the first lowest: the seven operators of saved.relu
    in one pass. */
 
-#include <stdint.h>
-#include <string.h>
+#include "masks.h"
 
-enum { BYTES = 32 };
-
-/* Eight bytes of 0 or 1 become one: byte i moves to bit 56 + i, and nothing carries. */
-static inline uint8_t gathered(const uint8_t *flags) {
-    uint64_t word;
-    memcpy(&word, flags, sizeof word);
-    return word * 0x0102040810204080u >> 56;
-}
+enum { AT_A_TIME = 256 };
 
 /* Write for each element of `values` whether it is not at most 0; so it is for NaN. */
 void pack_passing(const float *values, uint8_t *packed, int64_t count) {
-    for (int64_t first = 0; first < count; first += 8 * BYTES) {
-        uint8_t flags[8 * BYTES] = {0};
-        int64_t size = count - first < 8 * BYTES ? count - first : 8 * BYTES;
+    for (int64_t first = 0; first < count; first += AT_A_TIME) {
+        uint8_t flags[AT_A_TIME] = {0};
+        int64_t size = count - first < AT_A_TIME ? count - first : AT_A_TIME;
         for (int64_t i = 0; i < size; i++)
             flags[i] = !(values[first + i] <= 0.0f);
-        for (int64_t i = 0; 8 * i < size; i++)
-            packed[first / 8 + i] = gathered(flags + 8 * i);
+        gather(flags, packed + first / 8, size);
     }
 }
 
