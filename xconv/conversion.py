@@ -100,7 +100,7 @@ def convert(
         probes: probes of each convolution, for the schemes that probe; 0 leaves convolutions exact.
         scheme: how inputs of convolutions are kept, one of ``xconv.schemes.SCHEMES``. Without one,
             ``probes`` mean ``"independent"``, the paper's; ``keep`` means ``"sampling"``; nothing
-            or ``bits`` mean ``"spectral"``, at 0.5 bits an element.
+            or ``bits`` mean ``"spectral"``, at one bit an element.
         compress: which families to swap, of ``FAMILIES``: ``"conv"``, ``"relu"``, ``"pool"``,
             ``"act"``, ``"dropout"``, ``"norm"``, ``"linear"``; ``"functions"`` reaches calls of
             functions, such as ``torch.nn.functional.relu``, of those families that are swapped as

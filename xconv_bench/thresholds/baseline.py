@@ -14,7 +14,7 @@ from xconv_bench.results.table import Row
 
 _MACHINE = (
     ("cpu", "model"), ("cpu", "torch_threads"), ("gpus",), ("driver",), ("torch",), ("cuda",),
-    ("cudnn",), ("flags",),
+    ("cudnn",), ("flags",), ("kernels_in_c",),
 )  # fmt: skip
 """Entries that must be the same in two records, for a figure of a machine to be compared."""
 
