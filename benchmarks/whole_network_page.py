@@ -69,8 +69,8 @@ ResNet-18's gradient is mostly that of its first layer, which is exact; without 
 normalised inputs in 4 bits add next to nothing. ResNet-50 meets the goal at one bit, the
 default; half a bit, 3 MiB of 46 less, misses it.
 
-[Training](training.md): with **all** at half a bit and at one, and 4 bits for normalised inputs, none
-of six tasks shows a loss that three seeds can tell from zero.
+[Training](training.md): with **all** at half a bit and at one, and 4 bits for normalised inputs,
+none of six tasks shows a loss that three seeds can tell from zero.
 """
 
 _METHODS = ("exact", "paper", "all", "checkpoint", "all and checkpoint")

@@ -52,6 +52,7 @@ from xconv.spectrum.rounding import (
     rotation,
 )
 from xconv.spectrum.sampling import draw_frequencies
+from xconv.watching import has_memory
 from xconv.wholes import Stretch, whole
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ class Spectral(Scheme):
         blocks = blocks_of(tuple(layout.shape[2:]))
         plan = plan or _nominal(blocks, layout, probing)
         kernels = _kernels(layout)
-        if kernels is not None and choice.has_memory(input):
+        if kernels is not None and has_memory(input):
             return seed, *kernels.keep(input, seed, layout, plan)
         frequencies, weights = draw_frequencies(seed, plan.order, plan.probabilities, plan.kept)
         where = places(_to(frequencies.long(), input.device), blocks)
