@@ -30,6 +30,8 @@ from xconv.amounts import bits_an_element
 from xconv.geometry import Geometry
 from xconv.kernels import choice
 from xconv.layout import Layout
+from xconv.native import spectral as native
+from xconv.native.library import library_for
 from xconv.precision import convolution_precision
 from xconv.schemes.rebuilt import gradient_of_images
 from xconv.schemes.scheme import NO_SMALLER, Scheme
@@ -39,6 +41,8 @@ from xconv.spectrum.blocks import (
     blocks_of,
     by_frequency,
     inverse_transform,
+    offsets,
+    offsets_of_blocks,
     places,
 )
 from xconv.spectrum.coding import Stored, decoded, encoded
@@ -272,8 +276,14 @@ def _fill(
 ) -> None:
     """Write to some ``channels`` of x̂ the maps of their coefficients ``chosen``."""
     shape = [n for pair in zip(blocks.counts, blocks.sides, strict=True) for n in pair]
-    coefficients = chosen.new_zeros(chosen.shape[1] * chosen.shape[2], *shape)
-    by_frequency(coefficients, blocks)[where] = chosen.flatten(1, 2).unflatten(-1, blocks.counts)
+    maps, library = chosen.shape[1] * chosen.shape[2], library_for(chosen, *where)
+    if library is not None:
+        coefficients = chosen.new_empty(maps, *shape)
+        starts = offsets_of_blocks(blocks, chosen.device)
+        native.put(library, chosen, coefficients, starts, offsets(where, blocks))
+    else:
+        coefficients, columns = chosen.new_zeros(maps, *shape), chosen.flatten(1, 2)
+        by_frequency(coefficients, blocks)[where] = columns.unflatten(-1, blocks.counts)
     target = channels.within(expanded, 1)
     target.copy_(inverse_transform(coefficients, blocks).reshape(target.shape))
 

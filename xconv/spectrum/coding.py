@@ -11,7 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from xconv.spectrum.blocks import Blocks, by_frequency, transform
+from xconv.native import spectral as native
+from xconv.native.library import library_for
+from xconv.spectrum.blocks import Blocks, by_frequency, offsets, offsets_of_blocks, transform
 from xconv.spectrum.plan import BITS
 from xconv.spectrum.rounding import GROUP, decode, encode
 from xconv.wholes import Stretch, whole
@@ -30,7 +32,7 @@ def encoded(
 ) -> list[Tensor]:
     """Return codes and scales in turn, for each non-empty class of bits, of a part of ``input``."""
     part = channels.within(images.within(input), 1)
-    values = _coefficients(part, where, blocks).mul_(weights)
+    values = _coefficients(part, where, weights, blocks)
     found: list[Tensor] = []
     for bits, groups in _classes(values, counts):
         found += encode(groups, bits, turn)
@@ -38,10 +40,19 @@ def encoded(
     return found
 
 
-def _coefficients(images: Tensor, where: tuple[Tensor, ...], blocks: Blocks) -> Tensor:
-    """Return the coefficients at some frequencies in all blocks of ``images``, (kept, columns)."""
+def _coefficients(
+    images: Tensor, where: tuple[Tensor, ...], weights: Tensor, blocks: Blocks
+) -> Tensor:
+    """Return the coefficients at some frequencies in all blocks of ``images``, (kept, columns).
+
+    Those of each frequency are multiplied by one of the ``weights`` (kept, 1).
+    """
     lines = transform(images.reshape(-1, *blocks.pixels).float(), blocks)
-    return by_frequency(lines, blocks)[where].flatten(1)
+    library = library_for(lines, weights, *where)
+    if library is not None:
+        starts = offsets_of_blocks(blocks, lines.device)
+        return native.pick(library, lines, starts, offsets(where, blocks), weights)
+    return by_frequency(lines, blocks)[where].flatten(1).mul_(weights)
 
 
 class Stored(NamedTuple):
