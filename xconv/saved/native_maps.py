@@ -26,10 +26,10 @@ Tables = tuple[Tensor, ...]
 
 def keep(kept: StandIn, input: Tensor, tables: Tables) -> bool:
     """Write ``input`` minus the first of two ``tables``, times the second, to ``kept``."""
-    library = _library(kept, input, *tables)
+    shift, scale = (table.contiguous() for table in tables)
+    library = _library(kept, input, shift, scale)
     if library is None:
         return False
-    shift, scale = (table.contiguous() for table in tables)
     lines.keep(library, input, shift, scale, kept.packed, kept.bounds, kept.bits, _parts(kept))
     return True
 
@@ -57,10 +57,10 @@ def finish(
     kept: StandIn, deltas: Tensor, result: Tensor, count: int | Tensor, tables: Tables
 ) -> bool:
     """Turn the x̂ in ``result`` into the gradient of the input, as ``maps`` says."""
+    tables = tuple(table.contiguous() for table in tables)
     library = _library(kept, deltas, result, *tables)
     if library is None or isinstance(count, Tensor) or lines.rounds_as_one() is None:
         return False
-    tables = tuple(table.contiguous() for table in tables)
     lines.finish(library, kept.bounds, deltas, result, tables, count, kept.bits, _parts(kept))
     return True
 
