@@ -30,8 +30,6 @@ from xconv.amounts import bits_an_element
 from xconv.geometry import Geometry
 from xconv.kernels import choice
 from xconv.layout import Layout
-from xconv.native import spectral as native
-from xconv.native.library import library_for
 from xconv.precision import convolution_precision
 from xconv.schemes.rebuilt import gradient_of_images
 from xconv.schemes.scheme import NO_SMALLER, Scheme
@@ -39,13 +37,10 @@ from xconv.spectrum import correlation
 from xconv.spectrum.blocks import (
     Blocks,
     blocks_of,
-    by_frequency,
     inverse_transform,
-    offsets,
-    offsets_of_blocks,
     places,
 )
-from xconv.spectrum.coding import Stored, decoded, encoded
+from xconv.spectrum.coding import Stored, decoded, encoded, with_zeros
 from xconv.spectrum.parts import parts_of
 from xconv.spectrum.plan import BITS, BlockPlan, Contribution, divide, most_bits, nominal_plan
 from xconv.spectrum.rounding import (
@@ -275,17 +270,8 @@ def _fill(
     expanded: Tensor, channels: Stretch, chosen: Tensor, where: tuple[Tensor, ...], blocks: Blocks
 ) -> None:
     """Write to some ``channels`` of x̂ the maps of their coefficients ``chosen``."""
-    shape = [n for pair in zip(blocks.counts, blocks.sides, strict=True) for n in pair]
-    maps, library = chosen.shape[1] * chosen.shape[2], library_for(chosen, *where)
-    if library is not None:
-        coefficients = chosen.new_empty(maps, *shape)
-        starts = offsets_of_blocks(blocks, chosen.device)
-        native.put(library, chosen, coefficients, starts, offsets(where, blocks))
-    else:
-        coefficients, columns = chosen.new_zeros(maps, *shape), chosen.flatten(1, 2)
-        by_frequency(coefficients, blocks)[where] = columns.unflatten(-1, blocks.counts)
     target = channels.within(expanded, 1)
-    target.copy_(inverse_transform(coefficients, blocks).reshape(target.shape))
+    target.copy_(inverse_transform(with_zeros(chosen, where, blocks), blocks).reshape(target.shape))
 
 
 def _correlated(

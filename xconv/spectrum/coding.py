@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from xconv.native import spectral as native
-from xconv.native.library import library_for
+from xconv.native.library import library_for_floats
 from xconv.spectrum.blocks import Blocks, by_frequency, offsets, offsets_of_blocks, transform
 from xconv.spectrum.plan import BITS
 from xconv.spectrum.rounding import GROUP, decode, encode
@@ -45,14 +45,32 @@ def _coefficients(
 ) -> Tensor:
     """Return the coefficients at some frequencies in all blocks of ``images``, (kept, columns).
 
-    Those of each frequency are multiplied by one of the ``weights`` (kept, 1).
+    The coefficients of each frequency are multiplied by one of the ``weights`` (kept, 1).
     """
     lines = transform(images.reshape(-1, *blocks.pixels).float(), blocks)
-    library = library_for(lines, weights, *where)
+    library = library_for_floats(lines, weights, *where)
     if library is not None:
         starts = offsets_of_blocks(blocks, lines.device)
         return native.pick(library, lines, starts, offsets(where, blocks), weights)
     return by_frequency(lines, blocks)[where].flatten(1).mul_(weights)
+
+
+def with_zeros(chosen: Tensor, where: tuple[Tensor, ...], blocks: Blocks) -> Tensor:
+    """Return coefficients as ``transform`` does, 0 but at some frequencies.
+
+    ``chosen`` are those there, (kept, images, channels, blocks).
+    """
+    shape = [n for pair in zip(blocks.counts, blocks.sides, strict=True) for n in pair]
+    maps, library = chosen.shape[1] * chosen.shape[2], library_for_floats(chosen, *where)
+    if library is not None:
+        coefficients = chosen.new_empty(maps, *shape)
+        starts = offsets_of_blocks(blocks, chosen.device)
+        native.put(library, chosen, coefficients, starts, offsets(where, blocks))
+        return coefficients
+    coefficients = chosen.new_zeros(maps, *shape)
+    columns = chosen.flatten(1, 2).unflatten(-1, blocks.counts)
+    by_frequency(coefficients, blocks)[where] = columns
+    return coefficients
 
 
 class Stored(NamedTuple):

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from xconv.native import spectral as native
-from xconv.native.library import library_for
+from xconv.native.library import library_for_floats
 from xconv.packing import pack_codes, unpack_codes
 from xconv.random import gaussian, uniform
 from xconv.wholes import whole
@@ -74,7 +74,7 @@ def encode(values: Tensor, bits: int, turn: Tensor) -> tuple[Tensor, Tensor]:
     norms = torch.linalg.vector_norm(turned, dim=1, keepdim=True)
     step, half = STEPS[bits], 2 ** (bits - 1)
     unit = norms.clamp(min=torch.finfo(torch.float32).tiny).mul_(step * GROUP**-0.5)
-    library = library_for(turned, unit) if bits <= 8 else None
+    library = library_for_floats(turned, unit) if bits <= 8 else None
     packed = None
     if library is not None:
         levels, packed = native.round_turned(library, turned, unit, bits)
@@ -98,7 +98,7 @@ def _packed(levels: Tensor, bits: int) -> Tensor:
 @whole
 def decode(packed: Tensor, scales: Tensor, bits: int, turn: Tensor) -> Tensor:
     """Return (m, GROUP) numbers, float32, whose mean is ``values``."""
-    library = library_for(packed, scales) if bits <= 8 else None
+    library = library_for_floats(packed, scales) if bits <= 8 else None
     if library is not None:
         return native.restore_turned(library, packed, scales, bits) @ turn
     if bits == 16:
