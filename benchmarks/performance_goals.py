@@ -37,10 +37,10 @@ _WHY_MEAN = {
 _WHY_FAMILY = {
     "relu": "bits are packed in a pass of their own, after torch's",
     "pool": "positions of maxima are found and packed beside torch's forward pass",
-    "norm": "rounding without bias draws a random number for each element in both passes, and torch "
-    "sums what is restored in passes of its own",
-    "act": "slopes are found by torch's backward operators in the forward pass, rounded with a random "
-    "number each, and multiplied in the backward pass",
+    "norm": "rounding without bias draws a random number for each element in both passes, and "
+    "torch sums what is restored in passes of its own",
+    "act": "slopes are found by torch's backward operators in the forward pass, rounded with a "
+    "random number each, and multiplied in the backward pass",
     "dropout": "the mask is packed and unpacked beside torch's passes",
     "linear": "every number is rounded, packed and restored; the products are torch's",
 }
