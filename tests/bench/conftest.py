@@ -41,6 +41,19 @@ def command(
         signal.signal(number, handler)
 
 
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let commands measure in this process: one for each measurement is what other tests are for.
+
+    A new process does everything for its first time, which takes longer than a small network.
+    """
+    from heard import HereRunner
+
+    from xconv_bench.launch import Launcher
+
+    monkeypatch.setattr(Launcher, "run", HereRunner.run)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def nothing_was_compiled_before() -> None:
     """Forget compilations, whose kernels allocate unseen: after one, nothing live is counted."""

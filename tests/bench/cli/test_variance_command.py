@@ -12,6 +12,8 @@ from xconv_bench.results.schema import TABLES
 
 Command = Callable[..., Any]
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 NETWORK = (
     "--model", name("normalized"), "--image-size", 12, "--data", "synthetic", "--samples", 40,
     "--probes", "2,8", "--minibatches", 4, "--first", "compressed",
