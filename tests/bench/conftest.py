@@ -52,6 +52,7 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     from xconv_bench.launch import Launcher
 
     monkeypatch.setattr(Launcher, "run", HereRunner.run)
+    monkeypatch.setattr(sys, "path", [*sys.path])
 
 
 @pytest.fixture(scope="module", autouse=True)
