@@ -16,7 +16,7 @@ from xconv_bench.results.schema import TABLES
 Command = Callable[..., Any]
 
 _NOISE = "gradient error above 1: more noise than gradient"
-HERE = pytest.mark.usefixtures("in_this_process")
+HERE = pytest.mark.usefixtures("in_this_process", "unpainted")
 REAL = ["live_peak_bytes", "rss_peak_bytes", "forward_seconds", "step_seconds"]
 
 

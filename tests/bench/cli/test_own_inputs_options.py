@@ -16,7 +16,7 @@ OWN = ("--model", f"{DETECTOR}:Detector", "--inputs", f"{DETECTOR}:pairs", "--lo
        f"{DETECTOR}:loss", "--image-size", 16)  # fmt: skip
 XCONV = ("--method", "exact,xconv", "--scheme", "independent", "--probes", 8)
 SMALL = (*OWN, "--batch-size", 4)
-HERE = pytest.mark.usefixtures("in_this_process")
+HERE = pytest.mark.usefixtures("in_this_process", "unpainted")
 
 OTHERS = """
 import torch

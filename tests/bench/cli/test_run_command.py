@@ -13,7 +13,7 @@ from own_networks import name
 from xconv_bench.results.run_directory import RunDirectory
 
 Command = Callable[..., Any]
-HERE = pytest.mark.usefixtures("in_this_process")
+HERE = pytest.mark.usefixtures("in_this_process", "unpainted")
 
 
 def profile(folder: Path, second: str = "max-batch", extra: str = "") -> Path:
@@ -179,7 +179,7 @@ def test_profiles_are_listed(command: Command) -> None:
         assert word in finished.output
 
 
-@HERE
+@pytest.mark.usefixtures("in_this_process")
 def test_experiments_of_one_command_share_its_pictures(command: Command, tmp_path: Path) -> None:
     path = profile(tmp_path)
     again = ["[[experiment]]", 'command = "memory"', "batch-size = 3", 'method = "exact"']
