@@ -217,7 +217,7 @@ def test_a_second_run_measures_what_is_new(command: Command, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("network", "options", "status", "message"),
     [
-        ("Hangs", ["--timeout", 2], "timeout", "given up after 2 s (--timeout)"),
+        ("Hangs", ["--timeout", 1], "timeout", "given up after 1 s (--timeout)"),
         ("one_pixel", ["--batch-size", 1], "error", "ValueError: Expected more than 1 value per"),
         ("Allocates", [], "oom", "RuntimeError: "),
         ("perceptron", ["--method", "quantized"], "unsupported", "no module that quantized can"),
