@@ -15,6 +15,7 @@ from typing import Any
 
 from benchmarks.whole_network_page import page
 from xconv.conversion import FAMILIES
+from xconv.schemes.spectral import Spectral
 from xconv_bench.configuration import SIMULATED, Configuration, MaxBatchConfiguration
 from xconv_bench.measurement.counting import Simulation
 from xconv_bench.models import find, listing
@@ -25,7 +26,8 @@ BUDGET_BYTES = int(MaxBatchConfiguration.headroom * 24 * 2**30)
 """Bytes that a step may take of 24 GiB."""
 
 _ALL: dict[str, Any] = {
-    "scheme": "spectral", "bits": 0.5, "compress": ",".join(FAMILIES), "first": "exact",
+    "scheme": "spectral", "bits": Spectral.default, "compress": ",".join(FAMILIES),
+    "first": "exact",
     "allot": "network", "norm_bits": 4,
 }  # fmt: skip
 METHODS: dict[str, dict[str, Any]] = {
@@ -119,17 +121,27 @@ def main() -> int:
     parser.add_argument("--output", type=Path, default=Path("docs"), help="folder of the page")
     parser.add_argument("--jobs", type=int, default=2, help="simulations side by side")
     options = parser.parse_args()
-    rows = known(options.output)
-    done = {(row["model"], str(row["image_size"])) for row in rows}
+    rows = {_place(row): row for row in known(options.output)}
     with ProcessPoolExecutor(options.jobs, get_context("spawn"), max_tasks_per_child=5) as pool:
         for cell in wanted(options.names):
-            if (cell[0], str(cell[1])) in done:
+            missing = [name for name in METHODS if (cell[0], str(cell[1]), name) not in rows]
+            if not missing:
                 continue
-            futures = [pool.submit(measure, *cell, name) for name in METHODS]
-            rows += [future.result() for future in futures]
-            print(cell[0], [row["max_batch"] for row in rows[-len(METHODS) :]], file=sys.stderr)
-            write(rows, options.output)
+            for future in [pool.submit(measure, *cell, name) for name in missing]:
+                rows[_place(future.result())] = future.result()
+                print(*future.result().values(), file=sys.stderr)
+            write(_in_order(rows), options.output)
     return 0
+
+
+def _place(row: dict[str, Any]) -> tuple[str, str, str]:
+    return row["model"], str(row["image_size"]), row["method"]
+
+
+def _in_order(rows: dict[tuple[str, str, str], dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows network by network, methods in the order in which pages show them."""
+    places = [(cell[0], str(cell[1]), name) for cell in wanted(()) for name in METHODS]
+    return [rows[place] for place in places if place in rows]
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ PACKAGES = ("xconv", "xconv_bench")
 FLOORS = {
     "xconv": (
         "amounts autocast bits capture choices contents differentiation geometry layout precision "
-        "quantization scripting storages subclasses symbolic wholes",
+        "quantization scripting storages subclasses symbolic watching wholes",
+        "native",
         "cached packing kept",
         "random",
         "grouped narrowing spectrum",

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import nn
 
+from xconv.amounts import bits_an_element
 from xconv.contents import modules, named_modules
 from xconv.conversion import FAMILIES, family_of, revert, why_not
 from xconv.kept import Holder
@@ -231,8 +232,7 @@ def _how(module: nn.Module) -> tuple[bool, str]:
         swapped, reason = module._xconv_account()
         return swapped, reason
     if isinstance(module, Normalizing):
-        bits = state.norm_bits
-        words = f"normalised input in {bits} bit{'s' * (bits != 1)} an element"
+        words = f"normalised input in {bits_an_element(state.norm_bits)}"
         return not state.falls_back, state.falls_back or words
     if not isinstance(module, Probed | XLinear):
         return False, state.mark or why_not(module) or "not converted"

@@ -1,4 +1,4 @@
-"""Amounts of bytes as people write them."""
+"""Amounts of bits and bytes as people write them."""
 
 _UNITS = {"GiB": 2**30, "MiB": 2**20, "KiB": 2**10}
 
@@ -13,3 +13,12 @@ def bytes_in_words(count: int) -> str:
         if count >= size:
             return f"{float(f'{count / size:.3g}'):g} {unit}"
     return f"{count} bytes"
+
+
+def bits_an_element(bits: float) -> str:
+    """Return ``bits`` per element in words.
+
+    >>> bits_an_element(0.5), bits_an_element(1)
+    ('0.5 bits an element', '1 bit an element')
+    """
+    return f"{bits:g} bit{'s' * (bits != 1)} an element"

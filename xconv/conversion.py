@@ -100,7 +100,7 @@ def convert(
         probes: probes of each convolution, for the schemes that probe; 0 leaves convolutions exact.
         scheme: how inputs of convolutions are kept, one of ``xconv.schemes.SCHEMES``. Without one,
             ``probes`` mean ``"independent"``, the paper's; ``keep`` means ``"sampling"``; nothing
-            or ``bits`` mean ``"spectral"``, at 0.5 bits an element.
+            or ``bits`` mean ``"spectral"``, at one bit an element.
         compress: which families to swap, of ``FAMILIES``: ``"conv"``, ``"relu"``, ``"pool"``,
             ``"act"``, ``"dropout"``, ``"norm"``, ``"linear"``; ``"functions"`` reaches calls of
             functions, such as ``torch.nn.functional.relu``, of those families that are swapped as
@@ -361,7 +361,8 @@ def _original(ours: type) -> type:
 def _targets(compress: Collection[str] | str) -> dict[type[nn.Module], type[nn.Module]]:
     """Return the classes that ``compress`` swaps; ValueError for an unknown family."""
     names = FAMILIES if compress == ALL else compress
-    unknown = [names] if isinstance(names, str) else [n for n in names if n not in FAMILIES]
+    is_list = isinstance(names, Collection) and not isinstance(names, str)
+    unknown: list[Any] = [n for n in names if n not in FAMILIES] if is_list else [names]
     if unknown:
         near = nearest(unknown[0], [*FAMILIES, ALL])
         hint = f" did you mean {near!r}?" if near else ""

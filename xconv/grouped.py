@@ -19,8 +19,10 @@ from math import gcd
 import torch
 from torch import Tensor
 
+from xconv.native import groups
+from xconv.native.library import library_for
 from xconv.packing import pack_codes, unpack_codes
-from xconv.random import random_words
+from xconv.random import mixed, random_words
 
 BITS = (1, 2, 4, 8)
 GROUP = 256
@@ -88,6 +90,9 @@ def encode(
     ``dithered`` chooses subtractive dither (True) or stochastic rounding (False) for all groups;
     None chooses the one with the smaller variance for each group.
     """
+    library = library_for(values, seed)
+    if library is not None and groups.can_encode(library, dithered):
+        return groups.encode(library, values, bits, mixed(seed, stream), dithered)
     low, high = values.amin(1, keepdim=True), values.amax(1, keepdim=True)  # quicker than aminmax
     spans = (high - low).clamp_(min=torch.finfo(torch.float32).tiny)
     levels = values.sub_(low).div_(spans).mul_(2**bits - 1)
@@ -107,6 +112,9 @@ def decode(
 
     ``seed`` and ``stream`` are those given to ``encode``.
     """
+    library = library_for(packed, bounds, seed)
+    if library is not None:
+        return groups.decode(library, packed, bounds, bits, mixed(seed, stream), scale)
     levels = unpack_codes(packed, bits).view(-1, GROUP).float()
     first, second = bounds[:, :1], bounds[:, 1:]
     shift = _chances(seed, stream, levels).sub_(0.5).mul_(first > second)

@@ -222,7 +222,7 @@ class XConv1d(_Convolution, nn.Conv1d):
         scheme: one of ``xconv.schemes.SCHEMES``. If empty, ``probes`` mean ``"independent"``,
             ``keep`` means ``"sampling"``, and ``bits`` or nothing mean ``"spectral"``.
         distribution: distribution of the probes, ``"rademacher"`` or ``"gaussian"``.
-        bits: bits per element of the input: above 0 and at most 8 for ``"spectral"`` (default 0.5);
+        bits: bits per element of the input: above 0 and at most 8 for ``"spectral"`` (default 1);
             1, 2, 4 or 8 for ``"quantized"`` (default 2).
         keep: share of the pixels for ``"sampling"``, above 0 and at most 1 (default 0.1).
         shared: use the same independent probes for all images of a batch and do not keep means of

@@ -8,6 +8,9 @@ operations, and none needs more room than the numbers take.
 import torch
 from torch import Tensor
 
+from xconv.native import codes as native
+from xconv.native.library import library_for
+
 _LANES = (8, 16, 32)
 """Bits of a lane before each of the three steps; a lane holds several numbers."""
 
@@ -16,6 +19,9 @@ def pack_codes(codes: Tensor, bits: int) -> Tensor:
     """Return ``codes`` (uint8, 8·m numbers below 2^bits, flat) in ``bits``·m bytes (uint8)."""
     if bits == 8:
         return codes
+    library = library_for(codes)
+    if library is not None:
+        return native.pack_codes(library, codes, bits)
     words = codes.view(torch.int64)
     for lane in _LANES:
         width = bits * lane // 8
@@ -29,6 +35,9 @@ def unpack_codes(packed: Tensor, bits: int) -> Tensor:
     """Return the numbers that ``pack_codes`` packed: uint8, flat."""
     if bits == 8:
         return packed
+    library = library_for(packed)
+    if library is not None:
+        return native.unpack_codes(library, packed, bits)
     lines = packed.new_zeros(packed.numel() // bits, 8)
     lines[:, :bits] = packed.view(-1, bits)
     words = lines.view(torch.int64).view(-1)

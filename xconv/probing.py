@@ -47,7 +47,7 @@ class Probing:
     >>> Probing(probes=8).scheme
     'independent'
     >>> Probing().dial
-    ('bits', 0.5)
+    ('bits', 1)
     """
 
     probes: int | None = None

@@ -24,9 +24,16 @@ from torch import Tensor, nn
 from xconv.bits import pieces
 from xconv.cached import cached
 from xconv.capture import refuse_capture
+from xconv.native import numbers
+from xconv.native.calling import Library
+from xconv.native.library import library_for
+from xconv.watching import is_unwatched
 
 Draw = Callable[[Tensor, int, int, torch.dtype, torch.device], Tensor]
 """A function that returns random numbers for a seed, a stream, a count, a dtype and a device."""
+
+Kernel = Callable[[Library, int, int, torch.dtype], Tensor | None]
+"""A function that returns the numbers of a draw for a generator's seed, or None for some dtypes."""
 
 SEED_LIMIT = 2**62
 """The exclusive upper bound of seeds; a draw of one number below it is the draw of a seed."""
@@ -107,32 +114,47 @@ def _generator(seed: Tensor, stream: int, device: torch.device) -> torch.Generat
     if device.type == "meta":
         return None
     refuse_capture(device)
-    mixed = (int(seed) + stream * _STREAM_STEP) % SEED_LIMIT
-    return torch.Generator(device=device).manual_seed(mixed)
+    return torch.Generator(device=device).manual_seed(mixed(seed, stream))
 
 
-def _operator(draw: Draw) -> Draw:
-    """Register ``draw`` as an operator with a fake implementation, and return its caller."""
-    name = f"xconv::{draw.__name__}"
-    torch.library.define(name, _SIGNATURE)
-    torch.library.impl(name, "CompositeExplicitAutograd", draw)  # hooks may move the seed
-    torch.library.register_fake(name, _fake)
-    operator: Draw = getattr(torch.ops.xconv, draw.__name__).default
-
-    @functools.wraps(draw)
-    def call(
-        seed: Tensor, stream: int, count: int, dtype: torch.dtype, device: torch.device
-    ) -> Tensor:
-        run = draw if is_plain(seed) else operator
-        return run(seed, stream, count, dtype, device)
-
-    return call
+def mixed(seed: Tensor, stream: int) -> int:
+    """Return the seed of the generator for (seed, stream)."""
+    return (int(seed) + stream * _STREAM_STEP) % SEED_LIMIT
 
 
-def is_plain(seed: Tensor) -> bool:
-    """Return whether nothing traces or simulates, so that the operator can be bypassed."""
-    watched = torch._C._len_torch_dispatch_stack() or torch.compiler.is_compiling()
-    return type(seed) is Tensor and not watched
+def _operator(kernel: Kernel | None = None) -> Callable[[Draw], Draw]:
+    """Return a decorator that registers a draw as an operator with a fake implementation.
+
+    It returns the operator's caller. Where it may, the ``kernel`` draws the same numbers.
+    """
+
+    def register(draw: Draw) -> Draw:
+        @functools.wraps(draw)
+        def run(
+            seed: Tensor, stream: int, count: int, dtype: torch.dtype, device: torch.device
+        ) -> Tensor:
+            found = None
+            library = library_for(seed) if device.type == "cpu" else None
+            if kernel is not None and library is not None:
+                found = kernel(library, mixed(seed, stream), count, dtype)
+            return draw(seed, stream, count, dtype, device) if found is None else found
+
+        name = f"xconv::{draw.__name__}"
+        torch.library.define(name, _SIGNATURE)
+        torch.library.impl(name, "CompositeExplicitAutograd", run)  # hooks may move the seed
+        torch.library.register_fake(name, _fake)
+        operator: Draw = getattr(torch.ops.xconv, draw.__name__).default
+
+        @functools.wraps(draw)
+        def call(
+            seed: Tensor, stream: int, count: int, dtype: torch.dtype, device: torch.device
+        ) -> Tensor:
+            draws = run if is_unwatched(seed) else operator
+            return draws(seed, stream, count, dtype, device)
+
+        return call
+
+    return register
 
 
 def _fake(
@@ -141,7 +163,7 @@ def _fake(
     return torch.empty(count, dtype=dtype, device=device)
 
 
-@_operator
+@_operator(numbers.words)
 def random_words(
     seed: Tensor, stream: int, count: int, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
@@ -149,7 +171,7 @@ def random_words(
     return _words(count, dtype, device, _generator(seed, stream, device))
 
 
-@_operator
+@_operator(numbers.rademacher)
 def rademacher(
     seed: Tensor, stream: int, count: int, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
@@ -177,7 +199,7 @@ def _places(device: torch.device) -> Tensor:
     return torch.ones_like(lifts).bitwise_left_shift_(lifts)
 
 
-@_operator
+@_operator()
 def gaussian(
     seed: Tensor, stream: int, count: int, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
@@ -186,7 +208,7 @@ def gaussian(
     return numbers.normal_(generator=_generator(seed, stream, device))
 
 
-@_operator
+@_operator(numbers.uniform)
 def uniform(
     seed: Tensor, stream: int, count: int, dtype: torch.dtype, device: torch.device
 ) -> Tensor:

@@ -27,7 +27,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from xconv import XConv2d
 from xconv.budget import plans_kept
-from xconv.kernels.choice import SWITCH
+from xconv.watching import SWITCH
 from xconv_bench.configuration import Configuration
 from xconv_bench.measurement.training import prepare
 

@@ -66,7 +66,7 @@ def test_why_a_module_is_left() -> None:
     parametrizations.weight_norm(model[3])
     convert(model, skip=["2"], compress=["conv", "relu"], first="exact")
     assert reasons(model) == {
-        "0": "spectral, 0.5 bits an element",
+        "0": "spectral, 1 bit an element",
         "2": "skipped on request",
         "3": "parametrized weight",
         "4": "one bit an element",
@@ -120,7 +120,7 @@ def test_the_printed_table() -> None:
     assert str(account(model)) == "\n".join(
         [
             "module  class    swapped  how, or why not",
-            "0       XConv2d  yes      spectral, 0.5 bits an element",
+            "0       XConv2d  yes      spectral, 1 bit an element",
             "1       BitReLU  yes      one bit an element",
             "2       Conv2d   no       skipped on request",
             "2 swapped, 1 left alone",

@@ -7,6 +7,7 @@ from unittest import mock
 import pytest
 import torch
 from kernel_cases import DEVICES, SEED, device_of, kernels_everywhere, philox_words, uniform
+from native_cases import switched
 from torch import Tensor, nn
 
 from xconv import grouped, rounded
@@ -37,7 +38,7 @@ def same_chances(first_group: int = 0) -> Iterator[None]:
     def drawn(seed: Tensor, stream: int, like: Tensor) -> Tensor:
         return chances(int(CLAIMED), like.numel(), first_group).view_as(like).to(like.device)
 
-    with mock.patch("xconv.grouped._chances", drawn):
+    with mock.patch("xconv.grouped._chances", drawn), switched("off"):
         yield
 
 

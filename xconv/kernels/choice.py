@@ -8,43 +8,19 @@ draw other numbers from a seed, so what was kept records which of them kept it.
 from __future__ import annotations
 
 import functools
-import os
 from contextlib import AbstractContextManager, nullcontext
 from importlib.util import find_spec
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from xconv.random import SEED_LIMIT
-
-SWITCH = "XCONV_KERNELS"
+from xconv.watching import are_kernels_allowed, has_memory
 
 
 def may_be_used(device: torch.device) -> bool:
     """Return whether kernels may be used for tensors on ``device``."""
-    return device.type == "cuda" and _is_installed() and os.environ.get(SWITCH) != "off"
-
-
-def has_memory(tensor: Tensor) -> bool:
-    """Return whether a kernel may read the memory of ``tensor``.
-
-    Simulated tensors, and tensors of foreign classes, have none.
-    """
-    return type(tensor) in (Tensor, nn.Parameter) and not torch.compiler.is_compiling()
-
-
-def is_unwatched(tensor: Tensor) -> bool:
-    """Return whether only autograd sees what is done to ``tensor``.
-
-    A kernel may then be launched directly, without an operator around it.
-    """
-    functorch = torch._C._functorch
-    return (
-        has_memory(tensor)
-        and not torch._C._len_torch_dispatch_stack()
-        and not functorch.is_batchedtensor(tensor)
-        and not functorch.is_legacy_batchedtensor(tensor)
-    )
+    return device.type == "cuda" and _is_installed() and are_kernels_allowed()
 
 
 def claimed(seed: Tensor, like: Tensor) -> Tensor:

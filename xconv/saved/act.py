@@ -17,6 +17,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from xconv.amounts import bits_an_element
 from xconv.saved import act_functions as functions
 from xconv.saved.module import Saving, instead_of
 from xconv.saved.prelu import prelu
@@ -42,7 +43,7 @@ class _RoundedActivation(Saving):
         set_state(self, State(bits=bits))  # type: ignore[arg-type]
 
     def _xconv_account(self: Any) -> tuple[bool, str]:
-        return True, f"{bits_of(self)} bits an element, unbiased"
+        return True, f"{bits_an_element(bits_of(self))}, unbiased"
 
 
 def bits_of(module: nn.Module) -> int:

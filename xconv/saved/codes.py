@@ -12,6 +12,7 @@ from torch import Tensor
 from xconv.bits import pieces
 from xconv.cached import cached
 from xconv.layout import from_memory_order, in_memory_order
+from xconv.native import slopes as native
 from xconv.packing import pack_codes, unpack_codes
 from xconv.random import uniform
 from xconv.saved.linear_maps import several, transposes
@@ -71,8 +72,7 @@ def rounded(positions: Tensor, seed: Tensor, stream: int) -> Tensor:
     return lower.add_(chances < positions - lower).to(torch.uint8)
 
 
-@torch.library.custom_op("xconv::scale_gradient", mutates_args=())
-def scale_gradient(
+def scale_directly(
     grad_output: Tensor,
     packed: Tensor,
     slopes: Sequence[float],
@@ -88,8 +88,7 @@ def scale_gradient(
     return scaled(grad_output, packed, numbers, bits, channels_last, zero_stays)
 
 
-@torch.library.custom_op("xconv::scale_by_rounded", mutates_args=())
-def scale_by_rounded(
+def scale_by_rounded_directly(
     grad_output: Tensor,
     packed: Tensor,
     flag: Tensor,
@@ -108,6 +107,12 @@ def scale_by_rounded(
     return scaled(grad_output, packed, numbers + flag, bits, channels_last, False)
 
 
+scale_gradient = torch.library.custom_op("xconv::scale_gradient", scale_directly, mutates_args=())
+scale_by_rounded = torch.library.custom_op(
+    "xconv::scale_by_rounded", scale_by_rounded_directly, mutates_args=()
+)
+
+
 def scaled(
     grad_output: Tensor,
     packed: Tensor,
@@ -119,6 +124,8 @@ def scaled(
     """Return ``grad_output`` times the ``numbers`` that the codes stand for."""
     ordered = in_memory_order(grad_output, channels_last)
     gradient = torch.empty_like(ordered)
+    if native.scale(ordered, packed, numbers, gradient, bits, zero_stays):
+        return from_memory_order(gradient, channels_last)
     source, target = ordered.view(-1), gradient.view(-1)
     for piece in pieces(source.numel(), source.device, FLOATS):
         codes = unpack_codes(packed[place(piece, bits)], bits)[: piece.stop - piece.start]

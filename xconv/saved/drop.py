@@ -17,7 +17,8 @@ from xconv.layout import is_channels_last
 from xconv.saved.codes import like, precision, scaled, table, wide
 from xconv.saved.inplace import may_not_be_overwritten
 from xconv.saved.linear_maps import transposes
-from xconv.saved.relu import pack_passing
+from xconv.saved.relu import pack_directly, pack_passing
+from xconv.watching import unless_watched
 
 _FUSED = ("cuda", "xpu")
 """Devices on which torch drops elements in one operator."""
@@ -95,14 +96,15 @@ class _Dropout(torch.autograd.Function):
         ctx.of_channels = of_channels
         ctx.channels_last = not of_channels and is_channels_last(input)
         is_fused = input.device.type in _FUSED and not (of_channels or is_alpha or inplace)
+        pack = unless_watched(pack_directly, pack_passing, input)
         ctx.how = 1 - p, _alpha_factor(p) if is_alpha else 0.0, is_fused, ctx.channels_last
         if is_fused:
             output, mask = torch.native_dropout(input, p, True)
-            ctx.save_for_backward(pack_passing(mask, ctx.channels_last))
+            ctx.save_for_backward(pack(mask, ctx.channels_last))
             return output
         noise = input.new_empty(_channels(input)) if of_channels else torch.empty_like(input)
         noise.bernoulli_(1 - p)
-        ctx.save_for_backward(pack_passing(noise, ctx.channels_last))
+        ctx.save_for_backward(pack(noise, ctx.channels_last))
         if inplace:
             ctx.mark_dirty(input)
         return _applied(input, noise, p, is_alpha, inplace)
@@ -110,11 +112,12 @@ class _Dropout(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
         (packed,) = ctx.saved_tensors
+        again = unless_watched(_drop_again, drop_again, grad_output)
         if not ctx.of_channels:
-            gradient = drop_again(grad_output, packed, *ctx.how)
+            gradient = again(grad_output, packed, *ctx.how)
         else:
             ones = grad_output.new_ones(_channels(grad_output))
-            gradient = grad_output * drop_again(ones, packed, *ctx.how)
+            gradient = grad_output * again(ones, packed, *ctx.how)
         return gradient, None, None, None, None
 
 
@@ -140,8 +143,7 @@ def _applied(input: Tensor, noise: Tensor, p: float, is_alpha: bool, inplace: bo
     return output if shift is None else output.add_(shift)
 
 
-@torch.library.custom_op("xconv::drop_again", mutates_args=())
-def drop_again(
+def _drop_again(
     gradient: Tensor,
     packed: Tensor,
     kept: float,
@@ -159,6 +161,9 @@ def drop_again(
     numbers = table((0.0, 1.0), dtype, gradient.device)
     numbers = numbers.mul(factor) if factor else numbers.div(kept)
     return scaled(gradient, packed, wide(numbers), 1, channels_last, False)
+
+
+drop_again = torch.library.custom_op("xconv::drop_again", _drop_again, mutates_args=())
 
 
 @drop_again.register_fake

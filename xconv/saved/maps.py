@@ -13,7 +13,7 @@ E[e_i mean(d e)] = d_i v_i / N, which is added back:
 
 The first of two passes only needs sums of δ and of δ x̂ over each map. If statistics are given and
 not taken from the input, dx = d / σ needs no x̂ at all. Where ``xconv.kernels.normalized`` has
-kernels, each pass is one.
+kernels, each pass is one; so it is on a CPU with those of ``native_maps``.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from torch import Tensor
 from xconv.grouped import whole_groups
 from xconv.kernels import choice
 from xconv.layout import Layout
+from xconv.saved import native_maps
 from xconv.saved.map_sets import MapSets
 from xconv.saved.stand_in import StandIn, at_a_time, slices, wide
 
@@ -68,6 +69,8 @@ class NormalizedMaps(MapSets):
             kernels.keep(kept, input.detach(), mean, rstd, self)
             return kept
         shift, scale = (self.of_maps(s.to(wide(s.dtype)), layout.shape) for s in (mean, rstd))
+        if native_maps.keep(kept, input.detach(), (shift, scale)):
+            return kept
         for part, (images, channels) in enumerate(_parts(layout)):
             values, flat = kept.room(part)
             maps = _maps(input, images, channels)
@@ -121,6 +124,8 @@ def _sums(
     x̂ is left in ``result``.
     """
     tables = grad_output.new_empty(2, *layout.shape[:2], dtype=wide(layout.dtype))
+    if native_maps.sums(kept, grad_output, result, tables):
+        return tables[0], tables[1]
     for part, (images, channels) in enumerate(_parts(layout)):
         deltas = _maps(grad_output, images, channels)
         numbers = kept.read(part).view(deltas.shape)
@@ -145,6 +150,8 @@ def _finish(
     It is δ (1 + v/N) times the first of three ``tables`` (images, channels), minus the second,
     minus x̂ times the third.
     """
+    if native_maps.finish(kept, grad_output, result, count, tables):
+        return
     for part, (images, channels) in enumerate(_parts(layout)):
         gain, shift, scale = (table[images, channels, None] for table in tables)
         deltas = _maps(grad_output, images, channels)

@@ -13,9 +13,11 @@ from xconv.bits import pack, packed_size, pieces, unpack
 from xconv.differentiation import is_differentiated
 from xconv.kernels import choice
 from xconv.layout import from_memory_order, in_memory_order, is_channels_last
+from xconv.native import masks
 from xconv.saved.inplace import may_not_be_overwritten
 from xconv.saved.linear_maps import transposes
 from xconv.saved.module import Saving, instead_of
+from xconv.watching import has_memory, unless_watched
 
 ONE_BIT = "one bit an element"
 
@@ -78,34 +80,35 @@ class _BitReLU(torch.autograd.Function):
         else:
             output = torch.relu(input)
         ctx.channels_last = is_channels_last(output)
-        pack = _pack_passing if choice.is_unwatched(output) else pack_passing
+        pack = unless_watched(pack_directly, pack_passing, output)
         ctx.save_for_backward(pack(output, ctx.channels_last))
         return output
 
     @staticmethod
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, None]:
         (packed,) = ctx.saved_tensors
-        is_plain = choice.is_unwatched(grad_output) and not torch.is_grad_enabled()
-        mask = _mask_gradient if is_plain else mask_gradient
+        mask = unless_watched(_mask_gradient, mask_gradient, grad_output)
         return mask(grad_output, packed, ctx.channels_last), None
 
 
-def _pack_passing(output: Tensor, channels_last: bool) -> Tensor:
+def pack_directly(output: Tensor, channels_last: bool) -> Tensor:
     """Return one bit for each element of ``output`` in memory order: not ``output <= 0``."""
     flat = in_memory_order(output, channels_last).view(-1)
     packed = torch.empty(packed_size(flat.numel()), dtype=torch.uint8, device=output.device)
-    if choice.may_be_used(output.device) and choice.has_memory(output) and flat.numel():
-        from xconv.kernels import masks
+    if choice.may_be_used(output.device) and has_memory(output) and flat.numel():
+        from xconv.kernels.masks import pack_passing as launch
 
         with choice.current(output.device):
-            masks.pack_passing(flat, packed)
+            launch(flat, packed)
+        return packed
+    if masks.pack_passing(flat, packed):
         return packed
     for piece in pieces(flat.numel(), output.device):
         packed[_bytes(piece)] = pack(flat[piece].le(0).logical_not_())
     return packed
 
 
-pack_passing = torch.library.custom_op("xconv::pack_passing", _pack_passing, mutates_args=())
+pack_passing = torch.library.custom_op("xconv::pack_passing", pack_directly, mutates_args=())
 """The same as one operator, which a compiler leaves whole and a simulation runs as one."""
 
 
@@ -118,11 +121,13 @@ def _mask_gradient(grad_output: Tensor, packed: Tensor, channels_last: bool) -> 
     """Return ``grad_output`` where its bit is set, zero elsewhere."""
     ordered = in_memory_order(grad_output, channels_last)
     gradient = torch.empty_like(ordered)
-    if choice.may_be_used(ordered.device) and choice.has_memory(ordered) and ordered.numel():
-        from xconv.kernels import masks
+    if choice.may_be_used(ordered.device) and has_memory(ordered) and ordered.numel():
+        from xconv.kernels.masks import mask_gradient as launch
 
         with choice.current(ordered.device):
-            masks.mask_gradient(ordered, packed, gradient)
+            launch(ordered, packed, gradient)
+        return from_memory_order(gradient, channels_last)
+    if masks.mask_gradient(ordered, packed, gradient):
         return from_memory_order(gradient, channels_last)
     whole = _WHOLE_NUMBERS[ordered.element_size()]
     source, target = ordered.view(-1).view(whole), gradient.view(-1).view(whole)

@@ -13,8 +13,9 @@ from torch import Tensor
 from xconv.bits import pack, packed_size, pieces
 from xconv.differentiation import is_differentiated, is_recording, may_run_again
 from xconv.layout import in_memory_order, is_channels_last
+from xconv.native import slopes as native
 from xconv.packing import pack_codes
-from xconv.random import draw_seed
+from xconv.random import draw_seed, mixed
 from xconv.saved.codes import (
     FLOATS,
     bytes_of,
@@ -22,11 +23,14 @@ from xconv.saved.codes import (
     place,
     rounded,
     scale_by_rounded,
+    scale_by_rounded_directly,
+    scale_directly,
     scale_gradient,
     wide,
 )
 from xconv.saved.curves import RANGES, STEPS, Parameters
 from xconv.saved.inplace import may_not_be_overwritten
+from xconv.watching import unless_watched
 
 BITS = (4, 8)
 """Bits to which a slope may be rounded."""
@@ -104,14 +108,16 @@ class _Step(torch.autograd.Function):
     ) -> Tensor:
         ctx.channels_last = is_channels_last(input)
         ctx.slopes = STEPS[name].slopes(*parameters)
-        ctx.save_for_backward(pack_steps(input, name, parameters, ctx.channels_last))
+        pack = unless_watched(_pack_steps, pack_steps, input)
+        ctx.save_for_backward(pack(input, name, parameters, ctx.channels_last))
         return _applied(ctx, input, exact, inplace)
 
     @staticmethod
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
         (packed,) = ctx.saved_tensors
         zero_stays = ctx.slopes[0] == 0
-        gradient = scale_gradient(grad_output, packed, ctx.slopes, 1, ctx.channels_last, zero_stays)
+        scale = unless_watched(scale_directly, scale_gradient, grad_output)
+        gradient = scale(grad_output, packed, ctx.slopes, 1, ctx.channels_last, zero_stays)
         return gradient, None, None, None, None
 
 
@@ -131,14 +137,16 @@ class _Rounded(torch.autograd.Function):
         ctx.channels_last = is_channels_last(input)
         ctx.name, ctx.bits = name, bits
         ctx.levels = RANGES[name].levels(2**bits - 1, *parameters)
-        packed, flag = round_slopes(input, seed, name, parameters, bits, ctx.channels_last)
+        keep = unless_watched(_round_slopes, round_slopes, input)
+        packed, flag = keep(input, seed, name, parameters, bits, ctx.channels_last)
         ctx.save_for_backward(packed, flag, anchor)
         return _applied(ctx, input, exact, inplace)
 
     @staticmethod
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
         packed, flag, anchor = ctx.saved_tensors
-        gradient = scale_by_rounded(
+        scale = unless_watched(scale_by_rounded_directly, scale_by_rounded, grad_output)
+        gradient = scale(
             grad_output, packed, flag, anchor, ctx.levels, ctx.bits, ctx.channels_last, ctx.name
         )
         return gradient, *(None for _ in range(7))
@@ -152,21 +160,23 @@ def _applied(ctx: Any, input: Tensor, exact: Activation, inplace: bool) -> Tenso
     return output
 
 
-@torch.library.custom_op("xconv::pack_steps", mutates_args=())
-def pack_steps(
+def _pack_steps(
     input: Tensor, name: str, parameters: Sequence[float], channels_last: bool
 ) -> Tensor:
-    """Return one bit for each element of ``input`` in memory order: which slope it has.
-
-    This is one operator, which a compiler leaves whole and a simulation runs as one.
-    """
+    """Return one bit for each element of ``input`` in memory order: which slope it has."""
     steps = STEPS[name]
     first, _ = steps.slopes(*parameters)
     flat = in_memory_order(input, channels_last).view(-1)
     packed = torch.empty(packed_size(flat.numel()), dtype=torch.uint8, device=input.device)
     for piece in pieces(flat.numel(), input.device, FLOATS):
-        packed[place(piece, 1)] = pack(steps.slope(wide(flat[piece]), *parameters) != first)
+        slopes, own = steps.slope(wide(flat[piece]), *parameters), packed[place(piece, 1)]
+        if not native.pack_unequal(slopes, first, own):
+            own.copy_(pack(slopes != first))
     return packed
+
+
+pack_steps = torch.library.custom_op("xconv::pack_steps", _pack_steps, mutates_args=())
+"""The same as one operator, which a compiler leaves whole and a simulation runs as one."""
 
 
 @pack_steps.register_fake
@@ -174,8 +184,7 @@ def _(input: Tensor, name: str, parameters: Sequence[float], channels_last: bool
     return input.new_empty(packed_size(input.numel()), dtype=torch.uint8)
 
 
-@torch.library.custom_op("xconv::round_slopes", mutates_args=())
-def round_slopes(
+def _round_slopes(
     input: Tensor,
     seed: Tensor,
     name: str,
@@ -193,10 +202,15 @@ def round_slopes(
     flag = torch.zeros((), device=input.device)
     for stream, piece in enumerate(pieces(flat.numel(), input.device, FLOATS)):
         positions = positions_of(wide(flat[piece]), top, *parameters)
-        flag += positions.sum() * 0
-        codes = rounded(positions, seed, stream)
-        packed[place(piece, bits)] = pack_codes(padded(codes), bits)
+        own = packed[place(piece, bits)]
+        if not native.round_positions(positions, own, flag, bits, mixed(seed, stream)):
+            flag += positions.sum() * 0
+            own.copy_(pack_codes(padded(rounded(positions, seed, stream)), bits))
     return packed, flag
+
+
+round_slopes = torch.library.custom_op("xconv::round_slopes", _round_slopes, mutates_args=())
+"""The same as one operator, which a compiler leaves whole and a simulation runs as one."""
 
 
 @round_slopes.register_fake

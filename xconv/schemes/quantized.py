@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from xconv.amounts import bits_an_element
 from xconv.grouped import (
     BITS,
     GROUP,
@@ -63,8 +64,7 @@ class Quantized(Rebuilt):
 
     def describe(self, probing: Dials) -> str:
         """Return a text such as ``quantized, 2 bits an element``."""
-        bits = _bits(probing)
-        return f"quantized, {bits} bit{'s' * (bits != 1)} an element"
+        return f"quantized, {bits_an_element(_bits(probing))}"
 
     def kept_bytes(self, layout: Layout, probing: Dials) -> int:
         """Return the bytes of whole groups: packed numbers and two bounds for each group."""

@@ -26,6 +26,7 @@ import torch
 from torch import Tensor
 
 from xconv import autocast
+from xconv.amounts import bits_an_element
 from xconv.geometry import Geometry
 from xconv.kernels import choice
 from xconv.layout import Layout
@@ -51,6 +52,7 @@ from xconv.spectrum.rounding import (
     rotation,
 )
 from xconv.spectrum.sampling import draw_frequencies
+from xconv.watching import has_memory
 from xconv.wholes import Stretch, whole
 
 if TYPE_CHECKING:
@@ -83,7 +85,7 @@ class Spectral(Scheme):
 
     name = "spectral"
     dial = "bits"
-    default = 0.5
+    default = 1
     allowed = "above 0, up to 8"
 
     def check(self, value: float) -> None:
@@ -94,8 +96,8 @@ class Spectral(Scheme):
             raise ValueError(f"bits of spectral must be above 0 and at most 8; got {value:g}")
 
     def describe(self, probing: Dials) -> str:
-        """Return a text such as ``spectral, 0.5 bits an element``."""
-        return f"spectral, {probing.bits:g} bits an element"
+        """Return a text such as ``spectral, 1 bit an element``."""
+        return f"spectral, {bits_an_element(probing.bits or Spectral.default)}"
 
     def why_exact(self, layout: Layout, probing: Dials) -> str:
         """Return a reason for maps that are too small, or that a plan might make no smaller.
@@ -131,7 +133,7 @@ class Spectral(Scheme):
         blocks = blocks_of(tuple(layout.shape[2:]))
         plan = plan or _nominal(blocks, layout, probing)
         kernels = _kernels(layout)
-        if kernels is not None and choice.has_memory(input):
+        if kernels is not None and has_memory(input):
             return seed, *kernels.keep(input, seed, layout, plan)
         frequencies, weights = draw_frequencies(seed, plan.order, plan.probabilities, plan.kept)
         where = places(_to(frequencies.long(), input.device), blocks)

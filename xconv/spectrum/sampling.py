@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from xconv.cached import simulated
-from xconv.random import is_plain, uniform
+from xconv.random import uniform
+from xconv.watching import is_unwatched
 
 _STREAM = -4
 
@@ -18,7 +19,7 @@ def draw_frequencies(
 
     This is one operator, ``xconv::draw_frequencies``, where something traces or simulates.
     """
-    if is_plain(seed):
+    if is_unwatched(seed):
         return _drawn(seed, order, probabilities, count)
     return _draw_frequencies(seed, simulated(order), simulated(probabilities), count)
 

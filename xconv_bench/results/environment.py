@@ -68,6 +68,8 @@ def describe_machine() -> dict[str, Any]:
     """Describe the machine of this process, and what runs on it; None for what it does not tell."""
     import torch
 
+    from xconv.native.library import describe_use
+
     return {
         "xconv_bench": __version__,
         "source": read_source(),
@@ -80,6 +82,7 @@ def describe_machine() -> dict[str, Any]:
         },
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         "torch": torch.__version__,
+        "kernels_in_c": describe_use(),
         "cuda": torch.version.cuda,
         "cudnn": _cudnn_version(),
         "cuda_visible_devices": os.environ.get("CUDA_VISIBLE_DEVICES"),

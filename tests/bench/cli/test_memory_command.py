@@ -60,20 +60,20 @@ def test_a_real_run_from_end_to_end(command: Command, tmp_path: Path) -> None:
     model = name("normalized")
     setting = "batch 2 12 px float32 cpu: ok, "
     words = ["exact", "xconv independent r=2 conv,relu first compressed",
-             "xconv spectral 0.5 bits conv,relu first compressed"]  # fmt: skip
+             "xconv spectral 1 bit conv,relu first compressed"]  # fmt: skip
     for number, line in enumerate(finished.errors.splitlines()[-3:]):
         assert line.startswith(f"[{number + 1}/3] {model} {words[number]} {setting}")
 
 
 SCHEMES = [
     # The paper's and ours, ours also where probes alone are given.
-    ([], [("independent", 8, None), ("spectral", None, 0.5)]),
+    ([], [("independent", 8, None), ("spectral", None, 1)]),
     (["--probes", "4,2"], [("independent", 4, None), ("independent", 2, None),
-                           ("spectral", None, 0.5)]),
+                           ("spectral", None, 1)]),
     (["--bits", "0.25,1"], [("spectral", None, 0.25), ("spectral", None, 1)]),
     (["--bits", "1", "--probes", "2"], [("independent", 2, None), ("spectral", None, 1)]),
     (["--scheme", "independent"], [("independent", 8, None)]),
-    (["--scheme", "spectral,multi", "--probes", "3"], [("spectral", None, 0.5),
+    (["--scheme", "spectral,multi", "--probes", "3"], [("spectral", None, 1),
                                                        ("multi", 3, None)]),
     (["--scheme", "spectral,quantized", "--bits", "0.5,2"], [("spectral", None, 0.5),
                                                              ("spectral", None, 2),

@@ -29,7 +29,7 @@ def judged(
 
 def complete(table: str, *found: Mapping[str, Any], folder: Path) -> list[Mapping[str, Any]]:
     """The rows as they are read back: every column in each."""
-    from xconv_bench.results.run_directory import read_tables
+    from xconv_bench.results.reading import read_tables
 
     return list(read_tables(rows.write(folder, table, *found), [table])[table])
 
@@ -151,6 +151,7 @@ def test_a_baseline_of_another_device_is_not_compared(tmp_path: Path) -> None:
         (MACHINE, "fail", ""),
         ({**MACHINE, "cpu": {"model": "B", "torch_threads": 2}}, "skip", "another cpu model: B"),
         ({**MACHINE, "torch": "2.6"}, "skip", "another torch: 2.6, here 2.13"),
+        ({**MACHINE, "kernels_in_c": "in use"}, "skip", "another kernels_in_c: in use, here none"),
         ({**MACHINE, "gpus": [{"name": "H100"}]}, "skip", "another gpus: H100, here none"),
         (None, "skip", "no record of the machine"),
     ],

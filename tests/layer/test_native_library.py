@@ -1,0 +1,91 @@
+"""The library of kernels in C: where it is compiled, when it is used; and it may be missing."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from native_cases import needs_compiler, switched
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from xconv.native import building
+from xconv.native.building import build, find_compiler
+from xconv.native.calling import Library
+from xconv.native.library import _loaded, describe_use, library_for
+
+BUILD = f"import runpy; print(runpy.run_path({building.__file__!r})['build']())"
+"""A program that needs no torch."""
+
+
+def test_no_compiler_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CC", str(tmp_path / "nothing"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert _loaded.__wrapped__() == (None, "off: no C compiler")
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_compiler_may_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("CC", "false")
+    with pytest.raises(subprocess.CalledProcessError):
+        build()
+    assert [*tmp_path.rglob("*.so")] == []
+
+
+@needs_compiler
+def test_two_processes_compile_at_once(tmp_path: Path) -> None:
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", BUILD], env=environment, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    ]
+    paths = [Path(process.communicate()[0].strip()) for process in processes]
+    assert paths == [*tmp_path.rglob("*.*")] * 2
+    assert paths[0].parent.stat().st_mode & 0o777 == 0o700
+
+
+@needs_compiler
+def test_a_damaged_file_is_compiled_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (tmp_path / "xconv").mkdir(mode=0o700)
+    damaged = tmp_path / "xconv" / f"{building._digest(find_compiler())}.so"
+    damaged.write_text("nothing that could be loaded")
+    library, use = _loaded.__wrapped__()
+    assert isinstance(library, Library) and use == "in use"
+    assert damaged.stat().st_size > 1000
+
+
+@pytest.mark.parametrize("mode", [0o500, 0o777], ids=["read-only", "open to others"])
+def test_a_folder_may_be_unfit(mode: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if find_compiler() is None or (mode == 0o500 and os.geteuid() == 0):
+        pytest.skip("nothing would be compiled, or nothing is read-only")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (tmp_path / "xconv").mkdir()
+    (tmp_path / "xconv").chmod(mode)
+    with pytest.raises(PermissionError):
+        build()
+
+
+@needs_compiler
+def test_operators_run_where_somebody_watches() -> None:
+    class Watching(TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+            return func(*args, **(kwargs or {}))
+
+    numbers = torch.ones(8)
+    assert library_for(numbers) is not None
+    with switched("off"):
+        assert library_for(numbers) is None
+        assert describe_use() == "off: XCONV_KERNELS=off"
+    with Watching():
+        assert library_for(numbers) is None
+    assert torch.vmap(lambda each: each * (library_for(each) is None))(numbers).sum() == 8
+    unfit = (
+        numbers.to("meta"), numbers.to_sparse(), numbers[::2], torch.nn.Parameter(numbers),
+        torch.complex(numbers, numbers)[:1].conj().imag,
+    )  # fmt: skip
+    assert all(library_for(numbers, each) is None for each in unfit)

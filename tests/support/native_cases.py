@@ -1,0 +1,46 @@
+"""Helpers for tests of kernels in C: the same with kernels and with torch's operators."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest import mock
+
+import pytest
+import torch
+from torch import Tensor
+
+from xconv.native.building import find_compiler
+from xconv.native.library import describe_use
+from xconv.watching import SWITCH
+
+needs_compiler = pytest.mark.skipif(find_compiler() is None, reason="needs a C compiler")
+
+
+@contextmanager
+def switched(word: str) -> Iterator[None]:
+    """Inside, kernels are switched "on" or "off"."""
+    with mock.patch.dict("os.environ", {SWITCH: word}):
+        yield
+
+
+def assert_same(run: Callable[..., Any], *arguments: Any) -> None:
+    """Hold what ``run`` returns with kernels against what it returns with torch's operators."""
+    with switched("on"):
+        assert describe_use() == "in use"
+        ours = run(*arguments)
+    with switched("off"):
+        theirs = run(*arguments)
+    _compare(ours, theirs)
+
+
+def _compare(ours: Any, theirs: Any) -> None:
+    if isinstance(ours, Tensor):
+        assert (ours.dtype, ours.shape) == (theirs.dtype, theirs.shape)
+        assert ours.stride() == theirs.stride()
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=0, equal_nan=True)
+    elif ours is None:
+        assert theirs is None
+    else:
+        assert len(ours) == len(theirs)
+        for pair in zip(ours, theirs, strict=True):
+            _compare(*pair)

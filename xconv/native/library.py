@@ -1,0 +1,70 @@
+"""The compiled library, and the decision to use it: for dense tensors on a CPU that nobody watches.
+
+A kernel returns what torch's operators return, bit for bit, so forward and backward pass of a call
+may decide differently.
+"""
+
+import functools
+import subprocess
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import _disable_current_modes
+
+from xconv.native import numbers
+from xconv.native.building import build
+from xconv.native.calling import Library
+from xconv.watching import SWITCH, are_kernels_allowed, is_unwatched
+
+
+def library_for(*tensors: Tensor) -> Library | None:
+    """Return the library if it may read ``tensors`` and nobody watches, else None.
+
+    They must be dense, contiguous and on a CPU, and no operation on them must be recorded.
+    """
+    if not are_kernels_allowed() or not all(map(_is_readable, tensors)):
+        return None
+    return _loaded()[0]
+
+
+def library_for_floats(*tensors: Tensor) -> Library | None:
+    """Return ``library_for(*tensors)`` if all are float32 or uint8, else None."""
+    if any(tensor.dtype not in (torch.float32, torch.uint8) for tensor in tensors):
+        return None
+    return library_for(*tensors)
+
+
+def describe_use() -> str:
+    """Return "in use", or why kernels compiled for the CPU are not used, in a few words."""
+    if not are_kernels_allowed():
+        return f"off: {SWITCH}=off"
+    return _loaded()[1]
+
+
+def _is_readable(tensor: Tensor) -> bool:
+    return (
+        is_unwatched(tensor)
+        and tensor.device.type == "cpu"
+        and tensor.layout is torch.strided
+        and tensor.is_contiguous()
+        and not tensor.is_neg()
+        and not (tensor.requires_grad and torch.is_grad_enabled())
+    )
+
+
+@functools.cache
+def _loaded() -> tuple[Library | None, str]:
+    try:
+        path = build()
+        try:
+            library = Library(path)
+        except OSError:  # a file that was damaged
+            library = Library(build(again=True))
+    except subprocess.SubprocessError:
+        return None, "off: the compiler failed"
+    except OSError as error:
+        return None, f"off: {error.strerror or error}"
+    with _disable_current_modes(), torch.inference_mode(False):
+        if not numbers.are_torchs(library):
+            return None, "off: this torch draws other random numbers"
+    return library, "in use"

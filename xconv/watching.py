@@ -1,0 +1,53 @@
+"""Questions about who sees what is done to tensors, and whether their memory may be used directly.
+
+Kernels, on a GPU or compiled for the CPU, replace chains of torch's operators. Whoever traces,
+counts or simulates operators must see the operators, so kernels are used only where nobody does.
+"""
+
+import os
+from collections.abc import Callable
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+Result = TypeVar("Result")
+
+SWITCH = "XCONV_KERNELS"
+
+
+def are_kernels_allowed() -> bool:
+    """Return whether the environment, read at every call, leaves kernels switched on."""
+    return os.environ.get(SWITCH) != "off"
+
+
+def has_memory(tensor: Tensor) -> bool:
+    """Return whether a kernel may read the memory of ``tensor``.
+
+    Simulated tensors, and tensors of foreign classes, have none.
+    """
+    return type(tensor) in (Tensor, nn.Parameter) and not torch.compiler.is_compiling()
+
+
+def is_unwatched(tensor: Tensor) -> bool:
+    """Return whether only autograd sees what is done to ``tensor``.
+
+    A kernel may then be launched directly, without an operator around it.
+    """
+    functorch = torch._C._functorch
+    return (
+        has_memory(tensor)
+        and not torch._C._len_torch_dispatch_stack()
+        and not functorch.is_functorch_wrapped_tensor(tensor)
+        and not functorch.is_legacy_batchedtensor(tensor)
+    )
+
+
+def unless_watched(
+    function: Callable[..., Result], operator: Callable[..., Result], tensor: Tensor
+) -> Callable[..., Result]:
+    """Return ``function`` if nobody would see its ``operator`` run on ``tensor``, else that one.
+
+    An operator around a function takes longer than many a function.
+    """
+    return function if is_unwatched(tensor) and not torch.is_grad_enabled() else operator
