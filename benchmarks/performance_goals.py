@@ -34,15 +34,13 @@ _WHY_MEAN = {
     "spectral, 0.5 bit": "an exact weight gradient is computed from x̂ as well: there is nothing to "
     "gain from the convolution, and transform, rounding and packing come on top; and " + _SMALL,
 }
-_DRAWN = (
-    "rounding without bias draws a random number for each element, in {}, and on a CPU that alone "
-    "takes longer than torch's whole step"
-)
 _WHY_FAMILY = {
-    "relu": "comparing, packing and masking are a dozen passes over what torch reads twice",
+    "relu": "bits are packed in a pass of their own, after torch's",
     "pool": "positions of maxima are found and packed beside torch's forward pass",
-    "norm": _DRAWN.format("both passes"),
-    "act": _DRAWN.format("the forward pass"),
+    "norm": "rounding without bias draws a random number for each element in both passes, and "
+    "torch sums what is restored in passes of its own",
+    "act": "slopes are found by torch's backward operators in the forward pass, rounded with a "
+    "random number each, and multiplied in the backward pass",
     "dropout": "the mask is packed and unpacked beside torch's passes",
     "linear": "every number is rounded, packed and restored; the products are torch's",
 }

@@ -52,6 +52,15 @@ def unseen() -> AbstractContextManager[Any]:
     return _disable_current_modes() if is_selective() else nullcontext()
 
 
+def unheard() -> AbstractContextManager[Any]:
+    """Return a context in which no mode of torch's functions hears which are called.
+
+    Ours listens during a forward pass for functions that the network calls; each call of a sketch
+    would take twice as long.
+    """
+    return nullcontext() if torch.compiler.is_compiling() else torch._C.DisableTorchFunction()
+
+
 def keep(
     input: Tensor,
     seed: Tensor,

@@ -47,7 +47,9 @@ class SketchedConvolution(torch.autograd.Function):
         if seed is not None:
             whole = torch.compiler.is_compiling() or compiled.is_selective()
             keep_input = compiled.keep if whole else keep
-            kept = keep_input(input, seed, probing, ctx.layout, weight.shape, output.shape, plan)
+            sizes = weight.shape, output.shape
+            with compiled.unheard():
+                kept = keep_input(input, seed, probing, ctx.layout, *sizes, plan)
             if observer is not None:
                 with autocast.switched_off(input.device.type), compiled.unseen():
                     observer.see_input(input)

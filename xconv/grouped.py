@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from xconv.native import groups
-from xconv.native.library import library_for
+from xconv.native.library import library_for_floats
 from xconv.packing import pack_codes, unpack_codes
 from xconv.random import mixed, random_words
 
@@ -90,7 +90,7 @@ def encode(
     ``dithered`` chooses subtractive dither (True) or stochastic rounding (False) for all groups;
     None chooses the one with the smaller variance for each group.
     """
-    library = library_for(values, seed)
+    library = library_for_floats(values, seed)
     if library is not None and groups.can_encode(library, dithered):
         return groups.encode(library, values, bits, mixed(seed, stream), dithered)
     low, high = values.amin(1, keepdim=True), values.amax(1, keepdim=True)  # quicker than aminmax
@@ -112,7 +112,7 @@ def decode(
 
     ``seed`` and ``stream`` are those given to ``encode``.
     """
-    library = library_for(packed, bounds, seed)
+    library = library_for_floats(packed, bounds, seed)
     if library is not None:
         return groups.decode(library, packed, bounds, bits, mixed(seed, stream), scale)
     levels = unpack_codes(packed, bits).view(-1, GROUP).float()

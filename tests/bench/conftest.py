@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -39,6 +40,28 @@ def command(
     yield call
     for number, handler in handlers.items():
         signal.signal(number, handler)
+
+
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let commands measure in this process: one for each measurement is what other tests are for.
+
+    A new process does everything for its first time, which takes longer than a small network.
+    """
+    from heard import HereRunner
+
+    from xconv_bench.launch import Launcher
+
+    monkeypatch.setattr(Launcher, "run", HereRunner.run)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+
+
+@pytest.fixture
+def unpainted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave files of pictures empty, where nobody looks into them."""
+    from matplotlib.figure import Figure
+
+    monkeypatch.setattr(Figure, "savefig", lambda self, path, **options: Path(path).touch())
 
 
 @pytest.fixture(scope="module", autouse=True)

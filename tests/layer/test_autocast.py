@@ -77,10 +77,10 @@ def test_float16_estimates_like_float64(scheme: str, rms: float, channels_last: 
     half = XConv2d(2, 3, 3, bias=False, dtype=torch.float16, **how(scheme, probes=8))
     double = XConv2d(2, 3, 3, bias=False, dtype=torch.float64, **how(scheme, probes=8))
     double.load_state_dict({k: v.double() for k, v in half.state_dict().items()})
-    x = (torch.randn(2, 2, 512, 512).abs().clamp_(max=3) * rms).half()
+    x = (torch.randn(1, 2, 512, 512).abs().clamp_(max=3) * rms).half()
     if channels_last:
         x = x.contiguous(memory_format=torch.channels_last)
-    delta = torch.randn(2, 3, 510, 510).half() / 510 / (1 + rms)
+    delta = torch.randn(1, 3, 510, 510).half() / 510 / (1 + rms)
     found = []
     for layer, dtype in ((half, torch.float16), (double, torch.float64)):
         torch.manual_seed(1)

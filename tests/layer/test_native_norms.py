@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from xconv import convert
 from xconv.native import lines
+from xconv.native.calling import Library
 from xconv.saved import stand_in
 
 pytestmark = needs_compiler
@@ -57,10 +58,18 @@ def step(
 @pytest.mark.parametrize("bits", [2, 8])
 @pytest.mark.parametrize("name", MODULES)
 def test_a_step_is_the_same(name: str, bits: int, count: int) -> None:
-    assert lines.rounds_as_one() is not None
     form = torch.contiguous_format
     with mock.patch.dict(stand_in._AT_A_TIME, cpu=MANY), threads(count):
         assert_same(step, name, bits, torch.float32, form, True)
+
+
+def test_one_pass_is_used() -> None:
+    """The other tests would hold without it, too."""
+    assert lines.rounds_as_one() is not None
+    with mock.patch.object(Library, "run", autospec=True, side_effect=Library.run) as run:
+        step("batch", 2, torch.float32, torch.contiguous_format, True)
+    names = {call.args[1] for call in run.call_args_list}
+    assert names == {"keep_lines", "restore_lines", "finish_lines"}
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -99,11 +99,6 @@ def reads_itself() -> nn.Module:
     return ReadsItself()
 
 
-def talks() -> nn.Module:
-    print("the network talks")
-    return plain()
-
-
 def fails() -> nn.Module:
     raise RuntimeError("not today,\nnor tomorrow")
 

@@ -16,6 +16,8 @@ from xconv.native.building import build
 from xconv.native.calling import Library
 from xconv.watching import SWITCH, are_kernels_allowed, is_unwatched
 
+_KNOWN = (torch.float32, torch.uint8, torch.int64)
+
 
 def library_for(*tensors: Tensor) -> Library | None:
     """Return the library if it may read ``tensors`` and nobody watches, else None.
@@ -28,8 +30,8 @@ def library_for(*tensors: Tensor) -> Library | None:
 
 
 def library_for_floats(*tensors: Tensor) -> Library | None:
-    """Return ``library_for(*tensors)`` if all are float32 or uint8, else None."""
-    if any(tensor.dtype not in (torch.float32, torch.uint8) for tensor in tensors):
+    """Return ``library_for(*tensors)`` if all are float32, uint8 or int64, else None."""
+    if any(tensor.dtype not in _KNOWN for tensor in tensors):
         return None
     return library_for(*tensors)
 

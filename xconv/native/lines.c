@@ -125,3 +125,43 @@ void finish_lines(
                      is_fused, (float)numbers, result};
     in_parallel(finish_part, &all, count, threads);
 }
+
+typedef struct {
+    Parts parts;
+    const float *bounds, *deltas, *numbers, *shift, *scale, *spread;
+    int64_t length, bits, is_fused;
+    float *result;
+} FinishingRows;
+
+static void finish_rows_part(const void *work, int64_t part) {
+    const FinishingRows *all = work;
+    FOR_GROUPS(all->parts, part) {
+        const float *bounds = all->bounds + 2 * group;
+        float step = (bounds[1] - bounds[0]) / (float)((1 << all->bits) - 1);
+        float factor = step * step / 12.0f / (float)all->length + 1.0f;
+        FOR_RUNS(all->length, first, size) {
+            const float *deltas = all->deltas + first + from, *numbers = all->numbers + first + from;
+            float *result = all->result + first + from;
+            float shift = all->shift[line], scale = all->scale[line], spread = all->spread[line];
+            if (all->is_fused)
+                for (int64_t i = 0; i < run; i++)
+                    result[i] = fmaf(-numbers[i], scale, factor * deltas[i] - shift) * spread;
+            else
+                for (int64_t i = 0; i < run; i++)
+                    result[i] = (factor * deltas[i] - shift - numbers[i] * scale) * spread;
+        }
+    }
+}
+
+/* Write the gradient (delta (1 + v / length) - shift - number scale) spread, where a line is a row
+   whose numbers share statistics. */
+void finish_rows(
+    const float *bounds, const float *deltas, const float *numbers, float *result,
+    const float *shift, const float *scale, const float *spread, int64_t length, int64_t is_fused,
+    int64_t bits, const int64_t *elements, const int64_t *groups, const int64_t *seeds,
+    int64_t count, int64_t threads
+) {
+    FinishingRows all = {{elements, groups, seeds}, bounds, deltas, numbers, shift, scale, spread,
+                         length, bits, is_fused, result};
+    in_parallel(finish_rows_part, &all, count, threads);
+}

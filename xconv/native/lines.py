@@ -106,6 +106,29 @@ def finish(
     )  # fmt: skip
 
 
+def finish_rows(
+    library: Library,
+    bounds: Tensor,
+    deltas: Tensor,
+    numbers: Tensor,
+    result: Tensor,
+    tables: Sequence[Tensor],
+    bits: int,
+    parts: Parts,
+) -> None:
+    """Write the gradient of the input whose lines are normalised alone to ``result``.
+
+    It is δ (1 + v/length) minus the first of three ``tables``, minus ``numbers`` times the second,
+    all times the third. Not to be called where ``rounds_as_one`` is None.
+    """
+    length, is_fused = result.numel() // tables[0].numel(), rounds_as_one()
+    assert is_fused is not None
+    library.run(
+        "finish_rows", bounds, deltas, numbers, result, *tables, length, is_fused, bits,
+        *parts.in_c(),
+    )  # fmt: skip
+
+
 @functools.cache
 def rounds_as_one() -> bool | None:
     """Return whether torch's ``addcmul`` rounds product and sum as one; None if only sometimes.

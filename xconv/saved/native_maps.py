@@ -1,8 +1,8 @@
-"""Passes over normalised maps by kernels in C, in place of the operators of ``xconv.saved.maps``.
+"""Passes over normalised maps and rows by kernels in C, in place of operators of both their files.
 
-They are for maps in float32 that follow each other in memory. Each function returns False, having
-done nothing, for others. A few parts are restored together, as many as there are threads; torch
-sums them, in its own order.
+They are for float32 tensors whose maps, or rows, follow each other in memory. Each function returns
+False, or None, having done nothing, for others. A few parts of maps are restored together, as many
+as there are threads; torch sums them, in its own order.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import Tensor
 from xconv.kernels import choice
 from xconv.native import lines
 from xconv.native.calling import Library
-from xconv.native.library import library_for
+from xconv.native.library import library_for_floats
 from xconv.native.lines import Parts
 from xconv.random import mixed
 from xconv.saved.stand_in import StandIn, slices
@@ -26,10 +26,10 @@ Tables = tuple[Tensor, ...]
 
 def keep(kept: StandIn, input: Tensor, tables: Tables) -> bool:
     """Write ``input`` minus the first of two ``tables``, times the second, to ``kept``."""
-    library = _library(kept, input, *tables)
+    shift, scale = (table.contiguous() for table in tables)
+    library = _library(kept, input, shift, scale)
     if library is None:
         return False
-    shift, scale = (table.contiguous() for table in tables)
     lines.keep(library, input, shift, scale, kept.packed, kept.bounds, kept.bits, _parts(kept))
     return True
 
@@ -57,23 +57,53 @@ def finish(
     kept: StandIn, deltas: Tensor, result: Tensor, count: int | Tensor, tables: Tables
 ) -> bool:
     """Turn the x̂ in ``result`` into the gradient of the input, as ``maps`` says."""
+    tables = tuple(table.contiguous() for table in tables)
     library = _library(kept, deltas, result, *tables)
     if library is None or isinstance(count, Tensor) or lines.rounds_as_one() is None:
         return False
-    tables = tuple(table.contiguous() for table in tables)
     lines.finish(library, kept.bounds, deltas, result, tables, count, kept.bits, _parts(kept))
+    return True
+
+
+def restored(kept: StandIn, part: int, deltas: Tensor) -> tuple[Tensor, Tensor] | None:
+    """Return the numbers of a part and their products with ``deltas``, or None."""
+    library = _library(kept, deltas)
+    if library is None:
+        return None
+    numbers, products = torch.empty_like(deltas), torch.empty_like(deltas)
+    lines.restore(
+        library, kept.packed, kept.bounds, deltas, numbers, products, kept.bits, _alone(kept, part)
+    )  # fmt: skip
+    return numbers, products
+
+
+def finish_rows(
+    kept: StandIn, part: int, deltas: Tensor, numbers: Tensor, result: Tensor, tables: Tables
+) -> bool:
+    """Write the gradient of a part of the rows to ``result``, as ``lines.finish_rows`` says."""
+    tables = tuple(table.contiguous() for table in tables)
+    library = _library(kept, deltas, numbers, result, *tables)
+    if library is None or lines.rounds_as_one() is None:
+        return False
+    lines.finish_rows(
+        library, kept.bounds, deltas, numbers, result, tables, kept.bits, _alone(kept, part)
+    )  # fmt: skip
     return True
 
 
 def _library(kept: StandIn, maps: Tensor, *others: Tensor) -> Library | None:
     """Return the library if it may read ``maps`` and what was kept, and all are float32."""
-    if any(tensor.dtype != torch.float32 for tensor in (maps, *others, kept.bounds)):
-        return None
     if choice.is_claimed(kept.seed):  # kernels of a GPU drew other random numbers
         return None
-    return library_for(kept.seed, kept.packed, kept.bounds, maps, *others)
+    return library_for_floats(kept.seed, kept.packed, kept.bounds, maps, *others)
 
 
 def _parts(kept: StandIn) -> Parts:
     seeds = [mixed(kept.seed, part) for part in range(len(kept.sizes))]
     return Parts.of([0, *accumulate(kept.sizes)], kept.ends, seeds)
+
+
+def _alone(kept: StandIn, part: int) -> Parts:
+    """Return one part, whose elements count from 0."""
+    seed = mixed(kept.seed, part)
+    return Parts.of([0, kept.sizes[part]], kept.ends[part : part + 2], [seed])

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from xconv.layout import Layout
+from xconv.saved import native_maps
 from xconv.saved.maps import Exchange
 from xconv.saved.stand_in import StandIn, at_a_time, slices, wide
 
@@ -47,6 +48,8 @@ class NormalizedRows:
         lines, scale = self._lines(input), rstd.reshape(-1, 1).to(wide(rstd.dtype))
         shift = torch.zeros_like(scale) if mean is None else mean.reshape(-1, 1).to(scale.dtype)
         kept = StandIn.empty(self.sizes(layout), bits, seed, input)
+        if native_maps.keep(kept, lines.detach(), (shift, scale)):
+            return kept
         for part, rows in enumerate(self._parts(layout)):
             values, flat = kept.room(part)
             target = flat.view(-1, self.columns)
@@ -76,20 +79,16 @@ class NormalizedRows:
         gain = None if weight is None else weight.reshape(-1).to(dtype)
         for part, rows in enumerate(self._parts(layout)):
             deltas = lines[rows].to(dtype)
-            numbers = kept.read(part).view(deltas.shape).to(dtype)
+            numbers, products = _restored(kept, part, deltas)
             of_bias += deltas.sum(0)
-            products = deltas * numbers
             of_weight += products.sum(0)
             if result is not None:
                 d = deltas if gain is None else deltas * gain
                 scale = (products if gain is None else products.mul_(gain)).mean(1, keepdim=True)
-                variances = kept.variances(part).view(d.shape).to(dtype)
-                values = variances.div_(self.columns).add_(1).mul_(d)
-                if self.is_centred:
-                    values.sub_(d.mean(1, keepdim=True))
-                values.addcmul_(numbers, scale, value=-1).mul_(rstds[rows])
-                result.view(-1, self.columns)[rows] = values
-                del d, variances, values
+                shift = d.mean(1, keepdim=True) if self.is_centred else None
+                own = result.view(-1, self.columns)[rows]
+                _finish(kept, part, d, numbers, own, (shift, scale, rstds[rows]))
+                del d
             del deltas, numbers, products
         return result, of_weight, of_bias
 
@@ -100,3 +99,35 @@ class NormalizedRows:
         """Return slices of whole rows to process together."""
         rows = at_a_time(layout.device) // self.columns
         return slices(prod(layout.shape) // self.columns, rows)
+
+
+def _restored(kept: StandIn, part: int, deltas: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the numbers of a part, and their products with ``deltas`` (rows, columns)."""
+    found = native_maps.restored(kept, part, deltas)
+    if found is not None:
+        return found
+    numbers = kept.read(part).view(deltas.shape).to(deltas.dtype)
+    return numbers, deltas * numbers
+
+
+def _finish(
+    kept: StandIn,
+    part: int,
+    d: Tensor,
+    numbers: Tensor,
+    result: Tensor,
+    tables: tuple[Tensor | None, Tensor, Tensor],
+) -> None:
+    """Write the gradient of some rows to ``result``: (d (1 + v/N) − shift − x̂ scale) / σ.
+
+    ``tables`` are shift, scale and 1/σ of each row; a shift of None stands for 0.
+    """
+    shift, scale, spread = tables
+    known = torch.zeros_like(scale) if shift is None else shift
+    if native_maps.finish_rows(kept, part, d, numbers, result, (known, scale, spread)):
+        return
+    values = kept.variances(part).view(d.shape).to(d.dtype)
+    values.div_(d.shape[1]).add_(1).mul_(d)
+    if shift is not None:
+        values.sub_(shift)
+    result.copy_(values.addcmul_(numbers, scale, value=-1).mul_(spread))

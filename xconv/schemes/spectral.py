@@ -37,11 +37,10 @@ from xconv.spectrum import correlation
 from xconv.spectrum.blocks import (
     Blocks,
     blocks_of,
-    by_frequency,
     inverse_transform,
     places,
 )
-from xconv.spectrum.coding import Stored, decoded, encoded
+from xconv.spectrum.coding import Stored, decoded, encoded, with_zeros
 from xconv.spectrum.parts import parts_of
 from xconv.spectrum.plan import BITS, BlockPlan, Contribution, divide, most_bits, nominal_plan
 from xconv.spectrum.rounding import (
@@ -271,11 +270,8 @@ def _fill(
     expanded: Tensor, channels: Stretch, chosen: Tensor, where: tuple[Tensor, ...], blocks: Blocks
 ) -> None:
     """Write to some ``channels`` of x̂ the maps of their coefficients ``chosen``."""
-    shape = [n for pair in zip(blocks.counts, blocks.sides, strict=True) for n in pair]
-    coefficients = chosen.new_zeros(chosen.shape[1] * chosen.shape[2], *shape)
-    by_frequency(coefficients, blocks)[where] = chosen.flatten(1, 2).unflatten(-1, blocks.counts)
     target = channels.within(expanded, 1)
-    target.copy_(inverse_transform(coefficients, blocks).reshape(target.shape))
+    target.copy_(inverse_transform(with_zeros(chosen, where, blocks), blocks).reshape(target.shape))
 
 
 def _correlated(

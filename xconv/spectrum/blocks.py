@@ -6,6 +6,7 @@ transform is orthonormal, so errors of coefficients and of pixels have the same 
 
 import functools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -124,3 +125,22 @@ def _coordinates(sides: tuple[int, ...], device: torch.device) -> Tensor:
     """Return the coordinates of all frequencies, (dimensions, frequencies), int64."""
     lines = [torch.arange(side, device=device) for side in sides]
     return torch.stack(torch.meshgrid(*lines, indexing="ij")).flatten(1)
+
+
+@cached
+def offsets_of_blocks(blocks: Blocks, device: torch.device) -> Tensor:
+    """Return where the blocks of a map begin in the map, int64."""
+    steps = (
+        side * torch.arange(count, device=device)
+        for side, count in zip(blocks.sides, blocks.counts, strict=True)
+    )
+    return offsets(torch.stack(torch.meshgrid(*steps, indexing="ij")).flatten(1), blocks)
+
+
+def offsets(coordinates: Sequence[Tensor] | Tensor, blocks: Blocks) -> Tensor:
+    """Return where pixels with these ``coordinates``, one tensor a side, lie in a map, int64."""
+    steps = [prod(blocks.covered[axis + 1 :]) for axis in range(len(blocks.sides))]
+    return sum(
+        (line * step for line, step in zip(coordinates, steps, strict=True)),
+        start=torch.zeros_like(coordinates[0]),
+    )

@@ -11,7 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from xconv.spectrum.blocks import Blocks, by_frequency, transform
+from xconv.native import spectral as native
+from xconv.native.library import library_for_floats
+from xconv.spectrum.blocks import Blocks, by_frequency, offsets, offsets_of_blocks, transform
 from xconv.spectrum.plan import BITS
 from xconv.spectrum.rounding import GROUP, decode, encode
 from xconv.wholes import Stretch, whole
@@ -30,7 +32,7 @@ def encoded(
 ) -> list[Tensor]:
     """Return codes and scales in turn, for each non-empty class of bits, of a part of ``input``."""
     part = channels.within(images.within(input), 1)
-    values = _coefficients(part, where, blocks).mul_(weights)
+    values = _coefficients(part, where, weights, blocks)
     found: list[Tensor] = []
     for bits, groups in _classes(values, counts):
         found += encode(groups, bits, turn)
@@ -38,10 +40,37 @@ def encoded(
     return found
 
 
-def _coefficients(images: Tensor, where: tuple[Tensor, ...], blocks: Blocks) -> Tensor:
-    """Return the coefficients at some frequencies in all blocks of ``images``, (kept, columns)."""
+def _coefficients(
+    images: Tensor, where: tuple[Tensor, ...], weights: Tensor, blocks: Blocks
+) -> Tensor:
+    """Return the coefficients at some frequencies in all blocks of ``images``, (kept, columns).
+
+    The coefficients of each frequency are multiplied by one of the ``weights`` (kept, 1).
+    """
     lines = transform(images.reshape(-1, *blocks.pixels).float(), blocks)
-    return by_frequency(lines, blocks)[where].flatten(1)
+    library = library_for_floats(lines, weights, *where)
+    if library is not None:
+        starts = offsets_of_blocks(blocks, lines.device)
+        return native.pick(library, lines, starts, offsets(where, blocks), weights)
+    return by_frequency(lines, blocks)[where].flatten(1).mul_(weights)
+
+
+def with_zeros(chosen: Tensor, where: tuple[Tensor, ...], blocks: Blocks) -> Tensor:
+    """Return coefficients as ``transform`` does, 0 but at some frequencies.
+
+    ``chosen`` are those there, (kept, images, channels, blocks).
+    """
+    shape = [n for pair in zip(blocks.counts, blocks.sides, strict=True) for n in pair]
+    maps, library = chosen.shape[1] * chosen.shape[2], library_for_floats(chosen, *where)
+    if library is not None:
+        coefficients = chosen.new_empty(maps, *shape)
+        starts = offsets_of_blocks(blocks, chosen.device)
+        native.put(library, chosen, coefficients, starts, offsets(where, blocks))
+        return coefficients
+    coefficients = chosen.new_zeros(maps, *shape)
+    columns = chosen.flatten(1, 2).unflatten(-1, blocks.counts)
+    by_frequency(coefficients, blocks)[where] = columns
+    return coefficients
 
 
 class Stored(NamedTuple):

@@ -23,6 +23,8 @@ of random orthogonal matrices", SIAM J. Numer. Anal. 17(3), 1980.
 import torch
 from torch import Tensor
 
+from xconv.native import spectral as native
+from xconv.native.library import library_for_floats
 from xconv.packing import pack_codes, unpack_codes
 from xconv.random import gaussian, uniform
 from xconv.wholes import whole
@@ -72,20 +74,33 @@ def encode(values: Tensor, bits: int, turn: Tensor) -> tuple[Tensor, Tensor]:
     norms = torch.linalg.vector_norm(turned, dim=1, keepdim=True)
     step, half = STEPS[bits], 2 ** (bits - 1)
     unit = norms.clamp(min=torch.finfo(torch.float32).tiny).mul_(step * GROUP**-0.5)
-    levels = turned.div(unit).floor_().clamp_(-half, half - 1)
-    products = torch.bmm(turned[:, None], levels.add_(0.5)[:, :, None]).view(-1)
-    if bits == 16:
-        packed = levels.sub_(0.5).to(torch.int16).view(torch.uint8).view(-1)
+    library = library_for_floats(turned, unit) if bits <= 8 else None
+    packed = None
+    if library is not None:
+        levels, packed = native.round_turned(library, turned, unit, bits)
     else:
-        packed = pack_codes(levels.add_(half - 0.5).to(torch.uint8).view(-1), bits)
+        levels = turned.div(unit).floor_().clamp_(-half, half - 1).add_(0.5)
+    products = torch.bmm(turned[:, None], levels[:, :, None]).view(-1)
+    if packed is None:
+        packed = _packed(levels, bits)
     norms = norms[:, 0]
     scales = norms * (norms / products.clamp_(min=torch.finfo(torch.float32).tiny)) * half
     return packed, scales
 
 
+def _packed(levels: Tensor, bits: int) -> Tensor:
+    """Return ``levels``, which lie half a step beside whole numbers, as bytes; overwrites them."""
+    if bits == 16:
+        return levels.sub_(0.5).to(torch.int16).view(torch.uint8).view(-1)
+    return pack_codes(levels.add_(2 ** (bits - 1) - 0.5).to(torch.uint8).view(-1), bits)
+
+
 @whole
 def decode(packed: Tensor, scales: Tensor, bits: int, turn: Tensor) -> Tensor:
     """Return (m, GROUP) numbers, float32, whose mean is ``values``."""
+    library = library_for_floats(packed, scales) if bits <= 8 else None
+    if library is not None:
+        return native.restore_turned(library, packed, scales, bits) @ turn
     if bits == 16:
         whole = packed.clone().view(torch.int16)  # a slice may be misaligned for int16
         levels = whole.view(-1, GROUP).to(torch.float32).add_(0.5)

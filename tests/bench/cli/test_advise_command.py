@@ -12,6 +12,8 @@ from xconv import Plan
 from xconv_bench.results.schema import TABLES
 
 Command = Callable[..., Any]
+
+pytestmark = pytest.mark.usefixtures("in_this_process")
 DATA = ("--image-size", 24, "--data", "synthetic", "--samples", 20, "--batch-size", 4)
 SMALL = ("--model", name("normalized"), *DATA, "--repeats", 4, "--rounds", 1, "--device", "cpu")
 

@@ -12,6 +12,8 @@ from xconv_bench.results.schema import TABLES
 
 Command = Callable[..., Any]
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 SMALL = (
     "--model", name("normalized"), "--image-size", 12, "--data", "synthetic", "--samples", 20,
     "--batch-size", 4, "--scheme", "independent,multi", "--probes", 2, "--first", "compressed",

@@ -5,9 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pytest
 from own_networks import name
 
 Command = Callable[..., Any]
+
+pytestmark = pytest.mark.usefixtures("in_this_process")
 SMALL = ("--model", name("normalized"), "--image-size", 12, "--batch-size", 4, "--no-cross-check")
 
 

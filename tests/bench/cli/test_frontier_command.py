@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pytest
 from own_networks import name
 
 from xconv_bench.results.schema import TABLES
 
 Command = Callable[..., Any]
+
+pytestmark = pytest.mark.usefixtures("in_this_process")
 SMALL = (
     "--model", name("normalized"), "--image-size", 24, "--data", "synthetic", "--samples", 20,
     "--batch-size", 4, "--method", "exact,xconv,checkpoint,invertible", "--scheme", "independent",

@@ -71,6 +71,7 @@ def lines(path: Path) -> list[str]:
     return path.read_text().splitlines() if path.exists() else []
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_ctrl_c_in_the_middle_and_going_on(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runs: list[Run]
 ) -> None:
@@ -173,7 +174,13 @@ PLOTTED = ["memory", "--model", "paper/mnist", "--simulate", "--image-size", "8"
            "exact", "--no-cross-check", "--output", "run"]  # fmt: skip
 
 
-def test_ctrl_c_that_falls_into_an_import(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("in_this_process")
+def test_ctrl_c_that_falls_into_an_import(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everything was measured before, in this process: what is left is drawing it."""
+    monkeypatch.chdir(tmp_path)
+    assert command(*PLOTTED).code == 0
     code, output, errors = falls_into("matplotlib", AS_SOMETHING_ELSE, tmp_path, PLOTTED)
     said = [line for line in errors.splitlines() if not line.startswith("[1/1]")]
     assert (code, output) == (130, ""), errors

@@ -10,15 +10,18 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import pytest
 from own_networks import name
 from processes import catches, listen_to_interrupts, living_in_session, wait_until
 
-from xconv_bench.results.run_directory import RunDirectory
 from xconv_bench.results.schema import TABLES as SCHEMAS
 from xconv_bench.results.table import Row, Table
 
+Command = Callable[..., Any]
 ROOT = Path(__file__).resolve().parents[3]
 KILLS = int(os.environ.get("XCONV_BENCH_KILLS", "3"))
 LONGEST_SECONDS = 4.0
@@ -55,13 +58,10 @@ def begin(folder: Path, *, at: float, by: str) -> str:
     It has started once it listens: while the interpreter itself loads, no program can catch
     Ctrl-C, and Python says so with a traceback.
     """
-    words = ["run", "--resume", "run"]
-    if not (folder / "run/profile.toml").exists():
-        words = ["run", "mine.toml", "--output", "run"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with (folder / "errors").open("wb") as errors:
         process = subprocess.Popen(
-            [sys.executable, "-m", "xconv_bench", *words], cwd=folder, env=environment,
+            [sys.executable, "-m", "xconv_bench", *words_in(folder)], cwd=folder, env=environment,
             stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True,
             preexec_fn=listen_to_interrupts,
         )  # fmt: skip
@@ -92,6 +92,21 @@ def kill(process: "subprocess.Popen[bytes]", by: str) -> None:
         process.send_signal(signal.Signals[by])
 
 
+def words_in(folder: Path) -> list[str]:
+    """Return the words of the command that begins the run of a folder or resumes it."""
+    if (folder / "run/profile.toml").exists():
+        return ["run", "--resume", "run"]
+    return ["run", "mine.toml", "--output", "run"]
+
+
+def go_on(command: Command, folder: Path) -> str:
+    """Take the run to its end, in this process, and return what it said."""
+    finished = command(*words_in(folder))
+    assert finished.code == 0, finished.errors
+    said: str = finished.errors
+    return said
+
+
 def rows_of(folder: Path) -> dict[str, list[Row]]:
     """All rows; strict: half a row that is read would be an error."""
     return {name: Table(folder / f"run/{name}.csv", SCHEMAS[name]).rows() for name in TABLES}
@@ -105,7 +120,11 @@ def finished_cells(rows: dict[str, list[Row]]) -> dict[str, int]:
     }
 
 
-def test_killed_at_random_moments(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("in_this_process")
+def test_killed_at_random_moments(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.toml").write_text(PROFILE)
     chance = random.Random(0)
     kept: dict[str, list[Row]] = {table: [] for table in TABLES}
@@ -124,7 +143,7 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
             (tmp_path / "run").rename(tmp_path / f"run{time.monotonic_ns()}")
             kept = {table: [] for table in TABLES}
     before = sum(finished_cells(kept).values())
-    said = begin(tmp_path, at=120, by="SIGKILL")
+    said = go_on(command, tmp_path)
     assert finished_cells(rows_of(tmp_path)) == CELLS, said
     assert said.count("already measured") == before
     keys = [tuple(row[c] for c in ("batch_size", "method", "scheme", "probes"))
@@ -132,18 +151,21 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
     assert len(keys) == len(set(keys))
 
 
-def test_a_disk_that_is_full(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("in_this_process")
+def test_a_disk_that_is_full(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A file may not grow beyond some bytes: the system says so as it does of a full disk."""
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.toml").write_text(PROFILE)
 
     def limit() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (3000, resource.RLIM_INFINITY))
 
-    words = ["run", "mine.toml", "--output", "run"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
     full = subprocess.run(
-        [sys.executable, "-m", "xconv_bench", *words], cwd=tmp_path, env=environment,
+        [sys.executable, "-m", "xconv_bench", *words_in(tmp_path)], cwd=tmp_path, env=environment,
         capture_output=True, text=True, preexec_fn=limit, check=False, timeout=120,
     )  # fmt: skip
     assert full.returncode == 1, full.stderr
@@ -152,15 +174,7 @@ def test_a_disk_that_is_full(tmp_path: Path) -> None:
     kept = rows_of(tmp_path)
     measured = finished_cells(kept)["layers"]
     assert 0 < measured < CELLS["layers"]
-    said = begin(tmp_path, at=120, by="SIGKILL")
+    said = go_on(command, tmp_path)
     assert finished_cells(rows_of(tmp_path)) == CELLS, said
     assert said.count("already measured") == measured
     assert rows_of(tmp_path)["layers"][: len(kept["layers"])] == kept["layers"]
-
-
-def test_two_runs_at_once(tmp_path: Path) -> None:
-    with RunDirectory("run", "mine", tmp_path / "run"):
-        (tmp_path / "mine.toml").write_text(PROFILE)
-        said = begin(tmp_path, at=120, by="SIGKILL")
-    assert "xconv-bench: run is in use by another run" in said
-    assert not (tmp_path / "run/memory.csv").exists()

@@ -11,6 +11,8 @@ from own_networks import name
 from xconv_bench.results.schema import TABLES
 
 Command = Callable[..., Any]
+
+pytestmark = pytest.mark.usefixtures("in_this_process")
 SMALL = ("--model", name("plain"), "--image-size", "12,24", "--memory-budget", "1MiB")
 
 

@@ -16,6 +16,7 @@ from xconv_bench.results.schema import TABLES
 Command = Callable[..., Any]
 
 _NOISE = "gradient error above 1: more noise than gradient"
+HERE = pytest.mark.usefixtures("in_this_process", "unpainted")
 REAL = ["live_peak_bytes", "rss_peak_bytes", "forward_seconds", "step_seconds"]
 
 
@@ -80,6 +81,7 @@ SCHEMES = [
 ]  # fmt: skip
 
 
+@HERE
 @pytest.mark.parametrize(("options", "expected"), SCHEMES, ids=str)
 def test_schemes(
     command: Command, tmp_path: Path, options: list[str], expected: list[tuple[Any, ...]]
@@ -96,6 +98,7 @@ def test_schemes(
     assert set(table["first"]) == {"exact"} and set(table["status"]) == {"ok"}
 
 
+@HERE
 def test_probes_alone_mean_the_papers_scheme(command: Command, tmp_path: Path) -> None:
     """Hold it for every other command, too, where nothing stands beside it."""
     finished = command(
@@ -106,6 +109,7 @@ def test_probes_alone_mean_the_papers_scheme(command: Command, tmp_path: Path) -
     assert list(pd.read_csv(tmp_path / "max_batch.csv")["scheme"].dropna()) == ["independent"]
 
 
+@HERE
 def test_the_first_layer_is_a_knob_of_every_method_that_swaps(
     command: Command, tmp_path: Path
 ) -> None:
@@ -127,6 +131,7 @@ def test_the_first_layer_is_a_knob_of_every_method_that_swaps(
     assert (whole.loc[methods, "exact"] > whole.loc[methods, "compressed"]).all()
 
 
+@HERE
 def test_sweeps_by_commas_and_by_repetition(command: Command, tmp_path: Path) -> None:
     finished = command(
         "memory", "--model", "paper/mnist,paper/cifar", "--simulate", "--image-size", "8",
@@ -142,6 +147,7 @@ def test_sweeps_by_commas_and_by_repetition(command: Command, tmp_path: Path) ->
     assert table[REAL].isna().all(axis=None)
 
 
+@HERE
 def test_sets_of_families_are_swept_by_repetition(command: Command, tmp_path: Path) -> None:
     finished = command(
         "memory", "--model", "paper/mnist", "--simulate", "--image-size", "8", "--method", "xconv",
@@ -152,6 +158,7 @@ def test_sets_of_families_are_swept_by_repetition(command: Command, tmp_path: Pa
     assert list(pd.read_csv(tmp_path / "memory.csv")["compress"]) == ["conv,relu", "relu"]
 
 
+@HERE
 def test_all_families_and_bits_of_normalisations(command: Command, tmp_path: Path) -> None:
     """Fewer bits keep fewer bytes; where no normalisation is compressed, they are no setting."""
     finished = command(
@@ -168,6 +175,7 @@ def test_all_families_and_bits_of_normalisations(command: Command, tmp_path: Pat
     assert "norm 2 bits" in finished.output
 
 
+@HERE
 def test_repeats_have_seeds_of_their_own(command: Command, tmp_path: Path) -> None:
     finished = command(
         "memory", "--model", "paper/mnist", "--simulate", "--image-size", "8",
@@ -179,6 +187,7 @@ def test_repeats_have_seeds_of_their_own(command: Command, tmp_path: Path) -> No
     assert "repeat 1: ok" in finished.errors.splitlines()[-1]
 
 
+@HERE
 def test_the_size_of_the_model_and_a_new_folder_where_none_is_given(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -191,6 +200,7 @@ def test_the_size_of_the_model_and_a_new_folder_where_none_is_given(
     assert list(pd.read_csv(folders[0] / "memory.csv")["image_size"]) == [28]
 
 
+@HERE
 def test_a_second_run_measures_what_is_new(command: Command, tmp_path: Path) -> None:
     arguments = ("memory", "--model", "paper/mnist", "--simulate", "--no-cross-check",
                  "--output", tmp_path)  # fmt: skip
@@ -207,7 +217,7 @@ def test_a_second_run_measures_what_is_new(command: Command, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("network", "options", "status", "message"),
     [
-        ("Hangs", ["--timeout", 2], "timeout", "given up after 2 s (--timeout)"),
+        ("Hangs", ["--timeout", 1], "timeout", "given up after 1 s (--timeout)"),
         ("one_pixel", ["--batch-size", 1], "error", "ValueError: Expected more than 1 value per"),
         ("Allocates", [], "oom", "RuntimeError: "),
         ("perceptron", ["--method", "quantized"], "unsupported", "no module that quantized can"),

@@ -16,6 +16,7 @@ OWN = ("--model", f"{DETECTOR}:Detector", "--inputs", f"{DETECTOR}:pairs", "--lo
        f"{DETECTOR}:loss", "--image-size", 16)  # fmt: skip
 XCONV = ("--method", "exact,xconv", "--scheme", "independent", "--probes", 8)
 SMALL = (*OWN, "--batch-size", 4)
+HERE = pytest.mark.usefixtures("in_this_process", "unpainted")
 
 OTHERS = """
 import torch
@@ -75,6 +76,7 @@ def others(tmp_path: Path) -> Path:
     return path
 
 
+@HERE
 def test_simulated_bytes_are_those_of_a_step_that_is_run(command: Command, tmp_path: Path) -> None:
     rows = {}
     for device in ("simulated", "cpu"):
@@ -89,6 +91,7 @@ def test_simulated_bytes_are_those_of_a_step_that_is_run(command: Command, tmp_p
     assert exact == 0 < xconv
 
 
+@HERE
 def test_the_page_has_a_command_that_runs(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,6 +113,7 @@ def test_the_page_s_names_of_other_packages_are_networks() -> None:
         assert find(name).name == name
 
 
+@HERE
 def test_layers_search_runtime_and_error(command: Command, tmp_path: Path) -> None:
     for name, *options in (
         ("layers", *SMALL, "--method", "exact"),
@@ -128,6 +132,7 @@ def test_layers_search_runtime_and_error(command: Command, tmp_path: Path) -> No
     assert set(pd.read_csv(tmp_path / "error" / "error.csv").data) == {"synthetic"}
 
 
+@HERE
 def test_advise_plans_a_network_of_several_inputs(command: Command, tmp_path: Path) -> None:
     finished = command("advise", *SMALL, "--error", 0.5, "--repeats", 2, "--rounds", 1,
                        "--device", "cpu", "--output", tmp_path)  # fmt: skip
@@ -135,6 +140,7 @@ def test_advise_plans_a_network_of_several_inputs(command: Command, tmp_path: Pa
     assert (tmp_path / "plan.toml").is_file()
 
 
+@HERE
 def test_inputs_by_name_with_lazy_modules_and_the_automatic_loss(
     command: Command, others: Path, tmp_path: Path
 ) -> None:
@@ -161,6 +167,7 @@ def test_rows_of_another_file_are_not_taken_for_these(
         assert len(pd.read_csv(tmp_path / "run" / "memory.csv").model.unique()) == times
 
 
+@HERE
 @pytest.mark.parametrize(
     "option, callable, words",
     [

@@ -13,6 +13,7 @@ from own_networks import name
 from xconv_bench.results.run_directory import RunDirectory
 
 Command = Callable[..., Any]
+HERE = pytest.mark.usefixtures("in_this_process", "unpainted")
 
 
 def profile(folder: Path, second: str = "max-batch", extra: str = "") -> Path:
@@ -39,6 +40,7 @@ def profile(folder: Path, second: str = "max-batch", extra: str = "") -> Path:
     return path
 
 
+@HERE
 def test_from_end_to_end_and_again(command: Command, tmp_path: Path) -> None:
     path = profile(tmp_path)
     finished = command("run", path, "--output", tmp_path / "run")
@@ -63,6 +65,7 @@ def test_jobs_of_all_experiments(command: Command, tmp_path: Path) -> None:
     assert len(pd.read_csv(tmp_path / "run/memory.csv")) == 2
 
 
+@HERE
 def test_settings_are_kept_for_who_resumes(command: Command, tmp_path: Path) -> None:
     changes = ("--set", "memory.batch-size=3", "--set", "memory-budget=2MiB")
     finished = command("run", profile(tmp_path), *changes, "--output", tmp_path / "run")
@@ -73,6 +76,7 @@ def test_settings_are_kept_for_who_resumes(command: Command, tmp_path: Path) -> 
     assert again.code == 0 and again.errors.count("already measured") == 2
 
 
+@HERE
 def test_the_worst_exit_code_counts(command: Command, tmp_path: Path) -> None:
     path = profile(tmp_path, extra="headroom = 0.01")
     assert command("run", path, "--output", tmp_path / "run").code == 1
@@ -175,6 +179,7 @@ def test_profiles_are_listed(command: Command) -> None:
         assert word in finished.output
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_experiments_of_one_command_share_its_pictures(command: Command, tmp_path: Path) -> None:
     path = profile(tmp_path)
     again = ["[[experiment]]", 'command = "memory"', "batch-size = 3", 'method = "exact"']

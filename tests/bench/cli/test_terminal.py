@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from own_networks import name
+from run_directories import MEMORY, make_run
 
 ROOT = Path(__file__).resolve().parents[3]
 SCRIPT = [sys.executable, "-c", "import sys; from xconv_bench.cli import main; sys.exit(main())"]
@@ -30,19 +30,6 @@ def environment(**changes: str) -> dict[str, str]:
     return {**kept, "PYTHONPATH": str(ROOT), **changes}
 
 
-def test_as_a_module_with_a_network_that_talks(tmp_path: Path) -> None:
-    finished = subprocess.run(
-        [sys.executable, "-m", "xconv_bench", *MNIST[:2], name("talks"), *MNIST[3:]],
-        cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert finished.returncode == 0, finished.stderr
-    assert "talks, 1,173 parameters, 2 convolutions, batch 32, 8 px" in finished.stdout
-    assert "the network talks" not in finished.stdout
-    said = [line for line in finished.stderr.splitlines() if not line.startswith("[")]
-    assert set(said) == {"the network talks"}
-    assert "written: runs/memory-" in finished.stdout
-
-
 def close_early(arguments: list[str], lines: int, tmp_path: Path) -> tuple[list[bytes], str]:
     """Read so many lines of a command's output and close it; the lines, and its last words."""
     with subprocess.Popen(
@@ -61,10 +48,9 @@ def test_output_that_nobody_reads_to_its_end(tmp_path: Path) -> None:
     (first,), errors = close_early(["models"], 1, tmp_path)
     assert first.startswith(b"model ")
     assert errors == ""
-    (first,), errors = close_early([*MNIST, "--output", "run"], 1, tmp_path)
-    assert first.startswith(b"paper/mnist, ")
-    assert all(line.startswith("[") for line in errors.splitlines()), errors
-    assert len((tmp_path / "run/memory.csv").read_text().splitlines()) == 3
+    make_run(tmp_path / "run", memory=MEMORY)
+    (first,), errors = close_early(["report", "run", "--format", "markdown"], 1, tmp_path)
+    assert first.startswith(b"#") and errors == ""
 
 
 def test_output_that_nobody_reads_at_all(tmp_path: Path) -> None:

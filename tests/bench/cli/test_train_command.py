@@ -19,6 +19,7 @@ from processes import wait_until
 ROOT = Path(__file__).resolve().parents[3]
 Command = Callable[..., Any]
 HAS_TENSORBOARD = importlib.util.find_spec("tensorboard") is not None
+pytestmark = pytest.mark.usefixtures("in_this_process")
 CHEAP = ("--epochs", "1", "--probes", "4", "--device", "cpu", "--scheme", "independent")
 SMALL = (
     "train", "--task", "classification", "--model", name("Classifies"), "--image-size", "12",

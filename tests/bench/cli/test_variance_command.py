@@ -12,6 +12,8 @@ from xconv_bench.results.schema import TABLES
 
 Command = Callable[..., Any]
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 NETWORK = (
     "--model", name("normalized"), "--image-size", 12, "--data", "synthetic", "--samples", 40,
     "--probes", "2,8", "--minibatches", 4, "--first", "compressed",
@@ -56,6 +58,7 @@ def test_from_end_to_end_and_again(command: Command, tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(other, same, check_exact=True)
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_the_target(command: Command, tmp_path: Path) -> None:
     smallest = []
     for target in (1, 0.5):
@@ -66,6 +69,7 @@ def test_the_target(command: Command, tmp_path: Path) -> None:
     assert (smallest[1] >= smallest[0]).all() and (smallest[1] > smallest[0]).any()
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_the_laws_of_earlier_runs_stay(command: Command, tmp_path: Path) -> None:
     for scheme in ("independent", "multi"):
         finished = command("variance", *SMALLER, scheme, "--output", tmp_path)

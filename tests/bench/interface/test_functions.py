@@ -24,6 +24,7 @@ QUICK: dict[str, Any] = {
     "simulate": True, "cross_check": False, "batch_size": 2, "image_size": 16, "probes": 4,
     "scheme": "independent",
 }  # fmt: skip
+HERE = pytest.mark.usefixtures("in_this_process")
 PEAK = "simulated_peak_bytes"
 
 
@@ -56,6 +57,7 @@ def test_every_command_that_measures_is_a_function_with_its_options() -> None:
         assert "--" not in function.__doc__
 
 
+@HERE
 def test_a_table_is_that_of_the_csv(tmp_path: Path) -> None:
     table = xb.memory(own_networks.name("normalized"), output=tmp_path / "run", **QUICK)
     read = pd.read_csv(tmp_path / "run" / "memory.csv", dtype=dict(table.dtypes))
@@ -65,11 +67,13 @@ def test_a_table_is_that_of_the_csv(tmp_path: Path) -> None:
     assert kinds == {"model": "string", "probes": "Int64", "keep": "float64"}
 
 
+@HERE
 def test_how_rows_ended_follows_on_what_tells_them_apart() -> None:
     table = xb.memory(own_networks.normalized, **{**QUICK, "probes": [2, 4]})
     assert list(table.columns[:5]) == ["model", "method", "probes", "status", "message"]
 
 
+@HERE
 def test_rows_that_fail_warn_of_the_first() -> None:
     said = r"^memory: 2 of 2 rows are not ok; the first, Linear exact, ended with error: Runtime"
     with pytest.warns(UserWarning, match=said) as caught:
@@ -78,6 +82,7 @@ def test_rows_that_fail_warn_of_the_first() -> None:
     assert [Path(each.filename).name for each in caught] == ["test_functions.py"]
 
 
+@HERE
 def test_a_notebook_gets_a_plain_line_for_each_row(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -88,6 +93,7 @@ def test_a_notebook_gets_a_plain_line_for_each_row(
     assert line.startswith("[1/1] ") and ": ok" in line and "\x1b" not in line
 
 
+@HERE
 def test_nothing_is_written_unasked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     xb.memory(own_networks.name("normalized"), method="exact", **QUICK)
@@ -120,6 +126,7 @@ def test_real_steps_of_a_local_object_say_where() -> None:
     assert "in the calling process" in table["message"][0]
 
 
+@HERE
 def test_functions_are_given_the_image_size_they_ask_for() -> None:
     def sized(image_size: int) -> nn.Module:
         assert image_size == 16
@@ -148,6 +155,7 @@ def test_inputs_and_loss_may_be_functions(monkeypatch: pytest.MonkeyPatch, tmp_p
         xb.memory(Fused, **settings)
 
 
+@HERE
 def test_channels_are_those_of_the_object() -> None:
     grey = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten())
     assert list(xb.memory(grey, method="exact", **QUICK)["status"]) == ["ok"]
@@ -184,6 +192,7 @@ def test_a_wrong_argument_is_one_clear_error(given: dict[str, Any], message: str
     assert "--" not in str(caught.value) and "\n" not in str(caught.value)
 
 
+@HERE
 def test_a_table_is_drawn() -> None:
     from matplotlib.figure import Figure
 

@@ -2,9 +2,11 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from multiprocessing import forkserver
+from multiprocessing.connection import wait
 from pathlib import Path
+from typing import Any
 
 import pieces_of_work as pieces
 import pytest
@@ -105,11 +107,25 @@ def test_a_death_is_seen_while_a_child_holds_the_pipe(launcher: Launcher, tmp_pa
         os.kill(int(note.read_text()), signal.SIGKILL)
 
 
-def test_a_process_that_hangs_is_ended(tmp_path: Path) -> None:
-    note = tmp_path / "pid"
-    outcome = Launcher(timeout_seconds=1.5).run(Ends(pieces.ignore_everything, (note,)))
+@pytest.fixture
+def note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return where a piece of work notes that it hangs: before that its time does not run out."""
+    path = tmp_path / "pid"
+
+    def patient(ready: Sequence[Any], seconds: float | None = None) -> list[Any]:
+        while not (path.exists() and path.read_text()):
+            if found := wait(ready, 0.02):
+                return found
+        return wait(ready, seconds)
+
+    monkeypatch.setattr("xconv_bench.launch.process.wait", patient)
+    return path
+
+
+def test_a_process_that_hangs_is_ended(note: Path) -> None:
+    outcome = Launcher(timeout_seconds=0.1).run(Ends(pieces.ignore_everything, (note,)))
     assert (outcome.status, outcome.readings) == ("timeout", KEPT)
-    assert outcome.message == "before; given up after 1.5 s (--timeout)"
+    assert outcome.message == "before; given up after 0.1 s (--timeout)"
     assert not is_alive(int(note.read_text()))
 
 
@@ -174,7 +190,7 @@ def test_an_interrupt_waits_until_the_work_is_sent(launcher: Launcher) -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_a_piece_of_work_may_have_less_time_than_others(tmp_path: Path) -> None:
-    work = Ends(pieces.ignore_everything, (tmp_path / "pid",))
-    outcome = Launcher(timeout_seconds=60).run(work, timeout_seconds=1.5)
-    assert (outcome.status, outcome.message) == ("timeout", "before; given up after 1.5 s")
+def test_a_piece_of_work_may_have_less_time_than_others(note: Path) -> None:
+    work = Ends(pieces.ignore_everything, (note,))
+    outcome = Launcher(timeout_seconds=60).run(work, timeout_seconds=0.1)
+    assert (outcome.status, outcome.message) == ("timeout", "before; given up after 0.1 s")

@@ -37,7 +37,7 @@ def verdicts(cell: GradientConfiguration, repeats: int) -> dict[str, dict[str, A
 def test_every_scheme_passes_the_bias_test(scheme: str) -> None:
     """False alarms: at the rate that the test itself states, one in a million."""
     assert FALSE_ALARM_RATE <= 1e-6
-    cell = replace(CELL, scheme=scheme)
+    cell = replace(CELL, scheme=scheme, batch_size=4)
     dial = SCHEMES[scheme].dial
     if dial != "probes":
         cell = replace(cell, probes=None, distribution=None, **{dial: SCHEMES[scheme].default})
@@ -71,7 +71,7 @@ def test_the_variance_falls_as_one_over_the_probes(scheme: str, most: int) -> No
     """
     rows = []
     for probes in (2, most):
-        cell = replace(CELL, scheme=scheme, probes=probes, batch_size=4)
+        cell = replace(CELL, scheme=scheme, probes=probes, batch_size=2)
         measurement = cell.extended(VarianceConfiguration, minibatches=8, repeats=16)
         outcome = outcome_of(VarianceMeasurement(measurement, START))
         rows += [

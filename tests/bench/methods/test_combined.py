@@ -103,7 +103,8 @@ def test_running_statistics_and_loss_are_those_of_exact(name: str) -> None:
 def test_gradients_are_unbiased_where_inputs_are_computed_again() -> None:
     """Every parameter's, below convolutions, normalisations and GELU."""
     exact = reversible()
-    model = applied("xconv+invertible", copy.deepcopy(exact), first="compressed")
+    probed = {"scheme": "independent", "probes": 4, "first": "compressed"}
+    model = applied("xconv+invertible", copy.deepcopy(exact), **probed)
     input = images(2, 3, 8, 8)
     samples = torch.stack([gradients(model, input, seed) for seed in range(FEWEST_SAMPLES)])
     expected = gradients(exact, input)

@@ -6,8 +6,6 @@ Each case runs in an interpreter of its own, since what is registered with torch
 import subprocess
 import sys
 
-import pytest
-
 OPEN_THE_DOOR = """
 from xconv_bench.models.torchvision_shim import _declare_operators, import_torchvision
 torchvision = import_torchvision()
@@ -33,9 +31,8 @@ def run(program: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("before", ["pass", "import torchvision"])
-def test_models_can_be_used(before: str) -> None:
-    attempt = f"try:\n    {before}\nexcept Exception:\n    pass\n"
+def test_models_can_be_used_after_an_import_that_may_have_failed() -> None:
+    attempt = "try:\n    import torchvision\nexcept Exception:\n    pass\n"
     finished = run(f"{attempt}{OPEN_THE_DOOR}print(torchvision.models.resnet18.__name__)")
     assert (finished.returncode, finished.stdout) == (0, "resnet18\n"), finished.stderr
 

@@ -1,5 +1,6 @@
 """Tasks: batches by seed and epoch alone, data that are kept apart, measures, and mistakes."""
 
+import functools
 from itertools import islice
 from pathlib import Path
 
@@ -15,9 +16,14 @@ from xconv_bench.tasks.measures import Overlap
 from xconv_bench.tasks.order import generator, shuffled_batches, split
 
 
-@pytest.fixture(scope="module", params=sorted(TASKS))
+@functools.cache
+def made(name: str) -> Task:
+    return make_task(name, TaskOptions())
+
+
+@pytest.fixture(params=sorted(TASKS))
 def task(request: pytest.FixtureRequest) -> Task:
-    return make_task(request.param, TaskOptions())
+    return made(request.param)
 
 
 def first_batch(task: Task, epoch: int) -> dict[str, torch.Tensor]:
@@ -213,13 +219,13 @@ def test_frechet_distance_is_that_of_the_matrix_root() -> None:
 
 
 def test_the_judging_classifier_knows_digits() -> None:
-    task = make_task("generation", TaskOptions())
-    before = torch.get_rng_state()
+    task = made("generation")
     classifier = task.classifier  # type: ignore[attr-defined]
-    assert torch.equal(torch.get_rng_state(), before)
     right = classifier(task._images).argmax(1) == task._labels  # type: ignore[attr-defined]
     assert right.float().mean() > 0.97
+    before = torch.get_rng_state()
     again = trained_classifier(task._images, task._labels)  # type: ignore[attr-defined]
+    assert torch.equal(torch.get_rng_state(), before)
     assert torch.equal(again.head.weight, classifier.head.weight)
 
 
