@@ -104,7 +104,7 @@ def convert(
         compress: which families to swap, of ``FAMILIES``: ``"conv"``, ``"relu"``, ``"pool"``,
             ``"act"``, ``"dropout"``, ``"norm"``, ``"linear"``; ``"functions"`` reaches calls of
             functions, such as ``torch.nn.functional.relu``, of those families that are swapped as
-            well; or ``"all"``, a word and not a list, for every one of them.
+            well. One of them, several in a list, or ``"all"`` for every one.
         skip: what to leave alone: names of modules as in ``model.named_modules()`` (a container's
             name stands for all in it), or a predicate of name and module.
         distribution: ``"rademacher"`` or ``"gaussian"``.
@@ -154,7 +154,8 @@ def convert(
     allot = allot or usual_allotment(probing.scheme)
     check_word("first", first, FIRST)
     check_word("allot", allot, ALLOT)
-    targets = _targets(compress)
+    families = _families(compress)
+    targets = {theirs: ours for name in families for theirs, ours in FAMILIES[name].items()}
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a torch.nn.Module; got {model!r}")
     skips = _predicate(model, skip)
@@ -175,7 +176,6 @@ def convert(
                 state = _probed_state(module, probing, budget, module is first_one)
                 bare = State(bits=act_bits, norm_bits=norm_bits, mark=SWAPPED)
                 set_state(module, state or bare)
-        families = FAMILIES if compress == ALL else compress
         if "functions" in families:
             _reach_functions(model, families, skipped, act_bits)
     return model
@@ -358,19 +358,19 @@ def _original(ours: type) -> type:
     return type(ours)(name, bases, own)
 
 
-def _targets(compress: Collection[str] | str) -> dict[type[nn.Module], type[nn.Module]]:
-    """Return the classes that ``compress`` swaps; ValueError for an unknown family."""
-    names = FAMILIES if compress == ALL else compress
-    is_list = isinstance(names, Collection) and not isinstance(names, str)
+def _families(compress: Collection[str] | str) -> Collection[str]:
+    """Return the families to swap; ValueError for an unknown one."""
+    names = FAMILIES if compress == ALL else [compress] if isinstance(compress, str) else compress
+    is_list = isinstance(names, Collection)
     unknown: list[Any] = [n for n in names if n not in FAMILIES] if is_list else [names]
     if unknown:
         near = nearest(unknown[0], [*FAMILIES, ALL])
         hint = f" did you mean {near!r}?" if near else ""
         raise ValueError(
-            f"cannot compress {unknown[0]!r};{hint} compress takes a list of "
-            f"{', '.join(FAMILIES)}, or {ALL!r} for every one"
+            f"cannot compress {unknown[0]!r};{hint} compress takes "
+            f"{', '.join(FAMILIES)}, a list of them, or {ALL!r} for every one"
         )
-    return {theirs: ours for name in names for theirs, ours in FAMILIES[name].items()}
+    return names
 
 
 def _first_layer(model: nn.Module) -> nn.Module | None:

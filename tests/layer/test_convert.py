@@ -331,17 +331,24 @@ def test_a_failing_predicate_leaves_a_whole_model() -> None:
     assert swapped(model) == []
 
 
+def test_a_family_alone_is_a_list_of_one() -> None:
+    one, several = (
+        convert(small_network(), compress="relu"),
+        convert(small_network(), compress=["relu"]),
+    )
+    assert swapped(one) == swapped(several) != []
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         ({"probes": -1}, "-1"),
         ({"scheme": "spectrum"}, "'spectrum'; did you mean 'spectral'"),
         ({"distribution": "cauchy"}, "'cauchy'.*rademacher, gaussian"),
-        ({"compress": ["rnn"]}, "'rnn'.*list of conv, relu, .*or 'all'"),
-        ({"compress": "conv"}, "'conv'.*list of conv, relu"),
+        ({"compress": ["rnn"]}, "'rnn'.*takes conv, relu, .*, a list of them, or 'all'"),
         ({"compress": "pol"}, "cannot compress 'pol'; did you mean 'pool'"),
         ({"compress": ("conv", "pol")}, "cannot compress 'pol'; did you mean 'pool'"),
-        ({"compress": None}, "cannot compress None; compress takes a list of conv, relu"),
+        ({"compress": None}, "cannot compress None; compress takes conv, relu"),
         ({"skip": ["nowhere"]}, "'nowhere'"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
