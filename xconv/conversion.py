@@ -361,7 +361,8 @@ def _original(ours: type) -> type:
 def _targets(compress: Collection[str] | str) -> dict[type[nn.Module], type[nn.Module]]:
     """Return the classes that ``compress`` swaps; ValueError for an unknown family."""
     names = FAMILIES if compress == ALL else compress
-    unknown = [names] if isinstance(names, str) else [n for n in names if n not in FAMILIES]
+    is_list = isinstance(names, Collection) and not isinstance(names, str)
+    unknown: list[Any] = [n for n in names if n not in FAMILIES] if is_list else [names]
     if unknown:
         near = nearest(unknown[0], [*FAMILIES, ALL])
         hint = f" did you mean {near!r}?" if near else ""

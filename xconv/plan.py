@@ -191,6 +191,11 @@ class Plan:
         """
         try:
             return cls.parse(Path(path).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise type(error)(
+                f"{path} cannot be read as a plan: {error.strerror}; give a TOML file that "
+                "Plan.write or xconv-bench advise wrote"
+            ) from error
         except ValueError as error:
             raise ValueError(f"{path} is no plan: {error}") from error
 

@@ -35,10 +35,7 @@ def _read(path: Path) -> Plan:
 
     try:
         return Plan.read(path)
-    except OSError as error:
-        reason = error.strerror or error
-        raise UsageError(f"--plan {path}: {reason}; give a file that advise wrote") from error
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise UsageError(f"--plan {error}") from error
 
 

@@ -107,7 +107,7 @@ def test_tables_from_before_it_are_read(checkout: Path) -> None:
     shutil.copytree(baseline, checkout / "older")
     program = (
         "from pathlib import Path\n"
-        "from xconv_bench.results.run_directory import read_tables\n"
+        "from xconv_bench.results.reading import read_tables\n"
         "rows = read_tables(Path('older'), {'memory'})['memory']\n"
         "print(rows[0]['model'], {row['strength'] for row in rows})\n"
     )

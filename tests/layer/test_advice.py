@@ -1,8 +1,10 @@
 """``xconv.advise``: what is chosen, that budgets and errors are kept to, what is said if not."""
 
+import re
 from functools import cache
 from itertools import product
 from math import inf
+from typing import Any
 
 import pytest
 import torch
@@ -16,6 +18,7 @@ from xconv.planning.choosing import (
     Option,
     at_once,
     choose,
+    smallest,
     total_bytes,
     total_variance,
 )
@@ -111,14 +114,43 @@ def test_the_error_asked_for_is_not_exceeded() -> None:
 
 
 def test_where_nothing_fits_it_says_by_how_much_and_what_would() -> None:
-    with pytest.raises(ValueError, match="no plan fits: the smallest keeps") as refused:
+    with pytest.raises(ValueError, match="no plan fits into memory_budget=100: ") as refused:
         costs().within(100)
-    (needed,) = [
-        int(word.rstrip(",")) for word in str(refused.value).split() if word.rstrip(",").isdigit()
-    ]
+    said = str(refused.value)
+    (needed,) = map(int, re.findall(r"give memory_budget=(\d+) or more", said))
     assert costs().within(needed).saved_bytes == needed
     with pytest.raises(ValueError):
         costs().within(needed - 1)
+
+
+def test_a_smaller_batch_is_advised_only_where_one_sample_would_fit() -> None:
+    options = costs().options
+    needed = total_bytes(options, smallest(options))
+    smaller = ", or a batch of about 1 instead of 3"
+    for budget, advice in ((1, ""), (needed // 8, ""), (needed // 2, smaller)):
+        with pytest.raises(ValueError) as refused:
+            costs().within(budget, batch_size=3)
+        assert str(refused.value).endswith(f"give memory_budget={needed} or more{advice}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"memory_budget": 0}, ValueError, "memory_budget must be a number of bytes.*; got 0"),
+        ({"memory_budget": float("nan")}, ValueError, "memory_budget must be .*; got nan"),
+        ({"memory_budget": "8GiB"}, TypeError, r"such as 8 \* 2\*\*30; got '8GiB'"),
+        ({"memory_budget": True}, TypeError, "memory_budget must be .*; got True"),
+        ({"error": -0.5}, ValueError, "error must be a relative error.*at least 0; got -0.5"),
+        ({"error": float("inf")}, ValueError, "error must be .*; got inf"),
+        ({"error": 0.1, "repeats": 0}, ValueError, "repeats must be .* at least 1; got 0"),
+    ],
+    ids=lambda value: " ".join(map(str, value)) if isinstance(value, dict) else "",
+)
+def test_numbers_out_of_range(
+    arguments: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        xconv.advise(network(), example(), **arguments)
 
 
 def test_one_of_budget_and_error_is_given() -> None:

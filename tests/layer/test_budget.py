@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from layer_cases import assert_same, gradients, images, small_network
+from statistics_checker import check_mean
 from torch import Tensor, nn
 
 from xconv import XConv2d, convert
@@ -163,6 +164,25 @@ def test_a_repeated_seed_repeats_the_gradient() -> None:
     train(model, 5, start=1)
     assert_same(gradients(model, images(), seed=0), first)
     assert not torch.equal(gradients(model, images(), seed=9)["3.weight"], first["3.weight"])
+
+
+def test_the_same_seed_before_every_step_learns_nothing_and_repeats_the_error() -> None:
+    """Another seed learns again; over seeds the mean is exact, whatever was repeated before."""
+    layer = XConv2d(2, 2, 3, padding=1, bits=1.0)
+    x = torch.randn(1, 2, 16, 16, generator=torch.Generator().manual_seed(0))
+    delta = torch.randn(1, 2, 16, 16, generator=torch.Generator().manual_seed(1))
+
+    def gradient(seed: int) -> Tensor:
+        torch.manual_seed(seed)
+        (found,) = torch.autograd.grad(layer(x), layer.weight, delta)
+        return found
+
+    steps = [gradient(0) for _ in range(8)]
+    assert all(step.equal(steps[0]) for step in steps) and member(layer).budget.renewals == 0
+    exact = torch.nn.grad.conv2d_weight(x, layer.weight.shape, delta, padding=1)
+    assert not torch.allclose(torch.stack(steps).mean(0), exact, rtol=0.01)
+    check_mean(torch.stack([gradient(seed) for seed in range(1, 901)]), exact)
+    assert member(layer).budget.renewals > 0
 
 
 def test_a_call_without_a_backward_pass_changes_no_plan() -> None:

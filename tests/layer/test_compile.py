@@ -300,6 +300,17 @@ def test_other_sizes_are_the_same_graph(module: nn.Module, sizes: list[tuple[int
     assert counter.frame_count == 1
 
 
+@pytest.mark.parametrize("scheme", ["quantized", "independent", "multi", "orthogonal", "sampling"])
+def test_other_sizes_are_the_same_graph_of_every_scheme_but_spectral(scheme: str) -> None:
+    """The bytes that ``spectral`` keeps depend on blocks: docs/performance.md says so."""
+    model = convert(nn.Sequential(nn.Conv2d(3, 4, 3)), scheme=scheme, first="compressed")
+    counter = CompileCounter()
+    run = torch.compile(model, backend=counter, dynamic=True)
+    for batch, side in [(2, 16), (3, 20), (5, 24)]:
+        run(torch.randn(batch, 3, side, side, requires_grad=True))
+    assert counter.frame_count == 1
+
+
 class Permuted(nn.Module):
     """Images that lie with their channels last, and sequences that lie the other way about."""
 

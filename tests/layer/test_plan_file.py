@@ -119,5 +119,15 @@ def test_a_plan_for_another_model_is_refused(name: str, setting: Setting, said: 
 def test_a_plan_says_all() -> None:
     with pytest.raises(ValueError, match="a plan says what is kept: leave out bits; got 1"):
         xconv.convert(network(), plan=Plan(), bits=1)
-    with pytest.raises(FileNotFoundError):
-        xconv.convert(network(), plan="nowhere.toml")
+
+
+@pytest.mark.parametrize(
+    ("path", "error", "reason"),
+    [("nowhere.toml", FileNotFoundError, "No such file"), (".", IsADirectoryError, "directory")],
+)
+def test_a_plan_that_cannot_be_read(path: str, error: type[OSError], reason: str) -> None:
+    with pytest.raises(error) as refused:
+        xconv.convert(network(), plan=path)
+    said = str(refused.value)
+    assert said.startswith(f"{path} cannot be read as a plan: ") and reason in said
+    assert said.endswith("give a TOML file that Plan.write or xconv-bench advise wrote")

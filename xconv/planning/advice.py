@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, sqrt
+from numbers import Real
 from typing import Any
 
 import torch
@@ -126,17 +127,18 @@ class Costs:
             for name, settings in self.bytes.items()
         ]
 
-    def within(self, memory_budget: int) -> Advice:
+    def within(self, memory_budget: float, batch_size: int = 0) -> Advice:
         """Return the plan of least error that keeps at most ``memory_budget`` bytes.
 
-        Raises ValueError where no plan fits.
+        Raises ValueError where no plan fits, with what would: a larger budget, or a smaller batch
+        than the ``batch_size`` that was measured.
         """
         options = self.options
         try:
             return self.advice(choose(options, at_once(options, memory_budget)))
-        except NoRoomError as no_room:
-            least = smallest(options)
-            raise ValueError(_words(options, least, memory_budget, no_room.missing)) from None
+        except NoRoomError:
+            words = _words(options, smallest(options), memory_budget, batch_size)
+            raise ValueError(words) from None
 
     def advice(self, chosen: Sequence[int]) -> Advice:
         """Return the plan that takes option ``chosen[i]`` for module i of ``names``."""
@@ -154,7 +156,7 @@ class Costs:
 def advise(
     model: nn.Module,
     example: Any,
-    memory_budget: int | None = None,
+    memory_budget: float | None = None,
     error: float | None = None,
     loss: Callable[[Any], Tensor] | None = None,
     repeats: int = 2,
@@ -185,7 +187,9 @@ def advise(
 
     Raises:
         ValueError: if no plan fits, with the number of missing bytes and what would fit; if both or
-            neither of ``memory_budget`` and ``error`` are given; and if the output has no gradient.
+            neither of ``memory_budget`` and ``error`` are given; if they or ``repeats`` are out of
+            range; and if the output has no gradient.
+        TypeError: if they are not numbers.
 
     >>> model = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.BatchNorm2d(8))
     >>> advice = advise(model, torch.randn(4, 3, 32, 32), memory_budget=100_000)
@@ -195,10 +199,13 @@ def advise(
     """
     if (memory_budget is None) == (error is None):
         raise ValueError("give either memory_budget, in bytes, or error; got both or neither")
+    _check("memory_budget", memory_budget, 1, "a number of bytes, such as 8 * 2**30")
+    _check("error", error, 0, "a relative error, such as 0.1")
+    _check("repeats", repeats, 1, "a number of seeds")
     inputs = example if isinstance(example, tuple) else (example,)
     costs = measure_costs(model, inputs, loss or _random_direction, repeats)
     if memory_budget is not None:
-        return costs.within(memory_budget)
+        return costs.within(memory_budget, _batch_size(inputs))
     return costs.advice(choose(costs.options, at_once(costs.options, inf), (error or 0.0) ** 2))
 
 
@@ -223,15 +230,32 @@ def _result_of(measuring: Generator[float, None, Variances]) -> Variances:
             return result
 
 
+def _check(name: str, value: Any, least: int, expected: str) -> None:
+    """Raise TypeError or ValueError unless ``value`` is a number that is not below ``least``."""
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be {expected}; got {value!r}")
+    if not least <= float(value) < inf:
+        raise ValueError(f"{name} must be {expected}, at least {least}; got {value!r}")
+
+
+def _batch_size(inputs: tuple[Any, ...]) -> int:
+    """Return the length of the first tensor; 0 where there is none."""
+    tensors = (each for each in tree_iter(inputs) if isinstance(each, Tensor) and each.dim())
+    return next((len(tensor) for tensor in tensors), 0)
+
+
 def _words(
-    options: Sequence[Sequence[Option]], least: Sequence[int], budget: int, missing: float
+    options: Sequence[Sequence[Option]], least: Sequence[int], budget: float, batch_size: int
 ) -> str:
     kept = total_bytes(options, least)
+    samples = int(batch_size * budget) // kept
+    smaller = f", or a batch of about {samples} instead of {batch_size}" if samples else ""
     return (
-        f"no plan fits: the smallest keeps {kept / _MIB:.4g} MiB, {missing / _MIB:.4g} MiB more "
-        f"than memory_budget={budget} ({budget / _MIB:.4g} MiB), at a relative error of "
-        f"{sqrt(total_variance(options, least)):.3g}; give a budget of {kept}, or a batch of "
-        f"{budget / kept:.2g} times the size"
+        f"no plan fits into memory_budget={budget}: the smallest keeps {kept} bytes "
+        f"({kept / _MIB:.3g} MiB), at a relative error of "
+        f"{sqrt(total_variance(options, least)):.3g}; give memory_budget={kept} or more{smaller}"
     )
 
 

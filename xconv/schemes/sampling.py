@@ -105,7 +105,8 @@ class Sampling(Rebuilt):
         return numbers.topk(self._count(layout, probing), largest=False).indices
 
     def _count(self, layout: Layout, probing: Dials) -> int:
-        return max(1, int(pixels(layout.shape) * self._share(probing)))
+        # ``int`` would fix sizes that a compiler has as symbols.
+        return torch.sym_max(1, torch.sym_int(pixels(layout.shape) * self._share(probing)))
 
     def _share(self, probing: Dials) -> float:
         return self.default if probing.keep is None else probing.keep

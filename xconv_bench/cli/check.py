@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xconv_bench.cli.streams import say
+from xconv_bench.cli.streams import say, tell
 from xconv_bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def check(
     """
     from xconv_bench.cli.newest import take_newest
     from xconv_bench.report.tables.verdicts import print_changes, print_verdicts
-    from xconv_bench.results.run_directory import read_tables
+    from xconv_bench.results.reading import read_tables
     from xconv_bench.thresholds.baseline import Baseline, read_environment
     from xconv_bench.thresholds.update import update_baseline
     from xconv_bench.thresholds.verdict import judge
@@ -90,7 +90,10 @@ def check(
             raise UsageError("--update needs a --baseline, or a profile that names one")
         print_changes(update_baseline(run, path, limits), path)
         return 0
-    tables = read_tables(run, {each.table for each in limits})
+    remarks: list[str] = []
+    tables = read_tables(run, {each.table for each in limits}, remarks)
+    for line in remarks:
+        tell(line)
     needs = any(each.reference == "baseline" for each in limits)
     known = Baseline(path) if needs and path is not None else None
     verdicts = judge(limits, tables.__getitem__, read_environment(run), known)
@@ -131,7 +134,7 @@ def _write_reports(verdicts: Sequence[Verdict], junit: Path | None) -> None:
     from xconv_bench.results.files import explained, write_whole
 
     if junit is not None:
-        with explained(junit):
+        with explained(junit, option="--junit"):
             write_whole(junit, junit_xml(verdicts))
 
 

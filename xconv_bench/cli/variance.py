@@ -73,7 +73,7 @@ def variance(
     plan = gradient_plan(given)
     cells = [
         cell.extended(VarianceConfiguration, minibatches=minibatches, repeats=repeats)
-        for cell in plan.configurations()
+        for cell in plan.configurations(takes_inputs=False)
     ]
     for cell in cells:
         if cell.batch_size == cell.samples:

@@ -38,16 +38,20 @@ class GradientPlan:
     layers: tuple[str, ...]
     launcher: Launcher
 
-    def configurations(self, at_budget: bool = False) -> list[GradientConfiguration]:
+    def configurations(
+        self, at_budget: bool = False, takes_inputs: bool = True
+    ) -> list[GradientConfiguration]:
         """Return every cell with its data. Raises BenchError for models, layers or data that fail.
 
         With ``at_budget`` batch sizes are chosen later, and those of the sweep are ignored.
+        ``takes_inputs`` says whether the command has ``--inputs``.
         """
 
         sweep = self.sweep
         survey = GradientSurvey(
             sweep.models, sweep.devices, sweep.image_sizes,
             () if at_budget else sweep.batch_sizes, self.layers, self.data, self.weights,
+            takes_inputs,
         )  # fmt: skip
         outcome = self.launcher.run(survey)
         if outcome.status != "ok":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 
@@ -18,6 +19,7 @@ from xconv_bench.measurement.survey import Survey
 from xconv_bench.measurement.training import build
 from xconv_bench.models import Architecture, find
 from xconv_bench.models.messages import did_you_mean
+from xconv_bench.models.several_inputs import images_alone
 from xconv_bench.results.schema import ALL_LAYERS
 
 
@@ -27,7 +29,8 @@ class GradientSurvey:
 
     Raises as ``Survey`` does, and UsageError for data that a model does not take or that cannot
     be read, for batches that are larger than the data, for weights that cannot be read or do not
-    fit, for layers that no model has, and for a model without convolutions.
+    fit, for layers that no model has, and for a model without convolutions. ``takes_inputs`` says
+    whether the command has ``--inputs``.
     """
 
     models: tuple[str, ...]
@@ -37,9 +40,14 @@ class GradientSurvey:
     layers: tuple[str, ...]
     data: DataOptions
     weights: str
+    takes_inputs: bool = True
 
     def __call__(self) -> Iterator[Event]:
         """Look at every model with its data."""
+        with nullcontext() if self.takes_inputs else images_alone():
+            yield from self._look()
+
+    def _look(self) -> Iterator[Event]:
         yield from Survey(self.models, self.devices, self.image_sizes, computes=True)()
         architectures = [find(name) for name in self.models]
         opened = [self._open(architecture) for architecture in architectures]

@@ -15,6 +15,7 @@ from xconv_bench.errors import UsageError
 from xconv_bench.models.base import Architecture
 from xconv_bench.models.calls import check_arguments, in_order, parameters_of
 from xconv_bench.models.messages import reason
+from xconv_bench.models.several_inputs import NeedsInputs
 from xconv_bench.objectives.denoising import Denoising
 
 _STEPS = 1000
@@ -110,7 +111,7 @@ class _Noisy:
     def __call__(self, batch: int, size: int) -> Any:
         """Return samples, steps of the diffusion and what else ``forward`` does not go without.
 
-        Raises UsageError for a network that takes something else.
+        Raises NeedsInputs for a network that takes something else.
         """
         named = {}
         parameters = list(parameters_of(self._forward).values())[1:]
@@ -130,6 +131,4 @@ class _Noisy:
         width = self._values.get("cross_attention_dim")
         if name == "encoder_hidden_states" and isinstance(width, int):
             return torch.randn(batch, _TOKENS, width)
-        raise UsageError(
-            f"{self._name} takes {name}: give its inputs with --inputs FILE.py:callable"
-        )
+        raise NeedsInputs(f"{self._name} takes {name}")

@@ -20,6 +20,7 @@ from xconv_bench.errors import UsageError
 from xconv_bench.models.base import Architecture, square_image
 from xconv_bench.models.calls import in_order
 from xconv_bench.models.messages import did_you_mean, reason
+from xconv_bench.models.several_inputs import NeedsInputs
 from xconv_bench.objectives.automatic import AutomaticObjective
 
 _SIZE = "image_size"
@@ -168,11 +169,8 @@ class _Configured:
             raise self._refusal()
         return value
 
-    def _refusal(self) -> UsageError:
-        return UsageError(
-            f"{self._name} takes {self._main} and perhaps more: give its inputs with "
-            "--inputs FILE.py:callable"
-        )
+    def _refusal(self) -> NeedsInputs:
+        return NeedsInputs(f"{self._name} takes {self._main} and perhaps more")
 
     def _frames(self) -> tuple[int, ...]:
         frames = getattr(self._config, "num_frames", None)

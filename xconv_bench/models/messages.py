@@ -8,9 +8,9 @@ from pathlib import Path
 
 _ADVICE = {
     r"to have \d+ channels, but got 3 channels": "images have 3 channels unless the file or the "
-    "network defines sample_shape(image_size), or --inputs is given",
-    r"forward\(\) missing \d+ required": "a network that takes more than images needs "
-    "--inputs FILE.py:callable (docs/own_models.md)",
+    "network defines sample_shape(image_size)",
+    r"forward\(\) missing \d+ required": "a network that takes more than images needs inputs of "
+    "your own (docs/own_models.md)",
 }
 """Advice to who meets an error of torch or Python, by the words in it."""
 

@@ -22,6 +22,7 @@ from xconv_bench.errors import UsageError
 from xconv_bench.models.base import Architecture
 from xconv_bench.models.calls import check_arguments, parameters_of, read_call
 from xconv_bench.models.messages import did_you_mean, reason
+from xconv_bench.models.several_inputs import NeedsInputs
 from xconv_bench.models.sizes import ANY_SIZE, ImageSizes
 from xconv_bench.models.torchvision_shim import import_torchvision
 from xconv_bench.objectives.automatic import AutomaticObjective
@@ -198,11 +199,9 @@ def _objective(network: nn.Module, sample_shape: tuple[int, ...]) -> Objective:
 def _inputs(
     text: str, names: tuple[str, ...], channels: int, dimensions: int, batch: int, size: int
 ) -> Any:
-    """Return images and steps of a diffusion. Raises UsageError where others are needed."""
+    """Return images and steps of a diffusion. Raises NeedsInputs where others are needed."""
     if names[1:] != ("timesteps",):
-        raise UsageError(
-            f"{PREFIX}{text} takes {', '.join(names)}: give them with --inputs FILE.py:callable"
-        )
+        raise NeedsInputs(f"{PREFIX}{text} takes {', '.join(names)}")
     images = torch.randn(batch, channels, *(size,) * dimensions)
     return images, torch.randint(_DIFFUSION_STEPS, (batch,))
 

@@ -84,8 +84,14 @@ def _load_module(source: str) -> ModuleType:
 
 
 def _load_file(source: Path) -> ModuleType:
-    path = source.expanduser().resolve()
-    if not path.is_file():
+    try:
+        path = source.expanduser().resolve()
+        is_there = path.is_file()
+    except (OSError, RuntimeError) as error:  # no such user, a closed folder, links in a circle
+        raise UsageError(
+            f"{source} cannot be read: {error}; give path/to/file.py:callable"
+        ) from error
+    if not is_there:
         raise UsageError(f"there is no file {source}: give path/to/file.py:callable")
     try:
         return _run_file(path)

@@ -177,7 +177,8 @@ def gap_words(found: Gap) -> str:
 
 def _setting(row: Row) -> tuple[object, ...]:
     free = _CHOSEN_BY_MEMORY if row["equal_memory"] else frozenset()
-    return tuple(None if name in free else row[name] for name in SETTING_KEY)
+    said = {**row, "equal_memory": row["equal_memory"] or 0}
+    return tuple(None if name in free else said[name] for name in SETTING_KEY)
 
 
 def _trained(name: str, rows: list[Row]) -> Trained:

@@ -31,6 +31,11 @@ def law_of(laws: Laws, row: Row) -> Row | None:
     return laws.get(_key(row))
 
 
+def target_of(law: Row) -> float:
+    """Return the variance ratio that a law's number of probes keeps; 1 where it does not say."""
+    return number(law, "target_ratio") or 1.0
+
+
 def deviation(row: Row, column: str = "total_variance") -> Measured | None:
     """Return the root of a variance with its standard error; None where it was not measured."""
     value = number(row, column)
@@ -90,7 +95,7 @@ def _answers(rows: Sequence[Row], laws: Laws) -> Iterator[str]:
         law = law_of(laws, some[0])
         measured = [row for row in some if number(row, "variance_ratio") is not None]
         if law is not None and measured:
-            target = number(law, "target_ratio") or 1.0
+            target = target_of(law)
             nearest = min(measured, key=lambda row: _distance(row, target))
             yield f"{_adds(nearest)}; {_keeps(law, target)}"
 

@@ -9,23 +9,29 @@ from pathlib import Path
 from xconv_bench.errors import BenchError
 
 _REMEDIES = {
-    errno.ENOSPC: "free some space and run again with the same --output: what is there is kept",
-    errno.EDQUOT: "free some space and run again with the same --output: what is there is kept",
-    errno.EACCES: "change its permissions or choose another --output",
-    errno.EPERM: "change its permissions or choose another --output",
-    errno.EROFS: "choose another --output",
+    errno.ENOSPC: "free some space and run again with the same {option}: what is there is kept",
+    errno.EDQUOT: "free some space and run again with the same {option}: what is there is kept",
+    errno.EACCES: "change its permissions or choose another {option}",
+    errno.EPERM: "change its permissions or choose another {option}",
+    errno.EROFS: "choose another {option}",
 }
 
 
 @contextmanager
-def explained(path: Path, kind: type[BenchError] = BenchError) -> Iterator[None]:
-    """Turn an OSError inside into a ``kind`` of one line that names ``path`` and a remedy."""
+def explained(
+    path: Path, kind: type[BenchError] = BenchError, option: str = "--output"
+) -> Iterator[None]:
+    """Turn an OSError inside into a ``kind`` of one line that names ``path`` and a remedy.
+
+    The ``option`` is the one that the user chose the path with.
+    """
     try:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        remedy = _REMEDIES.get(error.errno or 0, "move it away or choose another --output")
-        raise kind(f"{path} cannot be used: {reason}; {remedy}") from error
+        remedy = _REMEDIES.get(error.errno or 0, "move it away or choose another {option}")
+        said = remedy.format(option=option)
+        raise kind(f"{path} cannot be used: {reason}; {said}") from error
 
 
 def write_whole(path: Path, content: bytes) -> None:

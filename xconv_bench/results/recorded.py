@@ -7,17 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from xconv_bench.errors import BenchError, UsageError
+from xconv_bench.results.reading import RecordedTable, read_recorded
 from xconv_bench.results.run_directory import RUNS
 from xconv_bench.results.schema import TABLES
-from xconv_bench.results.table import Row, Table
-
-
-@dataclass(frozen=True)
-class RecordedTable:
-    """The rows of a table, at least one, and the bytes of its file."""
-
-    rows: list[Row]
-    content: bytes
 
 
 @dataclass(frozen=True)
@@ -125,31 +117,14 @@ def _read_run(path: Path, name: str, skipped: list[str]) -> RecordedRun | None:
 
 
 def _read_table(folder: Path, name: str, problems: list[str]) -> RecordedTable | None:
-    path = folder / f"{name}.csv"
     try:
-        rows = Table(path, TABLES[name]).rows()
-        content = path.read_bytes()
+        found = read_recorded(folder / f"{name}.csv", name)
     except BenchError as error:
-        problems.append(f"{_without_remedy(error)}: skipped")
+        problems.append(f"{error}: skipped")
         return None
-    except OSError as error:
-        problems.append(f"{path} cannot be read: {error.strerror}: skipped")
-        return None
-    whole = content[: content.rfind(b"\n") + 1]
-    if not rows:
-        problems.append(f"{path} has no rows: skipped")
-        return None
-    if whole != content:
-        problems.append(f"{path}: its last line is incomplete: this line is left out")
-    nameless = next((n for n, row in enumerate(rows, 2) if not _is_named(row)), None)
-    if nameless is not None:
-        problems.append(f"{path}: line {nameless} lacks its model, method or status: skipped")
-        return None
-    return RecordedTable(rows, whole)
-
-
-def _is_named(row: Row) -> bool:
-    return all(row[column] for column in ("model", "method", "status"))
+    if found is not None and found.remark:
+        problems.append(found.remark)
+    return found
 
 
 def _read_environment(folder: Path, skipped: list[str]) -> dict[str, Any] | None:
@@ -168,11 +143,6 @@ def _read_environment(folder: Path, skipped: list[str]) -> dict[str, Any] | None
         skipped.append(f"{path} is not a record of an environment: skipped")
         return None
     return record
-
-
-def _without_remedy(error: BenchError) -> str:
-    # The remedies of a table are those of who writes it.
-    return str(error).rpartition("; ")[0] or str(error)
 
 
 def _names(paths: Sequence[Path]) -> list[str]:

@@ -4,7 +4,6 @@ import fcntl
 import itertools
 import os
 import re
-from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +12,7 @@ from xconv_bench.errors import UsageError
 from xconv_bench.naming import model_words
 from xconv_bench.results.files import explained
 from xconv_bench.results.schema import TABLES
-from xconv_bench.results.table import Row, Table
+from xconv_bench.results.table import Table
 
 RUNS = Path("runs")
 """Return the folder of the runs without --output, below the current directory."""
@@ -101,14 +100,6 @@ class RunDirectory:
             raise UsageError(
                 f"{self.path} is in use by another run: wait for its end or choose another --output"
             ) from error
-
-
-def read_tables(run: Path, names: Iterable[str]) -> dict[str, list[Row]]:
-    """Read tables of a run, which may be in use; a table that is not there has no rows.
-
-    Raises BenchError for a file that is no table of this version.
-    """
-    return {name: Table(run / f"{name}.csv", TABLES[name]).rows() for name in names}
 
 
 def _make(experiment: str, model: str) -> Path:

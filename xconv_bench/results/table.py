@@ -19,14 +19,26 @@ from xconv_bench.results.schema import Cell, Schema
 Row = dict[str, Cell]
 
 
+class UnreadableTable(BenchError):
+    """A file that cannot be read as a table: the reason names it, the remedy says what to do.
+
+    Who was about to write to it may choose another directory instead.
+    """
+
+    def __init__(self, reason: str, remedy: str) -> None:
+        super().__init__(f"{reason}; {remedy} or choose another --output")
+        self.reason = reason
+        self.remedy = remedy
+
+
 class Table:
     """The rows of one CSV, at most one for each key.
 
     The names of the ``schema`` are its header; its key tells one row from another. Nothing
     is kept in memory and no file exists before the first row is put. One process writes at a time
     (``RunDirectory`` sees to that); any number may read. Every method raises BenchError, naming
-    the file, where it cannot be used or is not a table with these columns. A table of an
-    earlier version is one; it gets the new columns when a row is put.
+    the file, where it cannot be used, and UnreadableTable where it is not a table with these
+    columns. A table of an earlier version is one; it gets the new columns when a row is put.
     """
 
     def __init__(self, path: Path, schema: Schema) -> None:
@@ -38,7 +50,39 @@ class Table:
 
     def rows(self) -> list[Row]:
         """Return all rows in the order of the file, with every column, None for an empty cell."""
-        return self._parse(self._read())
+        return self.rows_in(self._read())
+
+    def content(self) -> bytes | None:
+        """Return the bytes of the file as they are; None where there is no file."""
+        try:
+            return self.path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            is_closed = isinstance(error, PermissionError)
+            raise UnreadableTable(
+                f"{self.path} cannot be read: {error.strerror or error}",
+                "change its permissions" if is_closed else "move it away",
+            ) from error
+
+    def rows_in(self, content: bytes) -> list[Row]:
+        """Return the rows in the whole lines of ``content``, as ``rows`` does."""
+        text = self._text_of(self.whole_lines(content))
+        # No cell holds a line break: one that is cut off must not swallow the lines after it.
+        lines = [self._cells_of(n, line) for n, line in enumerate(text.splitlines(), start=1)]
+        if not lines:
+            return []
+        header = tuple(lines[0])
+        self._check_header(header)
+        rows = [self._parse_line(n, line, header) for n, line in enumerate(lines[1:], start=2)]
+        return rows if header == self.columns else [complete(row, self.schema) for row in rows]
+
+    def whole_lines(self, content: bytes) -> bytes:
+        """Return ``content`` without a last line that a kill tore."""
+        whole = content[: content.rfind(b"\n") + 1]
+        if not whole and not self._header().startswith(content.removeprefix(codecs.BOM_UTF8)):
+            raise self._foreign("it does not begin with the header of this table")
+        return whole
 
     def find(self, key: Mapping[str, Cell]) -> Row | None:
         """Return the row with the key columns of ``key``; its further entries are not read."""
@@ -56,7 +100,7 @@ class Table:
         if unknown:
             raise ValueError(f"{self.path.name} has no column {', '.join(unknown)}")
         content = self._read()
-        old = {self._key(row): row for row in self._parse(content)}
+        old = {self._key(row): row for row in self.rows_in(content)}
         new = {self._key(row): dict(row) for row in rows}
         with explained(self.path):
             if old.keys() & new.keys() or not self._has_our_header(content):
@@ -85,29 +129,20 @@ class Table:
 
     def _read(self) -> bytes:
         """Return the whole lines of the file; nothing where it does not exist."""
-        with explained(self.path):
-            try:
-                content = self.path.read_bytes()
-            except FileNotFoundError:
-                return b""
-        whole = content[: content.rfind(b"\n") + 1]
-        if not whole and not self._header().startswith(content.removeprefix(codecs.BOM_UTF8)):
-            raise self._foreign("it does not begin with the header of this table")
-        return whole
+        return self.whole_lines(self.content() or b"")
 
-    def _parse(self, content: bytes) -> list[Row]:
+    def _text_of(self, content: bytes) -> str:
         try:
             # Spreadsheets put a mark before what they save as UTF-8.
-            text = content.decode("utf-8-sig")
-            lines = list(csv.reader(text.splitlines(), strict=True))
-        except (UnicodeDecodeError, csv.Error) as error:
+            return content.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
             raise self._foreign(f"it is not a CSV file in UTF-8 ({error})") from error
-        if not lines:
-            return []
-        header = tuple(lines[0])
-        self._check_header(header)
-        rows = [self._parse_line(n, line, header) for n, line in enumerate(lines[1:], start=2)]
-        return rows if header == self.columns else [complete(row, self.schema) for row in rows]
+
+    def _cells_of(self, number: int, line: str) -> list[str]:
+        try:
+            return next(csv.reader([line], strict=True), [])
+        except csv.Error as error:
+            raise self._damaged(number, f"is cut off or no CSV ({error})") from error
 
     def _check_header(self, header: Sequence[str]) -> None:
         if header == self.columns or is_older(header, self.schema):
@@ -121,21 +156,26 @@ class Table:
         raise self._foreign(", ".join(filter(None, reasons)) or "its columns are in another order")
 
     def _parse_line(self, number: int, line: list[str], header: Sequence[str]) -> Row:
-        if len(line) != len(header):
-            raise self._foreign(f"line {number} has {len(line)} cells instead of {len(header)}")
+        if len(line) < len(header):
+            raise self._damaged(number, f"is cut off: it has {len(line)} of {len(header)} cells")
+        if len(line) > len(header):
+            raise self._damaged(number, f"has {len(line)} cells instead of {len(header)}")
         row: Row = {}
         for column, text in zip(header, line, strict=True):
             try:
                 row[column] = self._by_name[column].read(text)
             except ValueError as error:
-                raise self._foreign(f"line {number}: {text!r} is no {column}") from error
+                raise self._damaged(number, f"is wrong: {text!r} is no {column}") from error
         return row
 
-    def _foreign(self, reason: str) -> BenchError:
-        return BenchError(
-            f"{self.path} is not a table of this version: {reason}; "
-            "move it away or choose another --output"
+    def _foreign(self, reason: str) -> UnreadableTable:
+        return UnreadableTable(
+            f"{self.path} is not a table of this version: {reason}", "move it away"
         )
+
+    def _damaged(self, number: int, reason: str) -> UnreadableTable:
+        remedy = f"delete this line and measure again with --output {self.path.parent}"
+        return UnreadableTable(f"{self.path}: line {number} {reason}", remedy)
 
     def _key(self, row: Mapping[str, Cell]) -> tuple[str, ...]:
         # As text: what was read and what is about to be written then compare alike.

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from xconv_bench.data.images import is_served
 from xconv_bench.errors import UsageError, suggest
 from xconv_bench.models import Architecture, find
+from xconv_bench.models.several_inputs import images_alone
 from xconv_bench.tasks.base import Image, Measure, Task, TaskOptions, refuse_folder
 from xconv_bench.tasks.measures import ACCURACY
 from xconv_bench.tasks.order import shuffled_batches
@@ -66,7 +67,8 @@ class Classification(Task):
 
     def build(self) -> nn.Module:
         """Build the network for pictures of this size."""
-        return self._architecture.build(self.image_size)
+        with images_alone():
+            return self._architecture.build(self.image_size)
 
     def optimizer(self, model: nn.Module, learning_rate: float) -> Any:
         """Return Adam, as the paper has it."""

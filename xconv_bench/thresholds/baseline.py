@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from xconv_bench.errors import UsageError
+from xconv_bench.results.reading import read_recorded
 from xconv_bench.results.schema import TABLES, Cell, Column
-from xconv_bench.results.table import Row, Table
+from xconv_bench.results.table import Row
 
 _MACHINE = (
     ("cpu", "model"), ("cpu", "torch_threads"), ("gpus",), ("driver",), ("torch",), ("cuda",),
@@ -50,7 +51,9 @@ class Baseline:
             schema = TABLES[table]
             path = self.path / f"{table}.csv" if self.path.is_dir() else self.path
             is_this = self.path.is_dir() or self.path.stem == table
-            rows = Table(path, schema).rows() if is_this else []
+            renew = "`check --update` renews it"
+            found = read_recorded(path, table, renew) if is_this else None
+            rows = [] if found is None else found.rows
             self._rows[table] = {tuple(row[name] for name in schema.key): row for row in rows}
         return self._rows[table]
 

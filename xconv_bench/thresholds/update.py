@@ -8,7 +8,7 @@ from pathlib import Path
 
 from xconv_bench.errors import BenchError, UsageError
 from xconv_bench.results.files import explained, write_whole
-from xconv_bench.results.run_directory import read_tables
+from xconv_bench.results.reading import read_tables
 from xconv_bench.results.schema import TABLES
 from xconv_bench.results.table import Row, Table
 from xconv_bench.thresholds.limit import Limit
@@ -46,7 +46,7 @@ def update_baseline(run: Path, baseline: Path, limits: Sequence[Limit]) -> list[
     compared = [limit for limit in limits if limit.reference == "baseline"]
     changes = [change for limit in compared for change in _changes(limit, ours, theirs)]
     folder = baseline.parent if baseline.suffix == ".csv" else baseline
-    with explained(folder):
+    with explained(folder, option="--baseline"):
         folder.mkdir(parents=True, exist_ok=True)
         for name in names:
             write_whole(folder / f"{name}.csv", (run / f"{name}.csv").read_bytes())

@@ -137,7 +137,10 @@ def test_what_is_not_compared_is_said_and_does_not_fail(command: Command, tmp_pa
             ["--limit", "memory: saved_bytes <= 1*baseline", "--update", "--baseline", "my.csv"],
             2, "holds one table: expected a folder for memory",
         ),
-        (["--limit", "memory: saved_bytes <= 1", "--junit", "/dev/null/x"], 1, "cannot be used"),
+        (
+            ["--limit", "memory: saved_bytes <= 1", "--junit", "/dev/null/x"], 1,
+            "cannot be used: Not a directory; move it away or choose another --junit",
+        ),
     ],
 )  # fmt: skip
 def test_mistakes(
@@ -171,3 +174,43 @@ def test_a_table_that_lacks_columns(command: Command, run: Path) -> None:
 def test_a_run_without_the_table_fails(command: Command, run: Path) -> None:
     finished = command("check", run, "--limit", "layers: layer_bytes <= 1")
     assert finished.code == 1 and "layers.csv is not in the run" in finished.output
+
+
+REGRESSION = "memory: simulated_peak_bytes <= 1 * baseline"
+
+
+@pytest.mark.parametrize(
+    ("keep", "reason"),
+    [
+        (lambda content: b"", "is empty"),
+        (lambda content: content[:40], "was cut off before its first row ended"),
+        (lambda content: content.splitlines(keepends=True)[0], "has no rows"),
+        (lambda content: content.replace(b",ok,", b",", 1), "line 2 is cut off: it has"),
+        (None, "cannot be read: Is a directory"),
+    ],
+    ids=["empty", "cut", "header", "line", "directory"],
+)
+@pytest.mark.parametrize("which", ["run", "baseline"])
+def test_a_damaged_table_is_said_to_be(
+    command: Command, run: Path, tmp_path: Path, keep: Any, reason: str, which: str
+) -> None:
+    """Nobody reads that it is not there, or to choose another directory for what is there."""
+    old = rows.write(tmp_path / "old", "memory", rows.memory(simulated_peak_bytes=100))
+    path = (run if which == "run" else old) / "memory.csv"
+    content = path.read_bytes()
+    path.unlink()
+    path.mkdir() if keep is None else path.write_bytes(keep(content))
+    finished = command("check", run, "--limit", REGRESSION, "--baseline", old)
+    (line,) = finished.errors.splitlines()
+    assert finished.code == 1 and reason in line and str(path) in line
+    assert "another --output" not in line and "not in the run" not in finished.output
+    remedy = "measure again with --output" if which == "run" else "`check --update` renews it"
+    assert ("move it away" if keep is None else remedy) in line
+
+
+def test_a_last_line_that_a_kill_tore_is_left_out(command: Command, run: Path) -> None:
+    path = run / "memory.csv"
+    path.write_bytes(path.read_bytes()[:-5])
+    finished = command("check", run, "--limit", "memory: simulated_peak_bytes <= 1GiB")
+    assert finished.code == 0 and "1 ok" in finished.output
+    assert finished.errors == f"{path}: its last line is incomplete: this line is left out\n"

@@ -1,6 +1,9 @@
 """The help says what each option sets to somebody who has not read the source."""
 
+import ast
 import re
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,8 +12,10 @@ import typer
 from xconv.conversion import FAMILIES
 from xconv.random import DISTRIBUTIONS
 from xconv.schemes import SCHEMES
+from xconv_bench import __file__ as package
 from xconv_bench.cli import options
 from xconv_bench.cli.app import app
+from xconv_bench.cli.measuring import MEASURING
 from xconv_bench.knobs import KNOBS
 from xconv_bench.methods import METHODS
 from xconv_bench.tasks import TASKS
@@ -73,3 +78,61 @@ def test_the_help_of_a_scheme_names_the_option_that_sets_it() -> None:
     assert {name: found[1] for name, found in dials.items() if found} == {
         name: scheme.dial for name, scheme in SCHEMES.items()
     }
+
+
+PACKAGE = Path(package).parent
+OTHERS = {"--help", "--version", "--pid", "--porcelain", "--untracked-files", "--no-optional-locks"}
+"""Options of xconv-bench itself and of other programs."""
+SHARED = ("measurement", "methods", "launch", "results")
+"""Folders whose messages any command that measures may show."""
+ONLY_WHERE_GIVEN = {
+    "measurement/learning.py": {"--inputs"},
+    "measurement/advice.py": {"--inputs"},
+    "measurement/function_remark.py": {"--compress"},
+    "measurement/gradient_survey.py": {"--layer", "--samples", "--batch-size"},
+    "measurement/starting_weights.py": {"--weights"},
+    "measurement/warm_up.py": {"--warmup-steps", "--weights"},
+    "measurement/plan_search.py": {"--memory-budget"},
+    "measurement/noise.py": {"--scheme"},
+    "methods/__init__.py": {"--method"},
+    "methods/xconv.py": {"--compress"},
+}
+"""Messages about what some commands lack: these commands never come there."""
+
+
+def options_of(*commands: str) -> set[str]:
+    """Return the options that all of these commands have."""
+    found = [
+        {option for each in COMMANDS[name].params for option in (*each.opts, *each.secondary_opts)}
+        for name in commands
+    ]
+    return set.intersection(*found)
+
+
+def options_named_in(path: Path) -> Iterator[str]:
+    """Yield the options in the texts of a file but for its docstrings, and `commands`."""
+    tree = ast.parse(path.read_text())
+    bare = {id(each.value) for each in ast.walk(tree) if isinstance(each, ast.Expr)}
+    for each in ast.walk(tree):
+        if isinstance(each, ast.Constant) and isinstance(each.value, str) and id(each) not in bare:
+            yield from re.findall(r"--[a-z][a-z-]*[a-z]", re.sub("`[^`]*`", "", each.value))
+
+
+def test_every_option_that_a_text_names_exists() -> None:
+    known = set.union(*(options_of(name) for name in COMMANDS)) | OTHERS
+    for path in PACKAGE.rglob("*.py"):
+        assert set(options_named_in(path)) <= known, path
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_advises_options_that_it_has(name: str) -> None:
+    path = PACKAGE / "cli" / f"{name.replace('-', '_')}.py"
+    others = {"--profile"} if name == "run" else set()  # it ends with the words of check
+    assert set(options_named_in(path)) <= options_of(name) | others
+
+
+def test_messages_that_commands_share_advise_options_of_them_all() -> None:
+    everywhere = options_of(*MEASURING)
+    for path in (each for folder in SHARED for each in (PACKAGE / folder).rglob("*.py")):
+        excepted = ONLY_WHERE_GIVEN.get(str(path.relative_to(PACKAGE)), set()) | OTHERS
+        assert set(options_named_in(path)) <= everywhere | excepted, path

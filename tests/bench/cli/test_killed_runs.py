@@ -15,8 +15,9 @@ from pathlib import Path
 from own_networks import name
 from processes import catches, listen_to_interrupts, living_in_session, wait_until
 
-from xconv_bench.results.run_directory import RunDirectory, read_tables
-from xconv_bench.results.table import Row
+from xconv_bench.results.run_directory import RunDirectory
+from xconv_bench.results.schema import TABLES as SCHEMAS
+from xconv_bench.results.table import Row, Table
 
 ROOT = Path(__file__).resolve().parents[3]
 KILLS = int(os.environ.get("XCONV_BENCH_KILLS", "3"))
@@ -93,7 +94,7 @@ def kill(process: "subprocess.Popen[bytes]", by: str) -> None:
 
 def rows_of(folder: Path) -> dict[str, list[Row]]:
     """All rows; strict: half a row that is read would be an error."""
-    return read_tables(folder / "run", TABLES)
+    return {name: Table(folder / f"run/{name}.csv", SCHEMAS[name]).rows() for name in TABLES}
 
 
 def finished_cells(rows: dict[str, list[Row]]) -> dict[str, int]:

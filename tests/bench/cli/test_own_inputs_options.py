@@ -207,3 +207,18 @@ def test_mistakes(
     model = () if name in ("train", "variance") else ("--model", "resnet18")
     refused = command(name, *model, *options, "--output", tmp_path)
     assert refused.code == 2 and words in " ".join(refused.errors.split())
+
+
+@pytest.mark.parametrize("name", ["train", "variance", "error"])
+def test_inputs_are_asked_for_where_they_can_be_given(
+    command: Command, others: Path, tmp_path: Path, name: str
+) -> None:
+    text = "\n\nclass Pair(nn.Conv2d):\n    def forward(self, image, scale): return image * scale\n"
+    others.write_text(others.read_text() + text + "def pair(): return Pair(3, 4, 3)\n")
+    small = () if name == "train" else ("--batch-size", 2, "--samples", 8)
+    given = ("--model", f"{others}:pair", "--image-size", 16, *small)
+    finished = command(name, *given, "--output", tmp_path / "run")
+    line = finished.errors.splitlines()[-1]
+    assert finished.code == 2 and "others.py:pair takes image and scale: " in line
+    assert ("give --inputs FILE.py:callable, which returns both" in line) == (name == "error")
+    assert ("this command gives a network images alone" in line) == (name != "error")

@@ -173,7 +173,7 @@ def test_a_wrong_name_is_one_line(name: str, words: str) -> None:
 @pytest.mark.usefixtures("with_transformers", "with_diffusers")
 @pytest.mark.parametrize("name", ["CLIPModel", "WhisperModel", "FluxTransformer2DModel"])
 def test_networks_of_other_inputs_ask_for_them(name: str) -> None:
-    with pytest.raises(UsageError, match=r"give its inputs with --inputs FILE\.py:callable"):
+    with pytest.raises(UsageError, match=r": give --inputs FILE\.py:callable"):
         inputs_of(f"hf:{name}", 16)
 
 

@@ -76,7 +76,7 @@ def test_a_network_that_depends_on_the_size_is_told_of_it() -> None:
 
 @pytest.mark.usefixtures("with_monai")
 def test_a_network_of_other_inputs_asks_for_them() -> None:
-    with pytest.raises(UsageError, match=r"takes moving, fixed: give them with --inputs"):
+    with pytest.raises(UsageError, match=r"takes moving, fixed: give --inputs"):
         inputs_of("monai:VoxelMorph", 16)
 
 

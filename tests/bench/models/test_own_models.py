@@ -215,3 +215,12 @@ def test_an_empty_file(folder: Path) -> None:
     assert refusal("empty.py:net") == (
         "empty.py has nothing named 'net'; it defines no function and no class"
     )
+
+
+@pytest.mark.parametrize("name", ["~nobody-of-this-name/net.py:Net", "circle.py:Net"])
+def test_a_file_that_cannot_be_looked_for(folder: Path, name: str) -> None:
+    (folder / "circle.py").symlink_to(folder / "back.py")
+    (folder / "back.py").symlink_to(folder / "circle.py")
+    said = refusal(name)
+    assert "cannot be read: " in said or "there is no file circle.py" in said
+    assert said.endswith("give path/to/file.py:callable")

@@ -29,9 +29,9 @@ def test_reading_changes_nothing(tmp_path: Path) -> None:
         (b"a,b\n1,2\n", "column model is missing"),
         (b"\xff\xfe\x00\n", "not a CSV file in UTF-8"),
         (b"\x89PNG\r\n\x1a\n\0\0", "is not a table of this version"),
-        (b"model,method", "has no rows"),
-        (b"half a line", "does not begin with the header"),
-        (b"", "has no rows"),
+        (b"model,method", "was cut off before its first row ended; measure again with --output"),
+        (b"half a line", "does not begin with the header of this table; move it away"),
+        (b"", "is empty; measure again with --output"),
     ],
 )
 def test_a_table_that_is_none_is_skipped(tmp_path: Path, content: bytes, reason: str) -> None:
@@ -40,7 +40,7 @@ def test_a_table_that_is_none_is_skipped(tmp_path: Path, content: bytes, reason:
     (found,), (said,) = read_runs([run])
     assert list(found.tables) == ["memory"]
     assert reason in said and "error.csv" in said and "\n" not in said
-    assert "--output" not in said
+    assert "another --output" not in said
 
 
 def test_half_a_table(tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_half_a_table(tmp_path: Path) -> None:
     (found,), said = read_runs([run])
     assert [len(table.rows) for table in found.tables.values()] == [1]
     assert "memory.csv: its last line is incomplete" in said[0]
-    assert "error.csv is not a table of this version: line 2 has" in said[1]
+    assert "error.csv: line 2 is cut off: it has" in said[1]
     assert found.tables["memory"].content.endswith(b"\n")
 
 
@@ -60,7 +60,8 @@ def test_a_row_without_a_name_is_damage(tmp_path: Path) -> None:
     error = run / "error.csv"
     error.write_bytes(error.read_bytes().replace(b"\nresnet50,", b"\n,"))
     _, said = read_runs([run])
-    assert said == [f"{error}: line 2 lacks its model, method or status: skipped"]
+    remedy = f"delete this line and measure again with --output {error.parent}"
+    assert said == [f"{error}: line 2 lacks its model, method or status; {remedy}: skipped"]
 
 
 @pytest.mark.parametrize(

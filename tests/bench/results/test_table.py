@@ -122,12 +122,8 @@ def test_wherever_a_kill_tears_the_last_line_it_is_ignored_and_repaired(table: T
             ",".join(reversed(TABLES["memory"].names)).encode() + b"\n",
             "its columns are in another order",
         ),
-        (
-            ",".join(TABLES["memory"].names).encode() + b"\nx,y\n",
-            f"line 2 has 2 cells instead of {len(TABLES['memory'].names)}",
-        ),
     ],
-    ids=["columns", "text", "latin-1", "order", "cells"],
+    ids=["columns", "text", "latin-1", "order"],
 )
 def test_a_foreign_file_is_left_alone(table: Table, content: bytes, reason: str) -> None:
     table.path.write_bytes(content)
@@ -136,15 +132,37 @@ def test_a_foreign_file_is_left_alone(table: Table, content: bytes, reason: str)
     assert line.endswith("move it away or choose another --output")
 
 
-def test_a_cell_of_the_wrong_kind_is_named(table: Table) -> None:
-    table.put(row())
-    table.path.write_bytes(table.path.read_bytes().replace(b",8,", b",eight,"))
-    assert "line 2: 'eight' is no probes" in refusal(table)
+WIDTH = len(TABLES["memory"].names)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"net,exact", f"is cut off: it has 2 of {WIDTH} cells"),
+        (b"", f"is cut off: it has 0 of {WIDTH} cells"),
+        (b'net,"xco', "is cut off or no CSV (unexpected end of data)"),
+        (b"x" + b"," * WIDTH, f"has {WIDTH + 1} cells instead of {WIDTH}"),
+        (b"net,xconv,multi,eight" + b"," * (WIDTH - 4), "is wrong: 'eight' is no probes"),
+    ],
+    ids=["cut", "blank", "quoted", "long", "kind"],
+)
+def test_a_damaged_line_is_named(table: Table, line: bytes, reason: str) -> None:
+    """Its remedy helps: without this line, the rows around it are read and gone on with."""
+    table.put(row(seed=1), row(seed=2))
+    header, first, second = table.path.read_bytes().splitlines()
+    table.path.write_bytes(b"\n".join([header, first, line, second, b""]))
+    assert refusal(table) == (
+        f"{table.path}: line 3 {reason}; delete this line and measure again with "
+        f"--output {table.path.parent} or choose another --output"
+    )
+    table.path.write_bytes(b"\n".join([header, first, second, b""]))
+    table.put(row(seed=3))
+    assert [found["seed"] for found in table.rows()] == [1, 2, 3]
 
 
 def test_a_directory_in_its_place(table: Table) -> None:
     table.path.mkdir()
-    assert "Is a directory; move it away" in refusal(table)
+    assert "cannot be read: Is a directory; move it away" in refusal(table)
 
 
 @contextmanager

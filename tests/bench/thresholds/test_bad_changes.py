@@ -22,7 +22,7 @@ from xconv_bench.measurement.comparison import Start
 from xconv_bench.measurement.error import ErrorMeasurement
 from xconv_bench.measurement.simulated import COUNT, simulate
 from xconv_bench.profiles import find_profile, read_profile
-from xconv_bench.results.run_directory import read_tables
+from xconv_bench.results.reading import read_tables
 from xconv_bench.results.table import Row
 from xconv_bench.thresholds.baseline import Baseline
 from xconv_bench.thresholds.verdict import Verdict, judge

@@ -29,7 +29,7 @@ def judged(
 
 def complete(table: str, *found: Mapping[str, Any], folder: Path) -> list[Mapping[str, Any]]:
     """The rows as they are read back: every column in each."""
-    from xconv_bench.results.run_directory import read_tables
+    from xconv_bench.results.reading import read_tables
 
     return list(read_tables(rows.write(folder, table, *found), [table])[table])
 

@@ -67,7 +67,8 @@ def against_memory(setting: Comparable, beside: Beside, cost: _Cost) -> Curves |
     values = [value for row in rows if (value := number(row, cost.column))]
     if not values:
         return None
-    meter = MEMORY[str(rows[0]["peak_meter"])]
+    named = (str(row["peak_meter"]) for row in rows)
+    meter = next((MEMORY[name] for name in named if name in MEMORY.names), FRONTIER["peak_bytes"])
     peaks = [number(row, "peak_bytes") or 0.0 for row in rows]
     memory = bytes_scale(max(peaks))
     is_time = FRONTIER[cost.column].unit is Unit.SECONDS

@@ -18,7 +18,14 @@ from xconv_bench.report.rows import (
     number,
     settings_of,
 )
-from xconv_bench.report.variance_laws import BATCHES_TOGETHER, Laws, deviation, law_of, laws_by_key
+from xconv_bench.report.variance_laws import (
+    BATCHES_TOGETHER,
+    Laws,
+    deviation,
+    law_of,
+    laws_by_key,
+    target_of,
+)
 from xconv_bench.results.schema import ALL_LAYERS
 from xconv_bench.results.schema.variance import VARIANCE
 
@@ -215,7 +222,7 @@ def variance_ratio(
     if not points:
         return None
     known = [law for row in rows if (law := law_of(laws, row)) is not None]
-    target = number(known[0], "target_ratio") or 1.0 if known else _AS_NOISY_AS_SGD
+    target = target_of(known[0]) if known else _AS_NOISY_AS_SGD
     *few, _ = shown.few_layers(setting.rows, layers)
     named = shown.layer_looks({layer: shown.panel_title(layer) for layer in few})
     looks = shown.looks_of(setting.rows)

@@ -36,6 +36,7 @@ from xconv_bench.report.variance_laws import (
     law_of,
     laws_by_key,
     ratio_words,
+    target_of,
 )
 from xconv_bench.report.words import ended, format_measured, format_ratio
 from xconv_bench.results.schema import ALL_LAYERS
@@ -140,7 +141,7 @@ def _law_columns(lines: LayerRows, laws: Laws) -> Iterator[TextColumn]:
     if any(exponents):
         legend = (_EXPONENT.heading, meaning_of(_EXPONENT))
         yield TextColumn(_EXPONENT.heading, aligned(exponents, " ±"), legend=legend)
-    targets = [law["target_ratio"] for law in found if law is not None]
+    targets = [target_of(law) for law in found if law is not None]
     smallest = ["" if law is None else _smallest(law) for law in found]
     for target in targets[:1]:
         heading = f"r for ≤ {target:g}×"

@@ -142,7 +142,9 @@ def _planned(setting: Comparable, plan: Path | None) -> Block:
 
 
 def _whole(setting: Comparable) -> list[str]:
-    (row,) = (row for row in setting.rows if row["layer"] == ALL_LAYERS)
+    row = next((row for row in setting.rows if row["layer"] == ALL_LAYERS), None)
+    if row is None:
+        return []
     seconds = number(row, "step_seconds")
     lines = [
         f"peak of a step: {_known_bytes(row, 'predicted_peak_bytes')} predicted, "
