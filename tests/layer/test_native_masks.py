@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from native_cases import assert_same, needs_compiler
+from native_cases import assert_same, needs_compiler, threads
 from torch import Tensor
 
 from xconv.bits import packed_size
@@ -53,3 +53,26 @@ def test_parts_of_a_tensor_and_negated_views_are_packed_rightly() -> None:
     assert_same(pack_directly, numbers(64).view(8, 8)[:, ::2], False)
     assert_same(_mask_gradient, numbers(64)[::2], torch.full((4,), 77, dtype=torch.uint8), False)
     assert_same(pack_directly, torch.complex(torch.ones(1), torch.ones(1)).conj().imag, False)
+
+
+def test_three_threads_share_a_large_tensor() -> None:
+    leaf = numbers(2**20 + 5)
+
+    def step() -> tuple[Tensor, ...]:
+        output, packed = leaf.clone().requires_grad_(), pack_directly(leaf, False)
+        bit_relu(output * 1, True).sum().backward()
+        assert output.grad is not None
+        return packed, output.grad, _mask_gradient(leaf, packed, False)
+
+    with threads(3):
+        assert_same(step)
+
+
+def test_writing_in_place_is_noticed() -> None:
+    """Autograd refuses to use what was overwritten after it was kept."""
+    leaf = numbers(100).requires_grad_()
+    kept = leaf * 1
+    squared = kept.square()
+    bit_relu(kept, True)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        squared.sum().backward()

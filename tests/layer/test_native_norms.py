@@ -1,12 +1,11 @@
 """Normalisations by the kernels in C have the outputs and gradients of torch's operators."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from unittest import mock
 
 import pytest
 import torch
-from native_cases import assert_same, needs_compiler
+from native_cases import assert_same, needs_compiler, threads
 from torch import Tensor, nn
 
 from xconv import convert
@@ -27,16 +26,6 @@ MODULES: dict[str, Callable[[], nn.Module]] = {
 SHAPE = (4, 6, 13, 9)
 MANY = 2**9
 """Numbers to process together: several parts, whose last groups are not full."""
-
-
-@contextmanager
-def threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def step(

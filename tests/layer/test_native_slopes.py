@@ -5,7 +5,7 @@ from unittest import mock
 
 import pytest
 import torch
-from native_cases import assert_same, needs_compiler
+from native_cases import assert_same, needs_compiler, threads
 from torch import Tensor, nn
 
 from xconv import bits as bits_module
@@ -56,3 +56,16 @@ def test_a_step_is_the_same(name: str, bits: int, strange: float) -> None:
 def test_other_forms_are_the_same(name: str) -> None:
     assert_same(step, name, 4, torch.float32, torch.channels_last, 0.0)
     assert_same(step, name, 4, torch.bfloat16, torch.contiguous_format, 0.0)
+
+
+def test_three_threads_share_a_large_tensor() -> None:
+    network = convert(nn.Sequential(nn.LeakyReLU(0.1)), compress="act")
+    numbers = torch.randn(2**19 + 5, generator=torch.Generator().manual_seed(0))
+
+    def step() -> Tensor | None:
+        leaf = numbers.clone().requires_grad_()
+        network(leaf * 1).backward(numbers)
+        return leaf.grad
+
+    with threads(3):
+        assert_same(step)

@@ -23,6 +23,17 @@ def switched(word: str) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Inside, kernels and operators may use ``count`` threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def assert_same(run: Callable[..., Any], *arguments: Any) -> None:
     """Hold what ``run`` returns with kernels against what it returns with torch's operators."""
     with switched("on"):

@@ -4,6 +4,7 @@ Elements follow each other in memory order; bit i of a byte belongs to the byte'
 function returns False, having done nothing, where a kernel may not be used.
 """
 
+import torch
 from torch import Tensor
 
 from xconv.native.library import library_for_floats
@@ -16,13 +17,31 @@ def pack_passing(output: Tensor, packed: Tensor) -> bool:
     """
     library = library_for_floats(output, packed)
     if library is not None:
-        library.run("pack_passing", output, packed, output.numel())
+        count = output.numel()
+        library.run("pack_passing", output, None, packed, count, torch.get_num_threads())
     return library is not None
+
+
+def can_pass(input: Tensor) -> bool:
+    """Return whether ``relu`` may read ``input``."""
+    return library_for_floats(input) is not None
+
+
+def relu(input: Tensor, output: Tensor, packed: Tensor) -> None:
+    """Write ``torch.relu(input)`` to ``output``, and its bits to ``packed``.
+
+    ``output`` may be ``input``.
+    """
+    library = library_for_floats(input, output, packed)
+    assert library is not None, "can_pass has not been asked"
+    count = input.numel()
+    library.run("pack_passing", input, output, packed, count, torch.get_num_threads())
 
 
 def mask_gradient(gradient: Tensor, packed: Tensor, target: Tensor) -> bool:
     """Write ``gradient`` to ``target`` where its bit is set, 0 elsewhere."""
     library = library_for_floats(gradient, packed, target)
     if library is not None:
-        library.run("mask_words", gradient, packed, target, gradient.numel())
+        count = gradient.numel()
+        library.run("mask_words", gradient, packed, target, count, torch.get_num_threads())
     return library is not None

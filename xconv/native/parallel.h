@@ -40,4 +40,18 @@ static void in_parallel(Task task, const void *work, int64_t parts, int64_t thre
         pthread_join(others[--started], NULL);
 }
 
+/* Elements that need nothing of each other, in parts that share no byte of packed bits or codes. */
+enum { ELEMENTS_OF_A_PART = 1 << 18 };
+
+static inline int64_t parts_of(int64_t count) {
+    return (count + ELEMENTS_OF_A_PART - 1) / ELEMENTS_OF_A_PART;
+}
+
+static inline int64_t start_of(int64_t part) { return part * ELEMENTS_OF_A_PART; }
+
+static inline int64_t end_of(int64_t part, int64_t count) {
+    int64_t end = start_of(part + 1);
+    return end < count ? end : count;
+}
+
 #endif

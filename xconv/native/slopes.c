@@ -6,6 +6,7 @@
 #include "codes.h"
 #include "masks.h"
 #include "mersenne.h"
+#include "parallel.h"
 
 enum { AT_A_TIME = 256 };
 
@@ -71,23 +72,39 @@ static inline void look_up(const uint8_t *codes, const float *factors, float *ow
             own[i] = factors[codes[i]];
 }
 
-/* Multiply each number by the factor that its code stands for; a factor of 0 gives 0 even for NaN if
-   `zero_stays`. */
-void scale_by_codes(
-    const float *source, const uint8_t *packed, const float *factors, float *target, int64_t count,
-    int64_t bits, int64_t zero_stays
-) {
-    for (int64_t begin = 0; begin < count; begin += AT_A_TIME) {
+typedef struct {
+    const float *source;
+    const uint8_t *packed;
+    const float *factors;
+    float *target;
+    int64_t count, bits, zero_stays;
+} Scaling;
+
+static void scale_part(const void *work, int64_t part) {
+    const Scaling *all = work;
+    const float *restrict source = all->source;
+    float *restrict target = all->target;
+    for (int64_t begin = start_of(part), end = end_of(part, all->count); begin < end; begin += AT_A_TIME) {
         float own[AT_A_TIME];
         uint8_t codes[AT_A_TIME] = {0};
-        int64_t size = least(count - begin, AT_A_TIME);
-        unpack(packed + begin / 8 * bits, codes, (size + 7) / 8 * 8, bits);
-        look_up(codes, factors, own, bits);
-        if (zero_stays)
+        int64_t size = least(end - begin, AT_A_TIME);
+        unpack(all->packed + begin / 8 * all->bits, codes, (size + 7) / 8 * 8, all->bits);
+        look_up(codes, all->factors, own, all->bits);
+        if (all->zero_stays)
             for (int64_t i = 0; i < size; i++)
                 target[begin + i] = own[i] == 0.0f ? 0.0f : source[begin + i] * own[i];
         else
             for (int64_t i = 0; i < size; i++)
                 target[begin + i] = source[begin + i] * own[i];
     }
+}
+
+/* Multiply each number by the factor that its code stands for; a factor of 0 gives 0 even for NaN if
+   `zero_stays`. */
+void scale_by_codes(
+    const float *source, const uint8_t *packed, const float *factors, float *target, int64_t count,
+    int64_t bits, int64_t zero_stays, int64_t threads
+) {
+    Scaling all = {source, packed, factors, target, count, bits, zero_stays};
+    in_parallel(scale_part, &all, parts_of(count), threads);
 }

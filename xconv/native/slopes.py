@@ -3,6 +3,7 @@
 Each function returns False, having done nothing, where a kernel may not be used.
 """
 
+import torch
 from torch import Tensor
 
 from xconv.native.library import library_for_floats
@@ -35,6 +36,7 @@ def scale(
     if library is None or len(factors) != 2**bits:
         return False
     library.run(
-        "scale_by_codes", source, packed, factors, target, source.numel(), bits, zero_stays
+        "scale_by_codes", source, packed, factors, target, source.numel(), bits, zero_stays,
+        torch.get_num_threads(),
     )  # fmt: skip
     return True

@@ -73,15 +73,11 @@ class BitReLU(Saving, nn.ReLU):
 class _BitReLU(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, input: Tensor, inplace: bool) -> Tensor:
+        output, packed = _relu_in_one_pass(input, inplace) or _relu_and_bits(input, inplace)
         if inplace:
-            torch.relu_(input)
-            ctx.mark_dirty(input)
-            output = input
-        else:
-            output = torch.relu(input)
+            ctx.mark_dirty(output)
         ctx.channels_last = is_channels_last(output)
-        pack = unless_watched(pack_directly, pack_passing, output)
-        ctx.save_for_backward(pack(output, ctx.channels_last))
+        ctx.save_for_backward(packed)
         return output
 
     @staticmethod
@@ -89,6 +85,27 @@ class _BitReLU(torch.autograd.Function):
         (packed,) = ctx.saved_tensors
         mask = unless_watched(_mask_gradient, mask_gradient, grad_output)
         return mask(grad_output, packed, ctx.channels_last), None
+
+
+def _relu_in_one_pass(input: Tensor, inplace: bool) -> tuple[Tensor, Tensor] | None:
+    """Return output and bits, or None where no kernel for a CPU may be used."""
+    channels_last = is_channels_last(input)
+    line = input.movedim(1, -1) if channels_last else input
+    if not line.numel() or not masks.can_pass(line):
+        return None
+    output = line if inplace else torch.empty_like(line)
+    packed = torch.empty(packed_size(line.numel()), dtype=torch.uint8, device=line.device)
+    masks.relu(line, output, packed)
+    if not inplace:
+        return from_memory_order(output, channels_last), packed
+    torch.autograd.graph.increment_version(input)
+    return input, packed
+
+
+def _relu_and_bits(input: Tensor, inplace: bool) -> tuple[Tensor, Tensor]:
+    output = torch.relu_(input) if inplace else torch.relu(input)
+    pack = unless_watched(pack_directly, pack_passing, output)
+    return output, pack(output, is_channels_last(output))
 
 
 def pack_directly(output: Tensor, channels_last: bool) -> Tensor:
