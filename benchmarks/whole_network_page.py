@@ -28,8 +28,8 @@ A dash stands for what could not be counted; the table of numbers says why.
   most of what is kept, as in ResNet-50, this takes more than **all** alone.
 
 **largest batch** is where the line through the peaks of two batches meets 0.92 × 24 GiB; it is not
-simulated itself. Networks of torchvision that are missing were not measured yet: the command goes
-on with them. Where parameters are most of the peak, as in AlexNet, little can be gained.
+simulated itself. These are all of torchvision's classifiers, and networks that have a goal. Where
+parameters are most of the peak, as in AlexNet, little can be gained.
 """
 
 _GOALS = {
