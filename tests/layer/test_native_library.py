@@ -26,6 +26,24 @@ def test_no_compiler_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert [*tmp_path.iterdir()] == []
 
 
+def test_a_command_that_is_none_and_a_home_that_nobody_knows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(building, "find_compiler", lambda: ["false"])
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)
+    assert _loaded.__wrapped__() == (None, "off: no folder for a cache")
+    monkeypatch.setenv("CC", "gcc 'without an end")
+    assert find_compiler() is None
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_another_system_has_operators_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "byteorder", "big")
+    assert _loaded.__wrapped__() == (None, "off: not written for this system")
+
+
 def test_a_compiler_may_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("CC", "false")

@@ -12,6 +12,7 @@ import shlex
 import shutil
 import stat
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -35,6 +36,8 @@ def build(again: bool = False) -> Path:
 
     Raises OSError or subprocess.SubprocessError where this is impossible.
     """
+    if os.name != "posix" or sys.byteorder != "little":
+        raise OSError("not written for this system")
     compiler = find_compiler()
     if compiler is None:
         raise FileNotFoundError("no C compiler")
@@ -46,7 +49,10 @@ def build(again: bool = False) -> Path:
 
 def find_compiler() -> list[str] | None:
     """Return the command of a C compiler, ``$CC`` if that is set, or None."""
-    given = shlex.split(os.environ.get("CC", ""))
+    try:
+        given = shlex.split(os.environ.get("CC", ""))
+    except ValueError:  # a quotation mark without another
+        return None
     for command in [given] if given else [[name] for name in _COMPILERS]:
         program = shutil.which(command[0])
         if program is not None:
@@ -59,6 +65,8 @@ def _cache() -> Path:
     base = os.environ.get("XDG_CACHE_HOME", "")
     home = Path(base) if os.path.isabs(base) else Path(os.path.expanduser("~"), ".cache")
     folder = home / "xconv"
+    if not folder.is_absolute():  # nobody's home is known
+        raise FileNotFoundError("no folder for a cache")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = folder.stat()
     if found.st_uid != os.geteuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
