@@ -35,7 +35,7 @@ _WHY_MEAN = {
     "gain from the convolution, and transform, rounding and packing come on top; and " + _SMALL,
 }
 _WHY_FAMILY = {
-    "relu": "bits are packed in a pass of their own, after torch's",
+    "relu": "bits are packed and unpacked beside what is one comparison and one product to torch",
     "pool": "positions of maxima are found and packed beside torch's forward pass",
     "norm": "rounding without bias draws a random number for each element in both passes, and "
     "torch sums what is restored in passes of its own",

@@ -81,4 +81,5 @@ def processor(device: str) -> str:
     """Return the name of the GPU, or a CPU's number of threads, in words."""
     if device == "cuda":
         return torch.cuda.get_device_name()
-    return f"a CPU with {torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    return f"a CPU with {threads} thread{'s' * (threads != 1)}"
