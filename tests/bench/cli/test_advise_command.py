@@ -80,7 +80,7 @@ def test_mistakes(command: Command, words: tuple[str, ...], said: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [(None, "No such file or directory; give a file that advise wrote"), ("a = 1", "'a' is unk")],
+    [(None, "No such file or directory; give a TOML file that"), ("a = 1", "'a' is unk")],
 )
 def test_a_file_that_holds_no_plan(
     command: Command, tmp_path: Path, text: str | None, said: str

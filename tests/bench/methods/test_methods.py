@@ -98,7 +98,7 @@ def test_settings_without_effect_are_dropped(given: dict, dropped: set[str]) -> 
 
 
 @pytest.mark.parametrize(
-    ("scheme", "dial", "default"), [("spectral", "bits", 0.5), ("quantized", "bits", 2)]
+    ("scheme", "dial", "default"), [("spectral", "bits", 1), ("quantized", "bits", 2)]
 )
 def test_a_scheme_has_its_own_default(scheme: str, dial: str, default: float) -> None:
     assert find_method("xconv").settle({**KNOBS, "scheme": scheme})[dial] == default

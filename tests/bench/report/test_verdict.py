@@ -34,7 +34,7 @@ SPECTRAL_NAME = "xconv spectral 0.5 bits conv"
 
 def verdict(**tables: Iterable[Mapping[str, Cell]]) -> RunVerdict:
     recorded = {
-        name: RecordedTable([{**dict.fromkeys(TABLES[name].names), **row} for row in rows], b"")
+        name: RecordedTable([{**dict.fromkeys(TABLES[name].names), **row} for row in rows], b"", "")
         for name, rows in tables.items()
     }
     return verdict_of(RecordedRun("run", Path(), recorded, None))
