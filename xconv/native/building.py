@@ -111,7 +111,7 @@ def _run(command: list[str]) -> None:
     subprocess.run(
         command,
         check=True,
-        stdin=subprocess.DEVNULL,  # what a user types is not for the compiler
+        stdin=subprocess.DEVNULL,  # the terminal is the user's
         capture_output=True,
         timeout=_PATIENCE_SECONDS,
     )
