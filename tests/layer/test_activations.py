@@ -87,6 +87,13 @@ def test_a_frozen_prelu_is_exact() -> None:
     assert_same_bits(found[1], found[0])
 
 
+@pytest.mark.parametrize("shape", [(0, 5), (0, 5, 2), (2, 5, 0)], ids=str)
+def test_a_prelu_of_nothing(shape: tuple[int, ...]) -> None:
+    for layer in prelus(5):
+        layer(torch.empty(shape, requires_grad=True)).sum().backward()
+        assert not layer.weight.grad.any()
+
+
 def test_a_prelu_under_autocast() -> None:
     found = []
     for layer in prelus(5):

@@ -14,6 +14,7 @@ from xconv.native import building
 from xconv.native.building import build, find_compiler
 from xconv.native.calling import Library
 from xconv.native.library import _loaded, describe_use, library_for
+from xconv.saved.relu import bit_relu
 
 BUILD = f"import runpy; print(runpy.run_path({building.__file__!r})['build']())"
 """A program that needs no torch."""
@@ -50,6 +51,20 @@ def test_a_compiler_may_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(subprocess.CalledProcessError):
         build()
     assert [*tmp_path.rglob("*.so")] == []
+
+
+@needs_compiler
+def test_a_compiler_is_called_by_its_own_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program that stands for several compilers, as ccache does, looks at its name."""
+    program, name = tmp_path / "several", tmp_path / "mine"
+    program.write_text('#!/bin/sh\n[ "${0##*/}" = mine ] && exec ' + find_compiler()[0] + ' "$@"\n')
+    program.chmod(0o700)
+    name.symlink_to(program)
+    monkeypatch.setenv("CC", str(name))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert build().exists()
 
 
 @needs_compiler
@@ -107,3 +122,12 @@ def test_operators_run_where_somebody_watches() -> None:
         torch.complex(numbers, numbers)[:1].conj().imag,
     )  # fmt: skip
     assert all(library_for(numbers, each) is None for each in unfit)
+
+
+@needs_compiler
+def test_tensors_whose_numbers_lie_nowhere_are_left_to_operators() -> None:
+    nowhere = torch._efficientzerotensor((8,)), torch._to_functional_tensor(torch.ones(8))
+    assert all(library_for(each) is None for each in nowhere)
+    input = torch.ones(8, requires_grad=True)
+    bit_relu(input).backward(nowhere[0])
+    assert input.grad is not None and not input.grad.any()

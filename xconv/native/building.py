@@ -56,7 +56,7 @@ def find_compiler() -> list[str] | None:
     for command in [given] if given else [[name] for name in _COMPILERS]:
         program = shutil.which(command[0])
         if program is not None:
-            return [os.path.realpath(program), *command[1:]]
+            return [os.path.abspath(program), *command[1:]]
     return None
 
 
@@ -79,7 +79,8 @@ def _digest(compiler: list[str]) -> str:
     digest = hashlib.sha256()
     for path in _sources("*.[ch]"):
         digest.update(path.read_bytes())
-    digest.update(repr((compiler, _FLAGS, platform.machine(), *_processor())).encode())
+    own = os.path.realpath(compiler[0])  # tells versions apart
+    digest.update(repr((compiler, own, _FLAGS, platform.machine(), *_processor())).encode())
     return digest.hexdigest()[:32]
 
 
@@ -107,7 +108,13 @@ def _compile(compiler: list[str], path: Path) -> None:
 
 
 def _run(command: list[str]) -> None:
-    subprocess.run(command, check=True, capture_output=True, timeout=_PATIENCE_SECONDS)
+    subprocess.run(
+        command,
+        check=True,
+        stdin=subprocess.DEVNULL,  # the terminal is the user's
+        capture_output=True,
+        timeout=_PATIENCE_SECONDS,
+    )
 
 
 def _sources(pattern: str) -> list[Path]:

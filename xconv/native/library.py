@@ -51,6 +51,7 @@ def _is_readable(tensor: Tensor) -> bool:
         and tensor.is_contiguous()
         and not tensor.is_neg()
         and not (tensor.requires_grad and torch.is_grad_enabled())
+        and (tensor.data_ptr() != 0 or not tensor.numel())  # else its numbers lie nowhere
     )
 
 

@@ -11,6 +11,7 @@ is kept as the level q = ⌊v + u⌋ at v = |x| (2^b − 2)/m, u uniform in [0, 
 and the weight gradient is unbiased. With a frozen weight one bit per element is enough.
 """
 
+from math import prod
 from typing import Any
 
 import torch
@@ -132,7 +133,7 @@ def sum_negatives(
 ) -> Tensor:
     """Return the gradient of ``weight``, in its dtype; its derivative raises RuntimeError."""
     flat = in_memory_order(grad_output, channels_last).view(-1)
-    channels, inner = weight.numel(), 1 if channels_last else grad_output[0, 0].numel()
+    channels, inner = weight.numel(), 1 if channels_last else prod(grad_output.shape[2:])
     total = wide(weight.detach()).new_zeros(channels)
     for piece in pieces(flat.numel(), flat.device, FLOATS):
         codes = unpack_codes(packed[place(piece, bits)], bits)[: piece.stop - piece.start]
