@@ -104,6 +104,8 @@ def _compile(compiler: list[str], path: Path) -> None:
             _run([*command, _FOR_THIS_PROCESSOR])
         except subprocess.CalledProcessError:  # some compilers do not know this word
             _run(command)
+        with made.open("rb") as library:
+            os.fsync(library.fileno())  # a file that a power cut shortened would kill its users
         os.replace(made, path)
 
 
