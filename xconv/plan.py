@@ -196,6 +196,8 @@ class Plan:
                 f"{path} cannot be read as a plan: {error.strerror}; give a TOML file that "
                 "Plan.write or xconv-bench advise wrote"
             ) from error
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{path} is no plan: it is no text in UTF-8") from error
         except ValueError as error:
             raise ValueError(f"{path} is no plan: {error}") from error
 

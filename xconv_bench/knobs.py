@@ -206,7 +206,7 @@ class Knobs:
         metavar="X",
         help="Bits per element: for spectral above 0 and up to 8; 1, 2, 4 or 8 for quantized, for "
         "saved-tensors, and for what the averages of dual-precision leave.",
-        default_words="spectral 0.5, others 2",
+        default_words="spectral 1, others 2",
         phrase="{:g} bits",
         is_dial=True,
     )

@@ -96,6 +96,12 @@ def test_what_is_no_plan_is_refused(text: str, said: str, tmp_path: Path) -> Non
     assert said in str(refused.value) and "\n" not in str(refused.value)
 
 
+def test_a_file_that_is_no_text_is_no_plan(tmp_path: Path) -> None:
+    (tmp_path / "p.toml").write_bytes(b"\xae")
+    with pytest.raises(ValueError, match=r"p\.toml is no plan: it is no text in UTF-8$"):
+        Plan.read(tmp_path / "p.toml")
+
+
 @pytest.mark.parametrize(
     ("name", "setting", "said"),
     [

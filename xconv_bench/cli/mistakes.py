@@ -11,6 +11,9 @@ from xconv_bench.methods import METHODS
 # Its place differs between versions of typer; its relation does not.
 PARSER_ERROR: type[Exception] = typer.BadParameter.__bases__[0]
 
+_OF_A_PARSER = "Value error, "
+"""Words that newer versions of typer put before what is wrong with a value."""
+
 
 class Measuring(TyperCommand):
     """A command whose words all belong to options, such as ``memory --model resnet50``."""
@@ -32,4 +35,4 @@ class Measuring(TyperCommand):
 def words_of(error: Exception) -> str:
     """Return the message of an error in one line."""
     message = error.format_message() if hasattr(error, "format_message") else str(error)
-    return " ".join(message.split())
+    return " ".join(message.replace(_OF_A_PARSER, "").split())

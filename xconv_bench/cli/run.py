@@ -89,7 +89,8 @@ def run(
         logs = [word for place in places for word in ("--log", place)]
         return ["run", "--resume", str(folder), *more, *logs]
 
-    with RunDirectory("run", path.stem, output) as directory, resumable(directory, go_on):
+    option = "--output" if resume is None else "--resume"
+    with RunDirectory("run", path.stem, output, option) as directory, resumable(directory, go_on):
         return _carry_out(plan, profile or "", experiments, directory)
 
 
@@ -129,7 +130,7 @@ def _carry_out(
 
     for experiment in experiments:
         experiment.check(directory)
-    with explained(directory.path):
+    with explained(directory.path, option=directory.option):
         write_whole(directory.path / "profile.toml", plan.text.encode())
     record_environment(directory.environment, experiments[0].cells[0].seed)
     progress = SweepProgress(sum(len(experiment.cells) for experiment in experiments))

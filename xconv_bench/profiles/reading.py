@@ -99,7 +99,9 @@ def _parse(path: Path) -> tuple[str, dict[str, Any]]:
 
 
 def _reason(error: Exception) -> str:
-    return "tables too deep" if isinstance(error, RecursionError) else str(error)
+    if isinstance(error, RecursionError):
+        return "tables too deep"
+    return "it is no text in UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
 
 
 def _own_overrides(document: Mapping[str, Any]) -> list[str]:

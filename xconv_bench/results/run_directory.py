@@ -24,14 +24,18 @@ class RunDirectory:
     """A directory that this process alone writes to, until ``close`` or its death.
 
     ``output`` is used as it is, made where it does not exist; what it holds is kept, so that a
-    run can be resumed. Without it a new ``runs/<experiment>-<model>-<time>`` is made.
+    run can be resumed. Without it a new ``runs/<experiment>-<model>-<time>`` is made. ``option`` is
+    the one that the user chose it with.
 
     Raises UsageError where the directory cannot be made or written to, or another run holds it.
     """
 
-    def __init__(self, experiment: str, model: str, output: Path | None = None) -> None:
+    def __init__(
+        self, experiment: str, model: str, output: Path | None = None, option: str = "--output"
+    ) -> None:
         self.path = _make(experiment, model) if output is None else output
-        with explained(self.path, UsageError):
+        self.option = option
+        with explained(self.path, UsageError, option):
             self.path.mkdir(parents=True, exist_ok=True)
             # Closed on exec, so that a worker that outlives this process does not keep the lock.
             self._lock = os.open(self.path / ".lock", os.O_WRONLY | os.O_CREAT, 0o666)
@@ -98,7 +102,8 @@ class RunDirectory:
         except BlockingIOError as error:
             self.close()
             raise UsageError(
-                f"{self.path} is in use by another run: wait for its end or choose another --output"
+                f"{self.path} is in use by another run: "
+                f"wait for its end or choose another {self.option}"
             ) from error
 
 

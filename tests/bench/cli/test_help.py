@@ -17,7 +17,7 @@ from xconv_bench.cli import options
 from xconv_bench.cli.app import app
 from xconv_bench.cli.measuring import MEASURING
 from xconv_bench.knobs import KNOBS
-from xconv_bench.methods import METHODS
+from xconv_bench.methods import METHODS, find_method
 from xconv_bench.tasks import TASKS
 
 COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
@@ -64,6 +64,16 @@ def test_a_knob_has_one_value_unless_it_sweeps_by_default() -> None:
     assert {name for name, found in values.items() if len(found) != 1} == set()
     given = {name: KNOBS[name].default for name, (value,) in values.items() if value is not None}
     assert given == {name: f"{value}" for name, (value,) in values.items() if value is not None}
+
+
+@pytest.mark.parametrize("dial", ["bits", "probes", "keep", "patch", "rank"])
+def test_the_default_of_a_dial_is_the_one_that_its_help_says(dial: str) -> None:
+    defaults = {name: each.default for name, each in SCHEMES.items() if each.dial == dial}
+    methods = {name: getattr(find_method(name), "dials", {}) for name in METHODS}
+    defaults |= {name: dials[dial] for name, dials in methods.items() if dial in dials}
+    words = KNOBS[dial].default_words or f"others {KNOBS[dial].default}"
+    said = {name: float(value) for name, value in re.findall(r"([a-z-]+) ([0-9.]+)", words)}
+    assert defaults == {name: said.get(name, said.get("others")) for name in defaults}
 
 
 def test_a_choice_takes_every_value_that_its_help_names() -> None:

@@ -36,6 +36,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("arguments", "message"),
     [
         (["nosuch"], "No such command 'nosuch'"),
+        (["report", "--format", "doc"], "for '--format': 'doc' is not one of 'html', "),
         (["memory"], "Missing option '--model'"),
         ([*MNIST, "--nosuch"], "No such option: --nosuch"),
         (

@@ -156,10 +156,11 @@ def test_arguments_that_cannot_be(command: Command, arguments: list[str], messag
 def test_a_second_run_into_the_same_directory_is_refused(command: Command, tmp_path: Path) -> None:
     with RunDirectory("run", "first", tmp_path / "run"):
         finished = command("run", profile(tmp_path), "--output", tmp_path / "run")
-    assert finished.code == 2
-    assert "is in use by another run: wait for its end or choose another --output" in (
-        finished.errors
-    )
+        profile(tmp_path / "run").rename(tmp_path / "run/profile.toml")
+        resumed = command("run", "--resume", tmp_path / "run")
+    assert finished.code == resumed.code == 2
+    for option, said in (("--output", finished.errors), ("--resume", resumed.errors)):
+        assert f"is in use by another run: wait for its end or choose another {option}\n" in said
 
 
 def test_a_foreign_file_is_found_before_anything_is_measured(

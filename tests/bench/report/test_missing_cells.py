@@ -33,9 +33,9 @@ def shown(name: str, rows: list[Row], laws: list[Row]) -> str:
     return out.getvalue() + markdown_of([RecordedRun("run", Path(), {name: recorded}, None)], [])
 
 
-def without(rows: list[Row], column: str, places: slice) -> list[Row]:
-    lacking = range(len(rows))[places]
-    return [row | {column: None} if place in lacking else row for place, row in enumerate(rows)]
+def without_first(rows: list[Row], column: str) -> list[Row]:
+    """Return the rows with that cell of the first empty: a few filled cells ask more than none."""
+    return [rows[0] | {column: None}, *rows[1:]]
 
 
 def filled(rows: list[Row]) -> list[str]:
@@ -46,16 +46,16 @@ def filled(rows: list[Row]) -> list[str]:
 
 
 @pytest.mark.parametrize("name", TABLES)
-@pytest.mark.parametrize("places", [slice(None), slice(1)], ids=["all", "first"])
-def test_any_cell_may_be_empty(name: str, places: slice) -> None:
+def test_any_cell_may_be_empty(name: str) -> None:
     rows, laws = full_rows(TABLES[name]), full_rows(TABLES["variance_law"])
     for column in filled(rows):
-        said = shown(name, without(rows, column, places), laws)
+        said = shown(name, without_first(rows, column), laws)
         assert f"{len(rows)} rows, {len(rows)} ok" in said, column
 
 
 def test_laws_may_lack_any_cell() -> None:
     rows, laws = full_rows(TABLES["variance"]), full_rows(TABLES["variance_law"])
     for column in filled(laws):
-        assert shown("variance", rows, without(laws, column, slice(None))), column
-    assert "r for ≤ 1×" in shown("variance", rows, without(laws, "target_ratio", slice(None)))
+        assert shown("variance", rows, [law | {column: None} for law in laws]), column
+    nothing_asked = [law | {"target_ratio": None} for law in laws]
+    assert "r for ≤ 1×" in shown("variance", rows, nothing_asked)

@@ -27,7 +27,7 @@ def test_reading_changes_nothing(tmp_path: Path) -> None:
     ("content", "reason"),
     [
         (b"a,b\n1,2\n", "column model is missing"),
-        (b"\xff\xfe\x00\n", "not a CSV file in UTF-8"),
+        (b"\xff\xfe\x00\n", "it is no text in UTF-8"),
         (b"\x89PNG\r\n\x1a\n\0\0", "is not a table of this version"),
         (b"model,method", "was cut off before its first row ended; measure again with --output"),
         (b"half a line", "does not begin with the header of this table; move it away"),

@@ -88,6 +88,16 @@ def test_a_directory_that_cannot_be_written_to_is_refused() -> None:
         RunDirectory("memory", "m", Path("/proc/self/fdinfo"))
 
 
+def test_a_remedy_names_the_option_that_the_directory_came_from(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="choose another --resume$"):
+        RunDirectory("run", "m", Path("/proc/self/fdinfo"), "--resume")
+    with (
+        RunDirectory("run", "m", tmp_path),
+        pytest.raises(UsageError, match="choose another --resume$"),
+    ):
+        RunDirectory("run", "m", tmp_path, "--resume")
+
+
 def test_a_second_run_is_refused_until_the_first_closes(tmp_path: Path) -> None:
     with (
         RunDirectory("memory", "m", tmp_path),

@@ -117,7 +117,7 @@ def test_wherever_a_kill_tears_the_last_line_it_is_ignored_and_repaired(table: T
     [
         (b"a,b\n1,2\n", "column model is missing, column 'a' is unknown"),
         (b"notes without a line break", "it does not begin with the header of this table"),
-        ("modèle,méthode\n".encode("latin-1"), "it is not a CSV file in UTF-8"),
+        ("modèle,méthode\n".encode("latin-1"), "it is no text in UTF-8;"),
         (
             ",".join(reversed(TABLES["memory"].names)).encode() + b"\n",
             "its columns are in another order",
