@@ -136,7 +136,7 @@ class Table:
             # Spreadsheets put a mark before what they save as UTF-8.
             return content.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            raise self._foreign(f"it is no text in UTF-8") from error
+            raise self._foreign("it is no text in UTF-8") from error
 
     def _cells_of(self, number: int, line: str) -> list[str]:
         try:

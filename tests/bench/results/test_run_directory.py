@@ -89,11 +89,11 @@ def test_a_directory_that_cannot_be_written_to_is_refused() -> None:
 
 
 def test_a_remedy_names_the_option_that_the_directory_came_from(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="choose another --resume$"):
+    with pytest.raises(UsageError, match=r"choose another --resume$"):
         RunDirectory("run", "m", Path("/proc/self/fdinfo"), "--resume")
     with (
         RunDirectory("run", "m", tmp_path),
-        pytest.raises(UsageError, match="choose another --resume$"),
+        pytest.raises(UsageError, match=r"choose another --resume$"),
     ):
         RunDirectory("run", "m", tmp_path, "--resume")
 
