@@ -36,7 +36,7 @@ FLOORS = {
     ),
     "xconv_bench": (
         "amounts errors explanation interrupts plain_text randomness",
-        "events parsing plans",
+        "events parsing paths plans",
         "knobs",
         "configuration naming objectives",
         "models results",

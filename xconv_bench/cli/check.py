@@ -108,14 +108,15 @@ def _thresholds(
     run: Path, name: str | None, texts: Sequence[str], baseline: Path | None
 ) -> tuple[list[Limit], Path | None]:
     """Return the limits, and the path of the baseline."""
+    from xconv_bench.paths import is_file, is_folder
     from xconv_bench.profiles import find_profile, read_profile
     from xconv_bench.thresholds.limit import read_limit
 
-    if not run.is_dir():
+    if not is_folder(run):
         raise UsageError(f"{run} is no directory: expected that of a run")
     limits = [read_limit(text) for text in texts]
     own = run / "profile.toml"
-    path = find_profile(name) if name is not None else own if own.is_file() else None
+    path = find_profile(name) if name is not None else own if is_file(own) else None
     if path is None:
         if limits:
             return limits, baseline

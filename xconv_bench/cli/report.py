@@ -113,10 +113,11 @@ def _write_pictures(runs: Sequence[RecordedRun], kind: str, output: Path | None)
 def _file(output: Path, ending: str) -> Path:
     """Return ``output`` if it is a file of this kind, else ``report`` with this ending in it."""
     from xconv_bench.errors import UsageError
+    from xconv_bench.paths import is_file, is_folder
 
-    if output.suffix.lower() == ending and not output.is_dir():
+    if output.suffix.lower() == ending and not is_folder(output):
         return output
-    if output.is_file():
+    if is_file(output):
         raise UsageError(
             f"--output {output} is a file: give a folder, or a file ending in {ending}"
         )

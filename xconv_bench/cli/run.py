@@ -98,6 +98,7 @@ def _chosen(
     profile: str | None, overrides: list[str] | None, resume: Path | None, output: Path | None
 ) -> tuple[Path, Path | None]:
     """Return the file of the profile, and the directory of the run where it is given."""
+    from xconv_bench.paths import is_file
     from xconv_bench.profiles import find_profile
 
     if resume is None:
@@ -109,7 +110,7 @@ def _chosen(
     if profile is not None or overrides or output is not None:
         raise UsageError("--resume takes all from its folder: leave out PROFILE, --set, --output")
     path = resume / "profile.toml"
-    if not path.is_file():
+    if not is_file(path):
         raise UsageError(f"--resume {resume}: no run of a profile is there (no profile.toml)")
     return path, resume
 

@@ -14,6 +14,7 @@ from xconv_bench.data.images import ImageFormat, ImageSamples, resized_square
 from xconv_bench.errors import BenchError, UsageError
 from xconv_bench.models.messages import reason
 from xconv_bench.models.torchvision_shim import import_torchvision
+from xconv_bench.paths import is_folder
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -27,7 +28,7 @@ class Published(ImageSamples):
 
     def __init__(self, format: ImageFormat, directory: Path, download: bool) -> None:
         super().__init__(format)
-        if not directory.is_dir():
+        if not is_folder(directory):
             raise UsageError(f"--data-dir {directory} is no folder: give one that exists")
         import_torchvision()
         self._pairs = self._open(directory, download)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from xconv_bench.errors import UsageError, suggest
+from xconv_bench.paths import is_file, is_folder, is_there
 
 # In a checkout they lie at the top; a wheel has them beside this file.
 _CHECKOUT = Path(__file__).resolve().parents[2] / "profiles"
@@ -21,13 +22,13 @@ def shipped_profiles() -> dict[str, Path]:
 def find_profile(name: str) -> Path:
     """Return the file of a profile, by its path or its shipped name. Raises UsageError."""
     path = Path(name)
-    if path.is_file():
+    if is_file(path):
         return path
     shipped = shipped_profiles()
     if name in shipped:
         return shipped[name]
-    if path.suffix == ".toml" or path.exists():
-        reason = "is a folder" if path.is_dir() else "does not exist"
+    if path.suffix == ".toml" or is_there(path):
+        reason = "is a folder" if is_folder(path) else "does not exist"
         raise UsageError(f"profile {name} {reason}: expected a TOML file, or the name of one "
                          "of `xconv-bench profiles`")  # fmt: skip
     raise UsageError(f"profile {name!r} is unknown: {suggest(name, shipped)}")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from xconv_bench.errors import UsageError
+from xconv_bench.paths import is_folder, is_there
 from xconv_bench.results.reading import read_recorded
 from xconv_bench.results.schema import TABLES, Cell, Column
 from xconv_bench.results.table import Row
@@ -23,10 +24,15 @@ class Baseline:
     """The rows of a run directory or of one CSV, and the environment that they were measured in."""
 
     def __init__(self, path: Path) -> None:
-        if not path.exists():
+        if not is_there(path):
             raise UsageError(
                 f"the baseline {path} does not exist: expected a run directory or a CSV; "
                 "`check --update` writes one"
+            )
+        if not is_folder(path) and path.stem not in TABLES:
+            raise UsageError(
+                f"the baseline {path} is named as no table: expected a run directory or a CSV such "
+                "as memory.csv"
             )
         self.path = path
         self.environment = read_environment(path if path.is_dir() else path.parent)

@@ -265,6 +265,12 @@ def test_baselines_that_are_none(tmp_path: Path) -> None:
         Baseline(tmp_path).find("memory", rows.memory())
 
 
+def test_a_baseline_that_is_named_as_no_table(tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").touch()
+    with pytest.raises(UsageError, match=r"mine\.csv is named as no table: expected a run "):
+        Baseline(tmp_path / "mine.csv")
+
+
 @pytest.mark.parametrize(
     ("device", "metric", "outcome"),
     [

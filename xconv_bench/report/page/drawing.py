@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 from xconv_bench import interrupts
 from xconv_bench.errors import BenchError, UsageError
+from xconv_bench.paths import is_folder, is_there
 from xconv_bench.report.canvas import draw, kept_as
 from xconv_bench.report.page.comparison import Comparison, compare
 from xconv_bench.report.page.figures import condensed, first_methods, outcome_of
@@ -88,7 +89,7 @@ def write_all_pictures(
     of each run below it; the picture of the comparison in the first, or in ``output``. Raises
     UsageError where ``output`` is a file, BenchError where nothing can be drawn or written.
     """
-    if output is not None and output.exists() and not output.is_dir():
+    if output is not None and is_there(output) and not is_folder(output):
         raise UsageError(f"--output {output} is a file: pictures need a folder")
     paths: list[Path] = []
     remarks: list[str] = []
