@@ -1,4 +1,4 @@
-"""Paths that a user gave: is a file there, a folder or nothing; or a line on why nobody can tell."""
+"""Paths that a user gave: is a file there, a folder or nothing; or a line why nobody can tell."""
 
 import stat
 from pathlib import Path
