@@ -1,5 +1,7 @@
 """Helpers for tests of kernels in C: the same with kernels and with torch's operators."""
 
+import os
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,10 +11,22 @@ import pytest
 import torch
 from torch import Tensor
 
+from xconv.native import building, library
 from xconv.native.building import find_compiler
 from xconv.native.library import describe_use
 from xconv.watching import SWITCH
 
+
+def give_a_cache() -> None:
+    """Let libraries be kept in a temporary folder where the user's own may not be written."""
+    try:
+        building._cache()
+    except OSError:
+        os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp()
+        library._loaded.cache_clear()
+
+
+give_a_cache()
 needs_compiler = pytest.mark.skipif(find_compiler() is None, reason="needs a C compiler")
 
 
