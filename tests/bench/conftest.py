@@ -48,11 +48,11 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
     A new process does everything for its first time, which takes longer than a small network.
     """
-    from heard import HereRunner
+    from heard import run_here
 
     from xconv_bench.launch import Launcher
 
-    monkeypatch.setattr(Launcher, "run", HereRunner.run)
+    monkeypatch.setattr(Launcher, "run", run_here)
     monkeypatch.setattr(sys, "path", [*sys.path])
 
 

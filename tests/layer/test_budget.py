@@ -212,7 +212,7 @@ def test_a_layer_without_gradients_keeps_the_nominal_plan_and_takes_no_bits_of_o
 
 
 def test_a_step_that_overflows_is_forgotten() -> None:
-    """As the first ones of a scaled loss do: the spectrum of such a gradient is not finite."""
+    """Scale the loss so that gradients overflow, as first ones do: their spectra are not finite."""
     model = network()
     for scale in (torch.inf, 1.0, 1.0, torch.inf, 1.0, 1.0, 1.0):
         (model(images()).square().sum() * scale).backward()

@@ -45,7 +45,7 @@ def uniform(groups: int = 2) -> Tensor:
 
 
 def sparse() -> Tensor:
-    """As behind a ReLU that lets little through: nearly all numbers lie on the lowest level."""
+    """Return numbers as behind a ReLU that lets little through: nearly all on the lowest level."""
     values = uniform()
     return torch.where(torch.arange(values.numel()) % 8 == 0, values, 0.0)
 

@@ -3,13 +3,11 @@
 import contextlib
 import pickle
 import sys
+from typing import Any
 
-from xconv_bench.configuration import SIMULATED
-from xconv_bench.errors import UsageError
-from xconv_bench.events import Progress, Rows, Work
-from xconv_bench.launch import Listener, Outcome
-from xconv_bench.launch.job import unheard
-from xconv_bench.launch.worker import explain
+from xconv_bench.events import Progress, Work
+from xconv_bench.launch import Launcher, Outcome
+from xconv_bench.launch.handing import Here
 
 
 def outcome_of(work: Work) -> Outcome:
@@ -25,27 +23,10 @@ def progress_of(work: Work) -> list[Progress]:
     return [event for event in work() if isinstance(event, Progress)]
 
 
-class HereRunner:
-    """Does work in this process, and tells of it as a launcher does: in place of its ``run``."""
+def run_here(launcher: Launcher, work: Work, *arguments: Any, **options: Any) -> Outcome:
+    """Do a copy of the work in this process, as one of its own would get it.
 
-    def run(
-        self,
-        work: Work,
-        listener: Listener = unheard,
-        device: str = SIMULATED,
-        timeout_seconds: float | None = None,
-    ) -> Outcome:
-        """Do a copy of the work, as a process of its own would get it."""
-        outcome = Outcome()
-        try:
-            with contextlib.redirect_stdout(sys.stderr):
-                for event in pickle.loads(pickle.dumps(work))():
-                    if isinstance(event, Progress | Rows):
-                        listener(event)
-                    outcome.add(event)
-        except Exception as error:
-            end = explain(error)
-            if end.status == "usage":
-                raise UsageError(end.message) from error
-            return outcome.end(end.status, end.message)
-        return outcome
+    It stands in place of ``Launcher.run``.
+    """
+    with contextlib.redirect_stdout(sys.stderr):
+        return Here(()).run(pickle.loads(pickle.dumps(work)), *arguments, **options)

@@ -1,12 +1,13 @@
 """One bit per element, packed and unpacked in one pass, as ``xconv.saved.relu`` does it.
 
-Elements follow each other in memory order; bit i of a byte belongs to the byte's element i. Each
-function returns False, having done nothing, where a kernel may not be used.
+Elements follow each other in memory order; bit i of a byte belongs to the byte's element i. Functions
+that return a boolean return False, having done nothing, where a kernel may not be used.
 """
 
 import torch
 from torch import Tensor
 
+from xconv.native.calling import Library
 from xconv.native.library import library_for_floats
 
 
@@ -22,18 +23,11 @@ def pack_passing(output: Tensor, packed: Tensor) -> bool:
     return library is not None
 
 
-def can_pass(input: Tensor) -> bool:
-    """Return whether ``relu`` may read ``input``."""
-    return library_for_floats(input) is not None
-
-
-def relu(input: Tensor, output: Tensor, packed: Tensor) -> None:
+def relu(library: Library, input: Tensor, output: Tensor, packed: Tensor) -> None:
     """Write ``torch.relu(input)`` to ``output``, and its bits to ``packed``.
 
-    ``output`` may be ``input``.
+    ``output`` may be ``input``. ``library_for_floats`` has found the library for it.
     """
-    library = library_for_floats(input, output, packed)
-    assert library is not None, "can_pass has not been asked"
     count = input.numel()
     library.run("pack_passing", input, output, packed, count, torch.get_num_threads())
 

@@ -14,6 +14,7 @@ from xconv.differentiation import is_differentiated
 from xconv.kernels import choice
 from xconv.layout import from_memory_order, in_memory_order, is_channels_last
 from xconv.native import masks
+from xconv.native.library import library_for_floats
 from xconv.saved.inplace import may_not_be_overwritten
 from xconv.saved.linear_maps import transposes
 from xconv.saved.module import Saving, instead_of
@@ -91,11 +92,12 @@ def _relu_in_one_pass(input: Tensor, inplace: bool) -> tuple[Tensor, Tensor] | N
     """Return output and bits, or None where no kernel for a CPU may be used."""
     channels_last = is_channels_last(input)
     line = input.movedim(1, -1) if channels_last else input
-    if not line.numel() or not masks.can_pass(line):
+    library = library_for_floats(line)
+    if library is None or not line.numel():
         return None
     output = line if inplace else torch.empty_like(line)
     packed = torch.empty(packed_size(line.numel()), dtype=torch.uint8, device=line.device)
-    masks.relu(line, output, packed)
+    masks.relu(library, line, output, packed)
     if not inplace:
         return from_memory_order(output, channels_last), packed
     torch.autograd.graph.increment_version(input)
