@@ -1,7 +1,7 @@
 """One bit per element, packed and unpacked in one pass, as ``xconv.saved.relu`` does it.
 
-Elements follow each other in memory order; bit i of a byte belongs to the byte's element i. Functions
-that return a boolean return False, having done nothing, where a kernel may not be used.
+Elements follow each other in memory order; bit i of a byte belongs to the byte's element i.
+Functions that return a boolean return False, having done nothing, where a kernel may not be used.
 """
 
 import torch
