@@ -11,7 +11,7 @@ no averaging removes.
 import torch
 from torch import Tensor
 
-from xconv.random import random_words
+from xconv.random import mixed, random_words
 
 _STREAM = -5
 _LOWER = 0xFFFF
@@ -26,3 +26,8 @@ def narrowed(values: Tensor, seed: Tensor) -> Tensor:
     chances = random_words(seed, _STREAM, values.numel(), torch.int32, values.device)
     bits = chances.bitwise_and_(_LOWER).view(values.shape).add_(values.view(torch.int32))
     return bits.bitwise_right_shift_(16).to(torch.int16).view(torch.bfloat16)
+
+
+def rounding_seed(seed: Tensor) -> int:
+    """Return the seed of the generator that ``narrowed`` rounds with."""
+    return mixed(seed, _STREAM)

@@ -25,6 +25,7 @@ _FLAGS = (
     # Nothing here looks at errno or at the flags of exceptions, and no bit of a result depends on
     # either; a product and a sum rounded as one would differ from torch's.
     *("-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"),
+    "-fopenmp-simd",  # sums whose order may change say so themselves
 )
 _FOR_THIS_PROCESSOR = "-march=native"
 _LIBRARIES = ("-lm", "-pthread")

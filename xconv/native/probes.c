@@ -1,0 +1,294 @@
+/* Sketches by independent probes of random signs, and what is formed of them again:
+   xconv/schemes/independent.py says how. An image is (channels, pixels), or (pixels, channels) if
+   its channels are last. */
+
+#include "probes.h"
+
+#include "mersenne.h"
+#include "parallel.h"
+
+enum { COLUMNS = 8, TILE = 512 };
+
+void words_of_32_bits(uint32_t *target, int64_t count, int64_t seed);
+void words_of_64_bits(uint64_t *target, int64_t count, int64_t seed);
+
+/* Draw the bits of all parts, each from its own stream. */
+void draw_probes(
+    const Part *parts, int64_t number, int64_t pixels, int64_t is_shared, int64_t seed,
+    uint64_t *bits
+) {
+    for (const Part *part = parts; part < parts + number; part++) {
+        uint64_t own = (uint64_t)seed + (uint64_t)part->stream * 0x9e3779b97f4a7c15u;
+        words_of_64_bits(
+            bits + part->word, (count_of(part, pixels, is_shared) + 63) / 64,
+            (int64_t)(own & (((uint64_t)1 << 62) - 1))
+        );
+    }
+}
+
+/* Write signs of `count` columns, from pixel `at` on, to lines of a tile. */
+static void write_tile(
+    const Probes *probes, int64_t image, int64_t column, int64_t count, int64_t at, int64_t size,
+    float tile[COLUMNS][TILE]
+) {
+    for (int64_t j = 0; j < count; j++) {
+        Column own = column_of(probes, image, column + j);
+        const uint8_t *bytes;
+        int bit;
+        for (int64_t done = 0, run; done < size; done += run) {
+            run = run_of(&own, at + done, size - done, &bytes, &bit);
+            for (int64_t i = 0; i < run; i++)
+                tile[j][done + i] = (float)(1 - 2 * (bytes[i] >> bit & 1));
+        }
+    }
+}
+
+/* Return the sum of the signs of a column. */
+static float total_of(const Probes *probes, int64_t image, int64_t column) {
+    Column own = column_of(probes, image, column);
+    const uint8_t *bytes;
+    int64_t ones = 0;
+    int bit;
+    for (int64_t done = 0, run; done < probes->pixels; done += run) {
+        run = run_of(&own, done, probes->pixels - done, &bytes, &bit);
+        int32_t some = 0;
+        for (int64_t i = 0; i < run; i++)
+            some += bytes[i] >> bit & 1;
+        ones += some;
+    }
+    return (float)(probes->pixels - 2 * ones);
+}
+
+/* Add rows, each times its factor, to `sums`. */
+static void add_rows(
+    float *restrict sums, int64_t length, const float *restrict factors, int64_t step,
+    const float *restrict rows, int64_t stride, int64_t count
+) {
+    for (; count >= 8; count -= 8, factors += 8 * step, rows += 8 * stride)
+        for (int64_t i = 0; i < length; i++) {
+            float sum = sums[i];
+            for (int64_t k = 0; k < 8; k++)
+                sum += factors[k * step] * rows[k * stride + i];
+            sums[i] = sum;
+        }
+    for (; count > 0; count--, factors += step, rows += stride)
+        for (int64_t i = 0; i < length; i++)
+            sums[i] += *factors * rows[i];
+}
+
+/* Add the products of a line with all lines of a tile to `sums`. */
+static void add_products(
+    const float *restrict line, int64_t size, float tile[COLUMNS][TILE], float *restrict sums
+) {
+    float a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0;
+#pragma omp simd reduction(+ : a, b, c, d, e, f, g, h)
+    for (int64_t i = 0; i < size; i++) {
+        float value = line[i];
+        a += value * tile[0][i];
+        b += value * tile[1][i];
+        c += value * tile[2][i];
+        d += value * tile[3][i];
+        e += value * tile[4][i];
+        f += value * tile[5][i];
+        g += value * tile[6][i];
+        h += value * tile[7][i];
+    }
+    sums[0] += a, sums[1] += b, sums[2] += c, sums[3] += d;
+    sums[4] += e, sums[5] += f, sums[6] += g, sums[7] += h;
+}
+
+static void find_means(
+    const float *image, int64_t channels, int64_t pixels, int64_t last, float *means
+) {
+    for (int64_t first = 0, count; first < channels; first += count) {
+        double sums[64] = {0};
+        count = channels - first < 64 ? channels - first : 64;
+        if (last)
+            for (int64_t p = 0; p < pixels; p++)
+                for (int64_t i = 0; i < count; i++)
+                    sums[i] += image[p * channels + first + i];
+        else
+            for (int64_t i = 0; i < count; i++) {
+                const float *line = image + (first + i) * pixels;
+                double sum = 0;
+#pragma omp simd reduction(+ : sum)
+                for (int64_t p = 0; p < pixels; p++)
+                    sum += line[p];
+                sums[i] = sum;
+            }
+        for (int64_t i = 0; i < count; i++)
+            means[first + i] = (float)(sums[i] / (double)pixels);
+    }
+}
+
+typedef struct {
+    Probes probes;
+    const float *images;
+    int64_t channels, columns, last;
+    float *means, *sums;
+} Sketching;
+
+/* Write the sketch of an image, (columns rounded up to 8s, channels) or transposed. */
+static void sketch_image(const void *work, int64_t image) {
+    const Sketching *all = work;
+    int64_t channels = all->channels, pixels = all->probes.pixels;
+    int64_t columns = (all->columns + COLUMNS - 1) / COLUMNS * COLUMNS;
+    const float *own = all->images + image * channels * pixels;
+    float *sums = all->sums + image * channels * columns, tile[COLUMNS][TILE] = {{0}};
+    float *means = all->means ? all->means + image * channels : NULL;
+    if (means)
+        find_means(own, channels, pixels, all->last, means);
+    for (int64_t i = 0; i < channels * columns; i++)
+        sums[i] = 0;
+    for (int64_t at = 0, size; at < pixels; at += size) {
+        size = pixels - at < TILE ? pixels - at : TILE;
+        for (int64_t j = 0; j < columns; j += COLUMNS) {
+            int64_t count = all->columns - j < COLUMNS ? all->columns - j : COLUMNS;
+            write_tile(&all->probes, image, j, count, at, size, tile);
+            if (all->last)
+                for (int64_t k = 0; k < count; k++)
+                    add_rows(
+                        sums + (j + k) * channels, channels, tile[k], 1, own + at * channels,
+                        channels, size
+                    );
+            else
+                for (int64_t c = 0; c < channels; c++)
+                    add_products(own + c * pixels + at, size, tile, sums + c * columns + j);
+        }
+    }
+    if (means)
+        for (int64_t j = 0; j < all->columns; j++) {
+            float total = total_of(&all->probes, image, j);
+            for (int64_t c = 0; c < channels; c++)
+                sums[all->last ? j * channels + c : c * columns + j] -= means[c] * total;
+        }
+}
+
+/* Round `count` numbers to bfloat16 at random, with the same mean: xconv/narrowing.py says how. */
+static void narrow(const Sketching *all, int64_t batch, int64_t seed, uint16_t *sketch) {
+    int64_t channels = all->channels, columns = (all->columns + COLUMNS - 1) / COLUMNS * COLUMNS;
+    Stream stream;
+    start(&stream, seed);
+    for (int64_t line = 0; line < batch * channels; line++) {
+        const float *sums = all->sums + line * columns;
+        int64_t step = 1;
+        if (all->last) {
+            sums = all->sums + line / channels * channels * columns + line % channels;
+            step = channels;
+        }
+        const uint32_t *words;
+        for (int64_t j = 0, size; j < all->columns; j += size) {
+            size = take(&stream, all->columns - j, 2, &words);
+            for (int64_t i = 0; i < size; i++) {
+                union {
+                    float number;
+                    uint32_t bits;
+                } value = {sums[(j + i) * step]};
+                value.bits += tempered(words[2 * i + 1]) & 0xffff;
+                *sketch++ = (uint16_t)(value.bits >> 16);
+            }
+        }
+    }
+}
+
+/* Write means of channels, unless nobody wants them, and the sketch in bfloat16. */
+void sketch_probes(
+    const Part *parts, int64_t pixels, int64_t is_shared, int64_t piece, const uint64_t *bits,
+    const float *images, int64_t batch, int64_t channels, int64_t columns, int64_t last,
+    int64_t seed, float *means, float *sums, uint16_t *sketch, int64_t threads
+) {
+    Probes probes = {parts, bits, pixels, piece, is_shared};
+    Sketching all = {probes, images, channels, columns, last, means, sums};
+    in_parallel(sketch_image, &all, batch, threads);
+    narrow(&all, batch, seed, sketch);
+}
+
+typedef struct {
+    Probes probes;
+    const uint16_t *sketch;
+    const float *means;
+    int64_t channels, columns;
+    float *coefficients;
+} Restoring;
+
+static void restore_image(const void *work, int64_t image) {
+    const Restoring *all = work;
+    int64_t channels = all->channels, columns = all->columns, rows = columns + (all->means != NULL);
+    const uint16_t *sketch = all->sketch + image * channels * columns;
+    float *own = all->coefficients + image * channels * rows, *constants = own + columns * channels;
+    for (int64_t c = 0; all->means && c < channels; c++)
+        constants[c] = all->means[image * channels + c];
+    for (int64_t j = 0; j < columns; j++) {
+        float *line = own + j * channels;
+        for (int64_t c = 0; c < channels; c++) {
+            union {
+                uint32_t bits;
+                float number;
+            } value = {(uint32_t)sketch[c * columns + j] << 16};
+            line[c] = value.number / (float)columns;
+        }
+        if (!all->means)
+            continue;
+        float mean = total_of(&all->probes, image, j) / (float)all->probes.pixels;
+        for (int64_t c = 0; c < channels; c++)
+            constants[c] -= mean * line[c];
+    }
+}
+
+/* Write what to multiply each column by, (batch, columns, channels), and last, if there are means,
+   what to add to each channel. */
+void restore_coefficients(
+    const Part *parts, int64_t pixels, int64_t is_shared, int64_t piece, const uint64_t *bits,
+    const uint16_t *sketch, const float *means, int64_t batch, int64_t channels, int64_t columns,
+    float *coefficients, int64_t threads
+) {
+    Probes probes = {parts, bits, pixels, piece, is_shared};
+    Restoring all = {probes, sketch, means, channels, columns, coefficients};
+    in_parallel(restore_image, &all, batch, threads);
+}
+
+typedef struct {
+    Probes probes;
+    int64_t first;
+    const float *coefficients;
+    int64_t channels, columns, has_constants, last;
+    float *images;
+} Expanding;
+
+static void expand_image(const void *work, int64_t number) {
+    const Expanding *all = work;
+    int64_t channels = all->channels, pixels = all->probes.pixels, image = all->first + number;
+    const float *own = all->coefficients + image * channels * (all->columns + all->has_constants);
+    const float *constants = all->has_constants ? own + all->columns * channels : NULL;
+    float *target = all->images + number * channels * pixels, tile[COLUMNS][TILE];
+    for (int64_t at = 0, size; at < pixels; at += size) {
+        size = pixels - at < TILE ? pixels - at : TILE;
+        int64_t lines = all->last ? size : channels, length = all->last ? channels : size;
+        int64_t stride = all->last ? channels : pixels;
+        float *corner = target + at * (all->last ? channels : 1);
+        for (int64_t line = 0; line < lines; line++)
+            for (int64_t i = 0; i < length; i++)
+                corner[line * stride + i] = constants ? constants[all->last ? i : line] : 0;
+        for (int64_t j = 0; j < all->columns; j += COLUMNS) {
+            int64_t count = all->columns - j < COLUMNS ? all->columns - j : COLUMNS;
+            const float *factors = own + j * channels;
+            write_tile(&all->probes, image, j, count, at, size, tile);
+            for (int64_t line = 0; line < lines; line++)
+                if (all->last)
+                    add_rows(corner + line * stride, length, tile[0] + line, TILE, factors, channels, count);
+                else
+                    add_rows(corner + line * stride, length, factors + line, channels, tile[0], TILE, count);
+        }
+    }
+}
+
+/* Write the stand-ins of `number` images from the `first` on. */
+void expand_probes(
+    const Part *parts, int64_t pixels, int64_t is_shared, int64_t piece, const uint64_t *bits,
+    int64_t first, int64_t number, const float *coefficients, int64_t channels, int64_t columns,
+    int64_t has_constants, int64_t last, float *images, int64_t threads
+) {
+    Probes probes = {parts, bits, pixels, piece, is_shared};
+    Expanding all = {probes, first, coefficients, channels, columns, has_constants, last, images};
+    in_parallel(expand_image, &all, number, threads);
+}
