@@ -4,6 +4,8 @@
 
 #include "probes.h"
 
+#include <string.h>
+
 #include "mersenne.h"
 #include "parallel.h"
 
@@ -76,25 +78,29 @@ static void add_rows(
             sums[i] += *factors * rows[i];
 }
 
+typedef float Four __attribute__((vector_size(16), aligned(4), may_alias));
+
 /* Add the products of a line with all lines of a tile to `sums`. */
-static void add_products(
-    const float *restrict line, int64_t size, float tile[COLUMNS][TILE], float *restrict sums
+static __attribute__((noinline)) void add_products(
+    const float *line, int64_t size, float tile[COLUMNS][TILE], float *sums
 ) {
-    float a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0;
-#pragma omp simd reduction(+ : a, b, c, d, e, f, g, h)
-    for (int64_t i = 0; i < size; i++) {
-        float value = line[i];
-        a += value * tile[0][i];
-        b += value * tile[1][i];
-        c += value * tile[2][i];
-        d += value * tile[3][i];
-        e += value * tile[4][i];
-        f += value * tile[5][i];
-        g += value * tile[6][i];
-        h += value * tile[7][i];
+    Vector own[COLUMNS] = {{0}};
+    float rest[LANES] = {0};
+    int64_t whole = size / LANES * LANES;
+    for (int64_t i = 0; i < whole; i += LANES)
+        for (int j = 0; j < COLUMNS; j++)
+            own[j] += *(const Vector *)(line + i) * *(const Vector *)(tile[j] + i);
+    if (whole < size) {
+        memcpy(rest, line + whole, (size - whole) * sizeof *rest);
+        for (int j = 0; j < COLUMNS; j++)
+            own[j] += *(const Vector *)rest * *(const Vector *)(tile[j] + whole);
     }
-    sums[0] += a, sums[1] += b, sums[2] += c, sums[3] += d;
-    sums[4] += e, sums[5] += f, sums[6] += g, sums[7] += h;
+    for (int j = 0; j < COLUMNS; j++) {
+        Four some = *(const Four *)&own[j];
+        for (int i = 4; i < LANES; i += 4)
+            some += *(const Four *)((const float *)&own[j] + i);
+        sums[j] += (some[0] + some[1]) + (some[2] + some[3]);
+    }
 }
 
 static void find_means(
@@ -156,37 +162,27 @@ static void sketch_image(const void *work, int64_t image) {
                     add_products(own + c * pixels + at, size, tile, sums + c * columns + j);
         }
     }
-    if (means)
-        for (int64_t j = 0; j < all->columns; j++) {
-            float total = total_of(&all->probes, image, j);
-            for (int64_t c = 0; c < channels; c++)
-                sums[all->last ? j * channels + c : c * columns + j] -= means[c] * total;
-        }
+    for (int64_t j = 0; means && j < columns; j += COLUMNS) {
+        float totals[COLUMNS] = {0};
+        for (int64_t k = 0; k < COLUMNS && j + k < all->columns; k++)
+            totals[k] = total_of(&all->probes, image, j + k);
+        for (int64_t c = 0; c < channels; c++)
+            for (int64_t k = 0; k < COLUMNS; k++)
+                sums[all->last ? (j + k) * channels + c : c * columns + j + k] -= means[c] * totals[k];
+    }
 }
 
-/* Round `count` numbers to bfloat16 at random, with the same mean: xconv/narrowing.py says how. */
-static void narrow(const Sketching *all, int64_t batch, int64_t seed, uint16_t *sketch) {
-    int64_t channels = all->channels, columns = (all->columns + COLUMNS - 1) / COLUMNS * COLUMNS;
-    Stream stream;
-    start(&stream, seed);
-    for (int64_t line = 0; line < batch * channels; line++) {
-        const float *sums = all->sums + line * columns;
-        int64_t step = 1;
-        if (all->last) {
-            sums = all->sums + line / channels * channels * columns + line % channels;
-            step = channels;
-        }
-        const uint32_t *words;
-        for (int64_t j = 0, size; j < all->columns; j += size) {
-            size = take(&stream, all->columns - j, 2, &words);
-            for (int64_t i = 0; i < size; i++) {
-                union {
-                    float number;
-                    uint32_t bits;
-                } value = {sums[(j + i) * step]};
-                value.bits += tempered(words[2 * i + 1]) & 0xffff;
-                *sketch++ = (uint16_t)(value.bits >> 16);
-            }
+/* Round some numbers to bfloat16 at random, with the same mean: xconv/narrowing.py says how. */
+static void narrow(
+    Stream *stream, const float *numbers, int64_t step, int64_t count, uint16_t *target
+) {
+    const uint32_t *words;
+    for (int64_t size; count > 0; count -= size, numbers += size * step, target += size) {
+        size = take(stream, count, 2, &words);
+        for (int64_t i = 0; i < size; i++) {
+            uint32_t bits;
+            memcpy(&bits, &numbers[i * step], sizeof bits);
+            target[i] = (uint16_t)((bits + (tempered(words[2 * i + 1]) & 0xffff)) >> 16);
         }
     }
 }
@@ -200,7 +196,17 @@ void sketch_probes(
     Probes probes = {parts, bits, pixels, piece, is_shared};
     Sketching all = {probes, images, channels, columns, last, means, sums};
     in_parallel(sketch_image, &all, batch, threads);
-    narrow(&all, batch, seed, sketch);
+    Stream stream;
+    start(&stream, seed);
+    int64_t width = (columns + COLUMNS - 1) / COLUMNS * COLUMNS;
+    if (!last && width == columns)
+        narrow(&stream, sums, 1, batch * channels * columns, sketch);
+    else
+        for (int64_t line = 0; line < batch * channels; line++) {
+            int64_t image = line / channels * channels, c = line - image;
+            const float *own = sums + image * width + c * (last ? 1 : width);
+            narrow(&stream, own, last ? channels : 1, columns, sketch + line * columns);
+        }
 }
 
 typedef struct {
@@ -221,11 +227,9 @@ static void restore_image(const void *work, int64_t image) {
     for (int64_t j = 0; j < columns; j++) {
         float *line = own + j * channels;
         for (int64_t c = 0; c < channels; c++) {
-            union {
-                uint32_t bits;
-                float number;
-            } value = {(uint32_t)sketch[c * columns + j] << 16};
-            line[c] = value.number / (float)columns;
+            uint32_t bits = (uint32_t)sketch[c * columns + j] << 16;
+            memcpy(&line[c], &bits, sizeof bits);
+            line[c] *= 1 / (float)columns;
         }
         if (!all->means)
             continue;

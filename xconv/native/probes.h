@@ -13,6 +13,16 @@
 #pragma GCC optimize("fp-contract=fast")
 #endif
 
+/* As many numbers as the processor takes at once. */
+#if defined(__AVX512F__)
+enum { LANES = 16 };
+#elif defined(__AVX__)
+enum { LANES = 8 };
+#else
+enum { LANES = 4 };
+#endif
+typedef float Vector __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+
 /* Columns `start` to `stop` of the probes of images `first` to `beyond`; their bits begin at
    `word`. */
 typedef struct {

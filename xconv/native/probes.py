@@ -138,7 +138,8 @@ def see(
     pixels; missing dimensions come first.
     """
     batch, outputs = len(lines), lines.shape[-1 if last else 1]
-    slots, room = min(torch.get_num_threads(), batch), padded * rows + _BEYOND
+    slots = min(torch.get_num_threads(), batch)
+    room = padded * rows + _BEYOND + lines[0].numel() // outputs
     rooms, seen = lines.new_empty(slots * room), lines.new_empty(outputs * offsets, batch * rows)
     library.run(
         "see_probes", *probes.in_c(), shape, lines, images.start, batch, outputs, columns,

@@ -11,15 +11,13 @@
 
 #include "parallel.h"
 
-#if defined(__AVX512F__)
-enum { LANES = 16, OUTPUTS = 8 };
-#elif defined(__AVX__)
-enum { LANES = 8, OUTPUTS = 4 };
+/* Outputs that are summed together, as the processor has registers, and pixels whose sums are. */
+#if defined(__AVX__) && !defined(__AVX512F__)
+enum { OUTPUTS = 4 };
 #else
-enum { LANES = 4, OUTPUTS = 8 };
+enum { OUTPUTS = 8 };
 #endif
 enum { PIXELS = 512 };
-typedef float Vector __attribute__((vector_size(4 * LANES), aligned(4)));
 
 /* Sizes from the outermost dimension on; there are always three. */
 typedef struct {
@@ -34,44 +32,53 @@ typedef struct {
     float *rooms, *seen;
 } Seeing;
 
-/* Sum `vectors` lines times the gradients of some outputs, over all output pixels. */
+static inline int64_t volume(const int64_t sizes[3]) { return sizes[0] * sizes[1] * sizes[2]; }
+
+/* Sum `vectors` lines times the gradients of some outputs, over all output pixels. A line begins at
+   the place of its pixel. */
 static inline __attribute__((always_inline)) void see_lines(
-    const Seeing *all, const float *lines, const float *const deltas[OUTPUTS], int vectors,
-    Vector sums[OUTPUTS][2]
+    const float *lines, const int32_t *places, int64_t pixels, const float *const deltas[OUTPUTS],
+    int64_t step, int vectors, Vector sums[OUTPUTS][2]
 ) {
-    const Shape *shape = &all->shape;
-    int64_t width = all->columns + all->has_ones, step = all->last ? all->outputs : 1;
-    int64_t rows = shape->output[0] * shape->output[1], length = shape->output[2];
-    int64_t together = (PIXELS + length - 1) / length; /* short sums are more exact */
-    for (int64_t first = 0; first < rows; first += together) {
+    for (int64_t first = 0; first < pixels; first += PIXELS) { /* short sums are more exact */
+        int64_t end = pixels - first < PIXELS ? pixels : first + PIXELS;
         Vector own[OUTPUTS][2] = {{{0}}};
-        for (int64_t row = first; row < rows && row < first + together; row++) {
-            int64_t z = row / shape->output[1], y = row % shape->output[1];
-            int64_t place = z * shape->stride[0] * shape->padded[1] + y * shape->stride[1];
-            const float *line = lines + place * shape->padded[2] * width;
-            for (int64_t x = row * length; x < (row + 1) * length; x++) {
-                for (int v = 0; v < vectors; v++) {
-                    Vector numbers = *(const Vector *)(line + v * LANES);
-                    for (int o = 0; o < OUTPUTS; o++)
-                        own[o][v] += deltas[o][x * step] * numbers;
-                }
-                line += shape->stride[2] * width;
+        for (int64_t pixel = first, at = first * step; pixel < end; pixel++, at += step)
+            for (int v = 0; v < vectors; v++) {
+                Vector numbers = *(const Vector *)(lines + places[pixel] + v * LANES);
+                for (int o = 0; o < OUTPUTS; o++)
+                    own[o][v] += deltas[o][at] * numbers;
             }
-        }
         for (int o = 0; o < OUTPUTS; o++)
             for (int v = 0; v < vectors; v++)
                 sums[o][v] += own[o][v];
     }
 }
 
+/* Both are functions of their own, as a processor has few registers. */
+static __attribute__((noinline)) void see_one(
+    const float *lines, const int32_t *places, int64_t pixels, const float *const deltas[OUTPUTS],
+    int64_t step, Vector sums[OUTPUTS][2]
+) {
+    see_lines(lines, places, pixels, deltas, step, 1, sums);
+}
+
+static __attribute__((noinline)) void see_two(
+    const float *lines, const int32_t *places, int64_t pixels, const float *const deltas[OUTPUTS],
+    int64_t step, Vector sums[OUTPUTS][2]
+) {
+    see_lines(lines, places, pixels, deltas, step, 2, sums);
+}
+
 /* Write what the outputs of an image see of all columns through one line of the kernel: `count`
    offsets from number `offset` on, whose first sees the line of pixels at `lines`. */
 static void see_offsets(
-    const Seeing *all, int64_t image, const float *lines, int64_t offset, int64_t count
+    const Seeing *all, int64_t image, const float *lines, const int32_t *places, int64_t offset,
+    int64_t count
 ) {
     const Shape *shape = &all->shape;
-    int64_t pixels = shape->output[0] * shape->output[1] * shape->output[2];
-    int64_t offsets = shape->kernel[0] * shape->kernel[1] * shape->kernel[2];
+    int64_t pixels = volume(shape->output), step = all->last ? all->outputs : 1;
+    int64_t offsets = volume(shape->kernel);
     int64_t width = all->columns + all->has_ones, length = count * width;
     for (int64_t first = 0; first < all->outputs; first += OUTPUTS) {
         const float *deltas[OUTPUTS];
@@ -83,9 +90,9 @@ static void see_offsets(
         for (int64_t lane = 0; lane < length; lane += 2 * LANES) {
             Vector sums[OUTPUTS][2] = {{{0}}};
             if (length - lane > LANES)
-                see_lines(all, lines + lane, deltas, 2, sums);
+                see_two(lines + lane, places, pixels, deltas, step, sums);
             else
-                see_lines(all, lines + lane, deltas, 1, sums);
+                see_one(lines + lane, places, pixels, deltas, step, sums);
             for (int64_t o = 0; o < some; o++)
                 for (int64_t i = lane; i < length && i < lane + 2 * LANES; i++) {
                     int64_t row = (first + o) * offsets + offset + i / width;
@@ -96,36 +103,53 @@ static void see_offsets(
     }
 }
 
-/* Write the signs of a line of pixels, and ones after them. */
-static void write_pixels(
-    const Seeing *all, int64_t image, int64_t at, const float table[256][8], float *target
+/* Write which columns of some pixels have the sign -1, from pixel `at` on: eight columns from the
+   `first` on, a bit each. */
+static void write_codes(
+    const Seeing *all, int64_t image, int64_t first, int64_t at, int64_t size, uint8_t *codes
 ) {
-    int64_t width = all->columns + all->has_ones, size = all->shape.image[2];
-    uint8_t codes[256];
-    for (int64_t begun = 0, some; begun < size; begun += some, target += some * width) {
-        some = size - begun < 256 ? size - begun : 256;
-        for (int64_t first = 0; first < all->columns; first += 8) {
-            int64_t count = all->columns - first < 8 ? all->columns - first : 8;
-            memset(codes, 0, sizeof codes);
-            for (int64_t j = 0; j < count; j++) {
-                Column own = column_of(&all->probes, all->first + image, first + j);
-                const uint8_t *bytes;
-                int bit;
-                for (int64_t done = 0, run; done < some; done += run) {
-                    run = run_of(&own, at + begun + done, some - done, &bytes, &bit);
-                    for (int64_t i = 0; i < run; i++)
-                        codes[done + i] |= (uint8_t)((bytes[i] >> bit & 1) << j);
-                }
-            }
-            for (int64_t i = 0; i < some; i++)
-                if (count == 8)
-                    memcpy(target + i * width + first, table[codes[i]], sizeof table[0]);
-                else
-                    for (int64_t j = 0; j < count; j++)
-                        target[i * width + first + j] = table[codes[i]][j];
+    memset(codes, 0, size);
+    for (int64_t j = 0; j < 8 && first + j < all->columns; j++) {
+        Column own = column_of(&all->probes, all->first + image, first + j);
+        const uint8_t *bytes;
+        int bit;
+        for (int64_t done = 0, run; done < size; done += run) {
+            run = run_of(&own, at + done, size - done, &bytes, &bit);
+            for (int64_t i = 0; i < run; i++)
+                codes[done + i] |= (uint8_t)((bytes[i] >> bit & 1) << j);
         }
-        for (int64_t i = 0; all->has_ones && i < some; i++)
-            target[i * width + all->columns] = 1;
+    }
+}
+
+/* Write the probes of an image, pixel by pixel, to their places in the padded copy, and ones. */
+static void write_probes(
+    const Seeing *all, int64_t image, const float table[256][8], float *room
+) {
+    const Shape *shape = &all->shape;
+    int64_t width = all->columns + all->has_ones, length = shape->image[2];
+    for (int64_t first = 0; first < all->columns; first += 8) {
+        int64_t count = all->columns - first < 8 ? all->columns - first : 8;
+        for (int64_t at = 0, size; at < all->probes.pixels; at += size) {
+            uint8_t codes[PIXELS];
+            size = all->probes.pixels - at < PIXELS ? all->probes.pixels - at : PIXELS;
+            write_codes(all, image, first, at, size, codes);
+            for (int64_t done = 0, run; done < size; done += run) {
+                int64_t row = (at + done) / length, x = (at + done) % length;
+                int64_t z = row / shape->image[1] + shape->padding[0];
+                int64_t y = row % shape->image[1] + shape->padding[1];
+                int64_t line = (z * shape->padded[1] + y) * shape->padded[2] + shape->padding[2];
+                float *target = room + (line + x) * width + first;
+                run = length - x < size - done ? length - x : size - done;
+                if (count == 8)
+                    for (int64_t i = 0; i < run; i++)
+                        memcpy(target + i * width, table[codes[done + i]], sizeof table[0]);
+                else
+                    for (int64_t i = 0; i < run; i++)
+                        memcpy(target + i * width, table[codes[done + i]], count * sizeof(float));
+                for (int64_t i = 0; all->has_ones && i < run; i++)
+                    target[i * width + all->columns - first] = 1;
+            }
+        }
     }
 }
 
@@ -139,29 +163,32 @@ static void see_images(const void *work, int64_t slot) {
     for (int code = 0; code < 256; code++)
         for (int j = 0; j < 8; j++)
             table[code][j] = code >> j & 1 ? -1.0f : 1.0f;
-    memset(room, 0, all->room * sizeof *room);
-    for (int64_t image = slot; image < all->batch; image += all->slots) {
-        for (int64_t z = 0; z < shape->image[0]; z++)
-            for (int64_t y = 0; y < shape->image[1]; y++) {
-                int64_t place = (z + shape->padding[0]) * padded[1] + y + shape->padding[1];
-                write_pixels(
-                    all, image, (z * shape->image[1] + y) * shape->image[2], table,
-                    room + (place * padded[2] + shape->padding[2]) * width
-                );
+    int32_t *places = (int32_t *)(room + volume(padded) * width + 2 * LANES), *next = places;
+    memset(room, 0, (volume(padded) * width + 2 * LANES) * sizeof *room);
+    for (int64_t z = 0; z < shape->output[0]; z++)
+        for (int64_t y = 0; y < shape->output[1]; y++)
+            for (int64_t x = 0; x < shape->output[2]; x++) {
+                int64_t line = z * shape->stride[0] * padded[1] + y * shape->stride[1];
+                *next++ = (int32_t)((line * padded[2] + x * shape->stride[2]) * width);
             }
+    for (int64_t image = slot; image < all->batch; image += all->slots) {
+        write_probes(all, image, table, room);
         int64_t count = dilation[2] == 1 ? kernel[2] : 1;
         for (int64_t z = 0, offset = 0; z < kernel[0]; z++)
             for (int64_t y = 0; y < kernel[1]; y++)
                 for (int64_t x = 0; x < kernel[2]; x += count, offset += count) {
                     int64_t place = (z * dilation[0] * padded[1] + y * dilation[1]) * padded[2];
-                    see_offsets(all, image, room + (place + x * dilation[2]) * width, offset, count);
+                    see_offsets(
+                        all, image, room + (place + x * dilation[2]) * width, places, offset, count
+                    );
                 }
     }
 }
 
 /* Write what outputs see of the probes of `batch` images from the `first` on, whose gradients are
    `deltas`: (outputs, offsets, batch, columns and ones). Each slot has `room` numbers
-   of `rooms` for the padded probes of an image, some more for the last line. */
+   of `rooms`: the padded probes of an image, some more for the last line, and a place for each
+   output pixel. */
 void see_probes(
     const Part *parts, int64_t pixels, int64_t is_shared, int64_t piece, const uint64_t *bits,
     const Shape *shape, const float *deltas, int64_t first, int64_t batch, int64_t outputs,
