@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 
 import torch
 from torch import Tensor
@@ -21,7 +22,7 @@ _WORD = 64
 _EIGHT = 8
 """Columns that are sketched together."""
 _BEYOND = 32
-"""Numbers that a vector may read beyond the last probe."""
+"""Numbers that a vector may read beyond the last probe, or the last coefficient."""
 
 
 @dataclass(frozen=True)
@@ -102,12 +103,12 @@ def coefficients(
 ) -> Tensor:
     """Return what to multiply each column by for each channel, (B, columns, C).
 
-    With ``means`` there is one column more, of ones.
+    With ``means`` there is one column more, of ones. Some memory follows the numbers.
     """
     batch, channels, columns = sketch.shape
-    found = torch.empty(
-        batch, columns + (means is not None), channels, dtype=torch.float32, device=_CPU
-    )
+    shape = batch, columns + (means is not None), channels
+    room = torch.empty(prod(shape) + _BEYOND, dtype=torch.float32, device=_CPU)
+    found = room[:-_BEYOND].view(shape)
     library.run(
         "restore_coefficients", *probes.in_c(), sketch, means, batch, channels, columns, found,
         torch.get_num_threads(),
@@ -146,3 +147,11 @@ def see(
         rows > columns, last, slots, room, rooms, seen,
     )  # fmt: skip
     return seen
+
+
+def contract(library: Library, seen: Tensor, coefficients: Tensor, result: Tensor) -> None:
+    """Add ``seen`` (n, m) times ``coefficients`` (m, C) of ``coefficients`` to ``result`` (n, C)."""
+    library.run(
+        "contract_seen", seen, coefficients, *seen.shape, result.shape[1], result,
+        torch.get_num_threads(),
+    )  # fmt: skip

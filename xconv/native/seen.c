@@ -93,12 +93,16 @@ static void see_offsets(
                 see_two(lines + lane, places, pixels, deltas, step, sums);
             else
                 see_one(lines + lane, places, pixels, deltas, step, sums);
-            for (int64_t o = 0; o < some; o++)
-                for (int64_t i = lane; i < length && i < lane + 2 * LANES; i++) {
-                    int64_t row = (first + o) * offsets + offset + i / width;
-                    all->seen[(row * all->batch + image) * width + i % width] =
-                        sums[o][(i - lane) / LANES][(i - lane) % LANES];
+            int64_t end = length - lane < 2 * LANES ? length - lane : 2 * LANES;
+            for (int64_t o = 0; o < some; o++) {
+                const float *own = (const float *)sums[o];
+                int64_t row = (first + o) * offsets + offset + lane / width, column = lane % width;
+                for (int64_t i = 0; i < end; row++, column = 0) {
+                    float *target = all->seen + (row * all->batch + image) * width;
+                    for (; column < width && i < end; column++)
+                        target[column] = own[i++];
                 }
+            }
         }
     }
 }
@@ -199,4 +203,47 @@ void see_probes(
     Seeing all = {probes, *shape, deltas, first, batch, outputs, columns, has_ones, last, slots,
                   room, rooms, seen};
     in_parallel(see_images, &all, slots, slots);
+}
+
+typedef struct {
+    const float *seen, *coefficients;
+    int64_t rows, inner, channels;
+    float *result;
+} Contracting;
+
+static void contract_rows(const void *work, int64_t part) {
+    const Contracting *all = work;
+    int64_t inner = all->inner, channels = all->channels, first = part * OUTPUTS;
+    int64_t some = all->rows - first < OUTPUTS ? all->rows - first : OUTPUTS;
+    int32_t places[PIXELS];
+    for (int64_t i = 0; i < PIXELS; i++)
+        places[i] = (int32_t)(i * channels);
+    for (int64_t c = 0; c < channels; c += 2 * LANES) {
+        Vector sums[OUTPUTS][2] = {{{0}}};
+        for (int64_t at = 0; at < inner; at += PIXELS) {
+            int64_t size = inner - at < PIXELS ? inner - at : PIXELS;
+            const float *rows[OUTPUTS];
+            for (int64_t o = 0; o < OUTPUTS; o++)
+                rows[o] = all->seen + (first + (o < some ? o : some - 1)) * inner + at;
+            const float *lines = all->coefficients + at * channels + c;
+            if (channels - c > LANES)
+                see_two(lines, places, size, rows, 1, sums);
+            else
+                see_one(lines, places, size, rows, 1, sums);
+        }
+        int64_t size = channels - c < 2 * LANES ? channels - c : 2 * LANES;
+        for (int64_t o = 0; o < some; o++)
+            for (int64_t i = 0; i < size; i++)
+                all->result[(first + o) * channels + c + i] += ((const float *)sums[o])[i];
+    }
+}
+
+/* Add the product of what was seen, (rows, inner), and coefficients, (inner, channels), which a
+   vector may read beyond, to `result`. */
+void contract_seen(
+    const float *seen, const float *coefficients, int64_t rows, int64_t inner, int64_t channels,
+    float *result, int64_t threads
+) {
+    Contracting all = {seen, coefficients, rows, inner, channels, result};
+    in_parallel(contract_rows, &all, (rows + OUTPUTS - 1) / OUTPUTS, threads);
 }

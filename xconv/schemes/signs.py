@@ -87,16 +87,15 @@ def estimated(
                                 layout, weight, room))
     outputs, kernel = grad_output.shape[1], weight.shape[2:]
     last = is_channels_last(grad_output)
-    total: Tensor | None = None
+    offsets = prod(kernel)
+    total = grad_output.new_zeros(outputs * offsets, layout.shape[1])
     for images in _slices(layout.shape[0], view.images):
         lines = in_memory_order(grad_output[images], last)
         seen = native.see(
             library, probes, view.shape, view.padded, lines, sketch.shape[2], factors.shape[1],
-            prod(kernel), images, last,
+            offsets, images, last,
         )  # fmt: skip
-        some = factors[images].view(-1, layout.shape[1])
-        total = seen @ some if total is None else total.addmm_(seen, some)
-    assert total is not None
+        native.contract(library, seen, factors[images], total)
     return total.view(outputs, *kernel, layout.shape[1]).movedim(-1, 1)
 
 
