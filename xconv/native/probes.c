@@ -11,20 +11,19 @@
 
 enum { COLUMNS = 8, TILE = 512 };
 
-void words_of_32_bits(uint32_t *target, int64_t count, int64_t seed);
 void words_of_64_bits(uint64_t *target, int64_t count, int64_t seed);
 
+/* Return the seed of a stream: `mixed` of xconv/random.py. */
+static int64_t mixed(int64_t seed, int64_t stream) {
+    uint64_t sum = (uint64_t)seed + (uint64_t)stream * 0x9e3779b97f4a7c15u;
+    return (int64_t)(sum & (((uint64_t)1 << 62) - 1));
+}
+
 /* Draw the bits of all parts, each from its own stream. */
-void draw_probes(
-    const Part *parts, int64_t number, int64_t pixels, int64_t is_shared, int64_t seed,
-    uint64_t *bits
-) {
-    for (const Part *part = parts; part < parts + number; part++) {
-        uint64_t own = (uint64_t)seed + (uint64_t)part->stream * 0x9e3779b97f4a7c15u;
-        words_of_64_bits(
-            bits + part->word, (count_of(part, pixels, is_shared) + 63) / 64,
-            (int64_t)(own & (((uint64_t)1 << 62) - 1))
-        );
+static void draw(const Probes *all, int64_t number, int64_t seed, uint64_t *bits) {
+    for (const Part *part = all->parts; part < all->parts + number; part++) {
+        int64_t count = count_of(part, all->pixels, all->is_shared);
+        words_of_64_bits(bits + part->word, (count + 63) / 64, mixed(seed, part->stream));
     }
 }
 
@@ -187,17 +186,19 @@ static void narrow(
     }
 }
 
-/* Write means of channels, unless nobody wants them, and the sketch in bfloat16. */
+/* Draw probes. Write means of channels, unless nobody wants them, and the sketch in bfloat16. */
 void sketch_probes(
-    const Part *parts, int64_t pixels, int64_t is_shared, int64_t piece, const uint64_t *bits,
-    const float *images, int64_t batch, int64_t channels, int64_t columns, int64_t last,
-    int64_t seed, float *means, float *sums, uint16_t *sketch, int64_t threads
+    const Part *parts, int64_t pixels, int64_t is_shared, int64_t piece, uint64_t *bits,
+    int64_t number, int64_t seed, int64_t rounding, const float *images, int64_t batch,
+    int64_t channels, int64_t columns, int64_t last, float *means, float *sums, uint16_t *sketch,
+    int64_t threads
 ) {
     Probes probes = {parts, bits, pixels, piece, is_shared};
+    draw(&probes, number, seed, bits);
     Sketching all = {probes, images, channels, columns, last, means, sums};
     in_parallel(sketch_image, &all, batch, threads);
     Stream stream;
-    start(&stream, seed);
+    start(&stream, mixed(seed, rounding));
     int64_t width = (columns + COLUMNS - 1) / COLUMNS * COLUMNS;
     if (!last && width == columns)
         narrow(&stream, sums, 1, batch * channels * columns, sketch);
@@ -239,14 +240,15 @@ static void restore_image(const void *work, int64_t image) {
     }
 }
 
-/* Write what to multiply each column by, (batch, columns, channels), and last, if there are means,
-   what to add to each channel. */
+/* Draw probes. Write what to multiply each column by, (batch, columns, channels), and last, if there
+   are means, what to add to each channel. */
 void restore_coefficients(
-    const Part *parts, int64_t pixels, int64_t is_shared, int64_t piece, const uint64_t *bits,
-    const uint16_t *sketch, const float *means, int64_t batch, int64_t channels, int64_t columns,
+    const Part *parts, int64_t pixels, int64_t is_shared, int64_t piece, uint64_t *bits,
+    int64_t number, int64_t seed, const uint16_t *sketch, const float *means, int64_t batch, int64_t channels, int64_t columns,
     float *coefficients, int64_t threads
 ) {
     Probes probes = {parts, bits, pixels, piece, is_shared};
+    draw(&probes, number, seed, bits);
     Restoring all = {probes, sketch, means, channels, columns, coefficients};
     in_parallel(restore_image, &all, batch, threads);
 }

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -56,102 +57,94 @@ class Parts:
         return cls(torch.tensor(table, device=_CPU), words, pixels, is_shared, piece)
 
 
-@dataclass(frozen=True)
+class View(NamedTuple):
+    """How outputs see images."""
+
+    shape: Tensor
+    """Sizes of image, output and kernel, stride, padding, dilation and the sizes of a padded image.
+
+    (7, 3), int64; missing dimensions come first.
+    """
+    padded: int
+    """Number of pixels of a padded image."""
+    images: int
+    """Number of images to take at a time."""
+
+
 class Probes:
-    """Probes of one call: parts and the bits of their signs."""
+    """Probes of one call: parts, the seed that they are drawn from, and the bits of their signs.
 
-    parts: Parts
-    bits: Tensor
+    ``columns`` is their number for an image. Images are given as lines: in memory order, with their
+    channels last or not.
+    """
 
-    @classmethod
-    def draw(cls, library: Library, parts: Parts, seed: int) -> Probes:
-        """Return the probes that a seed stands for."""
-        bits = torch.empty(parts.words, dtype=torch.int64, device=_CPU)
-        library.run(
-            "draw_probes", parts.table, len(parts.table), parts.pixels, parts.is_shared, seed, bits
+    def __init__(self, library: Library, parts: Parts, seed: int, columns: int) -> None:
+        self._library, self._parts, self._seed, self._columns = library, parts, seed, columns
+        self._bits = torch.empty(parts.words, dtype=torch.int64, device=_CPU)
+        self._threads = torch.get_num_threads()
+
+    def sketch(self, lines: Tensor, last: bool, rounding: int) -> tuple[Tensor, Tensor | None]:
+        """Draw the probes; return the sketch, (B, C, columns) in bfloat16, and means, (B, C).
+
+        There are no means if probes are shared; ``rounding`` is the stream that rounds the sketch.
+        """
+        batch, channels, columns = len(lines), lines.shape[-1 if last else 1], self._columns
+        means = None if self._parts.is_shared else lines.new_empty(batch, channels)
+        sums = lines.new_empty(batch * channels * -(-columns // _EIGHT) * _EIGHT)
+        found = lines.new_empty((batch, channels, columns), dtype=torch.bfloat16)
+        self._library.run(
+            "sketch_probes", *self._in_c(), len(self._parts.table), self._seed, rounding, lines,
+            batch, channels, columns, last, means, sums, found, self._threads,
         )  # fmt: skip
-        return cls(parts, bits)
+        return found, means
 
-    def in_c(self) -> tuple[Tensor | int, ...]:
-        """Return the first arguments of each function."""
-        parts = self.parts
-        return parts.table, parts.pixels, parts.is_shared, parts.piece, self.bits
+    def coefficients(self, sketch: Tensor, means: Tensor | None) -> Tensor:
+        """Draw the probes; return what to multiply them by for each channel, (B, columns, C).
 
+        With ``means`` there is one column more, of ones. Some memory follows the numbers.
+        """
+        batch, channels, columns = sketch.shape
+        shape = batch, columns + (means is not None), channels
+        room = torch.empty(prod(shape) + _BEYOND, dtype=torch.float32, device=_CPU)
+        self._library.run(
+            "restore_coefficients", *self._in_c(), len(self._parts.table), self._seed, sketch,
+            means, batch, channels, columns, room, self._threads,
+        )  # fmt: skip
+        return room[:-_BEYOND].view(shape)
 
-def sketch(
-    library: Library, probes: Probes, lines: Tensor, columns: int, last: bool, seed: int,
-    with_means: bool,
-) -> tuple[Tensor, Tensor | None]:  # fmt: skip
-    """Return the sketch of images, (B, C, columns) in bfloat16, and their means (B, C), if wanted.
+    def expand(self, coefficients: Tensor, first: int, lines: Tensor, last: bool) -> None:
+        """Write the stand-ins of images from the ``first`` on to ``lines``."""
+        rows, channels = coefficients.shape[1:]
+        self._library.run(
+            "expand_probes", *self._in_c(), first, len(lines), coefficients, channels,
+            self._columns, rows > self._columns, last, lines, self._threads,
+        )  # fmt: skip
 
-    ``lines`` are the images in memory order, with their channels ``last`` or not; the ``seed``
-    rounds the sketch.
-    """
-    batch, channels = len(lines), lines.shape[-1 if last else 1]
-    means = lines.new_empty(batch, channels) if with_means else None
-    sums = lines.new_empty(batch * channels * -(-columns // _EIGHT) * _EIGHT)
-    found = torch.empty(batch, channels, columns, dtype=torch.bfloat16, device=_CPU)
-    library.run(
-        "sketch_probes", *probes.in_c(), lines, batch, channels, columns, last, seed, means, sums,
-        found, torch.get_num_threads(),
-    )  # fmt: skip
-    return found, means
+    def gradient(
+        self, coefficients: Tensor, view: View, first: int, lines: Tensor, last: bool,
+        gradient: Tensor,
+    ) -> None:  # fmt: skip
+        """Add the weight gradient of images from the ``first`` on to ``gradient``, (O, C, *kernel).
 
+        ``lines`` are their output gradients.
+        """
+        rows, channels = coefficients.shape[1:]
+        batch, outputs = len(lines), len(gradient)
+        offsets = gradient[0].numel() // channels
+        slots = min(self._threads, batch)
+        room = view.padded * rows + _BEYOND + lines[0].numel() // outputs
+        rooms = lines.new_empty(slots * room)
+        seen = lines.new_empty(outputs * offsets * batch * rows)
+        self._library.run(
+            "see_probes", *self._in_c(), view.shape, lines, first, batch, outputs, self._columns,
+            rows > self._columns, last, slots, room, rooms, seen,
+        )  # fmt: skip
+        self._library.run(
+            "contract_seen", seen, coefficients[first:], outputs, offsets, batch * rows, channels,
+            gradient, self._threads,
+        )  # fmt: skip
 
-def coefficients(
-    library: Library, probes: Probes, sketch: Tensor, means: Tensor | None
-) -> Tensor:
-    """Return what to multiply each column by for each channel, (B, columns, C).
-
-    With ``means`` there is one column more, of ones. Some memory follows the numbers.
-    """
-    batch, channels, columns = sketch.shape
-    shape = batch, columns + (means is not None), channels
-    room = torch.empty(prod(shape) + _BEYOND, dtype=torch.float32, device=_CPU)
-    found = room[:-_BEYOND].view(shape)
-    library.run(
-        "restore_coefficients", *probes.in_c(), sketch, means, batch, channels, columns, found,
-        torch.get_num_threads(),
-    )  # fmt: skip
-    return found
-
-
-def expand(
-    library: Library, probes: Probes, coefficients: Tensor, columns: int, images: slice,
-    last: bool, lines: Tensor,
-) -> None:  # fmt: skip
-    """Write the stand-ins of some images to ``lines``, in memory order."""
-    rows, channels = coefficients.shape[1:]
-    library.run(
-        "expand_probes", *probes.in_c(), images.start, len(lines), coefficients, channels, columns,
-        rows > columns, last, lines, torch.get_num_threads(),
-    )  # fmt: skip
-
-
-def see(
-    library: Library, probes: Probes, shape: Tensor, padded: int, lines: Tensor, columns: int,
-    rows: int, offsets: int, images: slice, last: bool,
-) -> Tensor:  # fmt: skip
-    """Return what outputs see of the probes of some images, (O · offsets, images · rows).
-
-    ``lines`` are the output gradients in memory order. ``shape`` (7, 3), int64, has sizes of image,
-    output and kernel, stride, padding, dilation and the sizes of a padded image, of ``padded``
-    pixels; missing dimensions come first.
-    """
-    batch, outputs = len(lines), lines.shape[-1 if last else 1]
-    slots = min(torch.get_num_threads(), batch)
-    room = padded * rows + _BEYOND + lines[0].numel() // outputs
-    rooms, seen = lines.new_empty(slots * room), lines.new_empty(outputs * offsets, batch * rows)
-    library.run(
-        "see_probes", *probes.in_c(), shape, lines, images.start, batch, outputs, columns,
-        rows > columns, last, slots, room, rooms, seen,
-    )  # fmt: skip
-    return seen
-
-
-def contract(library: Library, seen: Tensor, coefficients: Tensor, result: Tensor) -> None:
-    """Add ``seen`` (n, m) times ``coefficients`` (m, C) of ``coefficients`` to ``result`` (n, C)."""
-    library.run(
-        "contract_seen", seen, coefficients, *seen.shape, result.shape[1], result,
-        torch.get_num_threads(),
-    )  # fmt: skip
+    def _in_c(self) -> tuple[Tensor | int, ...]:
+        """Return the first arguments of each function that takes probes."""
+        parts = self._parts
+        return parts.table, parts.pixels, parts.is_shared, parts.piece, self._bits

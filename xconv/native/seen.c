@@ -207,7 +207,7 @@ void see_probes(
 
 typedef struct {
     const float *seen, *coefficients;
-    int64_t rows, inner, channels;
+    int64_t rows, offsets, inner, channels;
     float *result;
 } Contracting;
 
@@ -232,18 +232,21 @@ static void contract_rows(const void *work, int64_t part) {
                 see_one(lines, places, size, rows, 1, sums);
         }
         int64_t size = channels - c < 2 * LANES ? channels - c : 2 * LANES;
-        for (int64_t o = 0; o < some; o++)
+        for (int64_t o = 0; o < some; o++) {
+            int64_t output = (first + o) / all->offsets, offset = (first + o) % all->offsets;
+            float *target = all->result + (output * channels + c) * all->offsets + offset;
             for (int64_t i = 0; i < size; i++)
-                all->result[(first + o) * channels + c + i] += ((const float *)sums[o])[i];
+                target[i * all->offsets] += ((const float *)sums[o])[i];
+        }
     }
 }
 
-/* Add the product of what was seen, (rows, inner), and coefficients, (inner, channels), which a
-   vector may read beyond, to `result`. */
+/* Add the product of what was seen, (outputs, offsets, inner), and coefficients, (inner, channels),
+   which a vector may read beyond, to `result`, (outputs, channels, offsets). */
 void contract_seen(
-    const float *seen, const float *coefficients, int64_t rows, int64_t inner, int64_t channels,
-    float *result, int64_t threads
+    const float *seen, const float *coefficients, int64_t outputs, int64_t offsets, int64_t inner,
+    int64_t channels, float *result, int64_t threads
 ) {
-    Contracting all = {seen, coefficients, rows, inner, channels, result};
-    in_parallel(contract_rows, &all, (rows + OUTPUTS - 1) / OUTPUTS, threads);
+    Contracting all = {seen, coefficients, outputs * offsets, offsets, inner, channels, result};
+    in_parallel(contract_rows, &all, (all.rows + OUTPUTS - 1) / OUTPUTS, threads);
 }
