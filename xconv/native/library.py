@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 from xconv.native import numbers
 from xconv.native.building import build
 from xconv.native.calling import Library
-from xconv.watching import SWITCH, are_kernels_allowed, is_unwatched
+from xconv.watching import SWITCH, are_kernels_allowed, is_plain, is_watched
 
 _KNOWN = (torch.float32, torch.uint8, torch.int64)
 
@@ -24,8 +24,12 @@ def library_for(*tensors: Tensor) -> Library | None:
 
     They must be dense, contiguous and on a CPU, and no operation on them must be recorded.
     """
-    if not are_kernels_allowed() or not all(map(_is_readable, tensors)):
+    if is_watched() or not are_kernels_allowed():
         return None
+    is_recorded = torch.is_grad_enabled()
+    for tensor in tensors:
+        if not _is_readable(tensor, is_recorded):
+            return None
     return _loaded()[0]
 
 
@@ -43,14 +47,14 @@ def describe_use() -> str:
     return _loaded()[1]
 
 
-def _is_readable(tensor: Tensor) -> bool:
+def _is_readable(tensor: Tensor, is_recorded: bool) -> bool:
     return (
-        is_unwatched(tensor)
-        and tensor.device.type == "cpu"
+        is_plain(tensor)
+        and tensor.is_cpu
         and tensor.layout is torch.strided
         and tensor.is_contiguous()
         and not tensor.is_neg()
-        and not (tensor.requires_grad and torch.is_grad_enabled())
+        and not (is_recorded and tensor.requires_grad)
         and (tensor.data_ptr() != 0 or not tensor.numel())  # else its numbers lie nowhere
     )
 
