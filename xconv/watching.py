@@ -25,7 +25,7 @@ def are_kernels_allowed() -> bool:
 
 def is_watched() -> bool:
     """Return whether a compiler or a dispatch mode sees what is done to tensors, whichever."""
-    return bool(torch._C._len_torch_dispatch_stack()) or torch.compiler.is_compiling()
+    return torch.compiler.is_compiling() or bool(torch._C._len_torch_dispatch_stack())
 
 
 def has_memory(tensor: Tensor) -> bool:

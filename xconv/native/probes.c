@@ -27,11 +27,17 @@ static void draw(const Probes *all, int64_t number, int64_t seed, uint64_t *bits
     }
 }
 
-/* Write signs of `count` columns, from pixel `at` on, to lines of a tile. */
+/* Write signs of `count` columns, from pixel `at` on, to lines of a tile, and zeros elsewhere up to
+   the end of a vector. */
 static void write_tile(
     const Probes *probes, int64_t image, int64_t column, int64_t count, int64_t at, int64_t size,
     float tile[COLUMNS][TILE]
 ) {
+    int64_t end = (size + LANES - 1) / LANES * LANES;
+    for (int64_t j = 0; j < COLUMNS; j++) {
+        int64_t begun = j < count ? size : 0;
+        memset(tile[j] + begun, 0, (size_t)(end - begun) * sizeof tile[j][0]);
+    }
     for (int64_t j = 0; j < count; j++) {
         Column own = column_of(probes, image, column + j);
         const uint8_t *bytes;
@@ -139,7 +145,7 @@ static void sketch_image(const void *work, int64_t image) {
     int64_t channels = all->channels, pixels = all->probes.pixels;
     int64_t columns = (all->columns + COLUMNS - 1) / COLUMNS * COLUMNS;
     const float *own = all->images + image * channels * pixels;
-    float *sums = all->sums + image * channels * columns, tile[COLUMNS][TILE] = {{0}};
+    float *sums = all->sums + image * channels * columns, tile[COLUMNS][TILE];
     float *means = all->means ? all->means + image * channels : NULL;
     if (means)
         find_means(own, channels, pixels, all->last, means);

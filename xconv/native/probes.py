@@ -22,6 +22,7 @@ _CPU = torch.device("cpu")
 _WORD = 64
 _EIGHT = 8
 """Columns that are sketched together."""
+_PRODUCTS_OF_A_THREAD = 2**22
 _BEYOND = 32
 """Numbers that a vector may read beyond the last probe, or the last coefficient."""
 
@@ -81,7 +82,6 @@ class Probes:
     def __init__(self, library: Library, parts: Parts, seed: int, columns: int) -> None:
         self._library, self._parts, self._seed, self._columns = library, parts, seed, columns
         self._bits = torch.empty(parts.words, dtype=torch.int64, device=_CPU)
-        self._threads = torch.get_num_threads()
 
     def sketch(self, lines: Tensor, last: bool, rounding: int) -> tuple[Tensor, Tensor | None]:
         """Draw the probes; return the sketch, (B, C, columns) in bfloat16, and means, (B, C).
@@ -94,7 +94,7 @@ class Probes:
         found = lines.new_empty((batch, channels, columns), dtype=torch.bfloat16)
         self._library.run(
             "sketch_probes", *self._in_c(), len(self._parts.table), self._seed, rounding, lines,
-            batch, channels, columns, last, means, sums, found, self._threads,
+            batch, channels, columns, last, means, sums, found, _threads(lines.numel() * columns),
         )  # fmt: skip
         return found, means
 
@@ -108,7 +108,7 @@ class Probes:
         room = torch.empty(prod(shape) + _BEYOND, dtype=torch.float32, device=_CPU)
         self._library.run(
             "restore_coefficients", *self._in_c(), len(self._parts.table), self._seed, sketch,
-            means, batch, channels, columns, room, self._threads,
+            means, batch, channels, columns, room, _threads(sketch.numel()),
         )  # fmt: skip
         return room[:-_BEYOND].view(shape)
 
@@ -117,7 +117,7 @@ class Probes:
         rows, channels = coefficients.shape[1:]
         self._library.run(
             "expand_probes", *self._in_c(), first, len(lines), coefficients, channels,
-            self._columns, rows > self._columns, last, lines, self._threads,
+            self._columns, rows > self._columns, last, lines, _threads(lines.numel() * rows),
         )  # fmt: skip
 
     def gradient(
@@ -131,7 +131,7 @@ class Probes:
         rows, channels = coefficients.shape[1:]
         batch, outputs = len(lines), len(gradient)
         offsets = gradient[0].numel() // channels
-        slots = min(self._threads, batch)
+        slots = min(batch, _threads(lines.numel() * offsets * rows))
         room = view.padded * rows + _BEYOND + lines[0].numel() // outputs
         rooms = lines.new_empty(slots * room)
         seen = lines.new_empty(outputs * offsets * batch * rows)
@@ -141,10 +141,15 @@ class Probes:
         )  # fmt: skip
         self._library.run(
             "contract_seen", seen, coefficients[first:], outputs, offsets, batch * rows, channels,
-            gradient, self._threads,
+            gradient, _threads(gradient.numel() * batch * rows),
         )  # fmt: skip
 
     def _in_c(self) -> tuple[Tensor | int, ...]:
         """Return the first arguments of each function that takes probes."""
         parts = self._parts
         return parts.table, parts.pixels, parts.is_shared, parts.piece, self._bits
+
+
+def _threads(products: int) -> int:
+    """Return the number of threads for so many products: a thread of its own has to pay."""
+    return min(torch.get_num_threads(), 1 + products // _PRODUCTS_OF_A_THREAD)

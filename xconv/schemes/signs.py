@@ -144,5 +144,5 @@ def _correlating(
 
 
 def _expanding(input: torch.Size, rows: int, weight: torch.Size, output: torch.Size) -> int:
-    """Return the multiplications for an image if its stand-in is formed."""
-    return rows * prod(input[1:]) + prod(weight) * min(pixels(input), pixels(output))
+    """Return the multiplications for an image if its stand-in is formed, which are slower."""
+    return 2 * rows * prod(input[1:]) + prod(weight) * min(pixels(input), pixels(output))
