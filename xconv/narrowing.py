@@ -27,4 +27,3 @@ def narrowed(values: Tensor, seed: Tensor) -> Tensor:
     chances = random_words(seed, STREAM, values.numel(), torch.int32, values.device)
     bits = chances.bitwise_and_(_LOWER).view(values.shape).add_(values.view(torch.int32))
     return bits.bitwise_right_shift_(16).to(torch.int16).view(torch.bfloat16)
-

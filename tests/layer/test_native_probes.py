@@ -17,7 +17,7 @@ from torch import Tensor
 from xconv.geometry import pixels
 from xconv.layout import Layout
 from xconv.native import probes
-from xconv.native.probes import Parts
+from xconv.native.probes import DrawTable
 from xconv.probing import Probing, estimate_gradient, keep
 from xconv.schemes import SCHEMES, signs
 
@@ -165,7 +165,7 @@ def test_kernels_are_used_for_signs_in_float32_only() -> None:
 
 
 def test_a_table_of_parts_tells_where_their_bits_begin() -> None:
-    parts = Parts.of([(slice(0, 2), slice(0, 8), 0), (slice(2, 3), slice(0, 8), 1)], 9, False)
+    parts = DrawTable.of([(slice(0, 2), slice(0, 8), 0), (slice(2, 3), slice(0, 8), 1)], 9, False)
     assert parts.table.tolist() == [[0, 2, 0, 8, 0, 0], [2, 3, 0, 8, 1, 3]]
     assert parts.words == 3 + 2
     assert pixels((1, 1, 3, 3)) == parts.pixels

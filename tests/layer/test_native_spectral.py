@@ -20,7 +20,7 @@ SHAPES: dict[str, tuple[type, tuple[int, ...]]] = {
 
 @pytest.mark.parametrize("bits", [0.5, 3.0])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
-@pytest.mark.parametrize("scheme", ["spectral", "quantized", "independent", "orthogonal"])
+@pytest.mark.parametrize("scheme", ["spectral", "quantized", "multi", "orthogonal"])
 @pytest.mark.parametrize("name", SHAPES)
 def test_a_step_is_the_same(name: str, scheme: str, dtype: torch.dtype, bits: float) -> None:
     kind, shape = SHAPES[name]

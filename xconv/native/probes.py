@@ -23,13 +23,15 @@ _WORD = 64
 _EIGHT = 8
 """Columns that are sketched together."""
 _PRODUCTS_OF_A_THREAD = 2**22
+"""Fewer are done before a thread has started."""
+_MANY = 2**62
 _BEYOND = 32
 """Numbers that a vector may read beyond the last probe, or the last coefficient."""
 
 
 @dataclass(frozen=True)
-class Parts:
-    """Which columns of which images are drawn together, and their number of pixels.
+class DrawTable:
+    """Say which columns of which images are drawn together, and how many pixels these have.
 
     Args:
         table: (parts, 6), int64: first image and end, first column and end, stream of the random
@@ -47,19 +49,22 @@ class Parts:
     piece: int
 
     @classmethod
-    def of(cls, rows: Sequence[tuple[slice, slice, int]], pixels: int, is_shared: bool) -> Parts:
-        """Return parts with these images, columns and streams."""
+    def of(
+        cls, rows: Sequence[tuple[slice, slice, int]], pixels: int, is_shared: bool
+    ) -> DrawTable:
+        """Return the table for parts of these images, columns and streams."""
         table, words = [], 0
         for images, columns, stream in rows:
             table.append((images.start, images.stop, columns.start, columns.stop, stream, words))
             sets = 1 if is_shared else images.stop - images.start
             words += -(-sets * (columns.stop - columns.start) * pixels // _WORD)
-        piece = next(pieces(words * _WORD + 2**62, _CPU)).stop
-        return cls(torch.tensor(table, device=_CPU), words, pixels, is_shared, piece)
+        piece = next(pieces(_MANY, _CPU)).stop
+        numbers = torch.tensor(table, dtype=torch.int64, device=_CPU)
+        return cls(numbers, words, pixels, is_shared, piece)
 
 
 class View(NamedTuple):
-    """How outputs see images."""
+    """Sizes that tell where outputs see images."""
 
     shape: Tensor
     """Sizes of image, output and kernel, stride, padding, dilation and the sizes of a padded image.
@@ -70,16 +75,18 @@ class View(NamedTuple):
     """Number of pixels of a padded image."""
     images: int
     """Number of images to take at a time."""
+    threads: int
+    """Largest number of threads, each of which has a padded image of its own."""
 
 
-class Probes:
-    """Probes of one call: parts, the seed that they are drawn from, and the bits of their signs.
+class SignProbes:
+    """Probes of one call: what is drawn together, the seed it is drawn from, and bits of signs.
 
     ``columns`` is their number for an image. Images are given as lines: in memory order, with their
     channels last or not.
     """
 
-    def __init__(self, library: Library, parts: Parts, seed: int, columns: int) -> None:
+    def __init__(self, library: Library, parts: DrawTable, seed: int, columns: int) -> None:
         self._library, self._parts, self._seed, self._columns = library, parts, seed, columns
         self._bits = torch.empty(parts.words, dtype=torch.int64, device=_CPU)
 
@@ -131,7 +138,7 @@ class Probes:
         rows, channels = coefficients.shape[1:]
         batch, outputs = len(lines), len(gradient)
         offsets = gradient[0].numel() // channels
-        slots = min(batch, _threads(lines.numel() * offsets * rows))
+        slots = min(batch, view.threads, _threads(lines.numel() * offsets * rows))
         room = view.padded * rows + _BEYOND + lines[0].numel() // outputs
         rooms = lines.new_empty(slots * room)
         seen = lines.new_empty(outputs * offsets * batch * rows)

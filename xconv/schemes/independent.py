@@ -38,7 +38,7 @@ from torch import Tensor
 
 from xconv.geometry import Geometry, pixels
 from xconv.layout import Layout, from_memory_order, in_memory_order
-from xconv.native.probes import Parts
+from xconv.native.probes import DrawTable
 from xconv.precision import convolution_precision
 from xconv.random import DISTRIBUTIONS
 from xconv.schemes import signs, single
@@ -257,11 +257,11 @@ class Independent(Probes):
 @lru_cache(maxsize=1024)
 def _drawn_together(
     layout: Layout, probing: Dials, weight: torch.Size, output: torch.Size
-) -> Parts:
+) -> DrawTable:
     """Return the parts that draw the same probes with kernels in C."""
     parts = Independent()._parts(layout, probing, weight, output)
     rows = [(part.images, part.columns, part.stream) for part in parts]
-    return Parts.of(rows, pixels(layout.shape), probing.shared)
+    return DrawTable.of(rows, pixels(layout.shape), probing.shared)
 
 
 def _room(layout: Layout, output: torch.Size) -> int:

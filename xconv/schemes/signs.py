@@ -19,7 +19,7 @@ from xconv.layout import Layout, in_memory_order, is_channels_last
 from xconv.narrowing import STREAM
 from xconv.native.calling import Library
 from xconv.native.library import library_for
-from xconv.native.probes import Parts, Probes, View
+from xconv.native.probes import DrawTable, SignProbes, View
 from xconv.schemes.base import summed
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _LANES, _TOGETHER = 16, 8
 """Numbers of a vector, and outputs that a kernel takes together: what is left of both is lost."""
+_MOST = 2**31
+"""Numbers that a kernel finds by their place in 32 bits."""
 
 
 def library_of_sketch(layout: Layout, probing: Dials, lines: Tensor) -> Library | None:
@@ -48,17 +50,17 @@ def library_of_estimate(
 
 
 def sketched(
-    library: Library, parts: Parts, lines: Tensor, seed: Tensor, layout: Layout, columns: int
+    library: Library, parts: DrawTable, lines: Tensor, seed: Tensor, layout: Layout, columns: int
 ) -> tuple[Tensor, ...]:
     """Return the sketch, (B, C, columns) in bfloat16, and the means unless probes are shared."""
-    probes = Probes(library, parts, int(seed), columns)
+    probes = SignProbes(library, parts, int(seed), columns)
     sketch, means = probes.sketch(lines, layout.channels_last, STREAM)
     return (sketch,) if means is None else (sketch, means)
 
 
 def estimated(
     library: Library,
-    parts: Parts,
+    parts: DrawTable,
     kept: Sequence[Tensor],
     seed: Tensor,
     grad_output: Tensor,
@@ -68,7 +70,7 @@ def estimated(
     room: int,
 ) -> Tensor:
     """Return the weight gradient; temporary tensors have about ``room`` elements at most."""
-    probes = Probes(library, parts, int(seed), kept[0].shape[2])
+    probes = SignProbes(library, parts, int(seed), kept[0].shape[2])
     coefficients = probes.coefficients(kept[0], None if parts.is_shared else kept[1])
     rows, batch = coefficients.shape[1], layout.shape[0]
     view = _view(geometry, layout.shape, rows, weight.shape, grad_output.shape, room)
@@ -85,7 +87,7 @@ def estimated(
 
 
 def _expanded(
-    probes: Probes,
+    probes: SignProbes,
     coefficients: Tensor,
     grad_output: Tensor,
     geometry: Geometry,
@@ -114,13 +116,14 @@ def _view(
     if geometry.transposed or geometry.border or geometry.groups != 1:
         return None
     image, seen, kernel = input[2:], output[2:], weight[2:]
-    needed = output[1] * prod(kernel) * rows
-    if needed > room or _correlating(geometry, input, rows, weight, output) > _expanding(
-        input, rows, weight, output
-    ):
+    padded = [n + 2 * p for n, p in zip(image, geometry.padding, strict=True)]
+    needed, copy = output[1] * prod(kernel) * rows, prod(padded) * rows
+    if needed + copy > min(room, _MOST):
+        return None
+    correlating = _correlating(geometry, input, rows, weight, output)
+    if correlating > _expanding(input, rows, weight, output):
         return None
     missing = 3 - geometry.dimensions
-    padded = [n + 2 * p for n, p in zip(image, geometry.padding, strict=True)]
     sizes = [
         [*[fill] * missing, *numbers]
         for fill, numbers in (
@@ -129,7 +132,7 @@ def _view(
         )
     ]  # fmt: skip
     shape = torch.tensor(sizes, dtype=torch.int64, device="cpu")
-    return View(shape, prod(padded), room // needed)
+    return View(shape, prod(padded), room // needed, room // copy)
 
 
 def _correlating(
