@@ -11,7 +11,9 @@ no averaging removes.
 import torch
 from torch import Tensor
 
-from xconv.random import random_words
+from xconv.native import numbers
+from xconv.native.library import library_for
+from xconv.random import mixed, random_words
 
 STREAM = -5
 """The stream of random numbers that round."""
@@ -24,6 +26,9 @@ def narrowed(values: Tensor, seed: Tensor) -> Tensor:
     The mean is over seeds. Infinities, and numbers that bfloat16 represents, are returned
     unchanged.
     """
+    library = library_for(values, seed) if values.dtype == torch.float32 else None
+    if library is not None:
+        return numbers.narrow(library, values, mixed(seed, STREAM))
     chances = random_words(seed, STREAM, values.numel(), torch.int32, values.device)
     bits = chances.bitwise_and_(_LOWER).view(values.shape).add_(values.view(torch.int32))
     return bits.bitwise_right_shift_(16).to(torch.int16).view(torch.bfloat16)

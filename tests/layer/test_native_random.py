@@ -4,6 +4,7 @@ import pytest
 import torch
 from native_cases import assert_same, needs_compiler
 
+from xconv.narrowing import narrowed
 from xconv.random import Draw, rademacher, random_words, uniform
 
 CPU = torch.device("cpu")
@@ -28,3 +29,13 @@ def test_random_numbers_are_torchs(draw: Draw, dtype: torch.dtype) -> None:
             assert_same(draw, torch.tensor(seed), stream, count, dtype, CPU)
     for count in COUNTS:
         assert_same(draw, torch.tensor(11), 1, count, dtype, CPU)
+
+
+@needs_compiler
+def test_numbers_are_rounded_as_by_operators() -> None:
+    values = torch.randn(5000, generator=torch.Generator().manual_seed(0))
+    values[:4] = torch.tensor([float("inf"), -float("inf"), float("nan"), -0.0])
+    for count in (0, 1, 313, 5000):
+        for seed in (7, 2**62 - 1):
+            assert_same(narrowed, values[:count], torch.tensor(seed))
+    assert_same(narrowed, values.view(4, 5, 250), torch.tensor(3))

@@ -30,7 +30,7 @@ void uniform(float *target, int64_t count, int64_t seed) {
 }
 
 /* Write `count` signs, 1 or -1, of the bits of `bytes`: all highest bits in turn, then the next. */
-void signs(float *target, int64_t count, const uint8_t *bytes, int64_t length) {
+static void signs(float *target, int64_t count, const uint8_t *bytes, int64_t length) {
     for (int bit = 7; bit >= 0 && count > 0; bit--) {
         int64_t size = count < length ? count : length;
         for (int64_t i = 0; i < size; i++)
@@ -38,4 +38,19 @@ void signs(float *target, int64_t count, const uint8_t *bytes, int64_t length) {
         target += size;
         count -= size;
     }
+}
+
+/* Draw `bits`, and write `count` signs of them, piece by piece. */
+void random_signs(float *target, int64_t count, int64_t piece, uint64_t *bits, int64_t seed) {
+    words_of_64_bits(bits, (count + 63) / 64, seed);
+    for (int64_t first = 0; first < count; first += piece) {
+        int64_t size = count - first < piece ? count - first : piece;
+        signs(target + first, size, (const uint8_t *)bits + first / 8, (size + 63) / 64 * 8);
+    }
+}
+
+/* Round `count` numbers of float32 to bfloat16 at random: xconv/narrowing.py says how. */
+void narrow_numbers(uint16_t *target, const uint32_t *numbers, int64_t count, int64_t seed) {
+    const uint32_t *end = numbers + count;
+    EACH(2, (uint16_t)((end[i - count] + (tempered(words[2 * i + 1]) & 0xffff)) >> 16))
 }

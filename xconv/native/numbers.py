@@ -7,6 +7,8 @@ from xconv.bits import pieces
 from xconv.native.calling import Library
 
 _CPU = torch.device("cpu")
+SIGNS_OF_A_PIECE = next(pieces(2**62, _CPU)).stop
+"""Number of signs that are made of consecutive words."""
 _FUNCTIONS = {torch.int32: "words_of_32_bits", torch.int64: "words_of_64_bits"}
 _TRIED_SEED, _TRIED_COUNT = 20_240_229, 1_000
 
@@ -35,12 +37,15 @@ def rademacher(library: Library, seed: int, count: int, dtype: torch.dtype) -> T
         return None
     signs = torch.empty(count, dtype=dtype, device=_CPU)
     bits = torch.empty(-(-count // 64), dtype=torch.int64, device=_CPU)
-    library.run("words_of_64_bits", bits, bits.numel(), seed)
-    for piece in pieces(count, _CPU):
-        size = piece.stop - piece.start
-        own = bits[piece.start // 64 :]
-        library.run("signs", signs[piece], size, own, -(-size // 64) * 8)
+    library.run("random_signs", signs, count, SIGNS_OF_A_PIECE, bits, seed)
     return signs
+
+
+def narrow(library: Library, values: Tensor, seed: int) -> Tensor:
+    """Return ``values`` (float32, contiguous) in bfloat16, rounded at random."""
+    found = torch.empty_like(values, dtype=torch.bfloat16)
+    library.run("narrow_numbers", found, values, values.numel(), seed)
+    return found
 
 
 def are_torchs(library: Library) -> bool:

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from xconv.bits import pieces
 from xconv.native.calling import Library
+from xconv.native.numbers import SIGNS_OF_A_PIECE
 
 _CPU = torch.device("cpu")
 _WORD = 64
@@ -24,7 +24,6 @@ _EIGHT = 8
 """Columns that are sketched together."""
 _PRODUCTS_OF_A_THREAD = 2**22
 """Fewer are done before a thread has started."""
-_MANY = 2**62
 _BEYOND = 32
 """Numbers that a vector may read beyond the last probe, or the last coefficient."""
 
@@ -39,14 +38,12 @@ class DrawTable:
         words: number of words of all parts.
         pixels: number of pixels of an image.
         is_shared: whether all images of a part have the same probes.
-        piece: number of signs that are made of consecutive words.
     """
 
     table: Tensor
     words: int
     pixels: int
     is_shared: bool
-    piece: int
 
     @classmethod
     def of(
@@ -58,9 +55,8 @@ class DrawTable:
             table.append((images.start, images.stop, columns.start, columns.stop, stream, words))
             sets = 1 if is_shared else images.stop - images.start
             words += -(-sets * (columns.stop - columns.start) * pixels // _WORD)
-        piece = next(pieces(_MANY, _CPU)).stop
         numbers = torch.tensor(table, dtype=torch.int64, device=_CPU)
-        return cls(numbers, words, pixels, is_shared, piece)
+        return cls(numbers, words, pixels, is_shared)
 
 
 class View(NamedTuple):
@@ -154,7 +150,7 @@ class SignProbes:
     def _in_c(self) -> tuple[Tensor | int, ...]:
         """Return the first arguments of each function that takes probes."""
         parts = self._parts
-        return parts.table, parts.pixels, parts.is_shared, parts.piece, self._bits
+        return parts.table, parts.pixels, parts.is_shared, SIGNS_OF_A_PIECE, self._bits
 
 
 def _threads(products: int) -> int:
