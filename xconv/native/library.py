@@ -29,6 +29,11 @@ def library_for(*tensors: Tensor) -> Library | None:
     return _loaded()[0]
 
 
+def library_for_strided(images: Tensor, *tensors: Tensor) -> Library | None:
+    """Return ``library_for(*tensors)`` if it may also read ``images``, of any strides, else None."""
+    return library_for(*tensors) if _is_accessible(images) else None
+
+
 def library_for_floats(*tensors: Tensor) -> Library | None:
     """Return ``library_for(*tensors)`` if all are float32, uint8 or int64, else None."""
     if any(tensor.dtype not in _KNOWN for tensor in tensors):
@@ -44,11 +49,14 @@ def describe_use() -> str:
 
 
 def _is_readable(tensor: Tensor) -> bool:
+    return _is_accessible(tensor) and tensor.is_contiguous()
+
+
+def _is_accessible(tensor: Tensor) -> bool:
     return (
         is_unwatched(tensor)
         and tensor.device.type == "cpu"
         and tensor.layout is torch.strided
-        and tensor.is_contiguous()
         and not tensor.is_neg()
         and not (tensor.requires_grad and torch.is_grad_enabled())
         and (tensor.data_ptr() != 0 or not tensor.numel())  # else its numbers lie nowhere

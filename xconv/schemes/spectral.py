@@ -34,13 +34,8 @@ from xconv.precision import convolution_precision
 from xconv.schemes.rebuilt import gradient_of_images
 from xconv.schemes.scheme import NO_SMALLER, Scheme
 from xconv.spectrum import correlation
-from xconv.spectrum.blocks import (
-    Blocks,
-    blocks_of,
-    inverse_transform,
-    places,
-)
-from xconv.spectrum.coding import Stored, decoded, encoded, with_zeros
+from xconv.spectrum.blocks import Blocks, blocks_of
+from xconv.spectrum.coding import Stored, decoded, encoded, fill
 from xconv.spectrum.parts import parts_of
 from xconv.spectrum.plan import BITS, BlockPlan, Contribution, divide, most_bits, nominal_plan
 from xconv.spectrum.rounding import (
@@ -135,15 +130,15 @@ class Spectral(Scheme):
         if kernels is not None and has_memory(input):
             return seed, *kernels.keep(input, seed, layout, plan)
         frequencies, weights = draw_frequencies(seed, plan.order, plan.probabilities, plan.kept)
-        where = places(_to(frequencies.long(), input.device), blocks)
-        weights, turn = _to(weights, input.device)[:, None], _to(rotation(seed), input.device)
+        chosen, weights = _to(frequencies, input.device), _to(weights, input.device)
+        turn = _to(rotation(seed), input.device)
         codes: list[Tensor] = []
         used = [bits for bits, count in zip(BITS, plan.counts, strict=True) if count]
         scales: dict[int, list[Tensor]] = {bits: [] for bits in _SCALES}
         with convolution_precision(input.device), autocast.switched_off(input.device.type):
             for images, channels in _each_part(layout):
                 part = Stretch.of(images), Stretch.of(channels)
-                found = encoded(input, *part, where, weights, turn, blocks, plan.counts)
+                found = encoded(input, *part, chosen, weights, turn, blocks, plan.counts)
                 codes += found[::2]
                 for bits, sizes in zip(used, found[1::2], strict=True):
                     scales[SCALE_BITS[bits]].append(sizes)
@@ -256,22 +251,13 @@ def _expanded(
 ) -> Tensor:
     """Return the weight gradient of x̂, formed some images at a time."""
     total = torch.zeros_like(weight, dtype=torch.float32)
-    where = places(_to(frequencies.long(), layout.device), blocks)
+    where = _to(frequencies, layout.device)
     for images, parts in parts_of(layout):
         expanded = layout.empty(images)
         for channels in parts:
-            _fill(expanded, Stretch.of(channels), next(values), where, blocks)
+            fill(expanded, Stretch.of(channels), next(values), where, blocks)
         total += gradient_of_images(geometry, grad_output, Stretch.of(images), expanded, weight)
     return total
-
-
-@whole
-def _fill(
-    expanded: Tensor, channels: Stretch, chosen: Tensor, where: tuple[Tensor, ...], blocks: Blocks
-) -> None:
-    """Write to some ``channels`` of x̂ the maps of their coefficients ``chosen``."""
-    target = channels.within(expanded, 1)
-    target.copy_(inverse_transform(with_zeros(chosen, where, blocks), blocks).reshape(target.shape))
 
 
 def _correlated(
