@@ -30,7 +30,7 @@ def library_for(*tensors: Tensor) -> Library | None:
 
 
 def library_for_strided(images: Tensor, *tensors: Tensor) -> Library | None:
-    """Return ``library_for(*tensors)`` if it may also read ``images``, of any strides, else None."""
+    """Return ``library_for(*tensors)`` if it may read ``images`` too, of any strides, or None."""
     return library_for(*tensors) if _is_accessible(images) else None
 
 

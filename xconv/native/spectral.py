@@ -1,7 +1,7 @@
 """Coefficients of blocks of maps, turned in groups and rounded to a few bits.
 
-``xconv.spectrum`` says how. Floating-point numbers are float32. Sums have other last bits than those
-of torch's operators, whose order of additions differs from library to library.
+``xconv.spectrum`` says how. Floating-point numbers are float32. Sums have other last bits than
+those of torch's operators, whose order of additions differs from library to library.
 """
 
 import torch

@@ -6,7 +6,6 @@ transform is orthonormal, so errors of coefficients and of pixels have the same 
 
 import functools
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 

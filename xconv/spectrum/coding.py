@@ -39,7 +39,7 @@ def encoded(
 ) -> list[Tensor]:
     """Return codes and scales in turn, for each non-empty class of bits, of a part of ``input``."""
     part = channels.within(images.within(input), 1)
-    values = _coefficients(part, frequencies, weights, blocks)
+    values = coefficients(part, frequencies, weights, blocks)
     found: list[Tensor] = []
     for bits, own in zip(BITS, values.split(list(counts)), strict=True):
         if own.numel():
@@ -47,7 +47,7 @@ def encoded(
     return found
 
 
-def _coefficients(images: Tensor, frequencies: Tensor, weights: Tensor, blocks: Blocks) -> Tensor:
+def coefficients(images: Tensor, frequencies: Tensor, weights: Tensor, blocks: Blocks) -> Tensor:
     """Return the coefficients at some frequencies in all blocks of ``images``, (kept, columns).
 
     The coefficients of each frequency (int16) are multiplied by one of the ``weights`` (kept).
@@ -77,12 +77,11 @@ def fill(
         coefficients = _with_zeros(chosen, places(frequencies, blocks), blocks)
         target.copy_(inverse_transform(coefficients, blocks).reshape(target.shape))
         return
-    images = (
-        target if target.dtype == torch.float32 else torch.empty_like(target, dtype=torch.float32)
-    )
+    is_float = target.dtype == torch.float32
+    images = target if is_float else torch.empty_like(target, dtype=torch.float32)
     maps, cosines = maps_in_memory(images, blocks), transforms(blocks)
     native.put(library, chosen, images, maps, chosen[0].numel(), cosines, frequencies)
-    if images is not target:
+    if not is_float:
         target.copy_(images)
 
 
