@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from xconv.native import spectral as native
+from xconv.native.calling import Library
 from xconv.native.library import library_for_strided
 from xconv.spectrum.blocks import (
     Blocks,
@@ -52,7 +53,7 @@ def coefficients(images: Tensor, frequencies: Tensor, weights: Tensor, blocks: B
 
     The coefficients of each frequency (int16) are multiplied by one of the ``weights`` (kept).
     """
-    library = library_for_strided(images, frequencies, weights)
+    library = _library_for(images, weights, frequencies)
     if library is not None:
         images = images.float()
         columns = len(images) * images.shape[1] * blocks.number
@@ -72,7 +73,7 @@ def fill(
     These are (kept, images, channels, blocks), at ``frequencies`` (int16); all others are 0.
     """
     target = channels.within(target, 1)
-    library = library_for_strided(target, chosen, frequencies)
+    library = _library_for(target, chosen, frequencies)
     if library is None:
         coefficients = _with_zeros(chosen, places(frequencies, blocks), blocks)
         target.copy_(inverse_transform(coefficients, blocks).reshape(target.shape))
@@ -83,6 +84,13 @@ def fill(
     native.put(library, chosen, images, maps, chosen[0].numel(), cosines, frequencies)
     if not is_float:
         target.copy_(images)
+
+
+def _library_for(images: Tensor, numbers: Tensor, frequencies: Tensor) -> Library | None:
+    """Return the library of kernels if they may read all three."""
+    if (numbers.dtype, frequencies.dtype) != (torch.float32, torch.int16):
+        return None
+    return library_for_strided(images, numbers, frequencies)
 
 
 def _with_zeros(chosen: Tensor, where: tuple[Tensor, ...], blocks: Blocks) -> Tensor:
