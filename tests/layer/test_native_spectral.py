@@ -108,12 +108,12 @@ def test_coefficients_and_maps_agree(shape: tuple[int, ...]) -> None:
     for images in maps_of(shape):
         ours, theirs = both(lambda: coefficients(images, frequencies, weights, blocks))  # noqa: B023
         torch.testing.assert_close(ours, theirs, rtol=0, atol=2e-6 * float(theirs.abs().max()))
-        some = Stretch(0, shape[1])
+        some = Stretch(0, shape[0]), Stretch(0, shape[1])
         chosen = theirs.view(len(frequencies), *shape[:2], -1)
 
         def filled() -> Tensor:
             target = torch.full_like(images, 7.0)  # noqa: B023
-            fill(target, some, chosen, frequencies, blocks)  # noqa: B023
+            fill(target, *some, chosen, frequencies, blocks)  # noqa: B023
             return target
 
         ours, theirs = both(filled)
@@ -158,7 +158,7 @@ def test_threads_share_a_large_tensor_and_change_no_bit() -> None:
         codes = encode(values, 2, turn)
         target = torch.empty_like(images)
         shape = blocks.size, 4, 70, blocks.number
-        fill(target, Stretch(0, 70), values.view(shape), frequencies, blocks)
+        fill(target, Stretch(0, 4), Stretch(0, 70), values.view(shape), frequencies, blocks)
         return values, *codes, given_back(*codes, 2, turn), target
 
     with switched("on"):

@@ -182,15 +182,17 @@ class Spectral(Scheme):
             return gradient
         packed, *classes = kept
         largest = packed[-_SCALE_OF_SCALES:].clone().view(torch.float32)
-        factor = (largest / _HEADROOM).clamp(min=1)
+        is_narrow = layout.dtype == torch.float16
+        factor = (largest / _HEADROOM).clamp(min=1) if is_narrow else None
         device = grad_output.device
         with convolution_precision(device), autocast.switched_off(device.type):
             counts = [len(part) for part in classes]
-            values = _unpacked(packed, counts, layout, largest / factor, seed)
+            top = largest if factor is None else largest / factor
+            values = _unpacked(packed, counts, layout, top, seed)
             total = gradient_of(
                 values, torch.cat(list(classes)), grad_output, geometry, layout, weight
             )
-        return total.mul_(factor)
+        return total if factor is None else total.mul_(factor)
 
 
 def _kernels(layout: Layout) -> Any:
@@ -250,14 +252,34 @@ def _expanded(
     weight: Tensor,
 ) -> Tensor:
     """Return the weight gradient of x̂, formed some images at a time."""
-    total = torch.zeros_like(weight, dtype=torch.float32)
+    total: Tensor | None = None
     where = _to(frequencies, layout.device)
-    for images, parts in parts_of(layout):
+    for some in _together(layout, weight):
+        images = slice(some[0][0].start, some[-1][0].stop)
         expanded = layout.empty(images)
-        for channels in parts:
-            fill(expanded, Stretch.of(channels), next(values), where, blocks)
-        total += gradient_of_images(geometry, grad_output, Stretch.of(images), expanded, weight)
+        for own, parts in some:
+            place = Stretch(own.start - images.start, own.stop - own.start)
+            for channels in parts:
+                fill(expanded, place, Stretch.of(channels), next(values), where, blocks)
+        found = gradient_of_images(geometry, grad_output, Stretch.of(images), expanded, weight)
+        total = found.float() if total is None else total.add_(found)
+    assert total is not None  # no batch is empty here
     return total
+
+
+def _together(layout: Layout, weight: Tensor) -> Iterator[list[tuple[slice, list[slice]]]]:
+    """Yield the parts of an input in lists, whose images have twice the weight's size at most.
+
+    A weight gradient takes no less time for fewer images than for about so many.
+    """
+    room = 2 * weight.numel() // prod(layout.shape[1:])
+    some: list[tuple[slice, list[slice]]] = []
+    for images, parts in parts_of(layout):
+        if some and images.stop - some[0][0].start > room:
+            yield some
+            some = []
+        some.append((images, parts))
+    yield some
 
 
 def _correlated(

@@ -66,24 +66,29 @@ def coefficients(images: Tensor, frequencies: Tensor, weights: Tensor, blocks: B
 
 @whole
 def fill(
-    target: Tensor, channels: Stretch, chosen: Tensor, frequencies: Tensor, blocks: Blocks
+    target: Tensor,
+    images: Stretch,
+    channels: Stretch,
+    chosen: Tensor,
+    frequencies: Tensor,
+    blocks: Blocks,
 ) -> None:
-    """Write to some ``channels`` of ``target`` the maps with ``chosen`` coefficients.
+    """Write to some images and channels of ``target`` the maps with ``chosen`` coefficients.
 
     These are (kept, images, channels, blocks), at ``frequencies`` (int16); all others are 0.
     """
-    target = channels.within(target, 1)
+    target = channels.within(images.within(target), 1)
     library = _library_for(target, chosen, frequencies)
     if library is None:
         coefficients = _with_zeros(chosen, places(frequencies, blocks), blocks)
         target.copy_(inverse_transform(coefficients, blocks).reshape(target.shape))
         return
     is_float = target.dtype == torch.float32
-    images = target if is_float else torch.empty_like(target, dtype=torch.float32)
-    maps, cosines = maps_in_memory(images, blocks), transforms(blocks)
-    native.put(library, chosen, images, maps, chosen[0].numel(), cosines, frequencies)
+    found = target if is_float else torch.empty_like(target, dtype=torch.float32)
+    maps, cosines = maps_in_memory(found, blocks), transforms(blocks)
+    native.put(library, chosen, found, maps, chosen[0].numel(), cosines, frequencies)
     if not is_float:
-        target.copy_(images)
+        target.copy_(found)
 
 
 def _library_for(images: Tensor, numbers: Tensor, frequencies: Tensor) -> Library | None:
