@@ -4,16 +4,10 @@
    A column is one block of one map. Blocks of 16 columns are transformed at a time, in vectors that
    hold the same pixel, or the same frequency, of each. */
 
-#include "lanes.h"
+#include "columns.h"
 #include "parallel.h"
 
-enum { AXES = 3, LONGEST = 64, LARGEST = 512, COLUMNS_OF_A_PART = 512 };
-
-/* How maps lie in memory, in numbers, and how they are cut into blocks. */
-typedef struct {
-    int64_t channels, image_step, channel_step, steps[AXES], pixels[AXES];
-    int64_t sides[AXES], counts[AXES];
-} Maps;
+enum { LONGEST = 64, LARGEST = 512, COLUMNS_OF_A_PART = 512 };
 
 typedef struct {
     const Maps *maps;
@@ -21,70 +15,9 @@ typedef struct {
     const int16_t *frequencies;
     const float *weights;
     float *images, *kept;
+    const float *end;
     int64_t columns, kept_frequencies;
 } Work;
-
-/* A block of a map: where it begins, and how many of its pixels along each axis lie inside the map. */
-typedef struct {
-    int64_t image, channel, block[AXES], start, inside[AXES];
-} Column;
-
-static void place(const Maps *maps, Column *column) {
-    column->start = column->image * maps->image_step + column->channel * maps->channel_step;
-    for (int axis = 0; axis < AXES; axis++) {
-        int64_t first = column->block[axis] * maps->sides[axis], left = maps->pixels[axis] - first;
-        column->start += first * maps->steps[axis];
-        column->inside[axis] = left < maps->sides[axis] ? left : maps->sides[axis];
-    }
-}
-
-static Column column_of(const Maps *maps, int64_t number) {
-    Column found;
-    for (int axis = AXES - 1; axis >= 0; axis--) {
-        found.block[axis] = number % maps->counts[axis];
-        number /= maps->counts[axis];
-    }
-    found.image = number / maps->channels, found.channel = number % maps->channels;
-    place(maps, &found);
-    return found;
-}
-
-static void move_on(const Maps *maps, Column *column) {
-    int axis = AXES - 1;
-    while (axis >= 0 && ++column->block[axis] == maps->counts[axis])
-        column->block[axis--] = 0;
-    if (axis < 0 && ++column->channel == maps->channels)
-        column->channel = 0, column->image++;
-    place(maps, column);
-}
-
-static inline int64_t at_most(int64_t number, int64_t end) { return number < end ? number : end - 1; }
-
-/* Read a column; beyond the edge of the map, its last pixel is repeated. */
-static void read_column(const Maps *maps, const float *images, const Column *column, float *block) {
-    const int64_t *sides = maps->sides, *steps = maps->steps, *inside = column->inside;
-    for (int64_t z = 0; z < sides[0]; z++)
-        for (int64_t y = 0; y < sides[1]; y++, block += sides[2] * LANES) {
-            const float *line = images + column->start + at_most(z, inside[0]) * steps[0] +
-                                at_most(y, inside[1]) * steps[1];
-            for (int64_t x = 0; x < inside[2]; x++)
-                block[x * LANES] = line[x * steps[2]];
-            for (int64_t x = inside[2]; x < sides[2]; x++)
-                block[x * LANES] = line[(inside[2] - 1) * steps[2]];
-        }
-}
-
-/* Write a column, without the pixels beyond the edge. */
-static void write_column(const Maps *maps, float *images, const Column *column, const float *block) {
-    const int64_t *sides = maps->sides, *steps = maps->steps, *inside = column->inside;
-    for (int64_t z = 0; z < inside[0]; z++)
-        for (int64_t y = 0; y < inside[1]; y++) {
-            float *line = images + column->start + z * steps[0] + y * steps[1];
-            const float *from = block + (z * sides[1] + y) * sides[2] * LANES;
-            for (int64_t x = 0; x < inside[2]; x++)
-                line[x * steps[2]] = from[x * LANES];
-        }
-}
 
 /* Set four sums to those of numbers[k] times cosines[k * step + j * apart], j from 0 to 3. */
 static inline void four_sums(
@@ -160,11 +93,12 @@ static void pick_part(const void *work, int64_t part) {
     end = end < all_of->columns ? end : all_of->columns;
     lanes block[LARGEST];
     memset(block, 0, sizeof block); /* lanes without a column */
-    Column column = column_of(all_of->maps, part * COLUMNS_OF_A_PART);
+    Column columns[LANES], column = column_of(all_of->maps, part * COLUMNS_OF_A_PART);
     for (int64_t first = part * COLUMNS_OF_A_PART; first < end; first += LANES) {
         int64_t count = end - first < LANES ? end - first : LANES;
         for (int64_t lane = 0; lane < count; lane++, move_on(all_of->maps, &column))
-            read_column(all_of->maps, all_of->images, &column, (float *)block + lane);
+            columns[lane] = column;
+        read_columns(all_of->maps, all_of->images, all_of->end, columns, count, block);
         along_all(block, all_of->maps, all_of->cosines, transform_line);
         for (int64_t f = 0; f < all_of->kept_frequencies; f++) {
             lanes found = block[all_of->frequencies[f]] * all(all_of->weights[f]);
@@ -179,7 +113,7 @@ static void put_part(const void *work, int64_t part) {
     int64_t end = (part + 1) * COLUMNS_OF_A_PART;
     end = end < all_of->columns ? end : all_of->columns;
     lanes block[LARGEST];
-    Column column = column_of(all_of->maps, part * COLUMNS_OF_A_PART);
+    Column columns[LANES], column = column_of(all_of->maps, part * COLUMNS_OF_A_PART);
     for (int64_t first = part * COLUMNS_OF_A_PART; first < end; first += LANES) {
         int64_t count = end - first < LANES ? end - first : LANES;
         memset(block, 0, sides[0] * sides[1] * sides[2] * sizeof *block);
@@ -190,7 +124,8 @@ static void put_part(const void *work, int64_t part) {
             );
         along_all(block, all_of->maps, all_of->cosines, restore_line);
         for (int64_t lane = 0; lane < count; lane++, move_on(all_of->maps, &column))
-            write_column(all_of->maps, all_of->images, &column, (float *)block + lane);
+            columns[lane] = column;
+        write_columns(all_of->maps, all_of->images, columns, count, block);
     }
 }
 
@@ -200,7 +135,10 @@ void pick_frequencies(
     const float *images, float *kept, int64_t columns, const Maps *maps, const float *cosines,
     const int16_t *frequencies, int64_t kept_frequencies, const float *weights, int64_t threads
 ) {
-    Work work = {maps, cosines, frequencies, weights, (float *)images, kept, columns, kept_frequencies};
+    const float *end = end_of_images(images, maps, columns);
+    Work work = {
+        maps, cosines, frequencies, weights, (float *)images, kept, end, columns, kept_frequencies
+    };
     in_parallel(pick_part, &work, (columns + COLUMNS_OF_A_PART - 1) / COLUMNS_OF_A_PART, threads);
 }
 
@@ -209,6 +147,6 @@ void put_frequencies(
     const float *kept, float *images, int64_t columns, const Maps *maps, const float *cosines,
     const int16_t *frequencies, int64_t kept_frequencies, int64_t threads
 ) {
-    Work work = {maps, cosines, frequencies, 0, images, (float *)kept, columns, kept_frequencies};
+    Work work = {maps, cosines, frequencies, 0, images, (float *)kept, 0, columns, kept_frequencies};
     in_parallel(put_part, &work, (columns + COLUMNS_OF_A_PART - 1) / COLUMNS_OF_A_PART, threads);
 }
