@@ -1,7 +1,7 @@
 """The compiled library, and the decision to use it: for dense tensors on a CPU that nobody watches.
 
-A kernel returns what torch's operators return, bit for bit, so forward and backward pass of a call
-may decide differently.
+A kernel returns what torch's operators return, bit for bit or, where it sums products, to rounding.
+Forward and backward pass of a call may therefore decide differently.
 """
 
 import functools
