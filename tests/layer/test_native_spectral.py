@@ -15,7 +15,8 @@ from xconv import XConv1d, XConv2d, XConv3d
 from xconv.native.library import describe_use
 from xconv.spectrum.blocks import blocks_of
 from xconv.spectrum.coding import coefficients, fill
-from xconv.spectrum.rounding import encode, rotation
+from xconv.spectrum.rounding import decode_scales, encode, encode_scales, rotation
+from xconv.spectrum.sampling import draw_frequencies
 from xconv.wholes import Stretch
 
 pytestmark = needs_compiler
@@ -146,6 +147,32 @@ def test_rotations_agree() -> None:
     torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-4)
     identity = torch.eye(64, dtype=torch.float64)
     torch.testing.assert_close(ours.double() @ ours.double().t(), identity, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_scales_agree(bits: int) -> None:
+    """One in thousands may be rounded to a neighbour, 4.4 % away at 8 bits."""
+    scales = torch.rand(5000, generator=torch.Generator().manual_seed(0)).pow(8)
+    scales[17], scales[18], largest = 0.0, 1.0, torch.tensor([1.0])
+
+    def restored() -> Tensor:
+        codes = encode_scales(scales, largest, torch.tensor(4), bits)
+        return decode_scales(codes, largest, bits)
+
+    ours, theirs = both(restored)
+    torch.testing.assert_close(ours, theirs, rtol=0.1 if bits == 8 else 1e-3, atol=1e-30)
+    assert (ours - theirs).abs().gt(1e-5 * theirs).sum() < 20
+
+
+@pytest.mark.parametrize("count", [1, 7, 40])
+def test_frequencies_are_the_same(count: int) -> None:
+    order = torch.randperm(60, generator=torch.Generator().manual_seed(1))
+    probabilities = torch.linspace(1, 0.1, 60, dtype=torch.float64)
+    probabilities = (probabilities * (count / probabilities.sum())).clamp(max=1)
+    probabilities[0] += count - probabilities.sum()
+    for seed in range(50):
+        number = torch.tensor(seed)
+        assert_same(lambda: draw_frequencies(number, order, probabilities, count))  # noqa: B023
 
 
 def test_threads_share_a_large_tensor_and_change_no_bit() -> None:

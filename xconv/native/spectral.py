@@ -83,3 +83,31 @@ def orthogonalize(library: Library, normal: Tensor) -> Tensor:
     rotation = torch.empty_like(normal)
     library.run("orthogonalize", normal, rotation)
     return rotation
+
+
+def encode_scales(
+    library: Library, scales: Tensor, largest: Tensor, bits: int, seed: int
+) -> Tensor:
+    """Return codes of 8 or 16 ``bits``, as bytes, for ``scales`` up to ``largest`` (0-d)."""
+    codes = torch.empty(scales.numel() * bits // 8, dtype=torch.uint8, device=scales.device)
+    library.run("encode_scales", scales, scales.numel(), largest, bits, seed, codes)
+    return codes
+
+
+def decode_scales(library: Library, codes: Tensor, largest: Tensor, bits: int) -> Tensor:
+    """Return the scales that ``codes`` stand for."""
+    scales = largest.new_empty(codes.numel() * 8 // bits)
+    library.run("decode_scales", codes, scales.numel(), largest, bits, scales)
+    return scales
+
+
+def draw_frequencies(
+    library: Library, probabilities: Tensor, order: Tensor, count: int, seed: int
+) -> tuple[Tensor, Tensor]:
+    """Return ``count`` frequencies (int16) of ``order`` (int64), and 1/p of each."""
+    frequencies = order.new_empty(count, dtype=torch.int16)
+    weights = order.new_empty(count, dtype=torch.float32)
+    library.run(
+        "draw_frequencies", probabilities, order, len(order), count, seed, frequencies, weights
+    )
+    return frequencies, weights

@@ -27,7 +27,7 @@ from torch import Tensor
 from xconv.native import spectral as native
 from xconv.native.library import library_for_floats
 from xconv.packing import pack_codes, unpack_codes
-from xconv.random import gaussian, uniform
+from xconv.random import gaussian, mixed, uniform
 from xconv.wholes import whole
 
 GROUP = 64
@@ -121,6 +121,10 @@ def encode_scales(scales: Tensor, largest: Tensor, seed: Tensor, bits: int = 8) 
     With t = 2^bits − 1, code c > 0 stands for 2^(16 (c − t) / (t + 1)) times the largest, 0 for
     zero.
     """
+    library = library_for_floats(scales, largest, seed)
+    if library is not None:
+        own = mixed(seed, _SCALE_STREAMS[bits])
+        return native.encode_scales(library, scales, largest, bits, own)
     top = 2**bits - 1
     relative = scales / largest.clamp(min=torch.finfo(torch.float32).tiny)
     octave = (top + 1) // _OCTAVES
@@ -135,6 +139,9 @@ def encode_scales(scales: Tensor, largest: Tensor, seed: Tensor, bits: int = 8) 
 
 def decode_scales(codes: Tensor, largest: Tensor, bits: int = 8) -> Tensor:
     """Return the scales that ``codes`` (bytes) stand for, float32."""
+    library = library_for_floats(codes, largest)
+    if library is not None:
+        return native.decode_scales(library, codes, largest, bits)
     if bits == 16:
         numbers = codes.clone().view(torch.int16).to(torch.float32).add_(2**15)
     else:
