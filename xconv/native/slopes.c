@@ -3,12 +3,12 @@
 
 #include <math.h>
 
+#include "chances.h"
 #include "codes.h"
 #include "masks.h"
-#include "mersenne.h"
 #include "parallel.h"
 
-enum { AT_A_TIME = 256 };
+enum { AT_A_TIME = GROUP };
 
 static inline int64_t least(int64_t one, int64_t other) { return one < other ? one : other; }
 
@@ -24,16 +24,6 @@ void pack_unequal(const float *slopes, double first, uint8_t *packed, int64_t co
     }
 }
 
-/* Write the next `count` numbers in [0, 1), one for each word. */
-static inline void draw_uniform(Stream *stream, float *target, int64_t count) {
-    const uint32_t *words;
-    for (int64_t size; count > 0; target += size, count -= size) {
-        size = take(stream, count, 1, &words);
-        for (int64_t i = 0; i < size; i++)
-            target[i] = chance_of(words[i]);
-    }
-}
-
 /* Round positions down, or up with a chance of what is cut off. The flag becomes NaN if any position
    is not finite; it is rounded to 0. Codes fill up to a multiple of eight. */
 void round_positions(
@@ -46,7 +36,7 @@ void round_positions(
         uint8_t codes[AT_A_TIME] = {0};
         int64_t size = least(count - begin, AT_A_TIME);
         int32_t strange = 0;
-        draw_uniform(&stream, chances, size);
+        draw_chances(&stream, chances);
         for (int64_t i = 0; i < size; i++) {
             float position = positions[begin + i];
             int32_t is_strange = !(position - position == 0.0f);
