@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -26,11 +26,6 @@ class Parts:
     elements: Tensor
     groups: Tensor
     seeds: Tensor
-
-    @classmethod
-    def of(cls, elements: Sequence[int], groups: Sequence[int], seeds: Sequence[int]) -> Parts:
-        """Return parts with these numbers."""
-        return cls(*(torch.tensor(some, device="cpu") for some in (elements, groups, seeds)))
 
     def some(self, which: slice) -> Parts:
         """Return some of the parts."""
@@ -129,7 +124,7 @@ def finish_rows(
     )  # fmt: skip
 
 
-@functools.cache
+@cache
 def rounds_as_one() -> bool | None:
     """Return whether torch's ``addcmul`` rounds product and sum as one; None if only sometimes.
 

@@ -12,6 +12,7 @@ from itertools import accumulate
 import torch
 from torch import Tensor
 
+from xconv.cached import cached
 from xconv.kernels import choice
 from xconv.native import lines
 from xconv.native.calling import Library
@@ -100,10 +101,19 @@ def _library(kept: StandIn, maps: Tensor, *others: Tensor) -> Library | None:
 
 def _parts(kept: StandIn) -> Parts:
     seeds = [mixed(kept.seed, part) for part in range(len(kept.sizes))]
-    return Parts.of([0, *accumulate(kept.sizes)], kept.ends, seeds)
+    return _parts_of((0, *accumulate(kept.sizes)), tuple(kept.ends), seeds)
 
 
 def _alone(kept: StandIn, part: int) -> Parts:
     """Return one part, whose elements count from 0."""
-    seed = mixed(kept.seed, part)
-    return Parts.of([0, kept.sizes[part]], kept.ends[part : part + 2], [seed])
+    seeds = [mixed(kept.seed, part)]
+    return _parts_of((0, kept.sizes[part]), tuple(kept.ends[part : part + 2]), seeds)
+
+
+def _parts_of(elements: tuple[int, ...], groups: tuple[int, ...], seeds: list[int]) -> Parts:
+    return Parts(_table(elements), _table(groups), torch.tensor(seeds, device="cpu"))
+
+
+@cached
+def _table(numbers: tuple[int, ...]) -> Tensor:
+    return torch.tensor(numbers, device="cpu")
