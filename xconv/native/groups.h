@@ -65,8 +65,8 @@ static inline void keep_group(
 
 /* Restore a group, times a scale; `part` is the scale over 2^bits - 1. */
 static inline void restore_group(
-    const uint8_t *packed, const float *bounds, const float *chances, int64_t bits, float scale,
-    float part, float *values
+    const uint8_t *packed, const float *bounds, const float *restrict chances, int64_t bits,
+    float scale, float part, float *restrict values
 ) {
     uint8_t codes[GROUP];
     unpack(packed, codes, GROUP, bits);

@@ -41,16 +41,18 @@ def sums(kept: StandIn, deltas: Tensor, result: Tensor | None, tables: Tensor) -
     if library is None:
         return False
     parts, pixels = _parts(kept), deltas.numel() // tables[0].numel()
-    ends, totals = parts.elements.tolist(), tables.view(2, -1)
+    ends, totals = [0, *accumulate(kept.sizes)], tables.view(2, -1)
+    of_deltas, of_products = totals[0], totals[1]
+    lines_of, products = deltas.view(-1, pixels), None
     for some in slices(len(kept.sizes), torch.get_num_threads()):
-        first, end = ends[some.start], ends[some.stop]
-        products, maps = deltas.new_empty(end - first), slice(first // pixels, end // pixels)
+        first, end = ends[some.start] // pixels, ends[some.stop] // pixels
+        if products is None or len(products) != end - first:
+            products = deltas.new_empty(end - first, pixels)
         lines.restore(
-            library, kept.packed, kept.bounds, deltas, result, products, kept.bits,
-            parts.some(some),
+            library, kept.packed, kept.bounds, deltas, result, products, kept.bits, parts, some
         )  # fmt: skip
-        totals[0, maps] = deltas.view(-1)[first:end].view(-1, pixels).sum(1)
-        totals[1, maps] = products.view(-1, pixels).sum(1)
+        torch.sum(lines_of[first:end], 1, out=of_deltas[first:end])
+        torch.sum(products, 1, out=of_products[first:end])
     return True
 
 
