@@ -16,6 +16,7 @@ makes some comparisons, ``xconv.native.slopes`` makes the same ones.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from math import ceil, inf
 from typing import Any
 
@@ -65,6 +66,7 @@ class Range:
 def _between(low: float, high: float, slope: Callable[..., Tensor]) -> Range:
     """Return the range from ``low`` to ``high``, with a level at 0, and one at 1 if inside."""
 
+    @cache
     def grid(top: int) -> tuple[float, float]:
         """Return 1/Δ, and the number of levels below 0."""
         unit, count = min(high, 1.0), top
@@ -72,6 +74,7 @@ def _between(low: float, high: float, slope: Callable[..., Tensor]) -> Range:
             count -= 1
         return count / unit, ceil(-low / unit * count)
 
+    @lru_cache(maxsize=64)
     def levels(top: int, *_: float) -> tuple[float, ...]:
         scale, below = grid(top)
         return tuple((level - below) / scale for level in range(top + 1))
