@@ -36,6 +36,9 @@ from xconv.watching import unless_watched
 BITS = (4, 8)
 """Bits to which a slope may be rounded."""
 
+_SLOPES = 4
+"""Factor by which pieces of slopes are smaller than pieces of bits."""
+
 Activation = Callable[[Tensor], Tensor]
 
 
@@ -202,7 +205,7 @@ def _round_slopes(
     flat = in_memory_order(input, channels_last).view(-1)
     packed = torch.empty(bytes_of(flat.numel(), bits), dtype=torch.uint8, device=input.device)
     flag = torch.zeros((), device=input.device)
-    some = list(pieces(flat.numel(), input.device, FLOATS))
+    some = list(pieces(flat.numel(), input.device, _SLOPES))
     seeds = [mixed(seed, stream) for stream in range(len(some))]
     library, grid = library_for_floats(flat, packed, flag), range_of.grid(top)
     if name == "hardswish" and library is not None and native.is_hardswish_known() and some:
