@@ -1,7 +1,7 @@
 """The compiled library, and the decision to use it: for dense tensors on a CPU that nobody watches.
 
-A kernel returns what torch's operators return, bit for bit, so forward and backward pass of a call
-may decide differently.
+A kernel returns what torch's operators return, bit for bit or, where it sums products, to rounding.
+Forward and backward pass of a call may therefore decide differently.
 """
 
 import functools
@@ -32,6 +32,11 @@ def library_for(*tensors: Tensor) -> Library | None:
     return _loaded()[0]
 
 
+def library_for_strided(images: Tensor, *tensors: Tensor) -> Library | None:
+    """Return ``library_for(*tensors)`` if it may read ``images`` too, of any strides, or None."""
+    return library_for(*tensors) if _is_accessible(images) else None
+
+
 def library_for_floats(*tensors: Tensor) -> Library | None:
     """Return ``library_for(*tensors)`` if all are float32, uint8 or int64, else None."""
     for tensor in tensors:
@@ -48,11 +53,14 @@ def describe_use() -> str:
 
 
 def _is_readable(tensor: Tensor) -> bool:
+    return _is_accessible(tensor) and tensor.is_contiguous()
+
+
+def _is_accessible(tensor: Tensor) -> bool:
     return (
         is_unwatched(tensor)
         and tensor.is_cpu
         and tensor.layout is torch.strided
-        and tensor.is_contiguous()
         and not tensor.is_neg()
         and not (tensor.requires_grad and torch.is_grad_enabled())
         and (tensor.data_ptr() != 0 or not tensor.numel())  # else its numbers lie nowhere
