@@ -12,6 +12,7 @@ from xconv import bits as bits_module
 from xconv import convert
 from xconv.native import slopes
 from xconv.native.calling import Library
+from xconv.saved.windows import Windows
 
 pytestmark = needs_compiler
 
@@ -34,6 +35,8 @@ MODULES: dict[str, Callable[[], nn.Module]] = {
     "dropout of channels": lambda: nn.Dropout2d(0.5),
     "alpha dropout": lambda: nn.AlphaDropout(0.2),
     "pooling": lambda: nn.MaxPool2d(3, 2, 1),
+    "pooling of spread windows": lambda: nn.MaxPool2d((3, 2), (2, 3), (1, 0), dilation=(2, 3)),
+    "adaptive pooling": lambda: nn.AdaptiveMaxPool2d((5, 4)),
 }
 
 
@@ -93,6 +96,7 @@ def test_numbers_at_which_slopes_change(name: str) -> None:
         ("relu6", {"pack_inside", "scale_by_codes"}),
         ("leaky relu", {"pack_up_to", "scale_by_codes"}),
         ("threshold", {"pack_outside", "scale_by_codes"}),
+        ("pooling", {"find_positions", "pack_codes", "unpack_codes", "find_indices"}),
     ],
 )
 def test_one_pass_is_used(name: str, functions: set[str]) -> None:
@@ -102,6 +106,22 @@ def test_one_pass_is_used(name: str, functions: set[str]) -> None:
     with mock.patch.object(Library, "run", autospec=True, side_effect=Library.run) as run:
         step(name, 4, torch.float32, torch.contiguous_format, 0.0)
     assert {call.args[1] for call in run.call_args_list} == functions
+
+
+def test_positions_in_the_windows_of_huge_images() -> None:
+    """Whole numbers are divided by products: exactly, up to the most pixels."""
+    windows = Windows((3, 5), (6000, 7000), (1, 2), (1, 2))
+    pixels = (40_000, 50_000)
+    generator = torch.Generator().manual_seed(0)
+    drawn = torch.randint(15, (2, 3, 6, 7), generator=generator).to(torch.uint8)
+    drawn[:, :, :1], drawn[:, :, :, :1] = 14, 14  # inside of the image
+
+    def there_and_back() -> tuple[Tensor, Tensor]:
+        indices = windows.indices(drawn, pixels)
+        return indices, windows.positions(indices, pixels)
+
+    assert_same(there_and_back)
+    assert torch.equal(there_and_back()[1], drawn)
 
 
 def test_three_threads_share_a_large_tensor() -> None:
