@@ -11,8 +11,8 @@ Both have the mean x. In the first, q is the larger of the two levels around x w
 In the second, (x − low)/Δ + r − q is uniform in [0, 1) for every x, so errors depend neither on x
 nor on each other. The second has the smaller variance unless many numbers lie on a level, as the
 zeros after a ReLU do. The choice between them never depends on r, so that the mean stays x; the
-order in which the bounds are stored records it. Of the 24 bits of r the numbers of a group share
-the last 8, which no mean and no sum of errors shows: ``xconv.random.chances`` says why.
+order in which the bounds are stored records it. Numbers of a group share the last 8 of the 24 bits
+of r, which no mean and no sum of errors shows: ``xconv.random.chances`` says why.
 """
 
 from math import gcd
