@@ -112,8 +112,7 @@ class NormalizedMaps(MapSets):
             spread = self.of_maps(rstd.to(sums.dtype), layout.shape)
             shift, scale = (self.of_maps(means / count, layout.shape, 2) * spread).unbind()
             _finish(kept, grad_output, layout, result, count, (gain * spread, shift, scale))
-        of_bias, of_weight = sums.sum(1).unbind()
-        return result, of_weight, of_bias
+        return result, sums[1].sum(0), sums[0].sum(0)
 
 
 def _sums(kept: StandIn, grad_output: Tensor, layout: Layout, result: Tensor | None) -> Tensor:
