@@ -24,8 +24,11 @@ def library_for(*tensors: Tensor) -> Library | None:
 
     They must be dense, contiguous and on a CPU, and no operation on them must be recorded.
     """
-    if not are_kernels_allowed() or not all(map(_is_readable, tensors)):
+    if not are_kernels_allowed():
         return None
+    for tensor in tensors:
+        if not _is_readable(tensor):
+            return None
     return _loaded()[0]
 
 
@@ -36,8 +39,9 @@ def library_for_strided(images: Tensor, *tensors: Tensor) -> Library | None:
 
 def library_for_floats(*tensors: Tensor) -> Library | None:
     """Return ``library_for(*tensors)`` if all are float32, uint8 or int64, else None."""
-    if any(tensor.dtype not in _KNOWN for tensor in tensors):
-        return None
+    for tensor in tensors:
+        if tensor.dtype not in _KNOWN:
+            return None
     return library_for(*tensors)
 
 
@@ -55,7 +59,7 @@ def _is_readable(tensor: Tensor) -> bool:
 def _is_accessible(tensor: Tensor) -> bool:
     return (
         is_unwatched(tensor)
-        and tensor.device.type == "cpu"
+        and tensor.is_cpu
         and tensor.layout is torch.strided
         and not tensor.is_neg()
         and not (tensor.requires_grad and torch.is_grad_enabled())
