@@ -23,6 +23,7 @@ from xconv.layout import Layout
 from xconv.probing import Probing
 from xconv.schemes import SCHEMES
 from xconv.spectrum.plan import BlockPlan
+from xconv.watching import is_watched as is_watched
 
 _SELECTIVE = tuple(
     getattr(torch.utils.checkpoint, name)
@@ -36,11 +37,6 @@ def is_selective() -> bool:
     if not torch._C._len_torch_dispatch_stack():
         return False
     return any(isinstance(mode, _SELECTIVE) for mode in _get_current_dispatch_mode_stack())
-
-
-def is_watched() -> bool:
-    """Return whether a compiler or a dispatch mode records, counts or simulates operators."""
-    return torch.compiler.is_compiling() or bool(torch._C._len_torch_dispatch_stack())
 
 
 def unseen() -> AbstractContextManager[Any]:

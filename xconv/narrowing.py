@@ -13,7 +13,8 @@ from torch import Tensor
 
 from xconv.random import random_words
 
-_STREAM = -5
+STREAM = -5
+"""The stream of random numbers that round."""
 _LOWER = 0xFFFF
 
 
@@ -23,6 +24,6 @@ def narrowed(values: Tensor, seed: Tensor) -> Tensor:
     The mean is over seeds. Infinities, and numbers that bfloat16 represents, are returned
     unchanged.
     """
-    chances = random_words(seed, _STREAM, values.numel(), torch.int32, values.device)
+    chances = random_words(seed, STREAM, values.numel(), torch.int32, values.device)
     bits = chances.bitwise_and_(_LOWER).view(values.shape).add_(values.view(torch.int32))
     return bits.bitwise_right_shift_(16).to(torch.int16).view(torch.bfloat16)

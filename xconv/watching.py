@@ -14,6 +14,8 @@ from torch import Tensor, nn
 Result = TypeVar("Result")
 
 SWITCH = "XCONV_KERNELS"
+_PLAIN = (Tensor, nn.Parameter)
+_functorch = torch._C._functorch
 
 
 def are_kernels_allowed() -> bool:
@@ -21,12 +23,26 @@ def are_kernels_allowed() -> bool:
     return os.environ.get(SWITCH) != "off"
 
 
+def is_watched() -> bool:
+    """Return whether a compiler or a dispatch mode sees what is done to tensors, whichever."""
+    return torch.compiler.is_compiling() or bool(torch._C._len_torch_dispatch_stack())
+
+
 def has_memory(tensor: Tensor) -> bool:
     """Return whether a kernel may read the memory of ``tensor``.
 
     Simulated tensors, and tensors of foreign classes, have none.
     """
-    return type(tensor) in (Tensor, nn.Parameter) and not torch.compiler.is_compiling()
+    return type(tensor) in _PLAIN and not torch.compiler.is_compiling()
+
+
+def is_plain(tensor: Tensor) -> bool:
+    """Return whether ``tensor`` is neither of a foreign class nor wrapped by a transform."""
+    return (
+        type(tensor) in _PLAIN
+        and not _functorch.is_functorch_wrapped_tensor(tensor)
+        and not _functorch.is_legacy_batchedtensor(tensor)
+    )
 
 
 def is_unwatched(tensor: Tensor) -> bool:
@@ -34,13 +50,7 @@ def is_unwatched(tensor: Tensor) -> bool:
 
     A kernel may then be launched directly, without an operator around it.
     """
-    functorch = torch._C._functorch
-    return (
-        has_memory(tensor)
-        and not torch._C._len_torch_dispatch_stack()
-        and not functorch.is_functorch_wrapped_tensor(tensor)
-        and not functorch.is_legacy_batchedtensor(tensor)
-    )
+    return not is_watched() and is_plain(tensor)
 
 
 def unless_watched(

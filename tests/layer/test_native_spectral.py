@@ -54,7 +54,7 @@ def step_of(name: str, scheme: str, dtype: torch.dtype, **dial: float) -> tuple[
     [
         ("quantized", {"bits": 2}),
         ("quantized", {"bits": 4}),
-        ("independent", {}),
+        ("multi", {}),
         ("orthogonal", {}),
     ],
 )

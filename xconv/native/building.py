@@ -23,8 +23,10 @@ _COMPILERS = ("cc", "gcc", "clang")
 _FLAGS = (
     *("-std=gnu11", "-O3", "-fPIC", "-shared"),
     # Nothing here looks at errno or at the flags of exceptions, and no bit of a result depends on
-    # either; a product and a sum rounded as one would differ from torch's.
+    # either; a product and a sum rounded as one would differ from torch's. (Files with sums in an
+    # order of their own round them as one.)
     *("-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"),
+    "-fopenmp-simd",  # sums whose order may change say so themselves
 )
 _FOR_THIS_PROCESSOR = "-march=native"
 _LIBRARIES = ("-lm", "-pthread")

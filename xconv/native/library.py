@@ -1,7 +1,7 @@
 """The compiled library, and the decision to use it: for dense tensors on a CPU that nobody watches.
 
-A kernel returns what torch's operators return, bit for bit or, where it sums products, to rounding.
-Forward and backward pass of a call may therefore decide differently.
+A kernel returns what torch's operators return, bit for bit or, where it sums products, to rounding,
+and draws the same random numbers. So forward and backward pass of a call may decide differently.
 """
 
 import functools
@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 from xconv.native import numbers
 from xconv.native.building import build
 from xconv.native.calling import Library
-from xconv.watching import SWITCH, are_kernels_allowed, is_unwatched
+from xconv.watching import SWITCH, are_kernels_allowed, is_plain, is_watched
 
 _KNOWN = (torch.float32, torch.uint8, torch.int64)
 
@@ -24,17 +24,18 @@ def library_for(*tensors: Tensor) -> Library | None:
 
     They must be dense, contiguous and on a CPU, and no operation on them must be recorded.
     """
-    if not are_kernels_allowed():
+    if is_watched() or not are_kernels_allowed():
         return None
+    is_recorded = torch.is_grad_enabled()
     for tensor in tensors:
-        if not _is_readable(tensor):
+        if not _is_readable(tensor, is_recorded):
             return None
     return _loaded()[0]
 
 
 def library_for_strided(images: Tensor, *tensors: Tensor) -> Library | None:
     """Return ``library_for(*tensors)`` if it may read ``images`` too, of any strides, or None."""
-    return library_for(*tensors) if _is_accessible(images) else None
+    return library_for(*tensors) if _is_accessible(images, torch.is_grad_enabled()) else None
 
 
 def library_for_floats(*tensors: Tensor) -> Library | None:
@@ -52,17 +53,17 @@ def describe_use() -> str:
     return _loaded()[1]
 
 
-def _is_readable(tensor: Tensor) -> bool:
-    return _is_accessible(tensor) and tensor.is_contiguous()
+def _is_readable(tensor: Tensor, is_recorded: bool) -> bool:
+    return _is_accessible(tensor, is_recorded) and tensor.is_contiguous()
 
 
-def _is_accessible(tensor: Tensor) -> bool:
+def _is_accessible(tensor: Tensor, is_recorded: bool) -> bool:
     return (
-        is_unwatched(tensor)
+        is_plain(tensor)
         and tensor.is_cpu
         and tensor.layout is torch.strided
         and not tensor.is_neg()
-        and not (tensor.requires_grad and torch.is_grad_enabled())
+        and not (is_recorded and tensor.requires_grad)
         and (tensor.data_ptr() != 0 or not tensor.numel())  # else its numbers lie nowhere
     )
 

@@ -29,6 +29,7 @@ Source: arXiv 2106.06998, section 3.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -37,9 +38,10 @@ from torch import Tensor
 
 from xconv.geometry import Geometry, pixels
 from xconv.layout import Layout, from_memory_order, in_memory_order
+from xconv.native.probes import DrawTable
 from xconv.precision import convolution_precision
 from xconv.random import DISTRIBUTIONS
-from xconv.schemes import single
+from xconv.schemes import signs, single
 from xconv.schemes.base import (
     SMALL_CHUNK,
     Probes,
@@ -105,6 +107,12 @@ class Independent(Probes):
         plan: BlockPlan | None,
     ) -> tuple[Tensor, ...]:
         """Return the seed and the sketch, followed by the means unless probes are shared."""
+        lines = input.movedim(1, -1) if layout.channels_last else input
+        library = signs.library_of_sketch(layout, probing, lines)
+        if library is not None:
+            drawn = _drawn_together(layout, probing, weight, output)
+            count = probing.probes or 0
+            return seed, *signs.sketched(library, drawn, lines, seed, layout, count)
         size = pixels(layout.shape)
         scale = 2.0 ** -exponent(layout, size)
         sketch = input.new_empty(*layout.shape[:2], probing.probes or 0)
@@ -136,6 +144,13 @@ class Independent(Probes):
         weight: Tensor,
     ) -> Tensor:
         """Return the weight gradient from the same probes, drawn again, and from the means."""
+        library = signs.library_of_estimate(layout, probing, kept, grad_output)
+        if library is not None:
+            drawn_together = _drawn_together(layout, probing, weight.shape, grad_output.shape)
+            return signs.estimated(
+                library, drawn_together, kept, seed, grad_output, geometry, layout, weight,
+                _room(layout, grad_output.shape),
+            )  # fmt: skip
         probes = probing.probes or 0
         sketch, means = (kept[0], None) if probing.shared else kept
         coefficients, constants, factor = coefficients_of(
@@ -237,6 +252,16 @@ class Independent(Probes):
         correlating = probes * (seen + weights) * (_DIVIDED if needed * probes > room else 1)
         smaller = min(pixels(layout.shape), pixels(output))
         return probes * prod(layout.shape[1:]) + weights * smaller < correlating
+
+
+@lru_cache(maxsize=1024)
+def _drawn_together(
+    layout: Layout, probing: Dials, weight: torch.Size, output: torch.Size
+) -> DrawTable:
+    """Return the parts that draw the same probes with kernels in C."""
+    parts = Independent()._parts(layout, probing, weight, output)
+    rows = [(part.images, part.columns, part.stream) for part in parts]
+    return DrawTable.of(rows, pixels(layout.shape), probing.shared)
 
 
 def _room(layout: Layout, output: torch.Size) -> int:

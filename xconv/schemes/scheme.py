@@ -8,7 +8,7 @@ gradient than forming x̂.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import torch
@@ -25,7 +25,7 @@ NO_SMALLER = "the sketch would be no smaller than the input: exact gradient"
 """Reason why a call keeps its input: a sketch would save nothing."""
 
 
-class Dials(Protocol):
+class Dials(Hashable, Protocol):
     """The settings that schemes read: how much is kept, and how probes are drawn."""
 
     @property
