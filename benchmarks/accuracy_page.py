@@ -24,16 +24,18 @@ def write_page(page: Path, folder: Path, starts: list[str]) -> None:
 
 def cell(value: float) -> str:
     """Format ``value`` with two or three digits; a dash means an exact gradient."""
-    if value < 1e-4:
+    if value == 0:
         return "–"
-    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 1 else f"{value:.2f}"
+    if value >= 1:
+        return f"{value:.0f}" if value >= 100 else f"{value:.1f}"
+    return f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"
 
 
 def _by_layer(table: pd.DataFrame, column: str) -> pd.DataFrame:
     """Return a table with a row for each layer and a column for each scheme and dial."""
     probed = table[(table.method == "xconv") & (table.status == "ok")]
     dial = [
-        f"{bits:g} bits" if pd.isna(probes) else f"r={probes:.0f}"
+        f"{bits:g} bit{'s' * (bits != 1)}" if pd.isna(probes) else f"r={probes:.0f}"
         for probes, bits in zip(probed.probes, probed.get("bits", probed.probes), strict=True)
     ]
     wide = probed.assign(dial=dial).pivot_table(
@@ -50,4 +52,5 @@ def _smallest(law: pd.DataFrame) -> pd.DataFrame:
     """Return for each layer the fewest independent probes that keep the ratio at its target."""
     independent = law[law.scheme == "independent"].set_index("layer")
     cells = independent.smallest_probes.map(lambda r: "" if pd.isna(r) else f"{r:.0f}")
+    cells = cells.where(independent.points > 0, "–")
     return cells.rename("independent, r for a ratio of 1").to_frame()

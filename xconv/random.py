@@ -217,6 +217,32 @@ def uniform(
     return numbers.uniform_(generator=_generator(seed, stream, device))
 
 
+@_operator(numbers.chances)
+def chances(
+    seed: Tensor, stream: int, count: int, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """Return ``count`` numbers to round by, uniform on the multiples of 2⁻²⁴ in [0, 1), flat.
+
+    ``dtype`` is float32 or wider. A number r = k 2⁻¹⁶ + u 2⁻²⁴ has 16 bits k of its own, and 8 bits
+    u that it shares with the other numbers of its 256. Each number alone is therefore as uniform as
+    one of 24 own bits: ⌊v + r⌋ has the same mean. Given u the mean of its error is at most 2⁻¹⁶
+    instead of 0, so that two errors of the same 256 have a covariance of at most 2⁻³², beside
+    variances of 1/12: all 256 of them together are less than float32 rounds away.
+    """
+    size = -(-count // _SHARERS) * _WORDS_OF_SHARERS
+    words = _words(size, torch.int64, device, _generator(seed, stream, device))
+    words = words.view(-1, _WORDS_OF_SHARERS)
+    shared = words[:, :1].bitwise_and(2**8 - 1).to(dtype).mul_(2.0**-24).add_(0.5)
+    own = words[:, 1:].view(torch.int16).unflatten(1, (-1, 4)).mT  # lowest bits of all words first
+    own = own.bitwise_xor(-(2**15)).to(dtype).mul_(2.0**-16)  # from -1/2 to 1/2
+    return own.add_(shared[:, :, None]).reshape(-1)[:count]
+
+
+_SHARERS = 256
+_WORDS_OF_SHARERS = 1 + _SHARERS // 4
+"""Words of 64 bits for numbers that share bits: one for these, one for each four."""
+
+
 def _words(
     count: int, dtype: torch.dtype, device: torch.device, generator: torch.Generator | None
 ) -> Tensor:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmarks.accuracy_page import write_page
+from benchmarks.accuracy_page import cell, write_page
 
 PAGE = """\
 # Words
@@ -38,6 +38,7 @@ def folder(tmp_path: Path) -> Path:
         start / "variance.csv", index=False
     )
     laws = rows[rows.probes == 4].assign(smallest_probes=100)
+    laws["points"] = (laws["layer"] == "all") * 2
     laws.to_csv(start / "variance_law.csv", index=False)
     return tmp_path
 
@@ -53,7 +54,23 @@ def test_tables_stand_between_their_marks(folder: Path) -> None:
         assert any(line.startswith("| layer | independent r=4 | indep") for line in lines)
         assert lines.count("| conv1 | 25.0 | 6.2 | 25.0 | 6.2 | 25.0 | 6.2 |") == 1
         assert "| all | 25.0 | – | 25.0 | – | 25.0 | – | 100 |" in lines
+        assert "| conv1 | 25.0 | – | 25.0 | – | 25.0 | – | – |" in lines  # no law of exact layers
         assert lines.count("<!-- end -->") == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0.0, "–"),
+        (7e-5, "7e-05"),
+        (0.00069, "0.00069"),
+        (0.0312, "0.031"),
+        (0.5, "0.50"),
+        (123.4, "123"),
+    ],
+)
+def test_small_numbers_are_no_zeros_and_no_dashes(value: float, shown: str) -> None:
+    assert cell(value) == shown
 
 
 def test_a_page_without_the_marks(folder: Path) -> None:

@@ -23,6 +23,7 @@ from kernel_cases import (
 )
 from statistics_checker import FEWEST_SAMPLES, check_mean
 from torch import Tensor
+from turned_groups import given_back
 
 import xconv
 from xconv import compiled
@@ -32,7 +33,7 @@ from xconv.probing import Probing
 from xconv.schemes.spectral import Spectral, packed_bytes
 from xconv.spectrum.blocks import blocks_of
 from xconv.spectrum.plan import BlockPlan, nominal_plan
-from xconv.spectrum.rounding import GROUP, STEPS, VARIANCES, decode, encode
+from xconv.spectrum.rounding import GROUP, STEPS, VARIANCES, encode
 from xconv.spectrum.sampling import draw_frequencies
 
 every_device = pytest.mark.parametrize("name", DEVICES)
@@ -84,7 +85,7 @@ def test_rotations_have_the_variance_of_true_ones(name: str) -> None:
     for bits, expected in VARIANCES.items():
         errors = torch.stack(
             [
-                decode(*encode(own, bits, turn), bits, turn) - own
+                given_back(*encode(own, bits, turn), bits, turn) - own
                 for own, turn in zip(values, turns, strict=True)
             ]
         )

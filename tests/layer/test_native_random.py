@@ -5,10 +5,10 @@ import torch
 from native_cases import assert_same, needs_compiler
 
 from xconv.narrowing import narrowed
-from xconv.random import Draw, rademacher, random_words, uniform
+from xconv.random import Draw, chances, rademacher, random_words, uniform
 
 CPU = torch.device("cpu")
-COUNTS = (0, 1, 7, 63, 65, 312, 313, 625, 5000, 2**19 + 77)
+COUNTS = (0, 1, 7, 63, 65, 256, 312, 313, 625, 5000, 2**19 + 77)
 """Counts about 624 words, which a twister renews at once, and pieces of signs."""
 
 
@@ -17,6 +17,7 @@ COUNTS = (0, 1, 7, 63, 65, 312, 313, 625, 5000, 2**19 + 77)
     ("draw", "dtype"),
     [
         *((random_words, dtype) for dtype in (torch.int32, torch.int64, torch.uint8)),
+        *((chances, dtype) for dtype in (torch.float32, torch.float64)),
         *((uniform, dtype) for dtype in (torch.float32, torch.float64, torch.bfloat16)),
         *((rademacher, dtype) for dtype in (torch.float32, torch.float64, torch.bfloat16)),
     ],

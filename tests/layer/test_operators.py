@@ -29,7 +29,7 @@ def all_operators() -> set[str]:
 
 
 CHECKED = {"draw_seed", "random_words", "rademacher", "gaussian", "sketch", "estimate", "uniform"}
-CHECKED |= {"pack_passing", "mask_gradient", "draw_frequencies"}
+CHECKED |= {"chances", "pack_passing", "mask_gradient", "draw_frequencies"}
 CHECKED |= {"keep_normalized", "normalized_gradients", "linear_gradient"}
 CHECKED |= {"pool_maxima", "scatter_to_maxima", "gather_maxima", "spread_averages"}
 CHECKED |= {"pack_steps", "round_slopes", "scale_gradient", "scale_by_rounded", "drop_again"}
@@ -52,6 +52,11 @@ def test_draw_seed() -> None:
 @pytest.mark.parametrize("name", ["rademacher", "gaussian", "uniform"])
 def test_probes(name: str, count: int, dtype: torch.dtype) -> None:
     opcheck(operator(name), (SEED, 3, count, dtype, torch.device("cpu")))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_chances(dtype: torch.dtype) -> None:
+    opcheck(operator("chances"), (SEED, 2, 300, dtype, torch.device("cpu")))
 
 
 @pytest.mark.parametrize("dtype", [torch.int64, torch.int32, torch.uint8], ids=str)

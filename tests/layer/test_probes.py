@@ -19,7 +19,7 @@ from xconv import probing as probing_module
 from xconv.geometry import Geometry
 from xconv.layout import Layout
 from xconv.probing import Probing
-from xconv.random import DISTRIBUTIONS, draw_seed, gaussian, rademacher, random_words
+from xconv.random import DISTRIBUTIONS, chances, draw_seed, gaussian, rademacher, random_words
 
 CPU = torch.device("cpu")
 FLOATS = [torch.float64, torch.float32, torch.float16, torch.bfloat16]
@@ -166,6 +166,24 @@ def test_streams_of_a_seed_are_uncorrelated() -> None:
     streams = [gaussian(torch.tensor(0), s, 2000, FLOATS[0], CPU) for s in range(-1, 8)]
     products = [a * b for a, b in itertools.combinations(streams, 2)]
     check_mean(torch.stack(products, 1), 0.0)
+
+
+def test_chances_share_their_lowest_bits_and_nothing_else() -> None:
+    """256 neighbours share 8 of their 24 bits; each is uniform, and no two are correlated."""
+    drawn = torch.stack(
+        [chances(torch.tensor(seed), 1, 1024, torch.float64, CPU) for seed in range(2000)]
+    )
+    whole = drawn.mul(2**24)
+    assert torch.equal(whole, whole.floor()) and drawn.min() >= 0 and drawn.max() < 1
+    shared = whole.remainder(2**8).unflatten(1, (-1, 256))
+    assert torch.equal(shared, shared[:, :, :1].expand_as(shared))
+    check_mean(shared[:, :, 0], (2**8 - 1) / 2)
+    check_mean(drawn, 0.5 - 2.0**-25)
+    check_mean(drawn.square(), 1 / 3)
+    check_mean((drawn[:, :512] - 0.5) * (drawn[:, 512:] - 0.5), 0.0)
+    check_mean((drawn[:, 0::2] - 0.5) * (drawn[:, 1::2] - 0.5), 0.0)
+    quarters = drawn[:, :256].view(-1, 4, 64) - 0.5  # numbers of one word
+    check_mean(quarters[:, 0] * quarters[:, 3], 0.0)
 
 
 DEALT = [(1, 9), (3, 24), (3, 50), (4, 39), (8, 56), (16, 96), (16, 32), (5, 11)]

@@ -6,12 +6,12 @@ import pytest
 import torch
 from statistics_checker import check_mean
 from torch import Tensor
+from turned_groups import given_back
 
 from xconv.spectrum.rounding import (
     GROUP,
     SCALE_BITS,
     VARIANCES,
-    decode,
     decode_scales,
     encode,
     encode_scales,
@@ -52,7 +52,7 @@ def rounded(values: Tensor, bits: int, seed: int) -> Tensor:
     """Return ``values`` (m, GROUP) as they are given back."""
     number, turn = torch.tensor(seed), turn_of(seed)
     packed, scales = encode(values, bits, turn)
-    return decode(packed, rounded_scales(scales, number, SCALE_BITS[bits]), bits, turn)
+    return given_back(packed, rounded_scales(scales, number, SCALE_BITS[bits]), bits, turn)
 
 
 def rounded_scales(scales: Tensor, seed: Tensor, bits: int = 8) -> Tensor:

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from cuda_cases import tf32
 from torch import Tensor
+from turned_groups import given_back
 
 from xconv.layout import Layout, is_channels_last
 from xconv.packing import unpack_codes
@@ -23,7 +24,6 @@ from xconv.spectrum.plan import BITS, BlockPlan, Contribution, divide, most_bits
 from xconv.spectrum.rounding import (
     GROUP,
     SCALE_BITS,
-    decode,
     decode_scales,
     encode,
     encode_scales,
@@ -258,6 +258,6 @@ def reference_columns(
     for bits, count, own in zip(BITS, counts, scales, strict=True):
         code = packed[byte : byte + count * groups * GROUP * bits // 8]
         sizes = decode_scales(own, largest, SCALE_BITS[bits])
-        rows.append(decode(code, sizes, bits, turn).view(count, groups * GROUP)[:, :columns])
+        rows.append(given_back(code, sizes, bits, turn).view(count, groups * GROUP)[:, :columns])
         byte += len(code)
     return torch.cat(rows)

@@ -40,6 +40,14 @@ static inline uint64_t pulled(uint64_t word, int lane, int bits) {
     default: memcpy(to, from, count);         \
     }
 
+/* Pack all codes of a byte at once: two or four. */
+#define PACK_BYTES(type, byte)                                                               \
+    for (int64_t i = 0; i < count / (int64_t)sizeof(type); i++) {                            \
+        type codes;                                                                          \
+        memcpy(&codes, from + sizeof codes * i, sizeof codes);                               \
+        to[i] = (uint8_t)(byte);                                                             \
+    }
+
 /* Pack `count` codes, a multiple of eight, on a machine that reads the lowest byte first. */
 static inline void pack(const uint8_t *restrict from, uint8_t *restrict to, int64_t count, int64_t bits) {
 #define PACK(bits, type)                                                                     \
@@ -49,7 +57,12 @@ static inline void pack(const uint8_t *restrict from, uint8_t *restrict to, int6
         type codes = (type)pushed(pushed(pushed(word, 8, bits), 16, bits), 32, bits);        \
         memcpy(to + bits * i, &codes, bits);                                                 \
     }
-    FOR_BITS(bits, PACK)
+    if (bits == 2)
+        PACK_BYTES(uint32_t, codes | codes >> 6 | codes >> 12 | codes >> 18)
+    else if (bits == 4)
+        PACK_BYTES(uint16_t, codes | codes >> 4)
+    else
+        FOR_BITS(bits, PACK)
 }
 
 static inline void unpack(const uint8_t *restrict from, uint8_t *restrict to, int64_t count, int64_t bits) {

@@ -11,20 +11,8 @@
 #include <float.h>
 #include <math.h>
 
+#include "chances.h"
 #include "codes.h"
-#include "mersenne.h"
-
-enum { GROUP = 256 };
-
-/* Write r for each number of a group: the lowest 24 bits of every second word. */
-static inline void draw_chances(Stream *stream, float *chances) {
-    const uint32_t *words;
-    for (int64_t done = 0, size; done < GROUP; done += size) {
-        size = take(stream, GROUP - done, 2, &words);
-        for (int64_t i = 0; i < size; i++)
-            chances[done + i] = chance_of(words[2 * i + 1]);
-    }
-}
 
 /* A whole number for the bits of a float32, in the order of the numbers: NaN lies outside of the
    infinities. The same words, read as one and the other, make each from the other. */
@@ -77,8 +65,8 @@ static inline void keep_group(
 
 /* Restore a group, times a scale; `part` is the scale over 2^bits - 1. */
 static inline void restore_group(
-    const uint8_t *packed, const float *bounds, const float *chances, int64_t bits, float scale,
-    float part, float *values
+    const uint8_t *packed, const float *bounds, const float *restrict chances, int64_t bits,
+    float scale, float part, float *restrict values
 ) {
     uint8_t codes[GROUP];
     unpack(packed, codes, GROUP, bits);

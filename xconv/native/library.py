@@ -1,7 +1,7 @@
 """The compiled library, and the decision to use it: for dense tensors on a CPU that nobody watches.
 
-A kernel returns what torch's operators return, and draws the same random numbers, so forward and
-backward pass of a call may decide differently.
+A kernel returns what torch's operators return, bit for bit or, where it sums products, to rounding,
+and draws the same random numbers. So forward and backward pass of a call may decide differently.
 """
 
 import functools
@@ -33,10 +33,16 @@ def library_for(*tensors: Tensor) -> Library | None:
     return _loaded()[0]
 
 
+def library_for_strided(images: Tensor, *tensors: Tensor) -> Library | None:
+    """Return ``library_for(*tensors)`` if it may read ``images`` too, of any strides, or None."""
+    return library_for(*tensors) if _is_accessible(images, torch.is_grad_enabled()) else None
+
+
 def library_for_floats(*tensors: Tensor) -> Library | None:
     """Return ``library_for(*tensors)`` if all are float32, uint8 or int64, else None."""
-    if any(tensor.dtype not in _KNOWN for tensor in tensors):
-        return None
+    for tensor in tensors:
+        if tensor.dtype not in _KNOWN:
+            return None
     return library_for(*tensors)
 
 
@@ -48,11 +54,14 @@ def describe_use() -> str:
 
 
 def _is_readable(tensor: Tensor, is_recorded: bool) -> bool:
+    return _is_accessible(tensor, is_recorded) and tensor.is_contiguous()
+
+
+def _is_accessible(tensor: Tensor, is_recorded: bool) -> bool:
     return (
         is_plain(tensor)
         and tensor.is_cpu
         and tensor.layout is torch.strided
-        and tensor.is_contiguous()
         and not tensor.is_neg()
         and not (is_recorded and tensor.requires_grad)
         and (tensor.data_ptr() != 0 or not tensor.numel())  # else its numbers lie nowhere

@@ -40,9 +40,10 @@ static void keep_part(const void *work, int64_t part) {
 void keep_lines(
     const float *values, const float *shift, const float *scale, int64_t length, uint8_t *packed,
     float *bounds, int64_t bits, const int64_t *elements, const int64_t *groups,
-    const int64_t *seeds, int64_t count, int64_t threads
+    const int64_t *seeds, int64_t begin, int64_t count, int64_t threads
 ) {
-    Keeping all = {{elements, groups, seeds}, values, shift, scale, length, bits, packed, bounds};
+    Keeping all = {parts_from(elements, groups, seeds, begin), values, shift, scale, length, bits,
+                   packed, bounds};
     in_parallel(keep_part, &all, count, threads);
 }
 
@@ -54,6 +55,13 @@ typedef struct {
     float *numbers, *products;
 } Restoring;
 
+static inline void multiply(
+    const float *restrict one, const float *restrict other, float *restrict products, int64_t size
+) {
+    for (int64_t i = 0; i < size; i++)
+        products[i] = one[i] * other[i];
+}
+
 static void restore_part(const void *work, int64_t part) {
     const Restoring *all = work;
     Stream stream;
@@ -61,15 +69,16 @@ static void restore_part(const void *work, int64_t part) {
     float share = (float)(1.0 / ((1 << all->bits) - 1));
     float *products = all->products - all->parts.elements[0];
     FOR_GROUPS(all->parts, part) {
-        float numbers[GROUP], chances[GROUP];
+        float room[GROUP], chances[GROUP];
+        int is_direct = all->numbers && size == GROUP;
+        float *numbers = is_direct ? all->numbers + first : room;
         draw_chances(&stream, chances);
         restore_group(
             all->packed + GROUP * all->bits / 8 * group, all->bounds + 2 * group, chances,
             all->bits, 1.0f, share, numbers
         );
-        for (int64_t i = 0; i < size; i++)
-            products[first + i] = numbers[i] * all->deltas[first + i];
-        if (all->numbers)
+        multiply(numbers, all->deltas + first, products + first, size);
+        if (all->numbers && !is_direct)
             memcpy(all->numbers + first, numbers, size * sizeof *numbers);
     }
 }
@@ -79,9 +88,10 @@ static void restore_part(const void *work, int64_t part) {
 void restore_lines(
     const uint8_t *packed, const float *bounds, const float *deltas, float *numbers,
     float *products, int64_t bits, const int64_t *elements, const int64_t *groups,
-    const int64_t *seeds, int64_t count, int64_t threads
+    const int64_t *seeds, int64_t begin, int64_t count, int64_t threads
 ) {
-    Restoring all = {{elements, groups, seeds}, packed, bounds, deltas, bits, numbers, products};
+    Restoring all = {parts_from(elements, groups, seeds, begin), packed, bounds, deltas, bits, numbers,
+                     products};
     in_parallel(restore_part, &all, count, threads);
 }
 
@@ -118,11 +128,11 @@ static void finish_part(const void *work, int64_t part) {
 void finish_lines(
     const float *bounds, const float *deltas, float *result, const float *gain, const float *shift,
     const float *scale, int64_t length, double numbers, int64_t is_fused, int64_t bits,
-    const int64_t *elements, const int64_t *groups, const int64_t *seeds, int64_t count,
-    int64_t threads
+    const int64_t *elements, const int64_t *groups, const int64_t *seeds, int64_t begin,
+    int64_t count, int64_t threads
 ) {
-    Finishing all = {{elements, groups, seeds}, bounds, deltas, gain, shift, scale, length, bits,
-                     is_fused, (float)numbers, result};
+    Finishing all = {parts_from(elements, groups, seeds, begin), bounds, deltas, gain, shift, scale,
+                     length, bits, is_fused, (float)numbers, result};
     in_parallel(finish_part, &all, count, threads);
 }
 
@@ -159,9 +169,9 @@ void finish_rows(
     const float *bounds, const float *deltas, const float *numbers, float *result,
     const float *shift, const float *scale, const float *spread, int64_t length, int64_t is_fused,
     int64_t bits, const int64_t *elements, const int64_t *groups, const int64_t *seeds,
-    int64_t count, int64_t threads
+    int64_t begin, int64_t count, int64_t threads
 ) {
-    FinishingRows all = {{elements, groups, seeds}, bounds, deltas, numbers, shift, scale, spread,
-                         length, bits, is_fused, result};
+    FinishingRows all = {parts_from(elements, groups, seeds, begin), bounds, deltas, numbers, shift,
+                         scale, spread, length, bits, is_fused, result};
     in_parallel(finish_rows_part, &all, count, threads);
 }

@@ -13,6 +13,13 @@ typedef struct {
     const int64_t *seeds;    /* of their random numbers */
 } Parts;
 
+/* Those from part `begin` on. */
+static inline Parts parts_from(
+    const int64_t *elements, const int64_t *groups, const int64_t *seeds, int64_t begin
+) {
+    return (Parts){elements + begin, groups + begin, seeds + begin};
+}
+
 /* The numbers of a group: `size` of them, from number `first`. */
 #define FOR_GROUPS(parts, part)                                                          \
     for (int64_t group = parts.groups[part], first = parts.elements[part], size;         \

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -27,19 +27,10 @@ class Parts:
     groups: Tensor
     seeds: Tensor
 
-    @classmethod
-    def of(cls, elements: Sequence[int], groups: Sequence[int], seeds: Sequence[int]) -> Parts:
-        """Return parts with these numbers."""
-        return cls(*(torch.tensor(some, device="cpu") for some in (elements, groups, seeds)))
-
-    def some(self, which: slice) -> Parts:
-        """Return some of the parts."""
-        ends = slice(which.start, which.stop + 1)
-        return Parts(self.elements[ends], self.groups[ends], self.seeds[which])
-
-    def in_c(self) -> tuple[Tensor | int, ...]:
-        """Return the last arguments of each function, the number of threads among them."""
-        numbers = self.elements, self.groups, self.seeds, len(self.seeds)
+    def in_c(self, some: slice | None = None) -> tuple[Tensor | int, ...]:
+        """Return the last arguments of each function for ``some`` of the parts, or for all."""
+        begin, end = (0, len(self.seeds)) if some is None else (some.start, some.stop)
+        numbers = self.elements, self.groups, self.seeds, begin, end - begin
         return *numbers, torch.get_num_threads()
 
 
@@ -73,13 +64,15 @@ def restore(
     products: Tensor,
     bits: int,
     parts: Parts,
+    some: slice | None = None,
 ) -> None:
     """Write what was kept to ``numbers``, and its products with ``deltas`` to ``products``.
 
-    ``products`` begin at the first of these parts, all other tensors at the first of all parts.
+    This is done for ``some`` of the parts, or for all. ``products`` begin at the first of these,
+    all other tensors at the first of all.
     """
     library.run(
-        "restore_lines", packed, bounds, deltas, numbers, products, bits, *parts.in_c()
+        "restore_lines", packed, bounds, deltas, numbers, products, bits, *parts.in_c(some)
     )  # fmt: skip
 
 
@@ -129,7 +122,7 @@ def finish_rows(
     )  # fmt: skip
 
 
-@functools.cache
+@cache
 def rounds_as_one() -> bool | None:
     """Return whether torch's ``addcmul`` rounds product and sum as one; None if only sometimes.
 

@@ -1,6 +1,7 @@
 /* One bit for each element, eight to the byte, the first lowest: the seven operators of saved.relu
    in one pass. */
 
+#include "codes.h"
 #include "masks.h"
 #include "parallel.h"
 
@@ -13,22 +14,39 @@ typedef struct {
     int64_t count;
 } Passing;
 
-/* Write max(x, 0) of each element, NaN for NaN, unless nobody wants it, and whether it passes: it is
-   not at most 0. */
+/* Pack whether each number passes: it is not at most 0. */
+static inline void pack_group(const float *input, uint8_t *packed, int64_t size) {
+    uint8_t flags[AT_A_TIME] = {0};
+    for (int64_t i = 0; i < size; i++)
+        flags[i] = !(input[i] <= 0.0f);
+    gather(flags, packed, size);
+}
+
+/* Find max(x, 0), NaN for NaN. Whole groups are stored by one copy, as quickly as memory takes them,
+   though the output may be the input. */
+static inline void rectify(const float *input, float *output, int64_t size) {
+    float found[AT_A_TIME];
+    for (int64_t i = 0; i < size; i++)
+        found[i] = input[i] < 0.0f ? 0.0f : input[i];
+    memcpy(output, found, size * sizeof *found);
+}
+
 static void pass_part(const void *work, int64_t part) {
     const Passing *all = work;
-    for (int64_t first = start_of(part), end = end_of(part, all->count); first < end; first += AT_A_TIME) {
-        uint8_t flags[AT_A_TIME] = {0};
-        int64_t size = end - first < AT_A_TIME ? end - first : AT_A_TIME;
+    int64_t end = end_of(part, all->count);
+    for (int64_t first = start_of(part), size; first < end; first += size) {
+        size = end - first < AT_A_TIME ? end - first : AT_A_TIME;
         const float *input = all->input + first;
-        for (int64_t i = 0; i < size; i++)
-            flags[i] = !(input[i] <= 0.0f);
-        if (all->output) {
-            float *output = all->output + first;
-            for (int64_t i = 0; i < size; i++)
-                output[i] = input[i] < 0.0f ? 0.0f : input[i];
+        uint8_t *packed = all->packed + first / 8;
+        if (size == AT_A_TIME) {
+            pack_group(input, packed, AT_A_TIME);
+            if (all->output)
+                rectify(input, all->output + first, AT_A_TIME);
+        } else {
+            pack_group(input, packed, size);
+            if (all->output)
+                rectify(input, all->output + first, size);
         }
-        gather(flags, all->packed + first / 8, size);
     }
 }
 
@@ -49,12 +67,13 @@ static void mask_part(const void *work, int64_t part) {
     const Masking *all = work;
     const uint32_t *restrict source = all->source;
     uint32_t *restrict target = all->target;
-    int64_t start = start_of(part), end = end_of(part, all->count), whole = end / 8;
-    for (int64_t byte = start / 8; byte < whole; byte++)
-        for (int bit = 0; bit < 8; bit++)
-            target[8 * byte + bit] = source[8 * byte + bit] & -(uint32_t)(all->packed[byte] >> bit & 1);
-    for (int64_t i = 8 * whole; i < end; i++)
-        target[i] = source[i] & -(uint32_t)(all->packed[i / 8] >> i % 8 & 1);
+    for (int64_t first = start_of(part), end = end_of(part, all->count); first < end; first += AT_A_TIME) {
+        uint8_t flags[AT_A_TIME];
+        int64_t size = end - first < AT_A_TIME ? end - first : AT_A_TIME;
+        unpack(all->packed + first / 8, flags, (size + 7) / 8 * 8, 1);
+        for (int64_t i = 0; i < size; i++)
+            target[first + i] = source[first + i] & -(uint32_t)flags[i];
+    }
 }
 
 /* Write the elements of `source` whose bit is set, and 0 for the others. */

@@ -3,7 +3,7 @@
    A number of 32 or 64 bits takes two words, the upper half first; a number in [0, 1) takes one and
    keeps its lowest 24 bits, as many as float32 holds. */
 
-#include "mersenne.h"
+#include "chances.h"
 
 #define EACH(per_number, number)                                            \
     Stream stream;                                                          \
@@ -27,6 +27,16 @@ void words_of_64_bits(uint64_t *target, int64_t count, int64_t seed) {
 
 void uniform(float *target, int64_t count, int64_t seed) {
     EACH(1, chance_of(words[i]))
+}
+
+void chances(float *target, int64_t count, int64_t seed) {
+    Stream stream;
+    start(&stream, seed);
+    for (; count > 0; target += GROUP, count -= GROUP) {
+        float found[GROUP];
+        draw_chances(&stream, found);
+        memcpy(target, found, (count < GROUP ? count : GROUP) * sizeof *found);
+    }
 }
 
 /* Write `count` signs, 1 or -1, of the bits of `bytes`: all highest bits in turn, then the next. */

@@ -31,6 +31,15 @@ def uniform(library: Library, seed: int, count: int, dtype: torch.dtype) -> Tens
     return found
 
 
+def chances(library: Library, seed: int, count: int, dtype: torch.dtype) -> Tensor | None:
+    """Return ``count`` numbers to round by, flat; None unless ``dtype`` is float32."""
+    if dtype != torch.float32:
+        return None
+    found = torch.empty(count, dtype=dtype, device=_CPU)
+    library.run("chances", found, count, seed)
+    return found
+
+
 def rademacher(library: Library, seed: int, count: int, dtype: torch.dtype) -> Tensor | None:
     """Return ``count`` fair signs, flat; None unless ``dtype`` is float32."""
     if dtype != torch.float32:

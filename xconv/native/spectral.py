@@ -1,6 +1,7 @@
-"""Coefficients of blocks, picked and put back by frequency, and rounded, in one pass each.
+"""Coefficients of blocks of maps, turned in groups and rounded to a few bits.
 
-``xconv.spectrum`` says how. Floating-point numbers are float32, and all tensors are contiguous.
+``xconv.spectrum`` says how. Floating-point numbers are float32. Sums have other last bits than
+those of torch's operators, whose order of additions differs from library to library.
 """
 
 import torch
@@ -8,48 +9,105 @@ from torch import Tensor
 
 from xconv.native.calling import Library
 
-_TURNED = 64
+_GROUP = 64
 
 
 def pick(
-    library: Library, maps: Tensor, of_blocks: Tensor, of_frequencies: Tensor, weights: Tensor
+    library: Library,
+    images: Tensor,
+    maps: Tensor,
+    columns: int,
+    cosines: Tensor,
+    frequencies: Tensor,
+    weights: Tensor,
 ) -> Tensor:
-    """Return the coefficients at some frequencies in ``maps``, (frequencies, maps · blocks).
+    """Return the coefficients of ``images`` at some frequencies, (frequencies, columns).
 
-    The coefficient of a block and a frequency lies at the sum of their offsets (int64) in a map;
-    each is multiplied by the weight of its frequency.
+    A column is a block of a map. ``maps`` (int64) tell how images, of any strides, lie in memory
+    and are cut into blocks; ``cosines`` are the transforms of all sides, and ``frequencies``
+    (int16) the places of coefficients in a block. Each has a weight to be multiplied by.
     """
-    count, size = len(maps), maps[0].numel()
-    kept = maps.new_empty(len(of_frequencies), count * len(of_blocks))
-    offsets = of_blocks, len(of_blocks), of_frequencies, len(of_frequencies)
-    library.run("pick_frequencies", maps, kept, count, size, *offsets, weights)
+    kept = torch.empty(len(frequencies), columns, dtype=torch.float32, device=images.device)
+    library.run(
+        "pick_frequencies", images, kept, columns, maps, cosines, frequencies, len(frequencies),
+        weights, torch.get_num_threads(),
+    )  # fmt: skip
     return kept
 
 
 def put(
-    library: Library, kept: Tensor, maps: Tensor, of_blocks: Tensor, of_frequencies: Tensor
+    library: Library,
+    kept: Tensor,
+    images: Tensor,
+    maps: Tensor,
+    columns: int,
+    cosines: Tensor,
+    frequencies: Tensor,
 ) -> None:
-    """Write to ``maps`` the coefficients that ``pick`` would return, and 0 elsewhere."""
-    count, size = len(maps), maps[0].numel()
-    offsets = of_blocks, len(of_blocks), of_frequencies, len(of_frequencies)
-    library.run("put_frequencies", kept, maps, count, size, *offsets)
+    """Write to ``images`` the maps whose coefficients ``pick`` would return, and 0 elsewhere."""
+    library.run(
+        "put_frequencies", kept, images, columns, maps, cosines, frequencies, len(frequencies),
+        torch.get_num_threads(),
+    )  # fmt: skip
 
 
-def round_turned(
-    library: Library, turned: Tensor, units: Tensor, bits: int
+def encode(
+    library: Library, numbers: Tensor, bits: int, step: float, rotation: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Return the levels next to ``turned`` (groups, 64) over ``units``, and their packed codes.
+    """Return packed codes (uint8) and scales of ``numbers`` in groups of 64.
 
-    Levels lie half a step beside whole numbers; codes have 1 to 8 ``bits``.
+    ``step`` is the distance of levels over the norm of a group. Codes have 1 to 8 or 16 ``bits``.
     """
-    levels = torch.empty_like(turned)
-    packed = turned.new_empty(turned.numel() // 8 * bits, dtype=torch.uint8)
-    library.run("round_turned", turned, units, levels, packed, len(turned), bits)
-    return levels, packed
+    groups = -(-numbers.numel() // _GROUP)
+    packed = torch.empty(groups * _GROUP // 8 * bits, dtype=torch.uint8, device=numbers.device)
+    scales = torch.empty(groups, dtype=torch.float32, device=numbers.device)
+    library.run(
+        "encode_turned", numbers, numbers.numel(), bits, step, rotation, packed, scales,
+        torch.get_num_threads(),
+    )  # fmt: skip
+    return packed, scales
 
 
-def restore_turned(library: Library, packed: Tensor, scales: Tensor, bits: int) -> Tensor:
-    """Return the levels (groups, 64) that packed codes stand for, times ``scales`` of groups."""
-    numbers = scales.new_empty(len(scales), _TURNED)
-    library.run("restore_turned", packed, scales, numbers, len(scales), bits)
-    return numbers
+def decode(
+    library: Library, packed: Tensor, scales: Tensor, bits: int, rotation: Tensor, into: Tensor
+) -> None:
+    """Write to ``into`` the numbers that codes and scales stand for."""
+    library.run(
+        "decode_turned", packed, scales, bits, rotation, into, into.numel(),
+        torch.get_num_threads(),
+    )  # fmt: skip
+
+
+def orthogonalize(library: Library, normal: Tensor) -> Tensor:
+    """Return the Q of ``normal`` (64, 64), whose R has a positive diagonal."""
+    rotation = torch.empty_like(normal)
+    library.run("orthogonalize", normal, rotation)
+    return rotation
+
+
+def encode_scales(
+    library: Library, scales: Tensor, largest: Tensor, bits: int, seed: int
+) -> Tensor:
+    """Return codes of 8 or 16 ``bits``, as bytes, for ``scales`` up to ``largest`` (0-d)."""
+    codes = torch.empty(scales.numel() * bits // 8, dtype=torch.uint8, device=scales.device)
+    library.run("encode_scales", scales, scales.numel(), largest, bits, seed, codes)
+    return codes
+
+
+def decode_scales(library: Library, codes: Tensor, largest: Tensor, bits: int) -> Tensor:
+    """Return the scales that ``codes`` stand for."""
+    scales = largest.new_empty(codes.numel() * 8 // bits)
+    library.run("decode_scales", codes, scales.numel(), largest, bits, scales)
+    return scales
+
+
+def draw_frequencies(
+    library: Library, probabilities: Tensor, order: Tensor, count: int, seed: int
+) -> tuple[Tensor, Tensor]:
+    """Return ``count`` frequencies (int16) of ``order`` (int64), and 1/p of each."""
+    frequencies = order.new_empty(count, dtype=torch.int16)
+    weights = order.new_empty(count, dtype=torch.float32)
+    library.run(
+        "draw_frequencies", probabilities, order, len(order), count, seed, frequencies, weights
+    )
+    return frequencies, weights

@@ -14,7 +14,7 @@ from xconv.cached import cached
 from xconv.layout import from_memory_order, in_memory_order
 from xconv.native import slopes as native
 from xconv.packing import pack_codes, unpack_codes
-from xconv.random import uniform
+from xconv.random import chances
 from xconv.saved.linear_maps import several, transposes
 
 FLOATS = 8
@@ -68,8 +68,8 @@ def rounded(positions: Tensor, seed: Tensor, stream: int) -> Tensor:
     The mean is ``positions``. Whole positions stay what they are.
     """
     lower = positions.nan_to_num().floor_()
-    chances = uniform(seed, stream, positions.numel(), torch.float32, positions.device)
-    return lower.add_(chances < positions - lower).to(torch.uint8)
+    drawn = chances(seed, stream, positions.numel(), torch.float32, positions.device)
+    return lower.add_(drawn < positions - lower).to(torch.uint8)
 
 
 def scale_directly(

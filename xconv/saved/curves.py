@@ -10,12 +10,14 @@ The gradient of an element, g d̂ for an output gradient g, therefore has the me
 variance g² f (1 − f) Δ². There is a level at the slopes 0 and 1, at which a curve saturates, so
 these have no error.
 
-Slopes are those of torch's own backward pass, which is asked for the gradient to ones.
+Slopes are those of torch's own backward pass, which is asked for the gradient to ones. Where that
+makes some comparisons, ``xconv.native.slopes`` makes the same ones.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import ceil
+from functools import cache, lru_cache
+from math import ceil, inf
 from typing import Any
 
 import torch
@@ -29,46 +31,55 @@ _aten = torch.ops.aten
 
 @dataclass(frozen=True)
 class TwoSlopes:
-    """An activation of two slopes."""
+    """An activation of two slopes, the second of which it has in a region."""
 
     slope: Callable[..., Tensor]
     """Function from inputs and parameters to slopes."""
     slopes: Callable[..., tuple[float, float]]
     """Function from parameters to both slopes, the first of which is exact in every dtype."""
+    region: str
+    """Region of inputs, NaN excepted, as ``xconv.native.slopes`` names it."""
+    bounds: Callable[..., tuple[float, float]]
+    """Function from parameters to the bounds of the region."""
 
 
 @dataclass(frozen=True)
 class Range:
-    """An activation whose slopes fill a range, with numbered levels."""
+    """An activation whose slopes fill a range, with numbered levels from 0 to the highest."""
 
-    positions: Callable[..., Tensor]
-    """Function from inputs, the highest level and parameters to positions among the levels.
+    slope: Callable[..., Tensor]
+    """Function from inputs and parameters to slopes, or to numbers from which positions follow."""
+    grid: Callable[[int], tuple[float, float]]
+    """Function from the highest level to scale and shift.
 
-    Levels are numbered from 0 to the highest.
+    A position among the levels is a slope times the scale plus the shift, limited to the levels.
     """
     levels: Callable[..., tuple[float, ...]]
     """Function from the highest level and parameters to the slopes of all levels."""
+
+    def positions(self, input: Tensor, top: int, *parameters: float) -> Tensor:
+        """Return the positions of the slopes at ``input`` among levels from 0 to ``top``."""
+        scale, below = self.grid(top)
+        return self.slope(input, *parameters).mul_(scale).add_(below).clamp_(0, top)
 
 
 def _between(low: float, high: float, slope: Callable[..., Tensor]) -> Range:
     """Return the range from ``low`` to ``high``, with a level at 0, and one at 1 if inside."""
 
-    def grid(top: int) -> tuple[int, float]:
-        """Return the number of levels below 0, and 1/Δ."""
+    @cache
+    def grid(top: int) -> tuple[float, float]:
+        """Return 1/Δ, and the number of levels below 0."""
         unit, count = min(high, 1.0), top
         while ceil(-low / unit * count) + ceil(high / unit * count) > top:
             count -= 1
-        return ceil(-low / unit * count), count / unit
+        return count / unit, ceil(-low / unit * count)
 
-    def positions(input: Tensor, top: int, *parameters: float) -> Tensor:
-        below, scale = grid(top)
-        return slope(input, *parameters).mul_(scale).add_(below).clamp_(0, top)
-
+    @lru_cache(maxsize=64)
     def levels(top: int, *_: float) -> tuple[float, ...]:
-        below, scale = grid(top)
+        scale, below = grid(top)
         return tuple((level - below) / scale for level in range(top + 1))
 
-    return Range(positions, levels)
+    return Range(slope, grid, levels)
 
 
 def _exponential(coefficients: Callable[..., tuple[float, float, float]]) -> Range:
@@ -78,17 +89,16 @@ def _exponential(coefficients: Callable[..., tuple[float, float, float]]) -> Ran
     to 1. ``coefficients`` returns s, a and c.
     """
 
-    def positions(input: Tensor, top: int, *parameters: float) -> Tensor:
+    def exponential(input: Tensor, *parameters: float) -> Tensor:
         _, _, inner = coefficients(*parameters)
-        below = input.mul(inner).exp_().mul_(top - 1)
-        return below.masked_fill_(input > 0, top)
+        return input.mul(inner).exp_().masked_fill_(input > 0, inf)
 
     def levels(top: int, *parameters: float) -> tuple[float, ...]:
         outer, alpha, inner = coefficients(*parameters)
         slopes = (outer * alpha * inner * level / (top - 1) for level in range(top))
         return (*slopes, outer)
 
-    return Range(positions, levels)
+    return Range(exponential, lambda top: (top - 1, 0), levels)
 
 
 def _slope(backward: Any, *fixed: Any) -> Callable[..., Tensor]:
@@ -137,13 +147,29 @@ _SIXTH = float(torch.tensor(1 / 6, dtype=torch.float32))
 """One sixth as torch has it, in float32 even for double precision."""
 
 STEPS: dict[str, TwoSlopes] = {
-    "hardtanh": TwoSlopes(_slope(_aten.hardtanh_backward), lambda *_: (0.0, 1.0)),
-    "leaky_relu": TwoSlopes(_slope(_aten.leaky_relu_backward, False), lambda slope: (1.0, slope)),
-    "hardsigmoid": TwoSlopes(_slope(_aten.hardsigmoid_backward), lambda: (0.0, _SIXTH)),
-    "threshold": TwoSlopes(_slope(_aten.threshold_backward), lambda *_: (0.0, 1.0)),
-    "hardshrink": TwoSlopes(_slope(_aten.hardshrink_backward), lambda *_: (0.0, 1.0)),
-    "softshrink": TwoSlopes(_slope(_aten.softshrink_backward), lambda *_: (0.0, 1.0)),
-}
+    "hardtanh": TwoSlopes(
+        _slope(_aten.hardtanh_backward), lambda *_: (0.0, 1.0), "inside", lambda *both: both
+    ),
+    "leaky_relu": TwoSlopes(
+        _slope(_aten.leaky_relu_backward, False), lambda slope: (1.0, slope), "up_to",
+        lambda _: (0.0, 0.0),
+    ),
+    "hardsigmoid": TwoSlopes(
+        _slope(_aten.hardsigmoid_backward), lambda: (0.0, _SIXTH), "inside", lambda: (-3.0, 3.0)
+    ),
+    "threshold": TwoSlopes(
+        _slope(_aten.threshold_backward), lambda *_: (0.0, 1.0), "outside",
+        lambda limit: (-inf, limit),
+    ),
+    "hardshrink": TwoSlopes(
+        _slope(_aten.hardshrink_backward), lambda *_: (0.0, 1.0), "outside",
+        lambda size: (-size, size),
+    ),
+    "softshrink": TwoSlopes(
+        _slope(_aten.softshrink_backward), lambda *_: (0.0, 1.0), "outside",
+        lambda size: (-size, size),
+    ),
+}  # fmt: skip
 RANGES: dict[str, Range] = {
     "elu": _exponential(lambda alpha: (1.0, alpha, 1.0)),
     "celu": _exponential(lambda alpha: (1.0, alpha, 1 / alpha)),

@@ -32,8 +32,9 @@ class MapSets:
         pooled = tables.unflatten(2, (self.groups, -1)).sum(3)
         return pooled.sum(1, keepdim=True) if self.across_batch else pooled
 
-    def of_maps(self, statistics: Tensor, shape: Sequence[int]) -> Tensor:
-        """Return (images, channels): the statistics of each map."""
+    def of_maps(self, statistics: Tensor, shape: Sequence[int], *tables: int) -> Tensor:
+        """Return (*tables, images, channels): the statistics of each map, from as many tables."""
         batch, channels = shape[:2]
-        table = statistics.reshape(-1, self.groups, 1)
-        return table.expand(batch, -1, channels // self.groups).reshape(batch, channels)
+        table = statistics.reshape(*tables, -1, self.groups, 1)
+        spread = table.expand(*tables, batch, -1, channels // self.groups)
+        return spread.reshape(*tables, batch, channels)

@@ -102,30 +102,27 @@ class NormalizedMaps(MapSets):
             found = kernels.gradients(kept, grad_output, weight, rstd, layout, needs_input, self)
             return found
         result = self.empty(layout) if needs_input else None
-        sums, products = _sums(kept, grad_output, layout, result)
+        sums = _sums(kept, grad_output, layout, result)
         if result is not None:
             gain = torch.ones_like(sums[0]) if weight is None else weight.to(sums.dtype)
-            means = self.pooled(torch.stack([sums, products]).mul_(gain))
+            means = self.pooled(sums * gain)
             count: int | Tensor = self.count(layout.shape)
             if exchange is not None:
                 means, count = exchange(means)
-            shift, scale = (self.of_maps(m, layout.shape) for m in means / count)
             spread = self.of_maps(rstd.to(sums.dtype), layout.shape)
-            tables = gain * spread, shift * spread, scale * spread
-            _finish(kept, grad_output, layout, result, count, tables)
-        return result, products.sum(0), sums.sum(0)
+            shift, scale = (self.of_maps(means / count, layout.shape, 2) * spread).unbind()
+            _finish(kept, grad_output, layout, result, count, (gain * spread, shift, scale))
+        return result, sums[1].sum(0), sums[0].sum(0)
 
 
-def _sums(
-    kept: StandIn, grad_output: Tensor, layout: Layout, result: Tensor | None
-) -> tuple[Tensor, Tensor]:
-    """Return the sums of δ and of δ x̂ over each map, (images, channels).
+def _sums(kept: StandIn, grad_output: Tensor, layout: Layout, result: Tensor | None) -> Tensor:
+    """Return the sums of δ and of δ x̂ over each map, (2, images, channels).
 
     x̂ is left in ``result``.
     """
     tables = grad_output.new_empty(2, *layout.shape[:2], dtype=wide(layout.dtype))
     if native_maps.sums(kept, grad_output, result, tables):
-        return tables[0], tables[1]
+        return tables
     for part, (images, channels) in enumerate(_parts(layout)):
         deltas = _maps(grad_output, images, channels)
         numbers = kept.read(part).view(deltas.shape)
@@ -134,7 +131,7 @@ def _sums(
         tables[0, images, channels] = deltas.sum(2, dtype=tables.dtype)
         tables[1, images, channels] = numbers.mul_(deltas).sum(2, dtype=tables.dtype)
         del deltas, numbers
-    return tables[0], tables[1]
+    return tables
 
 
 def _finish(

@@ -12,6 +12,7 @@ from itertools import accumulate
 import torch
 from torch import Tensor
 
+from xconv.cached import cached
 from xconv.kernels import choice
 from xconv.native import lines
 from xconv.native.calling import Library
@@ -40,16 +41,18 @@ def sums(kept: StandIn, deltas: Tensor, result: Tensor | None, tables: Tensor) -
     if library is None:
         return False
     parts, pixels = _parts(kept), deltas.numel() // tables[0].numel()
-    ends, totals = parts.elements.tolist(), tables.view(2, -1)
+    ends, totals = [0, *accumulate(kept.sizes)], tables.view(2, -1)
+    of_deltas, of_products = totals[0], totals[1]
+    lines_of, products = deltas.view(-1, pixels), None
     for some in slices(len(kept.sizes), torch.get_num_threads()):
-        first, end = ends[some.start], ends[some.stop]
-        products, maps = deltas.new_empty(end - first), slice(first // pixels, end // pixels)
+        first, end = ends[some.start] // pixels, ends[some.stop] // pixels
+        if products is None or len(products) != end - first:
+            products = deltas.new_empty(end - first, pixels)
         lines.restore(
-            library, kept.packed, kept.bounds, deltas, result, products, kept.bits,
-            parts.some(some),
+            library, kept.packed, kept.bounds, deltas, result, products, kept.bits, parts, some
         )  # fmt: skip
-        totals[0, maps] = deltas.view(-1)[first:end].view(-1, pixels).sum(1)
-        totals[1, maps] = products.view(-1, pixels).sum(1)
+        torch.sum(lines_of[first:end], 1, out=of_deltas[first:end])
+        torch.sum(products, 1, out=of_products[first:end])
     return True
 
 
@@ -100,10 +103,19 @@ def _library(kept: StandIn, maps: Tensor, *others: Tensor) -> Library | None:
 
 def _parts(kept: StandIn) -> Parts:
     seeds = [mixed(kept.seed, part) for part in range(len(kept.sizes))]
-    return Parts.of([0, *accumulate(kept.sizes)], kept.ends, seeds)
+    return _parts_of((0, *accumulate(kept.sizes)), tuple(kept.ends), seeds)
 
 
 def _alone(kept: StandIn, part: int) -> Parts:
     """Return one part, whose elements count from 0."""
-    seed = mixed(kept.seed, part)
-    return Parts.of([0, kept.sizes[part]], kept.ends[part : part + 2], [seed])
+    seeds = [mixed(kept.seed, part)]
+    return _parts_of((0, kept.sizes[part]), tuple(kept.ends[part : part + 2]), seeds)
+
+
+def _parts_of(elements: tuple[int, ...], groups: tuple[int, ...], seeds: list[int]) -> Parts:
+    return Parts(_table(elements), _table(groups), torch.tensor(seeds, device="cpu"))
+
+
+@cached
+def _table(numbers: tuple[int, ...]) -> Tensor:
+    return torch.tensor(numbers, device="cpu")

@@ -111,6 +111,9 @@ class InstanceNormRule:
         self, input: Tensor, weight: Tensor | None, bias: Tensor | None, running: Running
     ) -> Normalized:
         """Normalise ``input`` (batch, channels, *pixels), and update the running statistics."""
+        given = [t for t in (input, weight, bias, *running) if t is not None]
+        if all(t.dtype == wide(input.dtype) for t in given):
+            return self._as_one_image(input, weight, bias, running)
         output = torch.instance_norm(
             input, weight, bias, *running, True, self.momentum, self.eps, _cudnn()
         )
@@ -118,6 +121,25 @@ class InstanceNormRule:
         variances = _some_by_some(lambda x: torch.var(x, pixels, correction=0), input)
         means = _some_by_some(lambda x: torch.mean(x, pixels), input)
         return Normalized(output, means, variances.add_(self.eps).rsqrt_())
+
+    def _as_one_image(
+        self, input: Tensor, weight: Tensor | None, bias: Tensor | None, running: Running
+    ) -> Normalized:
+        """Do what torch's ``instance_norm`` does, which does not return its statistics.
+
+        All maps are channels of one image. In 16 bits the statistics would be rounded, and with
+        several dtypes torch may convert some.
+        """
+        batch, channels, *pixels = input.shape
+        maps = input.contiguous().view(1, batch * channels, *pixels)
+        repeated = [None if t is None else t.repeat(batch) for t in (weight, bias, *running)]
+        output, mean, rstd, *_ = torch.ops.aten._batch_norm_impl_index(
+            maps, *repeated, True, self.momentum, self.eps, _cudnn()
+        )
+        for own, of_maps in zip(running, repeated[2:], strict=True):
+            if own is not None and of_maps is not None:
+                own.copy_(of_maps.view(batch, channels).mean(0))
+        return Normalized(output.view(input.shape), mean, rstd)
 
 
 @dataclass(frozen=True)

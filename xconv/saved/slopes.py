@@ -14,6 +14,7 @@ from xconv.bits import pack, packed_size, pieces
 from xconv.differentiation import is_differentiated, is_recording, may_run_again
 from xconv.layout import in_memory_order, is_channels_last
 from xconv.native import slopes as native
+from xconv.native.library import library_for_floats
 from xconv.packing import pack_codes
 from xconv.random import draw_seed, mixed
 from xconv.saved.codes import (
@@ -34,6 +35,9 @@ from xconv.watching import unless_watched
 
 BITS = (4, 8)
 """Bits to which a slope may be rounded."""
+
+_SLOPES = 4
+"""Factor by which pieces of slopes are smaller than pieces of bits."""
 
 Activation = Callable[[Tensor], Tensor]
 
@@ -168,10 +172,11 @@ def _pack_steps(
     first, _ = steps.slopes(*parameters)
     flat = in_memory_order(input, channels_last).view(-1)
     packed = torch.empty(packed_size(flat.numel()), dtype=torch.uint8, device=input.device)
+    if native.pack_where(flat, packed, steps.region, *steps.bounds(*parameters)):
+        return packed
     for piece in pieces(flat.numel(), input.device, FLOATS):
-        slopes, own = steps.slope(wide(flat[piece]), *parameters), packed[place(piece, 1)]
-        if not native.pack_unequal(slopes, first, own):
-            own.copy_(pack(slopes != first))
+        slopes = steps.slope(wide(flat[piece]), *parameters)
+        packed[place(piece, 1)] = pack(slopes != first)
     return packed
 
 
@@ -196,14 +201,25 @@ def _round_slopes(
 
     The flag (float32, 0-d) is NaN if any slope is not finite, else 0.
     """
-    top, positions_of = 2**bits - 1, RANGES[name].positions
+    top, range_of = 2**bits - 1, RANGES[name]
     flat = in_memory_order(input, channels_last).view(-1)
     packed = torch.empty(bytes_of(flat.numel(), bits), dtype=torch.uint8, device=input.device)
     flag = torch.zeros((), device=input.device)
-    for stream, piece in enumerate(pieces(flat.numel(), input.device, FLOATS)):
-        positions = positions_of(wide(flat[piece]), top, *parameters)
-        own = packed[place(piece, bits)]
-        if not native.round_positions(positions, own, flag, bits, mixed(seed, stream)):
+    some = list(pieces(flat.numel(), input.device, _SLOPES))
+    seeds = [mixed(seed, stream) for stream in range(len(some))]
+    library, grid = library_for_floats(flat, packed, flag), range_of.grid(top)
+    if name == "hardswish" and library is not None and native.is_hardswish_known() and some:
+        native.round_hardswish(library, flat, packed, flag, bits, seeds, some[0].stop, *grid)
+        if not flag.isnan():
+            return packed, flag
+        flag.zero_()
+    for stream, piece in enumerate(some):
+        own, numbers = packed[place(piece, bits)], wide(flat[piece])
+        if library is not None:
+            slopes = range_of.slope(numbers, *parameters)
+            native.round_slopes(library, slopes, own, flag, bits, seeds[stream], *grid)
+        else:
+            positions = range_of.positions(numbers, top, *parameters)
             flag += positions.sum() * 0
             own.copy_(pack_codes(padded(rounded(positions, seed, stream)), bits))
     return packed, flag

@@ -16,6 +16,7 @@ from torch import Tensor
 from xconv.differentiation import is_differentiated
 from xconv.geometry import per_dimension
 from xconv.layout import from_memory_order
+from xconv.native import windows as native
 
 MOST_POSITIONS = 256
 """Largest number of elements of a window that one byte can number."""
@@ -79,8 +80,12 @@ class Windows:
         ``indices`` (images, channels, *output pixels) count the elements of one channel of an
         image.
         """
+        places = list(self._places(indices, pixels))
+        found = native.positions(indices, places, pixels)
+        if found is not None:
+            return found
         numbers, rest = torch.zeros_like(indices), indices.clone()
-        for dimension, (start, step, extent) in enumerate(self._places(indices, pixels)):
+        for dimension, (start, step, extent) in enumerate(places):
             inner = prod(pixels[dimension + 1 :])
             place = rest // inner if inner > 1 else rest.clone()  # CPUs divide slowly
             rest.sub_(place, alpha=inner)
@@ -90,9 +95,12 @@ class Windows:
 
     def indices(self, positions: Tensor, pixels: tuple[int, ...]) -> Tensor:
         """Return the indices, int64, of the elements at ``positions`` in their windows."""
+        places = list(self._places(positions, pixels))
+        found = native.indices(positions, places, pixels)
+        if found is not None:
+            return found
         rest, indices = positions.to(torch.int64), torch.zeros_like(positions, dtype=torch.int64)
-        places = list(enumerate(self._places(positions, pixels)))
-        for dimension, (start, step, extent) in reversed(places):
+        for dimension, (start, step, extent) in reversed(list(enumerate(places))):
             place = rest
             if dimension > 0:
                 rest = place // extent

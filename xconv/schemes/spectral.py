@@ -34,13 +34,8 @@ from xconv.precision import convolution_precision
 from xconv.schemes.rebuilt import gradient_of_images
 from xconv.schemes.scheme import NO_SMALLER, Scheme
 from xconv.spectrum import correlation
-from xconv.spectrum.blocks import (
-    Blocks,
-    blocks_of,
-    inverse_transform,
-    places,
-)
-from xconv.spectrum.coding import Stored, decoded, encoded, with_zeros
+from xconv.spectrum.blocks import Blocks, blocks_of
+from xconv.spectrum.coding import Stored, decoded, encoded, fill
 from xconv.spectrum.parts import parts_of
 from xconv.spectrum.plan import BITS, BlockPlan, Contribution, divide, most_bits, nominal_plan
 from xconv.spectrum.rounding import (
@@ -135,15 +130,15 @@ class Spectral(Scheme):
         if kernels is not None and has_memory(input):
             return seed, *kernels.keep(input, seed, layout, plan)
         frequencies, weights = draw_frequencies(seed, plan.order, plan.probabilities, plan.kept)
-        where = places(_to(frequencies.long(), input.device), blocks)
-        weights, turn = _to(weights, input.device)[:, None], _to(rotation(seed), input.device)
+        chosen, weights = _to(frequencies, input.device), _to(weights, input.device)
+        turn = _to(rotation(seed), input.device)
         codes: list[Tensor] = []
         used = [bits for bits, count in zip(BITS, plan.counts, strict=True) if count]
         scales: dict[int, list[Tensor]] = {bits: [] for bits in _SCALES}
         with convolution_precision(input.device), autocast.switched_off(input.device.type):
             for images, channels in _each_part(layout):
                 part = Stretch.of(images), Stretch.of(channels)
-                found = encoded(input, *part, where, weights, turn, blocks, plan.counts)
+                found = encoded(input, *part, chosen, weights, turn, blocks, plan.counts)
                 codes += found[::2]
                 for bits, sizes in zip(used, found[1::2], strict=True):
                     scales[SCALE_BITS[bits]].append(sizes)
@@ -187,15 +182,17 @@ class Spectral(Scheme):
             return gradient
         packed, *classes = kept
         largest = packed[-_SCALE_OF_SCALES:].clone().view(torch.float32)
-        factor = (largest / _HEADROOM).clamp(min=1)
+        is_narrow = layout.dtype == torch.float16
+        factor = (largest / _HEADROOM).clamp(min=1) if is_narrow else None
         device = grad_output.device
         with convolution_precision(device), autocast.switched_off(device.type):
             counts = [len(part) for part in classes]
-            values = _unpacked(packed, counts, layout, largest / factor, seed)
+            top = largest if factor is None else largest / factor
+            values = _unpacked(packed, counts, layout, top, seed)
             total = gradient_of(
                 values, torch.cat(list(classes)), grad_output, geometry, layout, weight
             )
-        return total.mul_(factor)
+        return total if factor is None else total.mul_(factor)
 
 
 def _kernels(layout: Layout) -> Any:
@@ -255,23 +252,34 @@ def _expanded(
     weight: Tensor,
 ) -> Tensor:
     """Return the weight gradient of x̂, formed some images at a time."""
-    total = torch.zeros_like(weight, dtype=torch.float32)
-    where = places(_to(frequencies.long(), layout.device), blocks)
-    for images, parts in parts_of(layout):
+    total: Tensor | None = None
+    where = _to(frequencies, layout.device)
+    for some in _together(layout, weight):
+        images = slice(some[0][0].start, some[-1][0].stop)
         expanded = layout.empty(images)
-        for channels in parts:
-            _fill(expanded, Stretch.of(channels), next(values), where, blocks)
-        total += gradient_of_images(geometry, grad_output, Stretch.of(images), expanded, weight)
+        for own, parts in some:
+            place = Stretch(own.start - images.start, own.stop - own.start)
+            for channels in parts:
+                fill(expanded, place, Stretch.of(channels), next(values), where, blocks)
+        found = gradient_of_images(geometry, grad_output, Stretch.of(images), expanded, weight)
+        total = found.float() if total is None else total.add_(found)
+    assert total is not None  # no batch is empty here
     return total
 
 
-@whole
-def _fill(
-    expanded: Tensor, channels: Stretch, chosen: Tensor, where: tuple[Tensor, ...], blocks: Blocks
-) -> None:
-    """Write to some ``channels`` of x̂ the maps of their coefficients ``chosen``."""
-    target = channels.within(expanded, 1)
-    target.copy_(inverse_transform(with_zeros(chosen, where, blocks), blocks).reshape(target.shape))
+def _together(layout: Layout, weight: Tensor) -> Iterator[list[tuple[slice, list[slice]]]]:
+    """Yield the parts of an input in lists, whose images have twice the weight's size at most.
+
+    A weight gradient takes no less time for fewer images than for about so many.
+    """
+    room = 2 * weight.numel() // prod(layout.shape[1:])
+    some: list[tuple[slice, list[slice]]] = []
+    for images, parts in parts_of(layout):
+        if some and images.stop - some[0][0].start > room:
+            yield some
+            some = []
+        some.append((images, parts))
+    yield some
 
 
 def _correlated(

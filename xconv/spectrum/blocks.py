@@ -6,7 +6,6 @@ transform is orthonormal, so errors of coefficients and of pixels have the same 
 
 import functools
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -116,8 +115,8 @@ def by_frequency(coefficients: Tensor, blocks: Blocks) -> Tensor:
 
 
 def places(frequencies: Tensor, blocks: Blocks) -> tuple[Tensor, ...]:
-    """Return the coordinates in a block of flat ``frequencies`` (int64), one index a side."""
-    return _coordinates(blocks.sides, frequencies.device)[:, frequencies].unbind()
+    """Return the coordinates in a block of flat ``frequencies`` (int16), one index a side."""
+    return _coordinates(blocks.sides, frequencies.device)[:, frequencies.long()].unbind()
 
 
 @cached
@@ -127,20 +126,31 @@ def _coordinates(sides: tuple[int, ...], device: torch.device) -> Tensor:
     return torch.stack(torch.meshgrid(*lines, indexing="ij")).flatten(1)
 
 
+def maps_in_memory(images: Tensor, blocks: Blocks) -> Tensor:
+    """Return how ``images`` (n, channels, *pixels) lie in memory and are cut into blocks, int64.
+
+    There are three sides, the first of them a single pixel where maps have fewer: channels, steps
+    of image, channel and sides in numbers, then pixels, sides of a block and counts of blocks.
+    """
+    return _maps_in_memory(images.shape[1], images.stride(), blocks)
+
+
 @cached
-def offsets_of_blocks(blocks: Blocks, device: torch.device) -> Tensor:
-    """Return where the blocks of a map begin in the map, int64."""
-    steps = (
-        side * torch.arange(count, device=device)
-        for side, count in zip(blocks.sides, blocks.counts, strict=True)
-    )
-    return offsets(torch.stack(torch.meshgrid(*steps, indexing="ij")).flatten(1), blocks)
+def _maps_in_memory(channels: int, strides: tuple[int, ...], blocks: Blocks) -> Tensor:
+    ones = (1,) * (3 - len(blocks.sides))
+    of_blocks = (*ones, *blocks.pixels, *ones, *blocks.sides, *ones, *blocks.counts)
+    steps = (*strides[:2], *(0 for _ in ones), *strides[2:])
+    return torch.tensor((channels, *steps, *of_blocks), dtype=torch.int64, device="cpu")
 
 
-def offsets(coordinates: Sequence[Tensor] | Tensor, blocks: Blocks) -> Tensor:
-    """Return where pixels with these ``coordinates``, one tensor a side, lie in a map, int64."""
-    steps = [prod(blocks.covered[axis + 1 :]) for axis in range(len(blocks.sides))]
-    return sum(
-        (line * step for line, step in zip(coordinates, steps, strict=True)),
-        start=torch.zeros_like(coordinates[0]),
-    )
+@cached
+def transforms(blocks: Blocks) -> Tensor:
+    """Return the transforms of all three sides, float32, flat, each with rows to spare.
+
+    The rows of each are filled up to a multiple of eight with zeros.
+    """
+    tables = []
+    for side in (*(1,) * (3 - len(blocks.sides)), *blocks.sides):
+        rows = cosines(side, torch.float32, torch.device("cpu"))
+        tables.append(F.pad(rows, (0, 0, 0, -side % 8)).flatten())
+    return torch.cat(tables)

@@ -117,7 +117,7 @@ def correlate(
     factors = [
         _factor(axis, shape, blocks, kernel[axis], geometry) for axis, shape in enumerate(shapes)
     ]
-    where = places(frequencies.long(), blocks)
+    where = places(frequencies, blocks)
     if _is_at_once(len(frequencies), blocks, kernel, shapes):
         matrix = factors[0][where[0]]
         for factor, index in zip(factors[1:], where[1:], strict=True):

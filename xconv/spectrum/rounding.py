@@ -21,12 +21,13 @@ of random orthogonal matrices", SIAM J. Numer. Anal. 17(3), 1980.
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from xconv.native import spectral as native
 from xconv.native.library import library_for_floats
 from xconv.packing import pack_codes, unpack_codes
-from xconv.random import gaussian, uniform
+from xconv.random import gaussian, mixed, uniform
 from xconv.wholes import whole
 
 GROUP = 64
@@ -59,31 +60,33 @@ def rotation(seed: Tensor) -> Tensor:
     R's diagonal, which make it unique.
     """
     numbers = gaussian(seed, _ROTATION_STREAM, GROUP * GROUP, torch.float32, seed.device)
-    q, r = torch.linalg.qr(numbers.view(GROUP, GROUP))
+    matrix = numbers.view(GROUP, GROUP)
+    library = library_for_floats(matrix)
+    if library is not None:
+        return native.orthogonalize(library, matrix)
+    q, r = torch.linalg.qr(matrix)
     return q * r.diagonal().sign()
 
 
 @whole
 def encode(values: Tensor, bits: int, turn: Tensor) -> tuple[Tensor, Tensor]:
-    """Return packed codes (uint8) and scales (float32, one a group) of ``values`` (m, GROUP).
+    """Return packed codes (uint8) and scales (float32, one a group) of ``values`` (float32).
 
-    A scale is that of the largest level, which is near the size of the group for any ``bits``, so
-    scales of all classes share one range.
+    Groups are GROUP values next to each other in memory; zeros complete the last one. A scale is
+    that of the largest level, which is near the size of the group for any ``bits``, so scales of
+    all classes share one range.
     """
-    turned = values @ turn.t()
-    norms = torch.linalg.vector_norm(turned, dim=1, keepdim=True)
-    step, half = STEPS[bits], 2 ** (bits - 1)
-    unit = norms.clamp(min=torch.finfo(torch.float32).tiny).mul_(step * GROUP**-0.5)
-    library = library_for_floats(turned, unit) if bits <= 8 else None
-    packed = None
+    library = library_for_floats(values, turn)
     if library is not None:
-        levels, packed = native.round_turned(library, turned, unit, bits)
-    else:
-        levels = turned.div(unit).floor_().clamp_(-half, half - 1).add_(0.5)
+        return native.encode(library, values, bits, STEPS[bits] * GROUP**-0.5, turn)
+    flat = values.reshape(-1)
+    turned = F.pad(flat, (0, -flat.numel() % GROUP)).view(-1, GROUP) @ turn.t()
+    norms = torch.linalg.vector_norm(turned, dim=1, keepdim=True)
+    half = 2 ** (bits - 1)
+    unit = norms.clamp(min=torch.finfo(torch.float32).tiny).mul_(STEPS[bits] * GROUP**-0.5)
+    levels = turned.div(unit).floor_().clamp_(-half, half - 1).add_(0.5)
     products = torch.bmm(turned[:, None], levels[:, :, None]).view(-1)
-    if packed is None:
-        packed = _packed(levels, bits)
-    norms = norms[:, 0]
+    packed, norms = _packed(levels, bits), norms[:, 0]
     scales = norms * (norms / products.clamp_(min=torch.finfo(torch.float32).tiny)) * half
     return packed, scales
 
@@ -96,18 +99,20 @@ def _packed(levels: Tensor, bits: int) -> Tensor:
 
 
 @whole
-def decode(packed: Tensor, scales: Tensor, bits: int, turn: Tensor) -> Tensor:
-    """Return (m, GROUP) numbers, float32, whose mean is ``values``."""
-    library = library_for_floats(packed, scales) if bits <= 8 else None
+def decode(packed: Tensor, scales: Tensor, bits: int, turn: Tensor, into: Tensor) -> None:
+    """Write numbers whose mean is ``values`` to ``into``, which is contiguous, float32."""
+    library = library_for_floats(packed, scales, turn, into)
     if library is not None:
-        return native.restore_turned(library, packed, scales, bits) @ turn
+        native.decode(library, packed, scales, bits, turn, into)
+        return
     if bits == 16:
         whole = packed.clone().view(torch.int16)  # a slice may be misaligned for int16
         levels = whole.view(-1, GROUP).to(torch.float32).add_(0.5)
     else:
         levels = unpack_codes(packed, bits).view(-1, GROUP).to(torch.float32)
         levels.sub_(2 ** (bits - 1) - 0.5)
-    return levels.mul_(scales[:, None] / 2 ** (bits - 1)) @ turn
+    numbers = levels.mul_(scales[:, None] / 2 ** (bits - 1)) @ turn
+    into.copy_(numbers.view(-1)[: into.numel()].view_as(into))
 
 
 def encode_scales(scales: Tensor, largest: Tensor, seed: Tensor, bits: int = 8) -> Tensor:
@@ -116,6 +121,10 @@ def encode_scales(scales: Tensor, largest: Tensor, seed: Tensor, bits: int = 8) 
     With t = 2^bits − 1, code c > 0 stands for 2^(16 (c − t) / (t + 1)) times the largest, 0 for
     zero.
     """
+    library = library_for_floats(scales, largest, seed)
+    if library is not None:
+        own = mixed(seed, _SCALE_STREAMS[bits])
+        return native.encode_scales(library, scales, largest, bits, own)
     top = 2**bits - 1
     relative = scales / largest.clamp(min=torch.finfo(torch.float32).tiny)
     octave = (top + 1) // _OCTAVES
@@ -130,6 +139,9 @@ def encode_scales(scales: Tensor, largest: Tensor, seed: Tensor, bits: int = 8) 
 
 def decode_scales(codes: Tensor, largest: Tensor, bits: int = 8) -> Tensor:
     """Return the scales that ``codes`` (bytes) stand for, float32."""
+    library = library_for_floats(codes, largest)
+    if library is not None:
+        return native.decode_scales(library, codes, largest, bits)
     if bits == 16:
         numbers = codes.clone().view(torch.int16).to(torch.float32).add_(2**15)
     else:

@@ -6,7 +6,9 @@ import torch
 from torch import Tensor
 
 from xconv.cached import simulated
-from xconv.random import uniform
+from xconv.native import spectral as native
+from xconv.native.library import library_for
+from xconv.random import mixed, uniform
 from xconv.watching import is_unwatched
 
 _STREAM = -4
@@ -30,6 +32,10 @@ def _drawn(seed: Tensor, order: Tensor, probabilities: Tensor, count: int) -> tu
     One number, uniform in [0, 1), decides for all: frequency f of ``order`` is kept with its
     probability, those of probability 1 always. ``probabilities`` sum to ``count``.
     """
+    library = library_for(seed, order, probabilities)
+    if library is not None and (order.dtype, probabilities.dtype) == (torch.int64, torch.float64):
+        own = mixed(seed, _STREAM)
+        return native.draw_frequencies(library, probabilities, order, count, own)
     chance = uniform(seed, _STREAM, 1, torch.float64, seed.device)
     ends = probabilities.cumsum(0)
     ticks = torch.arange(count, dtype=torch.float64) + chance
