@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 240
 """How long to wait for what happens at once on any machine that is not overloaded."""
 
 
