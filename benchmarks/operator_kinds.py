@@ -2,12 +2,17 @@
 
 import re
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from torch.profiler import ProfilerActivity, profile, record_function
 
+from xconv.native.calling import Library
 from xconv_bench.measurement.training import Training
 
 PYTHON = "Python and dispatch"
+KERNELS = "kernels in C"
 OTHERS = "other operators"
 KINDS = {
     "convolutions": "conv",
@@ -41,6 +46,8 @@ def kind_of(event: str) -> str:
     Views, and whatever is not an operator of torch's, such as autograd's nodes and our functions,
     take their time for Python and dispatch.
     """
+    if event == KERNELS:
+        return KERNELS
     if not event.startswith("aten::"):
         return PYTHON
     name = event.removeprefix("aten::")
@@ -51,9 +58,26 @@ def kind_of(event: str) -> str:
 
 def milliseconds_by_kind(training: Training) -> dict[str, float]:
     """Return the milliseconds of a step by kind, from one that is profiled."""
-    with profile(activities=[ProfilerActivity.CPU]) as record, record_function("step"):
+    profiler = profile(activities=[ProfilerActivity.CPU])
+    with profiler as record, kernels_recorded(), record_function("step"):
         training.step()
     taken: Counter[str] = Counter()
     for event in record.key_averages():
         taken[kind_of(event.key)] += event.self_cpu_time_total / 1e3
     return dict(taken)
+
+
+@contextmanager
+def kernels_recorded() -> Iterator[None]:
+    """Inside, the profiler sees calls of kernels in C, which are no operators."""
+    run = Library.run
+
+    def recorded(library: Library, name: str, *arguments: Any) -> None:
+        with record_function(KERNELS):
+            run(library, name, *arguments)
+
+    Library.run = recorded  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Library.run = run  # type: ignore[method-assign]

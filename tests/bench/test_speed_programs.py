@@ -7,12 +7,15 @@ from unittest import mock
 import pandas as pd
 import pytest
 import torch
+from native_cases import needs_compiler
+from torch.profiler import ProfilerActivity, profile
 
 from benchmarks import growth, module_speed, step_speed
 from benchmarks.growth_fit import exponent
-from benchmarks.operator_kinds import PYTHON, kind_of
+from benchmarks.operator_kinds import KERNELS, PYTHON, kind_of, kernels_recorded
 from benchmarks.performance_goals import exponents, goals
 from xconv import XConv2d
+from xconv.native.calling import Library
 
 ROOT = Path(__file__).parents[2]
 
@@ -96,10 +99,20 @@ def test_kept_bytes_are_what_autograd_keeps() -> None:
         ("aten::view", PYTHON),
         ("SketchedConvolutionBackward", PYTHON),
         ("aten::normal_", "random numbers"),
+        (KERNELS, KERNELS),
     ],
 )
 def test_the_kind_of_an_event(event: str, kind: str) -> None:
     assert kind_of(event) == kind
+
+
+@needs_compiler
+def test_kernels_in_c_are_events() -> None:
+    layer, input = XConv2d(4, 4, 3, bits=1), torch.randn(3, 4, 16, 16, requires_grad=True)
+    with profile(activities=[ProfilerActivity.CPU]) as record, kernels_recorded():
+        layer(input).sum().backward()
+    assert KERNELS in {event.key for event in record.key_averages()}
+    assert "recorded" not in repr(Library.run)
 
 
 def test_a_missed_goal_has_a_reason(folder: Path) -> None:
