@@ -12,7 +12,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from benchmarks import growth, module_speed, step_speed
 from benchmarks.growth_fit import exponent
-from benchmarks.operator_kinds import KERNELS, PYTHON, kind_of, kernels_recorded
+from benchmarks.operator_kinds import KERNELS, PYTHON, kernels_recorded, kind_of
 from benchmarks.performance_goals import exponents, goals
 from xconv import XConv2d
 from xconv.native.calling import Library
