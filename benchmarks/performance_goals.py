@@ -88,13 +88,18 @@ def exponents(rows: pd.DataFrame) -> list[Fit]:
     return found
 
 
+def _is_met(figure: float, limit: float) -> bool:
+    """Return whether a figure, as it is shown, is within its limit."""
+    return round(figure, 2) <= limit
+
+
 def goals(folder: Path, device: str) -> pd.DataFrame:
     """Return each goal that has been measured: limit, figure, whether it is met, and why not."""
     found = [*_layers(folder, device), *_families(folder, device), *_steps(folder, device)]
     found += _growths(folder, device)
     rows = [
-        (goal, f"at most {limit:g}", f"{figure:.2f}", "yes" if figure <= limit else "no",
-         "" if figure <= limit else why)
+        (goal, f"at most {limit:g}", f"{figure:.2f}", "yes" if _is_met(figure, limit) else "no",
+         "" if _is_met(figure, limit) else why)
         for goal, limit, figure, why in found
     ]  # fmt: skip
     columns = ["goal", "limit", "measured", "met", "why not"]
