@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from unittest import mock
 
 from torch.profiler import ProfilerActivity, profile, record_function
 
@@ -69,15 +70,12 @@ def milliseconds_by_kind(training: Training) -> dict[str, float]:
 
 @contextmanager
 def kernels_recorded() -> Iterator[None]:
-    """Inside, the profiler sees calls of kernels in C, which are no operators."""
+    """Let the profiler see calls of kernels in C, which are no operators, inside the context."""
     run = Library.run
 
     def recorded(library: Library, name: str, *arguments: Any) -> None:
         with record_function(KERNELS):
             run(library, name, *arguments)
 
-    Library.run = recorded  # type: ignore[method-assign]
-    try:
+    with mock.patch.object(Library, "run", recorded):
         yield
-    finally:
-        Library.run = run  # type: ignore[method-assign]

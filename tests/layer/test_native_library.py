@@ -4,13 +4,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import torch
 from native_cases import needs_compiler, switched
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from xconv.native import building
+from xconv.native import building, team
 from xconv.native.building import build, find_compiler
 from xconv.native.calling import Library
 from xconv.native.library import _loaded, describe_use, library_for
@@ -131,3 +132,18 @@ def test_tensors_whose_numbers_lie_nowhere_are_left_to_operators() -> None:
     input = torch.ones(8, requires_grad=True)
     bit_relu(input).backward(nowhere[0])
     assert input.grad is not None and not input.grad.any()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/self/maps")
+def test_threads_are_those_of_torchs_openmp() -> None:
+    has_one = any(True for _ in team._libraries())
+    assert bool(team.address_of_team()) == has_one
+
+
+def test_there_may_be_no_openmp(tmp_path: Path) -> None:
+    (tmp_path / "libgomp.so").write_text("no library")
+    maps = tmp_path / "maps"
+    maps.write_text(f"7f00-7f01 r-xp 00000000 00:00 1   {tmp_path}/libgomp.so\n7f01-7f02 r-xp\n")
+    for path in (maps, tmp_path / "none"):
+        with mock.patch.object(team, "_MAPS", path):
+            assert team.address_of_team() == 0

@@ -12,7 +12,8 @@ from torch import Tensor
 from turned_groups import given_back
 
 from xconv import XConv1d, XConv2d, XConv3d
-from xconv.native.library import describe_use
+from xconv.native.library import describe_use, library_for
+from xconv.native.team import address_of_team
 from xconv.spectrum.blocks import blocks_of
 from xconv.spectrum.coding import coefficients, fill
 from xconv.spectrum.rounding import decode_scales, encode, encode_scales, rotation
@@ -193,5 +194,13 @@ def test_threads_share_a_large_tensor_and_change_no_bit() -> None:
             alone = restored()
         with threads(3):
             shared = restored()
+            library = library_for()
+            assert library is not None
+            library.run("use_team", 0)  # threads of our own
+            try:
+                own = restored()
+            finally:
+                library.run("use_team", address_of_team())
     assert all(map(torch.equal, alone, shared))
+    assert all(map(torch.equal, alone, own))
     torch.testing.assert_close(shared[-1], images, rtol=1e-5, atol=1e-5)

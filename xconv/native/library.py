@@ -14,6 +14,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 from xconv.native import numbers
 from xconv.native.building import build
 from xconv.native.calling import Library
+from xconv.native.team import address_of_team
 from xconv.watching import SWITCH, are_kernels_allowed, is_plain, is_watched
 
 _KNOWN = (torch.float32, torch.uint8, torch.int64)
@@ -80,6 +81,7 @@ def _loaded() -> tuple[Library | None, str]:
         return None, "off: the compiler failed"
     except OSError as error:
         return None, f"off: {error.strerror or error}"
+    library.run("use_team", address_of_team())
     with _disable_current_modes(), torch.inference_mode(False):
         if not numbers.are_torchs(library):
             return None, "off: this torch draws other random numbers"

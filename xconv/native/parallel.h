@@ -1,5 +1,6 @@
 /* Work in parts that need nothing of each other, on several threads. Results do not depend on their
-   number. Threads live for one call, so nothing is left behind that a fork could break. */
+   number. The threads are those of torch's OpenMP, where it was found: they wait busily for their next
+   work, and others would have to wait for them. Else threads live for one call. */
 
 #ifndef PARALLEL_H
 #define PARALLEL_H
@@ -11,6 +12,11 @@
 enum { MOST_THREADS = 64 };
 
 typedef void (*Task)(const void *work, int64_t part);
+
+/* GOMP_parallel: runs a function on a number of threads of OpenMP, and waits for all. */
+typedef void (*Team)(void (*function)(void *), void *argument, unsigned threads, unsigned flags);
+
+extern Team xconv_team;
 
 typedef struct {
     Task task;
@@ -26,10 +32,16 @@ static void *work_off(void *queue) {
     return NULL;
 }
 
+static void work_off_in_team(void *queue) { work_off(queue); }
+
 static void in_parallel(Task task, const void *work, int64_t parts, int64_t threads) {
     Queue queue = {task, work, parts, 0};
     pthread_t others[MOST_THREADS];
     int64_t wanted = threads < parts ? threads : parts, started = 0;
+    if (wanted > 1 && xconv_team) {
+        xconv_team(work_off_in_team, &queue, (unsigned)wanted, 0);
+        return;
+    }
     while (started < wanted - 1 && started < MOST_THREADS) {
         if (pthread_create(&others[started], NULL, work_off, &queue))
             break; /* fewer threads do */
