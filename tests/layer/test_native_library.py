@@ -147,3 +147,31 @@ def test_there_may_be_no_openmp(tmp_path: Path) -> None:
     for path in (maps, tmp_path / "none"):
         with mock.patch.object(team, "_MAPS", path):
             assert team.address_of_team() == 0
+
+
+FORKED = """
+import os, signal, torch
+from xconv.native import masks
+from xconv.native.library import library_for
+torch.set_num_threads(2)
+line, packed = torch.empty(2**20), torch.empty(2**17, dtype=torch.uint8)
+def run():
+    masks.relu(library_for(line), line, line, packed)
+run()
+child = os.fork()
+if not child:
+    signal.alarm(60)
+    run()
+    os._exit(0)
+print(os.waitpid(child, 0)[1])
+"""
+
+
+@needs_compiler
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
+def test_a_forked_process_has_threads_of_its_own() -> None:
+    """Those of OpenMP do not live on in it: whoever gave them work would wait for ever."""
+    done = subprocess.run(
+        [sys.executable, "-c", FORKED], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "0\n", done.stderr

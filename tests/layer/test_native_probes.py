@@ -6,6 +6,7 @@ sketch.
 """
 
 from typing import Any
+from unittest import mock
 
 import pytest
 import torch
@@ -14,10 +15,11 @@ from hypothesis import given
 from native_cases import needs_compiler, switched, threads
 from torch import Tensor
 
+from xconv import XConv2d
 from xconv.geometry import pixels
 from xconv.layout import Layout
 from xconv.native import probes
-from xconv.native.probes import DrawTable
+from xconv.native.probes import DrawTable, SignProbes
 from xconv.probing import Probing, estimate_gradient, keep
 from xconv.schemes import SCHEMES, signs
 
@@ -169,3 +171,12 @@ def test_a_table_of_parts_tells_where_their_bits_begin() -> None:
     assert parts.table.tolist() == [[0, 2, 0, 8, 0, 0], [2, 3, 0, 8, 1, 3]]
     assert parts.words == 3 + 2
     assert pixels((1, 1, 3, 3)) == parts.pixels
+
+
+def test_signs_that_would_take_more_than_the_layer_are_drawn_in_parts() -> None:
+    """512 probes of one channel: their signs are larger than input and output."""
+    layer = XConv2d(1, 1, 3, padding=1, scheme="independent", probes=512)
+    input = torch.randn(640, 1, 28, 28, requires_grad=True)
+    with switched("on"), mock.patch.object(SignProbes, "__init__", side_effect=AssertionError):
+        layer(input).sum().backward()
+    assert layer.weight.grad is not None

@@ -45,6 +45,10 @@ class DrawTable:
     pixels: int
     is_shared: bool
 
+    def fits(self, room: int) -> bool:
+        """Return whether the signs of all parts together take no more than ``room`` float32."""
+        return 2 * self.words <= room
+
     @classmethod
     def of(
         cls, rows: Sequence[tuple[slice, slice, int]], pixels: int, is_shared: bool

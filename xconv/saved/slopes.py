@@ -199,7 +199,7 @@ def _round_slopes(
 ) -> tuple[Tensor, Tensor]:
     """Return the slopes of ``input`` in memory order, rounded and packed, and a flag.
 
-    The flag (float32, 0-d) is NaN if any slope is not finite, else 0.
+    The flag (float32, 0-d) is NaN if any slope is, else 0.
     """
     top, range_of = 2**bits - 1, RANGES[name]
     flat = in_memory_order(input, channels_last).view(-1)

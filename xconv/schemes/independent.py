@@ -109,8 +109,8 @@ class Independent(Probes):
         """Return the seed and the sketch, followed by the means unless probes are shared."""
         lines = input.movedim(1, -1) if layout.channels_last else input
         library = signs.library_of_sketch(layout, probing, lines)
-        if library is not None:
-            drawn = _drawn_together(layout, probing, weight, output)
+        drawn = _drawn_together(layout, probing, weight, output) if library is not None else None
+        if library is not None and drawn is not None and drawn.fits(_room(layout, output)):
             count = probing.probes or 0
             return seed, *signs.sketched(library, drawn, lines, seed, layout, count)
         size = pixels(layout.shape)
@@ -146,11 +146,12 @@ class Independent(Probes):
         """Return the weight gradient from the same probes, drawn again, and from the means."""
         library = signs.library_of_estimate(layout, probing, kept, grad_output)
         if library is not None:
-            drawn_together = _drawn_together(layout, probing, weight.shape, grad_output.shape)
-            return signs.estimated(
-                library, drawn_together, kept, seed, grad_output, geometry, layout, weight,
-                _room(layout, grad_output.shape),
-            )  # fmt: skip
+            together = _drawn_together(layout, probing, weight.shape, grad_output.shape)
+            room = _room(layout, grad_output.shape)
+            if together.fits(room):
+                return signs.estimated(
+                    library, together, kept, seed, grad_output, geometry, layout, weight, room
+                )
         probes = probing.probes or 0
         sketch, means = (kept[0], None) if probing.shared else kept
         coefficients, constants, factor = coefficients_of(
