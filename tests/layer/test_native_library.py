@@ -170,7 +170,7 @@ print(os.waitpid(child, 0)[1])
 @needs_compiler
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
 def test_a_forked_process_has_threads_of_its_own() -> None:
-    """Those of OpenMP do not live on in it: whoever gave them work would wait for ever."""
+    """OpenMP's do not live on in it: whoever gave them work would wait for ever."""
     done = subprocess.run(
         [sys.executable, "-c", FORKED], capture_output=True, text=True, check=True
     )
