@@ -23,7 +23,6 @@ from xconv.layout import Layout
 from xconv.probing import Probing
 from xconv.schemes import SCHEMES
 from xconv.spectrum.plan import BlockPlan
-from xconv.watching import is_watched as is_watched
 
 _SELECTIVE = tuple(
     getattr(torch.utils.checkpoint, name)

@@ -16,7 +16,7 @@ def listen_to_interrupts() -> None:
 
 
 def catches(pid: int, number: signal.Signals) -> bool:
-    """Whether a process has a handler for a signal, or is gone."""
+    """Return whether a process has a handler for a signal, or is gone."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
@@ -26,7 +26,7 @@ def catches(pid: int, number: signal.Signals) -> bool:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process runs; a zombie does not."""
+    """Return whether a process runs; a zombie does not."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
@@ -35,7 +35,7 @@ def is_alive(pid: int) -> bool:
 
 
 def living_in_session(session: int) -> list[int]:
-    """The processes of a session that still run."""
+    """Return the processes of a session that still run."""
     found = []
     for folder in Path("/proc").iterdir():
         if folder.name.isdecimal() and _session(int(folder.name)) == session:
@@ -44,7 +44,7 @@ def living_in_session(session: int) -> list[int]:
 
 
 def wait_until(condition: Callable[[], object]) -> bool:
-    """Wait for the condition as long as patience lasts; whether it came true."""
+    """Wait for the condition as long as patience lasts; return whether it came true."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         if time.monotonic() > deadline:

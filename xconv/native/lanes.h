@@ -1,17 +1,10 @@
 /* Vectors of 16 float32 numbers, as many as the widest registers hold; compilers divide them for
-   processors with narrower ones.
-
-   A product and a sum may be rounded as one here: whoever includes this computes sums, whose order
-   and rounding differ from library to library anyway. */
+   processors with narrower ones. */
 
 #ifndef LANES_H
 #define LANES_H
 
-#if defined(__clang__)
-#pragma clang fp contract(fast)
-#else
-#pragma GCC optimize("fp-contract=fast")
-#endif
+#include "contraction.h"
 
 #include <stdint.h>
 #include <string.h>

@@ -4,14 +4,9 @@
 #ifndef PROBES_H
 #define PROBES_H
 
-#include <stdint.h>
+#include "contraction.h"
 
-/* Sums are in an order of their own here: products may be rounded together with them. */
-#ifdef __clang__
-#pragma clang fp contract(fast)
-#else
-#pragma GCC optimize("fp-contract=fast")
-#endif
+#include <stdint.h>
 
 /* As many numbers as the processor takes at once. */
 #if defined(__AVX512F__)

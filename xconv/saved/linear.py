@@ -33,6 +33,7 @@ from xconv.schemes.scheme import NO_SMALLER
 from xconv.state import State, set_state, state_of
 from xconv.subclasses import of_any_class
 from xconv.symbolic import as_leaf
+from xconv.watching import is_watched
 
 FEW_ROWS = "its input is no larger than its weight: exact gradient"
 """Reason why a call keeps its input: it would save less than the weight gradient takes."""
@@ -142,7 +143,7 @@ class _Linear(torch.autograd.Function):
         bias = None if bias is None else autocast.cast(bias)
         output = F.linear(input, autocast.cast(weight), bias)
         rows = input.reshape(-1, input.shape[-1])
-        keep_input = compiled.keep if compiled.is_watched() else keep
+        keep_input = compiled.keep if is_watched() else keep
         kept = keep_input(
             rows, seed, probing, Layout.of(rows), weight.shape, torch.Size((*rows.shape[:1], 1))
         )
@@ -162,7 +163,7 @@ class _Linear(torch.autograd.Function):
                 grad_bias = rows.sum(0)
             if needs_weight:
                 refuse_batched(grad_output)
-                whole = compiled.is_watched() or torch.is_grad_enabled()
+                whole = is_watched() or torch.is_grad_enabled()
                 estimate = linear_gradient if whole else estimate_linear
                 grad_weight = estimate(kept, rows, weight, ctx.dtype, ctx.probing.bits)
             if needs_input:

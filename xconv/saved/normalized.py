@@ -11,13 +11,13 @@ from typing import Any, List  # noqa: UP035 (torch 2.6 accepts only this form in
 import torch
 from torch import Tensor
 
-from xconv import compiled
 from xconv.differentiation import needed, refuse_batched
 from xconv.layout import Layout
 from xconv.saved.maps import Exchange, NormalizedMaps
 from xconv.saved.rows import NormalizedRows
 from xconv.saved.rules import Rule
 from xconv.saved.stand_in import StandIn, wide
+from xconv.watching import is_watched
 
 Way = NormalizedMaps | NormalizedRows
 
@@ -141,7 +141,7 @@ def _keep(
     input: Tensor, mean: Tensor | None, rstd: Tensor, seed: Tensor, way: Way, bits: int
 ) -> list[Tensor]:
     """Return seed, packed numbers and bounds of the normalised ``input``."""
-    if compiled.is_watched():
+    if is_watched():
         return keep_normalized(input, mean, rstd, seed, bits, _words(way))
     kept = way.keep(input, mean, rstd, seed, bits)
     return [kept.seed, kept.packed, kept.bounds]
@@ -163,7 +163,7 @@ def _estimate(
     Without a γ, its gradient is None, and that of β is in its own shape and dtype.
     """
     refuse_batched(grad_output)
-    if exchange is None and (compiled.is_watched() or torch.is_grad_enabled()):
+    if exchange is None and (is_watched() or torch.is_grad_enabled()):
         found = normalized_gradients(
             list(kept), grad_output, weight, rstd, layout.shape, layout.dtype, layout.channels_last,
             bits, _words(way), needs_input,

@@ -109,10 +109,10 @@ class Independent(Probes):
         """Return the seed and the sketch, followed by the means unless probes are shared."""
         lines = input.movedim(1, -1) if layout.channels_last else input
         library = signs.library_of_sketch(layout, probing, lines)
-        drawn = _drawn_together(layout, probing, weight, output) if library is not None else None
-        if library is not None and drawn is not None and drawn.fits(_room(layout, output)):
-            count = probing.probes or 0
-            return seed, *signs.sketched(library, drawn, lines, seed, layout, count)
+        if library is not None:
+            together, count = _drawn_together(layout, probing, weight, output), probing.probes or 0
+            if together.fits(_room(layout, output)):
+                return seed, *signs.sketched(library, together, lines, seed, layout, count)
         size = pixels(layout.shape)
         scale = 2.0 ** -exponent(layout, size)
         sketch = input.new_empty(*layout.shape[:2], probing.probes or 0)
